@@ -1,0 +1,27 @@
+# Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
+.PHONY: demo test check
+PYTHON ?= python3
+BIN := .venv/bin
+PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
+
+demo: .venv/made ## restore three regions of a real photo: build/demo.png
+	@echo "demo: restoring the medals, the name plate and the face of a photo that comes with matplotlib"
+	@mkdir -p build
+	@$(BIN)/localsr restore "$(PHOTO)" --box 274,414,96,72 --box 118,436,112,40 --box 196,76,128,128 -o build/demo --compare build/demo.png
+	@echo "demo: look at build/demo.png"
+
+test: .venv/made ## run the tests
+	@echo "test: running the tests, about two minutes on two cores"
+	@$(BIN)/python -m pytest
+
+check: .venv/made ## lint and types, then the tests
+	@echo "check: ruff and mypy, then make test"
+	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
+	@$(MAKE) --no-print-directory test
+
+.venv/made: pyproject.toml constraints.txt
+	@echo "installing into .venv: about a minute"
+	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'localsr needs Python 3.11 or newer')"
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,dev]'
+	@touch $@

@@ -1,0 +1,75 @@
+"""localsr: zoom into a region of any picture, with the whole picture as context, at the cost of the region."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from localsr.errors import (
+        BoxError,
+        CheckpointError,
+        ConfigError,
+        DataError,
+        ImageError,
+        LocalSRError,
+        OutputError,
+    )
+    from localsr.geometry import Box, Size
+    from localsr.images import Photo, read
+    from localsr.inference.restorer import Restorer, restore
+    from localsr.inference.scene import Restoration, Scene
+    from localsr.inference.strategies import Strategy
+
+__version__ = "0.1.0"
+
+_HOMES = {  # where each public name lives; loaded on first use, so that `localsr --help` does not import torch
+    "Box": "geometry",
+    "BoxError": "errors",
+    "CheckpointError": "errors",
+    "ConfigError": "errors",
+    "DataError": "errors",
+    "ImageError": "errors",
+    "LocalSRError": "errors",
+    "OutputError": "errors",
+    "Photo": "images",
+    "Restoration": "inference.scene",
+    "Restorer": "inference.restorer",
+    "Scene": "inference.scene",
+    "Size": "geometry",
+    "Strategy": "inference.strategies",
+    "read": "images",
+    "restore": "inference.restorer",
+}
+
+__all__ = [
+    "Box",
+    "BoxError",
+    "CheckpointError",
+    "ConfigError",
+    "DataError",
+    "ImageError",
+    "LocalSRError",
+    "OutputError",
+    "Photo",
+    "Restoration",
+    "Restorer",
+    "Scene",
+    "Size",
+    "Strategy",
+    "__version__",
+    "read",
+    "restore",
+]
+
+
+def __getattr__(name: str) -> Any:  # noqa: ANN401
+    """Load a public name from its home."""
+    if name not in _HOMES:
+        raise AttributeError(f"module 'localsr' has no attribute {name!r}")
+    return getattr(import_module(f"localsr.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return __all__

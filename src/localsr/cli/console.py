@@ -1,0 +1,59 @@
+"""What the commands share: options, tables and a bar for long work."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+    from rich.table import Table
+
+PATIENCE = 1.0  # seconds of work before a bar shows
+WIDE = 200  # columns where the output is no terminal: a table in a file is not folded
+
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME|PATH", help="A network of `localsr models`, or a checkpoint's path."),
+]
+Scale = Annotated[
+    int | None,
+    typer.Option("--scale", metavar="2|4", help="How many times to enlarge; by default what the network does."),
+]
+
+
+@contextmanager
+def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+    """Give a `progress(done, of)` that draws on stderr, if that is a terminal, once the work takes over a second."""
+    began = time.monotonic()
+    shown: Progress | None = None
+
+    def progress(done: int, of: int) -> None:
+        nonlocal shown
+        if shown is None and done < of and time.monotonic() - began > PATIENCE and sys.stderr.isatty():
+            from rich.console import Console
+            from rich.progress import Progress
+
+            shown = Progress(console=Console(stderr=True), transient=True)
+            shown.add_task(title, total=of)
+            shown.start()
+        if shown is not None:
+            shown.update(shown.task_ids[0], completed=done, total=of)
+
+    try:
+        yield progress
+    finally:
+        if shown is not None:
+            shown.stop()
+
+
+def show(table: Table) -> None:
+    """Print a table on stdout."""
+    from rich.console import Console
+
+    Console(width=None if sys.stdout.isatty() else WIDE).print(table)

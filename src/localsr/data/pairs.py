@@ -1,0 +1,123 @@
+"""HR folders -> LR/HR pairs, decoded and reduced once, then mapped: a crop is a copy of a few kilobytes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from localsr import images
+from localsr.errors import DataError, ImageError
+from localsr.geometry import Box, whole
+from localsr.resize import reduce
+
+log = logging.getLogger(__name__)
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+MAX_BROKEN = 0.01  # of the pictures; more than that is a wrong folder, not an accident
+
+
+def pictures(folder: Path) -> list[Path]:
+    """List the pictures of a folder and below, sorted by path; `DataError` when there is none."""
+    if not folder.is_dir():
+        raise DataError(f"{folder} is no folder; name one that holds pictures")
+    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
+    if not found:
+        raise DataError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))})")
+    return found
+
+
+def read_rgb(path: Path) -> NDArray[np.uint8]:
+    """Read a picture as 8-bit RGB `(3, h, w)`."""
+    photo = images.read(path)
+    pixels = photo.window(whole(photo.size))
+    return np.rint(pixels * 255).astype(np.uint8)
+
+
+class Pairs:
+    """LR/HR pairs in two mapped files; `pairs[k]` is `(lr (3, h, w), hr (3, s h, s w))`, uint8 RGB.
+
+    HR is cropped at the right and the bottom to a multiple of the scale; LR is made by `resize.reduce`. The files are
+    made once in `cache`, under a name that follows from paths, sizes and times of the pictures and from the scale.
+    """
+
+    def __init__(
+        self,
+        folders: Sequence[Path],
+        scale: int,
+        cache: Path,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> None:
+        """Map the pairs of `folders`, making the files when they are not there; `progress(done, of)` meanwhile."""
+        paths = [p for folder in folders for p in pictures(folder)]
+        seen = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+        key = hashlib.sha256(json.dumps([scale, seen]).encode()).hexdigest()[:16]
+        self.folder = cache / f"pairs-x{scale}-{key}"
+        self.scale = scale
+        if not self.folder.is_dir():
+            _build(paths, scale, self.folder, progress)
+        index: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
+        self.sizes: list[tuple[int, int]] = [tuple(s) for s in index["sizes"]]  # of the LR: height, width
+        self.names: list[str] = index["names"]
+        self._lr = np.memmap(self.folder / "lr.bin", np.uint8, "r")
+        self._hr = np.memmap(self.folder / "hr.bin", np.uint8, "r")
+        self._offsets = np.concatenate([[0], np.cumsum([3 * h * w for h, w in self.sizes])])
+
+    def __len__(self) -> int:
+        """Count the pairs."""
+        return len(self.sizes)
+
+    def __getitem__(self, k: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Map pair k."""
+        h, w = self.sizes[k]
+        s, start, stop = self.scale, int(self._offsets[k]), int(self._offsets[k + 1])
+        lr = self._lr[start:stop].reshape(3, h, w)
+        hr = self._hr[start * s * s : stop * s * s].reshape(3, h * s, w * s)
+        return lr, hr
+
+    def crop(self, k: int, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Copy the LR window `box` of pair k and the HR pixels of the same place."""
+        lr, hr = self[k]
+        large = box.scaled(self.scale)
+        return lr[:, box.rows, box.columns].copy(), hr[:, large.rows, large.columns].copy()
+
+
+def _build(paths: Sequence[Path], scale: int, target: Path, progress: Callable[[int, int], None] | None) -> None:
+    """Write the two files and their index into a temporary folder, then rename it to `target`."""
+    target.parent.mkdir(parents=True, exist_ok=True)
+    temporary = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
+    sizes, names, broken = [], [], []
+    try:
+        with (temporary / "lr.bin").open("wb") as lr_file, (temporary / "hr.bin").open("wb") as hr_file:
+            for done, path in enumerate(paths):
+                try:
+                    hr = read_rgb(path)
+                except ImageError as error:
+                    broken.append(path)
+                    log.warning("skipped: %s", error)
+                    continue
+                h, w = hr.shape[1] // scale, hr.shape[2] // scale
+                hr = np.ascontiguousarray(hr[:, : h * scale, : w * scale])
+                lr_file.write(reduce(torch.from_numpy(hr), scale).numpy().tobytes())
+                hr_file.write(hr.tobytes())
+                sizes.append((h, w))
+                names.append(path.name)
+                if progress is not None:
+                    progress(done + 1, len(paths))
+            if len(broken) > MAX_BROKEN * len(paths):
+                raise DataError(f"{len(broken)} of {len(paths)} pictures cannot be read, the first is {broken[0]}")
+        (temporary / "index.json").write_text(json.dumps({"sizes": sizes, "names": names}))
+        os.replace(temporary, target)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise

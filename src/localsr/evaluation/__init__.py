@@ -1,0 +1,1 @@
+"""The paper's protocol, what a region costs, and pictures of both."""

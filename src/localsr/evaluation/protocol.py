@@ -1,0 +1,131 @@
+"""The paper's protocol (Sec. 4.1): each cell of a grid over a picture is the ROI once, the LR picture its context.
+
+Pictures are cropped to multiples of the ROI; the cells are stitched again and compared without cropping a border.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from localsr import __version__, images, metrics
+from localsr.data.pairs import pictures, read_rgb
+from localsr.errors import ConfigError, DataError
+from localsr.evaluation.cost import cost
+from localsr.geometry import Size, tiles, whole
+from localsr.inference.restorer import Restorer
+from localsr.inference.strategies import Strategy
+from localsr.resize import reduce
+
+Progress = Callable[[int, int], None]  # (done, of) in pictures
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What one strategy reached on one picture."""
+
+    psnr_y: float  # dB
+    psnr_rgb: float  # dB
+    ssim_y: float
+    gflops_roi: float  # of an ROI once the scene is there
+    gflops_first_roi: float  # of the first one, the scene counted in
+
+
+@dataclass(frozen=True)
+class Result:
+    """The numbers of a run, by strategy and picture."""
+
+    protocol: dict[str, Any]
+    checkpoint: dict[str, Any]
+    scores: dict[Strategy, list[Scores]] = field(default_factory=dict)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give protocol, checkpoint and the mean over pictures for each strategy, as plain values."""
+        keys = Scores.__dataclass_fields__
+        means = {
+            str(way): {key: round(fmean(getattr(s, key) for s in scores), 4) for key in keys}
+            for way, scores in self.scores.items()
+        }
+        return {"protocol": self.protocol, "checkpoint": self.checkpoint, "strategies": means}
+
+
+def evaluate(
+    folder: Path,
+    restorer: Restorer,
+    *,
+    roi: int = 24,
+    strategies: Sequence[Strategy] = tuple(Strategy),
+    limit: int | None = None,
+    progress: Progress | None = None,
+) -> Result:
+    """Run the protocol on a data set: `folder/HR` and, if present, `folder/LR_xS`; `resize.reduce` makes LR if not."""
+    if roi < 1:
+        raise ConfigError(f"an ROI of {roi} px is none; give a side of at least 1 LR px")
+    if not (folder / "HR").is_dir():
+        raise DataError(f"{folder} is no data set: it has no folder HR")
+    scale = restorer.scale
+    paths = pictures(folder / "HR")[:limit]
+    scores: dict[Strategy, list[Scores]] = {way: [] for way in strategies}
+    for done, path in enumerate(paths):
+        lr, hr = load_pair(path, folder / f"LR_x{scale}", scale, roi)
+        scene = restorer.encode(images.read(np.ascontiguousarray(lr.transpose(1, 2, 0))))
+        size = scene.photo.size
+        for way in strategies:
+            # `full` of every cell is the whole picture's restoration, to 1e-5; once is enough
+            cells = [whole(size)] if way is Strategy.FULL else tiles(whole(size), roi)
+            parts = [torch.from_numpy(r.pixels) for r in scene.restore(cells, way)]
+            restored = metrics.stack(parts, 1 if way is Strategy.FULL else size.width // roi)
+            scores[way].append(_score(restored, hr, restorer, way, roi, size))
+        if progress is not None:
+            progress(done + 1, len(paths))
+    protocol = {
+        "data": folder.name,
+        "pictures": len(paths),
+        "scale": scale,
+        "roi": roi,
+        "crop": f"multiples of {roi} LR px",
+        "border": 0,
+        "levels": "rounded to 8 bit",
+        "localsr": __version__,
+        "torch": torch.__version__,
+    }
+    card = restorer.card
+    return Result(protocol, {"name": card.name, "sha256": card.sha256, "plain": card.plain}, scores)
+
+
+def load_pair(path: Path, lr_folder: Path, scale: int, roi: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Read HR and its LR, `(3, h, w)` 8-bit RGB, cropped to a multiple of the ROI."""
+    hr = read_rgb(path)
+    published = lr_folder / path.name
+    if published.is_file():
+        lr = read_rgb(published)
+    else:
+        h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
+        lr = reduce(torch.from_numpy(np.ascontiguousarray(hr[:, :h, :w])), scale).numpy()
+    h, w = lr.shape[1] // roi * roi, lr.shape[2] // roi * roi
+    if not h or not w:
+        raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than an ROI of {roi}")
+    if hr.shape[1] < h * scale or hr.shape[2] < w * scale:
+        raise DataError(f"{path.name}: HR is smaller than {scale} times {published}")
+    return lr[:, :h, :w], hr[:, : h * scale, : w * scale]
+
+
+def _score(restored: Tensor, hr: NDArray[np.uint8], restorer: Restorer, way: Strategy, roi: int, size: Size) -> Scores:
+    """Compare a stitched picture with the original."""
+    mine, theirs = metrics.levels(restored), torch.from_numpy(np.ascontiguousarray(hr)).float()
+    counted = cost(restorer.card.config, way, roi, size)
+    return Scores(
+        psnr_y=metrics.psnr_y(mine, theirs),
+        psnr_rgb=metrics.psnr(mine, theirs),
+        ssim_y=metrics.ssim(metrics.luma(mine), metrics.luma(theirs)),
+        gflops_roi=counted.roi / 1e9,
+        gflops_first_roi=(counted.roi + counted.scene) / 1e9,
+    )

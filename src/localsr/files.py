@@ -1,0 +1,30 @@
+"""Files are written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from localsr.errors import OutputError
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+    """Write to a temporary file beside `path`, sync it and rename it; folders are made.
+
+    After a kill or on a full disk the old file stands untouched. Raises `OutputError`.
+    """
+    target = Path(os.path.realpath(path))  # a link stays a link
+    temporary = target.with_name(f".localsr-{secrets.token_hex(6)}.part")  # short: the name may be at its limit
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("xb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.replace(temporary, target)
+        finally:
+            temporary.unlink(missing_ok=True)
+    except OSError as error:
+        raise OutputError(f"{path} could not be written: {error.strerror}; what was there is untouched") from error

@@ -1,0 +1,159 @@
+"""Sizes and boxes: integers, half-open, in pixels of the upright picture; the only form a region takes inside."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Self
+
+from localsr.errors import BoxError
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Size:
+    """Width and height in pixels."""
+
+    width: int
+    height: int
+
+    def __str__(self) -> str:
+        """`640 x 480`, as messages print it."""
+        return f"{self.width} x {self.height}"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Box:
+    """A region: columns `left..right-1`, rows `top..bottom-1` of the upright LR picture.
+
+    Raises `BoxError` when a side is not an integer or the box has no area.
+    """
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+
+    def __post_init__(self) -> None:
+        """Refuse what is no region."""
+        for name in ("left", "top", "right", "bottom"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not hasattr(value, "__index__"):
+                raise BoxError(f"box {name} is {value!r}; the four sides are whole numbers of pixels")
+            object.__setattr__(self, name, value.__index__())
+        if self.width <= 0 or self.height <= 0:
+            raise BoxError(f"box {self} has no area; right must exceed left and bottom exceed top")
+
+    @classmethod
+    def from_xywh(cls, x: int, y: int, width: int, height: int) -> Self:
+        """Make a box from its left upper corner and its size."""
+        return cls(x, y, x + width, y + height)
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Read `x,y,w,h`: left, top, width and height in pixels, as the command takes them."""
+        numbers = text.split(",")
+        if len(numbers) != 4 or not all(re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", n, re.ASCII) for n in numbers):
+            raise BoxError(f"box {text!r} is not x,y,w,h; give four whole numbers of pixels, such as 40,60,128,96")
+        x, y, width, height = map(int, numbers)
+        if width <= 0 or height <= 0:
+            raise BoxError(f"box {text!r} has no area; its width and height, the last two numbers, must be above 0")
+        return cls.from_xywh(x, y, width, height)
+
+    @property
+    def width(self) -> int:
+        """Columns in the box."""
+        return self.right - self.left
+
+    @property
+    def height(self) -> int:
+        """Rows in the box."""
+        return self.bottom - self.top
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the box."""
+        return Size(self.width, self.height)
+
+    @property
+    def rows(self) -> slice:
+        """The box's rows, to index an array with."""
+        return slice(self.top, self.bottom)
+
+    @property
+    def columns(self) -> slice:
+        """The box's columns, to index an array with."""
+        return slice(self.left, self.right)
+
+    def __str__(self) -> str:
+        """`(left, top, right, bottom)`, as messages print it."""
+        return f"({self.left}, {self.top}, {self.right}, {self.bottom})"
+
+    def contains(self, other: Box) -> bool:
+        """Tell whether all of `other` lies in this box."""
+        return (
+            self.left <= other.left
+            and self.top <= other.top
+            and self.right >= other.right
+            and self.bottom >= other.bottom
+        )
+
+    def grow(self, margin: int) -> Box:
+        """Push every side out by `margin` pixels."""
+        return Box(self.left - margin, self.top - margin, self.right + margin, self.bottom + margin)
+
+    def clipped(self, size: Size) -> Box:
+        """Cut off what leaves a picture of `size`; `BoxError` when nothing is left."""
+        try:
+            return self.intersection(whole(size))
+        except BoxError:
+            raise BoxError(f"box {self} lies outside the picture, which is {size}") from None
+
+    def intersection(self, other: Box) -> Box:
+        """Give what both boxes hold; `BoxError` when that is nothing."""
+        return Box(
+            max(self.left, other.left),
+            max(self.top, other.top),
+            min(self.right, other.right),
+            min(self.bottom, other.bottom),
+        )
+
+    def union(self, other: Box) -> Box:
+        """Give the smallest box that holds both."""
+        return Box(
+            min(self.left, other.left),
+            min(self.top, other.top),
+            max(self.right, other.right),
+            max(self.bottom, other.bottom),
+        )
+
+    def checked(self, size: Size) -> Box:
+        """Return the box itself if a picture of `size` holds all of it; `BoxError` if not."""
+        if not whole(size).contains(self):
+            raise BoxError(f"box {self} leaves the picture, which is {size}; clip it with Box.clipped(size) or --clip")
+        return self
+
+    def within(self, outer: Box) -> Box:
+        """Give the same region in the coordinates of `outer`, whose left upper corner becomes 0, 0."""
+        return self.shifted(-outer.left, -outer.top)
+
+    def shifted(self, right: int, down: int) -> Box:
+        """Move the box by whole pixels."""
+        return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
+
+    def scaled(self, scale: int) -> Box:
+        """Give the same region in a picture enlarged `scale` times."""
+        return Box(self.left * scale, self.top * scale, self.right * scale, self.bottom * scale)
+
+
+def whole(size: Size) -> Box:
+    """Return the box that covers a picture of `size`."""
+    return Box(0, 0, size.width, size.height)
+
+
+def tiles(box: Box, side: int) -> list[Box]:
+    """Cut `box` into tiles of `side` x `side` pixels, row by row; the last of a row or column may be smaller."""
+    return [
+        Box(left, top, min(left + side, box.right), min(top + side, box.bottom))
+        for top in range(box.top, box.bottom, side)
+        for left in range(box.left, box.right, side)
+    ]

@@ -1,0 +1,313 @@
+"""The only door for pixels: open a picture lazily, read windows of it, write a result that looks like its source.
+
+libvips does the work. Here it reads JPEG, PNG, TIFF and WebP and nothing else (its other loaders are blocked for the
+whole process); BMP, which it cannot read, goes through Pillow. Grey and RGB keep their own colour space and the ICC
+profile travels with them; CMYK and Lab become sRGB, and CMYK is turned back on writing. Grey is its one band three
+times; on writing it is the mean of the three. Alpha is straight, never premultiplied.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from localsr.errors import ImageError, LocalSRError, OutputError
+from localsr.files import write_whole
+from localsr.geometry import Box, Size, whole
+
+ALLOWED = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
+FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
+MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp", b"BM": "bmp"}
+MAGIC |= dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff")
+FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "error", "webp": "error"}  # "error" fills holes in JPEG with grey
+SAVE: dict[str, dict[str, Any]] = {
+    "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4: the edges that were restored stay
+    "tiff": {"compression": "deflate", "predictor": "horizontal"},
+    "webp": {"lossless": True, "exact": True},  # exact: colours under alpha 0 stay
+}
+FORMS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
+DTYPES = {form: np.dtype(code) for code, form in FORMS.items()}
+SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  # of (bands, depth)
+PLAIN = (*SPACES.values(), "rgb", "multiband", "scrgb")  # spaces whose values are taken as they are
+MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "I", "F")  # of Pillow; any other becomes RGB or RGBA
+
+MAX_PIXELS = 2**40  # of a tiled TIFF, of which only the tiles under a window are decoded
+MAX_DECODED = 2**30  # pixels of what must be decoded at once: a tile of a tiled TIFF, all of any other picture
+FREE_BYTES = 2**28  # decoded; below it any picture may be packed as tightly as it likes
+MAX_RATIO = 10_000  # decoded bytes to file bytes above that; a blank 1-bit PNG reaches 8,256
+MAX_LEVELS = 32  # of a pyramid, which 2**32 pixels a side would need
+SMALL = 2**16  # pixels of a window; below it Region.fetch wins (90 x at 24 x 24), above it a pipeline's threads
+HEAD = 2**16  # bytes looked at for the format and for a PNG's animation chunk
+
+pyvips.operation_block_set("VipsForeignLoad", True)
+for _family in ("Jpeg", "Png", "Tiff", "Webp"):
+    pyvips.operation_block_set(f"VipsForeignLoad{_family}", False)
+pyvips.block_untrusted_set(True)
+pyvips.cache_set_max(0)  # its cache would keep open the files of the last hundred operations, and hold their pixels
+
+Pixels: TypeAlias = NDArray[np.float32]
+Picture: TypeAlias = Any  # a NumPy array or a Pillow image
+Source: TypeAlias = str | os.PathLike[str] | bytes | Picture
+
+
+@dataclass(frozen=True, eq=False)
+class Photo:
+    """A picture as the user has it, upright; its pixels are read where they are asked for. Made by `read`."""
+
+    size: Size
+    bands: int  # of what went in, alpha included
+    depth: int  # bits: 8, or 16, which stands for float too
+    profile: bytes | None = field(repr=False)  # ICC
+    name: str  # of the file, or ""
+    has_alpha: bool
+    is_cmyk: bool
+    _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands
+    _alpha: pyvips.Image | None = field(repr=False)
+
+    def window(self, box: Box) -> Pixels:
+        """Read a box: `(3, h, w)`, RGB, [0, 1]; `BoxError` if it leaves the picture, `ImageError` if it is damaged."""
+        return self.windows([box])[0]
+
+    def windows(self, boxes: Sequence[Box]) -> list[Pixels]:
+        """Read many boxes, as `window` does one; fast for many small ones."""
+        found = self._read(self._colour, boxes)
+        return [pixels if len(pixels) == 3 else np.repeat(pixels, 3, axis=0) for pixels in found]
+
+    def alpha(self, box: Box) -> Pixels | None:
+        """Read the opacity of a box: `(1, h, w)`, [0, 1]; None for a picture without alpha."""
+        return None if self._alpha is None else self._read(self._alpha, [box])[0]
+
+    def preview(self, max_side: int) -> NDArray[np.uint8]:
+        """Give the whole picture as 8-bit sRGB `(h, w, 3)`, shrunk to fit `max_side` pixels, never enlarged."""
+        with _told(f"{self.name or 'the picture'} cannot be read"):
+            image = self._colour if self._colour.format != "float" else _levels(self.window(whole(self.size)), 8)
+            image = _with_profile(image, _profile(image, usable=True))
+            fit = {"height": max_side, "size": "down", "no_rotate": True, "output_profile": "srgb"}
+            small = image.thumbnail_image(max_side, **fit).colourspace("srgb").cast("uchar")
+            return cast(NDArray[np.uint8], small.numpy())
+
+    def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
+        """Read boxes of the colour or of the alpha: `(bands, h, w)`, [0, 1]."""
+        dtype, found = DTYPES[image.format], []
+        levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
+        with _told(f"{self.name or 'the picture'} cannot be read"):
+            region = pyvips.Region.new(image)  # its own for every call: a region belongs to one thread
+            for box in boxes:
+                box.checked(self.size)
+                corner = (box.left, box.top, box.width, box.height)
+                small = box.width * box.height <= SMALL
+                data = region.fetch(*corner) if small else image.crop(*corner).write_to_memory()
+                pixels = np.frombuffer(data, dtype).reshape(box.height, box.width, image.bands).transpose(2, 0, 1)
+                if dtype.kind == "f" and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN is neither
+                    raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
+                found.append(np.array(pixels, np.float32, order="C") / levels)
+        return found
+
+
+@contextmanager
+def _told(title: str, family: type[ImageError | OutputError] = ImageError, end: str = "") -> Iterator[None]:
+    """Turn whatever libvips, the system and Pillow's parsers raise into one line of ours."""
+    try:
+        yield
+    except (LocalSRError, MemoryError):
+        raise
+    except Exception as error:
+        said = (getattr(error, "strerror", "") or getattr(error, "detail", "") or str(error) or repr(error)).strip()
+        raise family(f"{title}: {said.splitlines()[0][:200]}{end}") from error
+
+
+def read(source: Source) -> Photo:
+    """Open a picture: a path, the bytes of a file, a Pillow image or a NumPy array.
+
+    Arrays are `(h, w)` or `(h, w, 1..4)`: uint8, uint16, or float in [0, 1]. `ImageError` for what is no picture.
+    """
+    title = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
+    with _told(f"{title} cannot be read"):
+        if isinstance(source, str | os.PathLike):
+            path = Path(source)
+            if path.exists() and not path.is_file():
+                raise ImageError(f"{title} is not a file; {ALLOWED}")
+            with path.open("rb", buffering=0) as file:  # libvips duplicates the descriptor: the pixels stay readable
+                weight = os.fstat(file.fileno()).st_size  # when another file takes the name
+                return _read_source(title, path.name, file.fileno(), file.read(HEAD), weight)
+        if isinstance(source, bytes):
+            return _read_source(title, "", source, source[:HEAD], len(source))
+        if hasattr(source, "__array_interface__"):
+            return _read_array(title, "", source)
+    raise ImageError(f"a {type(source).__name__} is no picture; give a path, bytes, a Pillow image or a NumPy array")
+
+
+def _read_source(title: str, name: str, data: bytes | int, head: bytes, weight: int) -> Photo:
+    """Open `data`, bytes or a descriptor, of `weight` bytes beginning with `head`; `title` names it in messages."""
+    kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
+    if not kind or (kind == "webp" and head[8:12] != b"WEBP"):
+        raise ImageError(f"{title} {f'begins with {head[:8]!r}' if weight else 'is empty'}; {ALLOWED}")
+    if kind == "bmp":
+        from PIL.BmpImagePlugin import BmpImageFile  # not PIL.Image.open, which tries other formats and warns of size
+
+        bmp = BmpImageFile(io.BytesIO(data if isinstance(data, bytes) else os.pread(data, weight, 0)))
+        _limit(title, Size(*bmp.size), Size(*bmp.size), 4, weight)
+        return _read_array(title, name, bmp)
+
+    def load(**options: int) -> pyvips.Image:
+        if isinstance(data, int):
+            os.lseek(data, 0, os.SEEK_SET)
+        origin = pyvips.Source.new_from_descriptor(data) if isinstance(data, int) else data  # which pyvips holds
+        loader = getattr(pyvips.Image, f"{kind}load_{'source' if isinstance(data, int) else 'buffer'}")
+        return loader(origin, access="random", fail_on=FAIL_ON[kind], **options)
+
+    image = load()
+    fields = image.get_fields()
+    pages = image.get("n-pages") if "n-pages" in fields else 1
+    animated = b"\0\0\0\x08acTL" in head.partition(b"IDAT")[0]
+    levels = [load(page=page) for page in range(pages)] if kind == "tiff" and 1 < pages <= MAX_LEVELS else []
+    halved = [max(abs(2 * b.width - a.width), abs(2 * b.height - a.height)) <= 2 for a, b in pairwise(levels)]
+    if animated or (pages > 1 and not (halved and all(halved))):  # a pyramid, each page half the last, is one picture
+        raise ImageError(f"{title} holds {'several' if animated else pages} frames or pages; give one picture")
+    size = unit = Size(image.width, image.height)
+    if "tile-width" in fields:
+        unit = Size(image.get("tile-width"), image.get("tile-height"))
+    _limit(title, size, unit, image.bands * DTYPES.get(image.format, np.dtype("f8")).itemsize, weight)
+    return _photo(title, name, image)
+
+
+def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int) -> None:
+    """Refuse a bomb; `unit` is what must be decoded at once, a tile or the whole."""
+    decoded = unit.width * unit.height
+    large = size.width * size.height > MAX_PIXELS or decoded > MAX_DECODED
+    if large or decoded * pixel_bytes > max(FREE_BYTES, MAX_RATIO * weight):
+        raise ImageError(
+            f"{title} claims {size} pixels in {weight} bytes; allowed are {MAX_DECODED} pixels ({MAX_PIXELS} in a "
+            f"tiled TIFF) and, from {FREE_BYTES} decoded bytes on, {MAX_RATIO} of them to a byte of the file"
+        )
+
+
+def _read_array(title: str, name: str, source: Picture) -> Photo:
+    """Take over the pixels of a NumPy array or a Pillow image."""
+    mode, profile, turn = getattr(source, "mode", ""), None, None
+    if mode:
+        profile, turn = source.info.get("icc_profile"), source.getexif().get(274)
+        alpha = "transparency" in source.info or "a" in mode.lower()
+        source = source.convert(mode if mode in MODES else "L" if mode == "1" else "RGBA" if alpha else "RGB")
+    pixels = np.asarray(source)
+    pixels = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels
+    outside = pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()
+    bands = pixels.shape[2] if pixels.ndim == 3 else 1
+    fits = pixels.ndim in (2, 3) and 1 <= bands <= 4 and pixels.size > 0
+    if outside or not fits or pixels.dtype.str[1:] not in FORMS:
+        given = f"an array {pixels.shape} of {pixels.dtype}{' not in [0, 1]' if outside else ''}"
+        raise ImageError(f"{given} is no picture; give (h, w) or (h, w, 1..4) of uint8, uint16, or float in [0, 1]")
+    image = _image(pixels.reshape(*pixels.shape[:2], bands), "cmyk" if mode == "CMYK" else "multiband")
+    if turn in range(1, 9):
+        image.set_type(pyvips.GValue.gint_type, "orientation", turn)
+    return _photo(title, name, _with_profile(image, profile))
+
+
+def _image(pixels: NDArray[Any], space: str) -> pyvips.Image:
+    """Copy an array `(h, w, bands)` into libvips."""
+    height, width, bands = pixels.shape
+    form = FORMS[pixels.dtype.str[1:]]
+    data = pixels.astype(DTYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
+    return pyvips.Image.new_from_memory(data, width, height, bands, form).copy(interpretation=space)
+
+
+def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
+    """Turn a picture upright, part colour from alpha, and bring the colour to one or three bands."""
+    space, bands, is_cmyk = image.interpretation, image.bands, image.interpretation == "cmyk"
+    base = 4 if is_cmyk else 3 if bands >= 3 else 1
+    if bands - base not in (0, 1):
+        raise ImageError(f"{title} has {bands} bands ({space}); grey, RGB and CMYK are read, with alpha or without")
+    image = image.autorot()
+    alpha = image.extract_band(base) if bands > base else None
+    colour = image.extract_band(0, n=base)
+    profile = _profile(colour, usable=is_cmyk) if is_cmyk or space in PLAIN else None
+    colour = _with_profile(colour, profile)  # so that libvips falls back to its own CMYK where that does not fit
+    if is_cmyk:
+        bits = 16 if colour.format == "ushort" else 8
+        colour = colour.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=bits)
+    elif space not in PLAIN:
+        colour = colour.colourspace("rgb16")
+    if not {colour.format, (colour if alpha is None else alpha).format} <= DTYPES.keys():
+        raise ImageError(f"{title} has {colour.format} pixels; 8 and 16 bit and float in [0, 1] are read")
+    depth = 8 if colour.format == "uchar" else 16
+    colour = colour.copy(interpretation=SPACES[colour.bands, depth])
+    return Photo(
+        Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha
+    )
+
+
+def _profile(image: pyvips.Image, *, usable: bool = False) -> bytes | None:
+    """Give the embedded ICC profile, or only one that fits the pixels."""
+    try:
+        if usable:
+            image.icc_import(embedded=True)
+        return bytes(image.get("icc-profile-data"))
+    except pyvips.Error:
+        return None
+
+
+def _with_profile(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
+    """Embed an ICC profile, or none."""
+    image = image.copy()
+    image.remove("icc-profile-data")
+    if profile is not None:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return image
+
+
+def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, like: Photo) -> None:
+    """Write RGB `pixels` `(3, H, W)` and `alpha` `(1, H, W)`, both [0, 1], with the depth, bands and profile of `like`.
+
+    What a format cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP,
+    sRGB for CMYK in PNG, WebP and BMP, sRGB for any profile in BMP. The file appears whole or, with an `OutputError`,
+    not at all.
+    """
+    kind = FORMATS.get(Path(path).suffix.lower())
+    if kind is None:
+        raise OutputError(f"{path} is not written: its name must end in one of {', '.join(FORMATS)}")
+    planes = [pixels] if alpha is None else [pixels, alpha]
+    shapes = [(bands, *pixels.shape[1:]) for bands in (3, 1)][: len(planes)]
+    if [p.shape for p in planes] != shapes or not all(np.isfinite(p).all() for p in planes):
+        raise OutputError(f"{path} is not written: {[p.shape for p in planes]} must be (3, H, W), (1, H, W) and finite")
+    with _told(f"{path} could not be written", OutputError, "; what was there is untouched"):
+        data = _encode(kind, pixels, None if kind in ("jpeg", "bmp") else alpha, like)
+    write_whole(path, data)
+
+
+def _encode(kind: str, pixels: Pixels, alpha: Pixels | None, like: Photo) -> bytes:
+    """Encode a picture."""
+    depth = like.depth if kind in ("png", "tiff") else 8
+    image = _levels(pixels.mean(axis=0, keepdims=True) if like.bands < 3 else pixels, depth)
+    image = _with_profile(image, None if like.is_cmyk else like.profile)
+    if like.is_cmyk and kind in ("jpeg", "tiff"):
+        image = _with_profile(image.icc_import(input_profile="srgb"), like.profile)
+        builtin = {} if like.profile else {"output_profile": "cmyk"}
+        image = _with_profile(image.icc_export(depth=depth, **builtin), like.profile)
+    elif (kind == "bmp" or (kind == "webp" and like.bands < 3)) and _profile(image, usable=True):
+        image = _with_profile(image.icc_transform("srgb", embedded=True), None)  # BMP holds none, WebP none for grey
+    if kind == "bmp":
+        from PIL import Image
+
+        file = io.BytesIO()
+        Image.fromarray(image.numpy()).save(file, "BMP")
+        return file.getvalue()
+    if alpha is not None:
+        image = image.bandjoin(_levels(alpha, depth))
+    big = {"bigtiff": True} if kind == "tiff" and pixels.size > 2**30 else {}  # past 4 GB in 16 bit, with alpha
+    return cast(bytes, getattr(image, f"{kind}save_buffer")(keep="icc", **SAVE.get(kind, {}), **big))
+
+
+def _levels(pixels: Pixels, depth: int) -> pyvips.Image:
+    """Round `(bands, h, w)` to the nearest level."""
+    levels = np.rint(np.clip(pixels, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
+    return _image(levels.transpose(1, 2, 0), SPACES[len(pixels), depth])

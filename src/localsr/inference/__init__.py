@@ -1,0 +1,1 @@
+"""From a photo and a box to HR pixels."""

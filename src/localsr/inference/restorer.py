@@ -1,0 +1,95 @@
+"""A network with its weights, ready to run."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+from typing import Self
+
+from localsr import images
+from localsr.errors import CheckpointError, ConfigError
+from localsr.geometry import Box
+from localsr.images import Photo
+from localsr.inference.scene import Restoration, Scene
+from localsr.inference.strategies import Strategy
+from localsr.models import checkpoint
+from localsr.models.checkpoint import Card
+from localsr.models.clsr import CLSR
+
+WEIGHTS = Path(__file__).parents[1] / "weights"  # the networks in the package
+DEFAULT = {4: "clsr-light-x4"}  # by scale; the numbers are in each checkpoint's header
+
+
+def embedded() -> dict[str, Path]:
+    """Name the networks in the package."""
+    return {path.stem: path for path in sorted(WEIGHTS.glob("*.safetensors"))}
+
+
+class Restorer:
+    """A network, and its plain twin where it has context: `crop`, `halo` and `full` run the plain backbone."""
+
+    def __init__(self, network: CLSR, card: Card, plain: CLSR | None = None) -> None:
+        """Take networks as `checkpoint.load` gives them; most callers want `Restorer.load`."""
+        self.card = card
+        self._network = network
+        self._plain = network if network.config.plain else plain
+
+    @classmethod
+    def load(cls, name_or_path: str | PathLike[str] | None = None, *, scale: int | None = None) -> Self:
+        """Load an embedded network by its name, or a checkpoint by its path; the default of `scale` (4) when not named.
+
+        A network with context brings its plain twin, if that lies beside it or in the package. Raises
+        `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for a scale that the network has not.
+        """
+        if name_or_path is None and (scale or 4) not in DEFAULT:
+            raise ConfigError(f"no embedded network enlarges x{scale}, only x{', x'.join(map(str, DEFAULT))}; name one")
+        path = _find(name_or_path if name_or_path is not None else DEFAULT[scale or 4])
+        network, card = checkpoint.load(path)
+        if scale is not None and scale != card.config.scale:
+            raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
+        return cls(network, card, None if network.config.plain else _twin(card, path))
+
+    @property
+    def scale(self) -> int:
+        """How many times a region is enlarged."""
+        return self.card.config.scale
+
+    def encode(self, photo: Photo) -> Scene:
+        """Look at a photo once; then ask the scene for as many boxes as needed."""
+        return Scene(photo, self.card.name, self._network, self._plain)
+
+
+def restore(
+    source: images.Source,
+    box: Box,
+    *,
+    model: str | PathLike[str] | None = None,
+    scale: int | None = None,
+    strategy: Strategy | str | None = None,
+    clip: bool = False,
+) -> Restoration:
+    """Restore one box of a picture (whatever `read` takes) in one call."""
+    restorer = Restorer.load(model, scale=scale)
+    return restorer.encode(images.read(source)).restore(box, strategy, clip=clip)
+
+
+def _find(name_or_path: str | PathLike[str]) -> Path:
+    """Tell a name from a path: an embedded name wins."""
+    named = embedded()
+    if name_or_path in named:
+        return named[str(name_or_path)]
+    path = Path(name_or_path)
+    if not path.is_file():
+        raise CheckpointError(f"no network {str(name_or_path)!r}: neither a file nor one of {', '.join(named)}")
+    return path
+
+
+def _twin(card: Card, path: Path) -> CLSR | None:
+    """Find the plain network that a CLSR network started from, by name and sha256."""
+    wanted = f"{Path(card.plain.get('name', '')).name}.safetensors"  # a name, whatever a hostile header says
+    for folder in (path.parent, path.parent.parent / Path(wanted).stem, WEIGHTS):
+        if (folder / wanted).is_file():
+            network, twin = checkpoint.load(folder / wanted)
+            if twin.sha256 == card.plain.get("sha256"):
+                return network
+    return None

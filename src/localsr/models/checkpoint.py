@@ -1,0 +1,142 @@
+"""Checkpoints: safetensors whose header says what the network is, how it was made and what it scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import struct
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+from localsr.errors import CheckpointError, ConfigError
+from localsr.files import write_whole
+from localsr.models.clsr import CLSR
+from localsr.models.config import ModelConfig
+
+FORMAT = "localsr-1"
+MAX_HEADER = 2**20  # bytes; an 89 MB header of empty tensors takes safetensors 58 s
+MAX_TENSORS = 10_000
+MAX_FILE = 2**30  # bytes; the largest of the paper's networks has 64 MB
+
+
+@dataclass(frozen=True)
+class Card:
+    """What a checkpoint says of itself, besides its tensors."""
+
+    name: str
+    config: ModelConfig
+    recipe: dict[str, Any] = field(default_factory=dict)  # as `Recipe.to_dict`
+    training: dict[str, Any] = field(default_factory=dict)  # data, steps, hours, device, versions
+    protocol: dict[str, Any] = field(default_factory=dict)  # numbers of `localsr evaluate`, by data set
+    plain: dict[str, str] = field(default_factory=dict)  # name and sha256 of the plain twin of a CLSR network
+    sha256: str = ""  # of the tensors; set when saved
+
+
+def save(path: Path, network: CLSR, card: Card, *, half: bool = False) -> Card:
+    """Write a checkpoint whole or not at all; `half` keeps weights as 16-bit floats. Returns the card as written."""
+    dtype = torch.float16 if half else torch.float32
+    tensors = {k: v.detach().to(dtype).contiguous().cpu() for k, v in network.state_dict().items()}
+    return write(path, tensors, card)
+
+
+def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
+    """Write tensors and card as they are: to a temporary file, synced, then renamed."""
+    if not all(bool(t.isfinite().all()) for t in tensors.values()):
+        raise CheckpointError(f"{path.name} is not written: its weights are not finite")
+    card = replace(card, sha256=digest(tensors))
+    about = {
+        "format": FORMAT,
+        "name": card.name,
+        "config": json.dumps(card.config.to_dict()),
+        "recipe": json.dumps(card.recipe),
+        "training": json.dumps(card.training),
+        "protocol": json.dumps(card.protocol),
+        "plain": json.dumps(card.plain),
+        "sha256": card.sha256,
+    }
+    write_whole(path, save_tensors(tensors, about))
+    return card
+
+
+def read(path: Path) -> tuple[dict[str, Tensor], Card]:
+    """Read tensors and card, the header's size, format and sha256 checked first; nothing in the file is executed."""
+    try:
+        if path.stat().st_size > MAX_FILE:
+            raise CheckpointError(f"{path} has {path.stat().st_size} bytes; a checkpoint has at most {MAX_FILE}")
+        data = path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
+    about = _header(path, data)
+    try:
+        tensors = load_tensors(data)
+        parts = {k: json.loads(about[k]) for k in ("config", "recipe", "training", "protocol", "plain")}
+        if not all(isinstance(part, dict) for part in parts.values()):
+            raise ValueError("a part of its header is no table")
+        config = ModelConfig.from_dict(parts.pop("config"))
+        parts["plain"] = {str(k): str(v) for k, v in parts["plain"].items()}
+        card = Card(name=about["name"], config=config, sha256=about["sha256"], **parts)
+    except (SafetensorError, ConfigError, KeyError, ValueError, TypeError, RecursionError) as error:
+        raise CheckpointError(f"checkpoint {path} is damaged or of another version: {error}") from error
+    if digest(tensors) != card.sha256:
+        raise CheckpointError(f"checkpoint {path} is damaged: its weights do not have the sha256 of its header")
+    return tensors, card
+
+
+def load(path: Path) -> tuple[CLSR, Card]:
+    """Build a checkpoint's network, its weights as float32, in evaluation mode; `CheckpointError` if that cannot be."""
+    tensors, card = read(path)
+    with torch.device("meta"):
+        network = CLSR(card.config)
+    fit(path, network, tensors)
+    return network.to(memory_format=torch.channels_last).eval(), card  # type: ignore[call-overload]
+
+
+def fit(path: Path, network: CLSR, tensors: dict[str, Tensor]) -> None:
+    """Put `tensors` into `network` as float32 if all names and shapes agree; else say what differs, change nothing."""
+    wanted = network.state_dict()
+    differing = [f"lacks {k}" for k in wanted if k not in tensors]
+    differing += [f"has {k} besides" for k in tensors if k not in wanted]
+    differing += [
+        f"{k} is {tuple(tensors[k].shape)}, not {tuple(v.shape)}"
+        for k, v in wanted.items()
+        if k in tensors and tensors[k].shape != v.shape
+    ]
+    differing += [f"{k} is not finite" for k, v in tensors.items() if not v.isfinite().all()]
+    if differing:
+        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
+        raise CheckpointError(f"checkpoint {path} does not fit its architecture: {'; '.join(differing[:5])}{more}")
+    network.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """Hash names, types, shapes and bytes of tensors."""
+    sha = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return sha.hexdigest()
+
+
+def _header(path: Path, data: bytes) -> dict[str, str]:
+    """Check the header before safetensors parses it, and give its metadata."""
+    length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
+    if not 2 <= length <= min(MAX_HEADER, len(data) - 8) or data[8:9] != b"{":
+        raise CheckpointError(f"{path} is no safetensors file of localsr; `localsr models` lists what is at hand")
+    try:
+        header = json.loads(data[8 : 8 + length])
+        about = header.pop("__metadata__", {})
+    except (ValueError, RecursionError, AttributeError) as error:
+        raise CheckpointError(f"checkpoint {path} is damaged: its header is not JSON") from error
+    if not isinstance(about, dict) or about.get("format") != FORMAT:
+        raise CheckpointError(f"{path} holds no localsr network (format {FORMAT})")
+    if len(header) > MAX_TENSORS:
+        raise CheckpointError(f"{path} has {len(header)} tensors; a checkpoint has at most {MAX_TENSORS}")
+    return about

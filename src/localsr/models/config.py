@@ -1,0 +1,98 @@
+"""What a network is, said once: a frozen config, checked when made, stored in the checkpoint."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+from dataclasses import dataclass
+from typing import Any, Self
+
+from localsr.errors import ConfigError
+
+SCALES = (2, 4)
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The architecture of one network; a plain backbone unless `gcm` or `pim` is set.
+
+    The defaults are the small network for the CPU: 64 channels fill AVX-512 lanes, no groups (a third of the speed of
+    plain convolutions there), and 1.02 MFLOPs per LR pixel at x4 against CARN-M's 1.14.
+    """
+
+    backbone: str = "edsr"  # a key of models.BACKBONES
+    scale: int = 4  # s in the paper
+    channels: int = 64  # c in the paper
+    stages: int = 3  # the PIM is fused after each
+    blocks: int = 2  # residual blocks in a stage
+    groups: int = 1  # of the 3x3 convolutions; CARN-M has 4
+    halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
+    gcm: bool = False  # global context module, Sec. 3.2
+    gcm_after: int = 1  # the stage after which it sits; G is the head and as many stages
+    gcm_patches: int = 64  # N: an 8 x 8 grid over the picture whatever its size
+    gcm_patch: int = 6  # r in LR px, Sec. 4.1
+    gcm_stride: int = 2  # of the down- and upsampler; bilinear by 2 is the mean of 2 x 2
+    gcm_heads: int = 4
+    pim: bool = False  # proximity integration module, Sec. 3.3
+    pim_channels: int = 8  # c' = c / 10, rounded up to half an AVX-512 lane and CARN-M's groups
+    pim_blocks: int = 1  # residual blocks in a stage of the slim branch
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be built."""
+        object.__setattr__(self, "halo", tuple(self.halo))
+        for field in dataclasses.fields(self):
+            value = getattr(self, field.name)
+            if type(value) is not type(field.default):
+                kind = type(field.default).__name__
+                raise ConfigError(f"model setting {field.name} = {value!r} must be of type {kind}")
+            if type(value) is int and not 1 <= value <= 4096:
+                raise ConfigError(f"model setting {field.name} = {value} must be between 1 and 4096")
+        if self.scale not in SCALES:
+            raise ConfigError(f"scale {self.scale} is not one of {', '.join(map(str, SCALES))}")
+        steps = self.stages + 1
+        if len(self.halo) != steps or any(type(h) is not int or not 0 <= h <= 256 for h in self.halo):
+            raise ConfigError(f"halo {self.halo} must be {steps} whole numbers from 0 to 256: head and each stage")
+        if any(a < b for a, b in zip(self.halo, self.halo[1:], strict=False)):
+            raise ConfigError(f"halo {self.halo} must not grow on its way through the network")
+        if self.channels % (self.groups * (self.gcm_heads if self.gcm else 1)):
+            raise ConfigError(f"{self.channels} channels do not divide into {self.groups} groups and the GCM's heads")
+        if self.gcm and not self.gcm_after <= self.stages:
+            raise ConfigError(f"gcm_after = {self.gcm_after}, but there are {self.stages} stages")
+        if self.gcm and self.gcm_patch % self.gcm_stride:
+            raise ConfigError(f"gcm_patch {self.gcm_patch} is not a multiple of gcm_stride {self.gcm_stride}")
+        if self.pim and (self.pim_channels > self.channels or self.pim_channels % self.groups):
+            raise ConfigError(f"pim_channels {self.pim_channels} must divide into {self.groups} groups and be few")
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> Self:
+        """Build from a recipe's table or a checkpoint's header; unknown keys are refused, the nearest one named."""
+        refuse_unknown(values, cls, "model setting")
+        plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**plain)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give every setting as plain values, for a header."""
+        return dataclasses.asdict(self)
+
+    @property
+    def plain(self) -> bool:
+        """Whether this is a backbone alone, without context."""
+        return not (self.gcm or self.pim)
+
+    def without_context(self) -> Self:
+        """Give the plain twin: the backbone of this network."""
+        return dataclasses.replace(self, gcm=False, pim=False)
+
+    def slim(self) -> Self:
+        """Give the PIM's form of the backbone: fewer channels and blocks, as many stages (Sec. 3.3)."""
+        return dataclasses.replace(self.without_context(), channels=self.pim_channels, blocks=self.pim_blocks)
+
+
+def refuse_unknown(values: dict[str, Any], config: type[Any], what: str) -> None:
+    """Raise `ConfigError` for a key that the dataclass `config` does not have, naming the nearest one it has."""
+    known = [field.name for field in dataclasses.fields(config)]
+    for key in values:
+        if key not in known:
+            near = difflib.get_close_matches(key, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(known)}"
+            raise ConfigError(f"unknown {what} {key!r}; {hint}")

@@ -1,0 +1,172 @@
+"""GCM, the global context module (Sec. 3.2, Fig. 4): the ROI asks patches from all over the picture what they know."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from localsr.geometry import Box, Size
+from localsr.models.backbone import Backbone, Features
+from localsr.models.config import ModelConfig
+
+
+class Context(NamedTuple):
+    """What the patches of B pictures know: keys and values of Eq. 2, and where each token lies.
+
+    `keys`, `values`: `(B, heads, tokens, c / heads)`. `places`: `(B, tokens, 2)`, x and y in LR px of the picture.
+    """
+
+    keys: Tensor
+    values: Tensor
+    places: Tensor
+
+
+def sample_patches(size: Size, patch: int, count: int) -> list[Box]:
+    """Choose at most `count` of the `patch` x `patch` cells of a picture, uniformly along both sides (Fig. 4b).
+
+    They do not overlap and do not depend on the ROI. A picture thinner than a patch gives patches cut to it.
+    """
+    side = int(count**0.5)
+
+    def places(length: int) -> list[int]:
+        cells = max(length // patch, 1)
+        chosen = min(cells, side)
+        return [patch * ((2 * k + 1) * cells // (2 * chosen)) for k in range(chosen)]
+
+    return [Box.from_xywh(x, y, patch, patch).clipped(size) for y in places(size.height) for x in places(size.width)]
+
+
+class Down(nn.Module):
+    """Eq. 4: a strided convolution, zero at first, added to bilinear reduction."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        """Build S_down."""
+        super().__init__()
+        self.conv = nn.Conv2d(channels, channels, stride, stride)
+        _zero(self.conv)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """`(B, c, h, w)` to `(B, c, h / stride, w / stride)` rounded up; the edge is repeated to fill the last cell."""
+        stride = self.conv.stride[0]
+        h, w = z.shape[-2:]
+        if h % stride or w % stride:
+            z = functional.pad(z, (0, -w % stride, 0, -h % stride), mode="replicate")
+        y: Tensor = self.conv(z) + functional.avg_pool2d(z, stride)
+        return y
+
+
+class Up(nn.Module):
+    """Eq. 5: a transposed convolution, zero at first, added to bilinear enlargement."""
+
+    def __init__(self, channels: int, stride: int) -> None:
+        """Build S_up."""
+        super().__init__()
+        self.conv = nn.ConvTranspose2d(channels, channels, stride, stride)
+        _zero(self.conv)
+
+    def forward(self, g: Tensor) -> Tensor:
+        """`(B, c, h, w)` to `(B, c, stride h, stride w)`."""
+        stride = float(self.conv.stride[0])
+        y: Tensor = self.conv(g) + functional.interpolate(g, scale_factor=stride, mode="bilinear")
+        return y
+
+
+class GlobalContext(nn.Module):
+    """The module: `encode` once a picture, `forward` once an ROI.
+
+    alpha of Eq. 3 is left out: softmax ignores a constant. b is minus the distance of query and key in LR px, times a
+    slope that each head learns. W_V starts at zero, so that a fresh module adds nothing to its backbone.
+    """
+
+    def __init__(self, config: ModelConfig, backbone: type[Backbone]) -> None:
+        """Build with G as the head and the first stages of `backbone`."""
+        super().__init__()
+        c = config.channels
+        self.heads, self.stride = config.gcm_heads, config.gcm_stride
+        self.reach = 2 * self.stride - 1  # LR px: within a cell, and to the next one by bilinear enlargement
+        self.extractor = Extractor(backbone(config.without_context()), config.gcm_after)
+        self.down_query, self.down_key = Down(c, self.stride), Down(c, self.stride)
+        self.query, self.key, self.value = (nn.Linear(c, c, bias=False) for _ in range(3))
+        nn.init.zeros_(self.value.weight)
+        self.beta = nn.Parameter(torch.ones(()))
+        self.slope = nn.Parameter(torch.full((self.heads, 1, 1), 1 / 64))
+        self.up = Up(c, self.stride)
+
+    def encode(self, patches: Tensor, corners: Tensor) -> Context:
+        """Turn patches `(B, N, 3, r, r)`, RGB in [0, 1], at `corners` `(B, N, 2)`, x and y in LR px, into K and V."""
+        b, n = patches.shape[:2]
+        flat = patches.flatten(0, 1).contiguous(memory_format=torch.channels_last)
+        m = self.down_key(self.extractor(flat))  # (B N, c, t, t)
+        cells = _cell_centres(m.shape[-2], m.shape[-1], self.stride, m)  # (t t, 2)
+        places = (corners[:, :, None] + cells).flatten(1, 2)  # (B, N t t, 2)
+        tokens = m.flatten(2).transpose(1, 2).reshape(b, n * cells.shape[0], -1)
+        return Context(self._split(self.key(tokens)), self._split(self.value(tokens)), places)
+
+    def forward(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
+        """Aggregate for `z` `(B, c, h, w)`, which covers `window`: g up of Eq. 5, same shape.
+
+        `window` is in coordinates whose 0, 0 lies at `origins` `(B, 2)` of the pictures, multiples of the stride: the
+        query's cells lie on one grid for the whole picture, wherever the ROI is. `context` holds one picture a row of
+        `z`, or one for all.
+        """
+        h, w = z.shape[-2:]
+        left, top = window.left % self.stride, window.top % self.stride
+        if left or top:
+            z = functional.pad(z, (left, 0, top, 0), mode="replicate")
+        q = self.down_query(z)
+        rows, columns = q.shape[-2:]
+        corner = q.new_tensor([window.left - left, window.top - top], dtype=torch.float32)
+        places = origins[:, None] + corner + _cell_centres(rows, columns, self.stride, q)
+        distance = torch.cdist(places, context.places.expand(len(z), -1, -1))  # (B, queries, tokens)
+        bias = -self.slope.abs() * distance[:, None]
+        queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
+        g = functional.scaled_dot_product_attention(  # Eq. 3
+            queries, _per_row(context.keys, len(z)), _per_row(context.values, len(z)), attn_mask=bias.to(queries.dtype)
+        )
+        g = g.transpose(-1, -2).reshape(len(z), -1, rows, columns)
+        y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
+        return y[..., top : top + h, left : left + w]
+
+    def _split(self, tokens: Tensor) -> Tensor:
+        """`(B, tokens, c)` to `(B, heads, tokens, c / heads)`."""
+        b, n, c = tokens.shape
+        return tokens.view(b, n, self.heads, c // self.heads).transpose(1, 2)
+
+
+class Extractor(nn.Module):
+    """G: the head and the first stages of the backbone's own architecture; each patch on its own."""
+
+    def __init__(self, backbone: Backbone, stages: int) -> None:
+        """Keep what is needed of `backbone`."""
+        super().__init__()
+        self.head = backbone.head
+        self.stages = backbone.stages[:stages]
+
+    def forward(self, patches: Tensor) -> Tensor:
+        """`(B, 3, r, r)` to `(B, c, r, r)`."""
+        features: Features = self.head(patches)
+        for stage in self.stages:
+            features = stage(features)
+        return features.z
+
+
+def _zero(conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
+    """Start as ControlNet's zero convolution."""
+    nn.init.zeros_(conv.weight)
+    if conv.bias is not None:
+        nn.init.zeros_(conv.bias)
+
+
+def _per_row(tokens: Tensor, rows: int) -> Tensor:
+    """Share one picture's tokens among all rows."""
+    return tokens.expand(rows, -1, -1, -1)
+
+
+def _cell_centres(rows: int, columns: int, stride: int, like: Tensor) -> Tensor:
+    """Centres `(rows columns, 2)` of the cells of a grid, x and y in LR px from its corner."""
+    y = (torch.arange(rows, device=like.device, dtype=torch.float32) + 0.5) * stride
+    x = (torch.arange(columns, device=like.device, dtype=torch.float32) + 0.5) * stride
+    return torch.cartesian_prod(y, x).flip(1)

@@ -1,0 +1,52 @@
+"""Batches by their step: what a step sees does not depend on workers, ranks or where the run was interrupted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import IterableDataset
+
+from localsr.data.crops import Crops
+from localsr.geometry import Box
+
+
+class Batch(NamedTuple):
+    """LR `(B, 3, C, C)` and HR `(B, 3, s C, s C)`, uint8 RGB, and the ROI that all of the batch share.
+
+    The ROI travels as its four sides, since lightning moves tensors to the device and refuses a frozen `Box`.
+    """
+
+    lr: Tensor
+    hr: Tensor
+    sides: Tensor
+
+    @property
+    def roi(self) -> Box:
+        """The ROI in LR px of the window."""
+        return Box(*self.sides.tolist())
+
+
+class Batches(IterableDataset[Batch]):
+    """The batches of steps `start`, `start` + 1, ... `steps` - 1."""
+
+    def __init__(self, crops: Crops, batch: int, roi: tuple[int, int], steps: int, start: int = 0) -> None:
+        """Remember the run."""
+        self.crops, self.batch, self.roi, self.steps, self.start = crops, batch, roi, steps, start
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Yield in order; cropping from mapped files takes a hundredth of a step, so no worker is needed."""
+        for step in range(self.start, self.steps):
+            samples = [self.crops[step * self.batch + j] for j in range(self.batch)]
+            lr, hr = (torch.stack(part) for part in zip(*samples, strict=True))
+            yield Batch(lr, hr, self._sides(step))
+
+    def _sides(self, step: int) -> Tensor:
+        """Draw the ROI of a step: any side of the recipe's, anywhere in the context."""
+        random = np.random.Generator(np.random.Philox(key=[self.crops.seed + 2**32, step]))
+        side = int(random.integers(self.roi[0], self.roi[1] + 1))
+        left, top = random.integers(self.crops.side - side + 1, size=2)
+        return torch.tensor([left, top, left + side, top + side])

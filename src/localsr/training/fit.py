@@ -1,0 +1,121 @@
+"""A training run from recipe to checkpoint, on lightning's Trainer."""
+
+from __future__ import annotations
+
+import dataclasses
+import platform
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from torch.utils.data import DataLoader
+
+from localsr.data.crops import Crops
+from localsr.data.pairs import Pairs
+from localsr.errors import ConfigError
+from localsr.models import checkpoint
+from localsr.models.clsr import CLSR
+from localsr.training.batches import Batches
+from localsr.training.config import Recipe
+from localsr.training.module import Training
+
+
+def fit(
+    recipe: Recipe,
+    runs: Path,
+    *,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> Path:
+    """Train, and return the checkpoint `runs/NAME/NAME.safetensors`; `resume` goes on from the run's last saved step.
+
+    `progress(done, of)` hears of the pictures while the cache of pairs is made, once, in `runs/cache`.
+    """
+    folder = runs / recipe.name
+    saved = folder / "last.ckpt"
+    if resume and not saved.is_file():
+        raise ConfigError(f"there is nothing to resume: {saved} does not exist")
+    lightning.seed_everything(recipe.seed, verbose=False)
+    module = Training(recipe, start(recipe))
+    pairs = Pairs([Path(f) for f in recipe.folders], recipe.model.scale, runs / "cache", progress)
+    crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
+    first = int(torch.load(saved, map_location="cpu", weights_only=True, mmap=True)["global_step"]) if resume else 0
+    batches = Batches(crops, recipe.batch, recipe.roi, recipe.steps, first)
+    hours = Hours()
+    trainer = lightning.Trainer(
+        max_steps=recipe.steps,
+        precision=recipe.precision,  # type: ignore[arg-type]
+        gradient_clip_val=recipe.clip,
+        accelerator="auto",
+        devices=1,
+        callbacks=[
+            EMAWeightAveraging(decay=recipe.ema),
+            ModelCheckpoint(folder, filename="last", every_n_train_steps=250, enable_version_counter=False),
+            hours,
+        ],
+        logger=[CSVLogger(folder, name="", version="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],
+        log_every_n_steps=50,
+        enable_model_summary=False,
+    )
+    trainer.fit(module, DataLoader(batches, batch_size=None), ckpt_path=saved if resume else None, weights_only=True)
+    return export(recipe, module.network, folder, pairs, trainer.global_step, hours.spent)
+
+
+def start(recipe: Recipe) -> CLSR:
+    """Build the recipe's network: random, or on the backbone of a plain checkpoint, whose first stages also start G."""
+    network = CLSR(recipe.model)
+    if recipe.init:
+        plain, card = checkpoint.load(Path(recipe.init))
+        if card.config != recipe.model.without_context():
+            raise ConfigError(f"{recipe.init} is no plain backbone of this recipe's model: it is {card.config}")
+        network.backbone.load_state_dict(plain.backbone.state_dict())
+        if network.gcm is not None:
+            own = network.gcm.extractor.state_dict()
+            network.gcm.extractor.load_state_dict({k: plain.backbone.state_dict()[k] for k in own})
+    return network
+
+
+class Hours(Callback):
+    """Counts the seconds of training across resumptions."""
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self.before, self.began = 0.0, time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Hours so far."""
+        return (self.before + time.monotonic() - self.began) / 3600
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep what was spent."""
+        return {"seconds": self.spent * 3600}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.before, self.began = state_dict["seconds"], time.monotonic()
+
+
+def export(recipe: Recipe, network: CLSR, folder: Path, pairs: Pairs, steps: int, hours: float) -> Path:
+    """Write the network as a checkpoint with its card."""
+    path = folder / f"{recipe.name}.safetensors"
+    about = {
+        "pictures": len(pairs),
+        "hr_megapixels": round(sum(h * w for h, w in pairs.sizes) * recipe.model.scale**2 / 1e6, 1),
+        "steps": steps,
+        "hours": round(hours, 2),
+        "device": platform.machine() + f", {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+    }
+    plain = {}
+    if recipe.init:
+        _, card = checkpoint.read(Path(recipe.init))
+        plain = {"name": card.name, "sha256": card.sha256}
+    card = checkpoint.Card(recipe.name, recipe.model, dataclasses.asdict(recipe) | {"model": {}}, about, plain=plain)
+    checkpoint.save(path, network, card, half=recipe.half)
+    return path

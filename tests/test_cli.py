@@ -1,0 +1,324 @@
+"""The command: what it writes, what it prints, how it fails."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+import time
+import types
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from localsr import images
+from localsr.cli import app
+from localsr.errors import ImageError, OutputError
+from localsr.geometry import Box
+from localsr.inference import restorer
+from localsr.inference.scene import Scene
+from localsr.models import checkpoint
+from localsr.models.clsr import CLSR
+from localsr.models.config import ModelConfig
+
+PLAIN = ModelConfig(channels=8, stages=2, blocks=1, halo=(3, 2, 2))
+CONTEXT = ModelConfig(
+    channels=8, stages=2, blocks=1, halo=(3, 2, 2), gcm=True, pim=True, pim_channels=4, gcm_heads=2, gcm_patches=4
+)
+
+
+@pytest.fixture(scope="module")
+def nets(tmp_path_factory):
+    """A folder with plain.safetensors and its CLSR network, context.safetensors."""
+    folder = tmp_path_factory.mktemp("nets")
+    plain = checkpoint.save(folder / "plain.safetensors", CLSR(PLAIN), checkpoint.Card("plain", PLAIN))
+    card = checkpoint.Card(
+        "context",
+        CONTEXT,
+        training={"steps": 1200},
+        protocol={
+            "bsd100": {"roi": 24, "strategies": {"clsr": {"psnr_y": 27.604}, "halo": {"psnr_y": 27.5}, "odd": 3}},
+            "broken": 7,
+        },
+        plain={"name": "plain", "sha256": plain.sha256},
+    )
+    checkpoint.save(folder / "context.safetensors", CLSR(CONTEXT), card)
+    return folder
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    """An empty current folder but for photo.png, 40 x 30."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    photo = rng.integers(0, 256, (30, 40, 3), dtype=np.uint8)
+    images.write("photo.png", photo.transpose(2, 0, 1).astype(np.float32) / 255, None, images.read(photo))
+    return tmp_path
+
+
+def run(*args):
+    result = CliRunner().invoke(app, [str(a) for a in args])
+    assert "Traceback" not in result.output
+    return result
+
+
+def restore(nets, *args, model="plain"):
+    return run("restore", "photo.png", "--model", nets / f"{model}.safetensors", *args)
+
+
+def fails(result, code, *words):
+    assert result.exit_code == code, result.output
+    assert result.stderr.startswith("localsr: ")
+    assert result.stderr.count("\n") == 1
+    assert all(word in result.stderr for word in words), result.stderr
+    assert result.stdout == ""
+
+
+def files(folder):
+    return sorted(p.name for p in folder.rglob("*") if p.is_file() and p.name != "photo.png")
+
+
+def test_one_box(nets, here):
+    result = restore(nets, "--box", "4,5,12,8")
+    assert result.exit_code == 0
+    assert files(here) == ["photo-4-5-12x8-x4.png"]
+    assert images.read("photo-4-5-12x8-x4.png").size == Box(0, 0, 48, 32).size
+    assert result.stdout.startswith("photo-4-5-12x8-x4.png: 48 x 32 px, halo, ")
+    assert result.stdout.count("\n") == 1
+    assert result.stderr == ""
+
+
+@pytest.mark.parametrize(
+    ("output", "expected"),
+    [
+        ("out", ["out/photo-0-0-8x8-x4.png", "out/photo-30-20-10x10-x4.png"]),
+        ("new/part{n}.webp", ["new/part1.webp", "new/part2.webp"]),
+    ],
+)
+def test_two_boxes(nets, here, output, expected):
+    result = restore(nets, "--box", "0,0,8,8", "--box", "30,20,10,10", "-o", output, model="context")
+    assert result.exit_code == 0
+    assert [line.split(":")[0] for line in result.stdout.splitlines()] == expected
+    assert all(", clsr, " in line for line in result.stdout.splitlines())
+    assert files(here) == [Path(p).name for p in expected]
+    assert images.read(expected[1]).size == Box(0, 0, 40, 40).size
+
+
+def test_the_file_is_what_the_library_restores(nets, here):
+    restore(nets, "--box", "4,5,12,8", "--strategy", "crop", "-o", "cut.png", model="context")
+    photo = images.read("photo.png")
+    scene = restorer.Restorer.load(nets / "context.safetensors").encode(photo)
+    expected = np.rint(scene.restore(Box(4, 5, 16, 13), "crop").pixels * 255)
+    saved = images.read("cut.png").window(Box(0, 0, 48, 32)) * 255
+    np.testing.assert_allclose(saved, expected, atol=0.01)
+
+
+def test_json(nets, here):
+    args = ("--box", "0,0,8,8", "--box=-5,20,10,20", "--clip", "--scale", "4", "-o", "out", "--compare", "s.png")
+    result = restore(nets, *args, "--json")
+    told = json.loads(result.stdout)
+    sha256 = checkpoint.read(nets / "plain.safetensors")[1].sha256
+    seconds = [region.pop("seconds") for region in told["regions"]]
+    assert told == {
+        "input": "photo.png",
+        "size": [40, 30],
+        "model": {"name": "plain", "sha256": sha256},
+        "scale": 4,
+        "strategy": "halo",
+        "regions": [
+            {"box": [0, 0, 8, 8], "output": "out/photo-0-0-8x8-x4.png", "width": 32, "height": 32},
+            {"box": [0, 20, 5, 30], "output": "out/photo-0-20-5x10-x4.png", "width": 20, "height": 40},
+        ],
+        "compare": "s.png",
+    }
+    assert all(s > 0 for s in seconds)
+    assert files(here) == ["photo-0-0-8x8-x4.png", "photo-0-20-5x10-x4.png", "s.png"]
+
+
+@pytest.mark.parametrize(
+    ("args", "words"),
+    [
+        (("--box", "1,2,3"), ("'1,2,3'", "40,60,128,96")),
+        (("--box", "1,2,3,0"), ("no area",)),
+        (("--box", "0,0,8,8", "--box", "30,0,20,10"), ("(30, 0, 50, 10)", "40 x 30", "--clip")),
+        (("--box", "90,90,8,8", "--clip"), ("outside", "40 x 30")),
+        (("--box", "0,0,8,8", "--strategy", "clip"), ("'clip'", "crop, halo, clsr, full")),
+        (("--box", "0,0,8,8", "--strategy", "clsr"), ("plain backbone",)),
+        (("--box", "0,0,8,8", "--scale", "3"), ("x4, not x3",)),
+        (("--box", "0,0,8,8", "--model", "nothing"), ("'nothing'",)),
+        (("--box", "0,0,8,8", "--model", "photo.png"), ("photo.png", "localsr models")),
+        (("--box", "0,0,8,8", "-o", "a.gif"), ("a.gif", ".png", ".jpg")),
+        (("--box", "0,0,8,8", "-o", "photo.png"), ("photo itself",)),
+        (("--box", "0,0,8,8", "-o", "a.png", "--compare", "a.png"), ("a.png", "sheet")),
+        (("--box", "0,0,8,8", "--compare", "a.jpg"), ("a.jpg", ".png")),
+        (("--box", "0,0,8,8", "--box", "0,0,4,4", "-o", "a.png"), ("2 boxes", "a-{n}.png")),
+        (("--box", "0,0,8,8") * 25 + ("--compare", "a.png"), ("at most 24",)),
+    ],
+)
+def test_wrong_use_is_a_sentence(nets, here, args, words):
+    fails(restore(nets, *args), 2, *words)
+    assert files(here) == []
+
+
+def test_wrong_photo(nets, here):
+    Path("text.jpg").write_text("no picture at all")
+    for name, word in (("gone.jpg", "gone.jpg"), ("text.jpg", "localsr reads"), (".", "localsr: .")):
+        fails(run("restore", name, "--box", "0,0,8,8", "--model", nets / "plain.safetensors"), 2, word)
+
+
+def test_a_link_to_the_photo_is_the_photo(nets, here):
+    Path("link.png").symlink_to("photo.png")
+    before = Path("photo.png").read_bytes()
+    fails(restore(nets, "--box", "0,0,8,8", "-o", "link.png"), 2, "link.png")
+    assert Path("photo.png").read_bytes() == before
+
+
+def test_damaged_checkpoint(nets, here):
+    data = bytearray((nets / "plain.safetensors").read_bytes())
+    data[-5] ^= 1
+    Path("bad.safetensors").write_bytes(data)
+    fails(run("restore", "photo.png", "--box", "0,0,8,8", "--model", "bad.safetensors"), 2, "damaged")
+    fails(run("models", "bad.safetensors"), 2, "damaged")
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "word"),
+    [
+        (OutputError("x could not be written"), 4, "x could not be written"),
+        (OSError(errno.ENOSPC, "No space left on device"), 4, "No space left"),
+        (MemoryError(), 4, "out of memory"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 4, "out of memory"),
+        (ImageError("photo.png is damaged"), 2, "photo.png is damaged"),
+        (KeyboardInterrupt(), 130, "interrupted"),
+        (ZeroDivisionError("division by zero"), 1, "--debug"),
+    ],
+)
+def test_exit_codes(nets, here, monkeypatch, error, code, word):
+    def fail(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(Scene, "restore", fail)
+    fails(restore(nets, "--box", "0,0,8,8"), code, word)
+    args = ["--debug", "restore", "photo.png", "--box", "0,0,8,8", "--model", str(nets / "plain.safetensors")]
+    result = CliRunner().invoke(app, args)
+    assert result.exit_code == code
+    assert result.stderr.startswith("Traceback")
+    assert word in result.stderr.splitlines()[-1]
+
+
+def test_a_file_that_cannot_be_written(nets, here):
+    Path("file").write_text("")
+    fails(restore(nets, "--box", "0,0,8,8", "-o", "file/out.png"), 4, "file")
+
+
+def test_default_names(here):
+    from localsr.cli.restore import default_name
+
+    box = Box(1, 2, 4, 6)
+    assert default_name(Path("a/street.TIF"), box, 2) == "street-1-2-3x4-x2.tif"
+    assert default_name(Path("street.jpg"), box, 4) == "street-1-2-3x4-x4.png"
+    assert default_name(Path("--my $(photo) 'é'.v2.webp"), box, 4) == "my_photo_é_.v2-1-2-3x4-x4.webp"
+    assert default_name(Path("$$$.png"), box, 4) == "picture-1-2-3x4-x4.png"
+    assert len(default_name(Path("é" * 120 + ".png"), box, 4).encode()) <= 255
+
+
+def test_models(nets, monkeypatch):
+    monkeypatch.setattr(restorer, "WEIGHTS", nets)
+    monkeypatch.setattr(restorer, "DEFAULT", {4: "context"})
+    out = run("models").stdout
+    for words in ("context (default)", "plain", "edsr", "x4", "clsr", "1,200", "bsd100: clsr 27.60, halo 27.50"):
+        assert words in out
+    told = json.loads(run("models", "--json").stdout)["models"]
+    assert [(m["name"], m["kind"], m["default"]) for m in told] == [
+        ("context", "clsr", True),
+        ("plain", "plain", False),
+    ]
+    assert told[1]["parameters"] == sum(p.numel() for p in CLSR(PLAIN).parameters())
+    assert "context" not in run("models", nets / "plain.safetensors").stdout
+
+
+def test_models_without_any(tmp_path, monkeypatch):
+    monkeypatch.setattr(restorer, "WEIGHTS", tmp_path)
+    result = run("models")
+    assert result.exit_code == 0
+    assert "no network" in result.stdout
+
+
+def test_train_refuses_a_bad_recipe(here):
+    Path("r.toml").write_text('name = "n"\nfolders = ["f"]\nstep = 3\n')
+    fails(run("train", "r.toml"), 2, "'step'", "did you mean steps?")
+    fails(run("train", "gone.toml"), 2, "gone.toml")
+
+
+def test_train(here, monkeypatch):
+    def fit(recipe, runs, *, resume, progress):
+        assert (recipe.name, runs, resume) == ("n", Path("elsewhere"), True)
+        progress(1, 2)
+        return runs / "n.safetensors"
+
+    monkeypatch.setitem(sys.modules, "localsr.training.fit", types.SimpleNamespace(fit=fit))
+    Path("r.toml").write_text('name = "n"\nfolders = ["f"]\n')
+    assert run("train", "r.toml", "--runs", "elsewhere", "--resume").stdout == "elsewhere/n.safetensors\n"
+    monkeypatch.setitem(sys.modules, "lightning", None)
+    fails(run("train", "r.toml"), 2, "pip install 'localsr[train]'")
+
+
+def test_evaluate(nets, here):
+    net = here / "context.safetensors"
+    net.write_bytes((nets / "context.safetensors").read_bytes())
+    (here / "plain.safetensors").write_bytes((nets / "plain.safetensors").read_bytes())
+    hr = here / "tiny" / "HR"
+    hr.mkdir(parents=True)
+    for n in range(2):
+        (hr / f"{n}.png").write_bytes(Path("photo.png").read_bytes())
+    args = ("evaluate", "--data", "tiny", "--model", net, "--roi", 3)
+    result = run(*args, "--strategy", "crop,clsr", "--json", "r.json", "--limit", 1)
+    assert result.exit_code == 0, result.stderr
+    for words in ("tiny, 1 pictures, ROI 3, x4, context", "crop", "clsr", "PSNR Y", "GFLOPs first ROI"):
+        assert words in result.stdout
+    told = json.loads(Path("r.json").read_text())
+    assert list(told["strategies"]) == ["crop", "clsr"]
+    assert run(*args, "--strategy", "halo", "--record").exit_code == 0
+    tensors, card = checkpoint.read(net)
+    assert card.protocol["tiny"]["strategies"].keys() == {"halo"}
+    assert card.protocol["bsd100"]["roi"] == 24
+    assert checkpoint.digest(tensors) == card.sha256
+    fails(run(*args, "--record", "--limit", 1), 2, "--limit")
+    fails(run(*args, "--strategy", "crop,best"), 2, "'best'")
+    fails(run("evaluate", "--data", "gone", "--model", net), 2, "gone")
+
+
+def test_usage_errors(here):
+    for args, word in ((["restore", "photo.png"], "--box"), (["resore"], "resore"), (["train", "--what"], "--what")):
+        result = run(*args)
+        assert result.exit_code == 2
+        assert word in result.stderr
+    assert run("--version").stdout.startswith("localsr 0.")
+
+
+def test_help_is_light():
+    code = (
+        "import sys\nfrom localsr.cli import main\ntry:\n    main()\nexcept SystemExit as e:\n    assert not e.code\n"
+        "heavy = {'torch', 'numpy', 'pyvips', 'matplotlib', 'lightning'} & set(sys.modules)\nassert not heavy, heavy\n"
+    )
+    source = str(Path(restorer.__file__).parents[2])
+    for command in ([], ["restore"], ["evaluate"]):
+        args = [sys.executable, "-W", "error", "-c", code, *command, "--help"]
+        began = time.monotonic()
+        done = subprocess.run(args, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": source})
+        assert done.returncode == 0, done.stderr
+        assert "Usage" in done.stdout
+        assert time.monotonic() - began < 5  # 0.3 s on a quiet machine; this only catches what is wholly wrong
+
+
+def test_python_m_and_a_closed_pipe(nets):
+    """The reader of a pipe may leave; that is no fault to report."""
+    source = str(Path(restorer.__file__).parents[2])
+    command = f"{sys.executable} -W error -m localsr --help | true; exit ${{PIPESTATUS[0]}}"
+    env = os.environ | {"PYTHONPATH": source}
+    done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, env=env)
+    assert done.returncode in (0, 1)
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
