@@ -17,13 +17,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from localsr import __version__, images, metrics
-from localsr.data.pairs import pictures, read_rgb
-from localsr.errors import ConfigError, DataError
+from localsr.data.benchmark import Benchmark
+from localsr.errors import ConfigError
 from localsr.evaluation.cost import cost
 from localsr.geometry import Size, tiles, whole
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.resize import reduce
 
 Progress = Callable[[int, int], None]  # (done, of) in pictures
 
@@ -69,26 +68,24 @@ def evaluate(
     """Run the protocol on a data set: `folder/HR` and, if present, `folder/LR_xS`; `resize.reduce` makes LR if not."""
     if roi < 1:
         raise ConfigError(f"an ROI of {roi} px is none; give a side of at least 1 LR px")
-    if not (folder / "HR").is_dir():
-        raise DataError(f"{folder} is no data set: it has no folder HR")
     scale = restorer.scale
-    paths = pictures(folder / "HR")[:limit]
+    benchmark = Benchmark(folder, scale, roi, limit)
     scores: dict[Strategy, list[Scores]] = {way: [] for way in strategies}
-    for done, path in enumerate(paths):
-        lr, hr = load_pair(path, folder / f"LR_x{scale}", scale, roi)
-        scene = restorer.encode(images.read(np.ascontiguousarray(lr.transpose(1, 2, 0))))
+    for done in range(len(benchmark)):
+        pair = benchmark[done]
+        scene = restorer.encode(images.read(pair.lr))
         size = scene.photo.size
         for way in strategies:
             # `full` of every cell is the whole picture's restoration, to 1e-5; once is enough
             cells = [whole(size)] if way is Strategy.FULL else tiles(whole(size), roi)
             parts = [torch.from_numpy(r.pixels) for r in scene.restore(cells, way)]
             restored = metrics.stack(parts, 1 if way is Strategy.FULL else size.width // roi)
-            scores[way].append(_score(restored, hr, restorer, way, roi, size))
+            scores[way].append(_score(restored, pair.hr, restorer, way, roi, size))
         if progress is not None:
-            progress(done + 1, len(paths))
+            progress(done + 1, len(benchmark))
     protocol = {
-        "data": folder.name,
-        "pictures": len(paths),
+        "data": benchmark.name,
+        "pictures": len(benchmark),
         "scale": scale,
         "roi": roi,
         "crop": f"multiples of {roi} LR px",
@@ -101,26 +98,9 @@ def evaluate(
     return Result(protocol, {"name": card.name, "sha256": card.sha256, "plain": card.plain}, scores)
 
 
-def load_pair(path: Path, lr_folder: Path, scale: int, roi: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    """Read HR and its LR, `(3, h, w)` 8-bit RGB, cropped to a multiple of the ROI."""
-    hr = read_rgb(path)
-    published = lr_folder / path.name
-    if published.is_file():
-        lr = read_rgb(published)
-    else:
-        h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
-        lr = reduce(torch.from_numpy(np.ascontiguousarray(hr[:, :h, :w])), scale).numpy()
-    h, w = lr.shape[1] // roi * roi, lr.shape[2] // roi * roi
-    if not h or not w:
-        raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than an ROI of {roi}")
-    if hr.shape[1] < h * scale or hr.shape[2] < w * scale:
-        raise DataError(f"{path.name}: HR is smaller than {scale} times {published}")
-    return lr[:, :h, :w], hr[:, : h * scale, : w * scale]
-
-
 def _score(restored: Tensor, hr: NDArray[np.uint8], restorer: Restorer, way: Strategy, roi: int, size: Size) -> Scores:
     """Compare a stitched picture with the original."""
-    mine, theirs = metrics.levels(restored), torch.from_numpy(np.ascontiguousarray(hr)).float()
+    mine, theirs = metrics.levels(restored), torch.from_numpy(hr).float()
     counted = cost(restorer.card.config, way, roi, size)
     return Scores(
         psnr_y=metrics.psnr_y(mine, theirs),

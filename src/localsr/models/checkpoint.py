@@ -92,8 +92,11 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
 def load(path: Path) -> tuple[CLSR, Card]:
     """Build a checkpoint's network, its weights as float32, in evaluation mode; `CheckpointError` if that cannot be."""
     tensors, card = read(path)
-    with torch.device("meta"):
-        network = CLSR(card.config)
+    try:
+        with torch.device("meta"):
+            network = CLSR(card.config)
+    except ConfigError as error:
+        raise CheckpointError(f"checkpoint {path} asks for a network that cannot be: {error}") from error
     fit(path, network, tensors)
     return network.to(memory_format=torch.channels_last).eval(), card  # type: ignore[call-overload]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional
 
+from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
 from localsr.models.backbone import Backbone, Taper, crop
 from localsr.models.carn import CARN
@@ -22,6 +23,8 @@ class CLSR(nn.Module):
     def __init__(self, config: ModelConfig) -> None:
         """Build with random weights; the context modules add nothing yet."""
         super().__init__()
+        if config.backbone not in BACKBONES:
+            raise ConfigError(f"no backbone {config.backbone!r}; choose one of {', '.join(BACKBONES)}")
         backbone = BACKBONES[config.backbone]
         self.config = config
         self.backbone = backbone(config.without_context())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,12 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained."""
+        for field_ in dataclasses.fields(self):
+            value, kind = getattr(self, field_.name), type(field_.default)
+            if kind in (int, float, bool, str) and type(value) is not kind:
+                raise ConfigError(f"{field_.name} = {value!r} must be of type {kind.__name__}")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(self.name)):
+            raise ConfigError(f"{self.name!r} is no name for a folder; use letters, digits, '.', '_' and '-'")
         if not self.folders:
             raise ConfigError("the recipe names no folders to train on")
         if not 1 <= self.roi[0] <= self.roi[1] <= self.context:

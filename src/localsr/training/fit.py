@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
+from localsr.data.benchmark import Benchmark, Pair
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
 from localsr.errors import ConfigError
@@ -22,7 +23,9 @@ from localsr.models import checkpoint
 from localsr.models.clsr import CLSR
 from localsr.training.batches import Batches
 from localsr.training.config import Recipe
-from localsr.training.module import Training
+from localsr.training.module import VALIDATION_ROI, Training
+
+SAVE_EVERY = 250  # steps; at 2 steps a second a kill costs two minutes
 
 
 def fit(
@@ -46,6 +49,10 @@ def fit(
     crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
     first = int(torch.load(saved, map_location="cpu", weights_only=True, mmap=True)["global_step"]) if resume else 0
     batches = Batches(crops, recipe.batch, recipe.roi, recipe.steps, first)
+    check: DataLoader[Pair] | None = None
+    if recipe.validation:
+        pictures = Benchmark(Path(recipe.validation), recipe.model.scale, VALIDATION_ROI)
+        check = DataLoader(pictures, batch_size=None, collate_fn=_as_it_is)
     hours = Hours()
     trainer = lightning.Trainer(
         max_steps=recipe.steps,
@@ -55,14 +62,19 @@ def fit(
         devices=1,
         callbacks=[
             EMAWeightAveraging(decay=recipe.ema),
-            ModelCheckpoint(folder, filename="last", every_n_train_steps=250, enable_version_counter=False),
+            ModelCheckpoint(folder, filename="last", every_n_train_steps=SAVE_EVERY, enable_version_counter=False),
             hours,
         ],
         logger=[CSVLogger(folder, name="", version="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],
         log_every_n_steps=50,
+        val_check_interval=recipe.validate_every,
+        check_val_every_n_epoch=None,
+        num_sanity_val_steps=0,
         enable_model_summary=False,
     )
-    trainer.fit(module, DataLoader(batches, batch_size=None), ckpt_path=saved if resume else None, weights_only=True)
+    trainer.fit(
+        module, DataLoader(batches, batch_size=None), check, ckpt_path=saved if resume else None, weights_only=True
+    )
     return export(recipe, module.network, folder, pairs, trainer.global_step, hours.spent)
 
 
@@ -78,6 +90,11 @@ def start(recipe: Recipe) -> CLSR:
             own = network.gcm.extractor.state_dict()
             network.gcm.extractor.load_state_dict({k: plain.backbone.state_dict()[k] for k in own})
     return network
+
+
+def _as_it_is(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it
+    """Keep arrays arrays."""
+    return pair
 
 
 class Hours(Callback):

@@ -10,12 +10,17 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional
 
-from localsr.geometry import Size, whole
+from localsr import images, metrics
+from localsr.data.benchmark import Pair
+from localsr.geometry import Size, tiles, whole
+from localsr.inference.scene import Scene
 from localsr.models.backbone import Taper, crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
+
+VALIDATION_ROI = 48  # LR px
 
 
 class Training(lightning.LightningModule):
@@ -49,6 +54,18 @@ class Training(lightning.LightningModule):
         if network.pim is not None and rest is not None and weight > 0:
             loss = loss + weight * functional.l1_loss(network.pim.restore(rest).float(), target)
         return loss
+
+    def validation_step(self, pair: Pair, _: int) -> None:
+        """Restore a picture cell by cell, as a user would have it: in fp32, by the network's own strategy."""
+        network = self.network.eval()
+        with torch.autocast(self.device.type, enabled=False):
+            scene = Scene(images.read(pair.lr), self.recipe.name, network, network if network.config.plain else None)
+            cells = tiles(whole(scene.photo.size), VALIDATION_ROI)
+            parts = [torch.from_numpy(r.pixels) for r in scene.restore(cells)]
+        restored = metrics.levels(metrics.stack(parts, scene.photo.size.width // VALIDATION_ROI))
+        score = metrics.psnr_y(restored, torch.from_numpy(pair.hr).float())
+        self.log("psnr_y", score, prog_bar=True, on_epoch=True, batch_size=1)
+        network.train()
 
     def context_weight(self, step: int) -> float:
         """Give lambda of Eq. 7 at a step."""

@@ -1,0 +1,56 @@
+"""Data sets to measure on: a folder with `HR/` and, if present, `LR_xS/` under the same names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.utils.data import Dataset
+
+from localsr.data.pairs import pictures, read_rgb
+from localsr.errors import DataError
+from localsr.resize import reduce
+
+
+class Pair(NamedTuple):
+    """A picture and its original, 8-bit RGB; the LR sides are multiples of the ROI."""
+
+    name: str
+    lr: NDArray[np.uint8]  # (h, w, 3), as `localsr.read` takes it
+    hr: NDArray[np.uint8]  # (3, s h, s w)
+
+
+class Benchmark(Dataset[Pair]):
+    """The pairs of a data set, cropped to multiples of the ROI as the protocol asks (Sec. 4.1)."""
+
+    def __init__(self, folder: Path, scale: int, roi: int, limit: int | None = None) -> None:
+        """List the pictures; `DataError` for a folder that is no data set."""
+        if not (folder / "HR").is_dir():
+            raise DataError(f"{folder} is no data set: it has no folder HR")
+        self.name, self.scale, self.roi = folder.resolve().name, scale, roi
+        self.published = folder / f"LR_x{scale}"
+        self.paths = pictures(folder / "HR")[:limit]
+
+    def __len__(self) -> int:
+        """Count the pictures."""
+        return len(self.paths)
+
+    def __getitem__(self, k: int) -> Pair:
+        """Read pair k; `resize.reduce` makes an LR that was not published."""
+        path, scale, roi = self.paths[k], self.scale, self.roi
+        hr = read_rgb(path)
+        if (self.published / path.name).is_file():
+            lr = read_rgb(self.published / path.name)
+        else:
+            h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
+            lr = reduce(torch.from_numpy(np.ascontiguousarray(hr[:, :h, :w])), scale).numpy()
+        h, w = lr.shape[1] // roi * roi, lr.shape[2] // roi * roi
+        if not h or not w:
+            raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than an ROI of {roi}")
+        if hr.shape[1] < h * scale or hr.shape[2] < w * scale:
+            raise DataError(f"{path.name} in {self.published.parent / 'HR'} is smaller than {scale} times its LR")
+        lr = np.ascontiguousarray(lr[:, :h, :w].transpose(1, 2, 0))
+        return Pair(path.name, lr, np.ascontiguousarray(hr[:, : h * scale, : w * scale]))

@@ -1,0 +1,64 @@
+"""What several tests share: tiny networks with random weights, and the data that lies beside a checkout."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+import localsr
+from localsr.models.checkpoint import Card
+from localsr.models.clsr import CLSR
+from localsr.models.config import ModelConfig
+
+SHARED = Path(__file__).parents[2] / "shared"
+
+torch.set_num_threads(2)
+
+
+def awake(config: ModelConfig, seed: int = 0) -> CLSR:
+    """A network whose context modules say something, as after training."""
+    torch.manual_seed(seed)
+    network = CLSR(config)
+    for module in network.modules():
+        if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
+            nn.init.normal_(module.weight, std=0.5 / module.weight[0].numel() ** 0.5)
+    if network.pim is not None:
+        nn.init.normal_(network.pim.gain)
+    return network.to(memory_format=torch.channels_last).eval()
+
+
+def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
+    blocks, groups = (2, 2) if backbone == "carn" else (1, 1)
+    return ModelConfig(
+        backbone=backbone,
+        scale=scale,
+        channels=16,
+        stages=2,
+        blocks=blocks,
+        groups=groups,
+        halo=(3, 2, 2),
+        gcm=context,
+        gcm_patches=16,
+        pim=context,
+        pim_channels=4,
+    )
+
+
+def restorer(config: ModelConfig) -> localsr.Restorer:
+    return localsr.Restorer(awake(config), Card("tiny", config), awake(config.without_context()))
+
+
+@pytest.fixture(scope="session")
+def noise() -> localsr.Photo:
+    """A picture of 60 x 50 px in which no two places look alike."""
+    pixels = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
+    return localsr.read(pixels)
+
+
+@pytest.fixture
+def shared() -> Path:
+    if not SHARED.is_dir():
+        pytest.skip("the pictures and reference weights in ../shared are not here")
+    return SHARED

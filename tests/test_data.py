@@ -1,0 +1,125 @@
+"""Pairs and samples: made once, mapped, and drawn by seed and number alone."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import localsr
+from localsr.data.benchmark import Benchmark
+from localsr.data.crops import Crops
+from localsr.data.pairs import Pairs
+from localsr.geometry import Box
+from localsr.resize import reduce
+from localsr.training.batches import Batches
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    random = np.random.default_rng(0)
+    made = tmp_path / "pictures"
+    made.mkdir()
+    for k, size in enumerate([(131, 99), (80, 160), (64, 64)]):
+        Image.fromarray(random.integers(0, 256, (*size, 3), dtype=np.uint8)).save(made / f"{k}.png")
+    return made
+
+
+def test_pairs(folder: Path, tmp_path: Path) -> None:
+    pairs = Pairs([folder], 4, tmp_path / "cache")
+    assert pairs.sizes == [(32, 24), (20, 40), (16, 16)]
+    hr = np.asarray(Image.open(folder / "0.png")).transpose(2, 0, 1)[:, :128, :96]
+    lr, mapped = pairs[0]
+    assert np.array_equal(mapped, hr)
+    assert np.array_equal(lr, reduce(torch.from_numpy(hr.copy()), 4).numpy())
+    box = Box(3, 2, 10, 9)
+    small, large = pairs.crop(0, box)
+    assert np.array_equal(small, lr[:, 2:9, 3:10])
+    assert np.array_equal(large, hr[:, 8:36, 12:40])
+
+
+def test_the_cache_is_made_once_and_anew_when_a_picture_changes(folder: Path, tmp_path: Path) -> None:
+    heard: list[int] = []
+    Pairs([folder], 4, tmp_path / "cache", lambda done, of: heard.append(done))
+    Pairs([folder], 4, tmp_path / "cache", lambda done, of: heard.append(done))
+    assert heard == [1, 2, 3]
+    Image.new("RGB", (40, 40)).save(folder / "0.png")
+    assert Pairs([folder], 4, tmp_path / "cache").sizes[0] == (10, 10)
+    assert not [p for p in (tmp_path / "cache").iterdir() if not (p / "index.json").is_file()]
+
+
+def test_folders_that_are_none(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(localsr.DataError, match="is no folder"):
+        Pairs([tmp_path / "missing"], 4, tmp_path / "cache")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(localsr.DataError, match="holds no picture"):
+        Pairs([tmp_path / "empty"], 4, tmp_path / "cache")
+    (folder / "0.png").write_bytes(b"no picture")
+    with pytest.raises(localsr.DataError, match="1 of 3 pictures cannot be read"):
+        Pairs([folder], 4, tmp_path / "cache")
+    assert list((tmp_path / "cache").iterdir()) == []
+
+
+def test_a_sample_is_a_function_of_seed_and_number(folder: Path, tmp_path: Path) -> None:
+    pairs = Pairs([folder], 4, tmp_path / "cache")
+    crops = Crops(pairs, 16, 100, seed=5)
+    forwards = [crops[i] for i in range(20)]
+    backwards = [Crops(pairs, 16, 100, seed=5)[i] for i in reversed(range(20))][::-1]
+    for (lr, hr), (lr2, hr2) in zip(forwards, backwards, strict=True):
+        assert torch.equal(lr, lr2)
+        assert torch.equal(hr, hr2)
+        assert lr.shape == (3, 16, 16)
+        assert hr.shape == (3, 64, 64)
+    other = Crops(pairs, 16, 100, seed=6)
+    assert any(not torch.equal(a[0], other[i][0]) for i, a in enumerate(forwards))
+
+
+def test_lr_and_hr_are_turned_alike(tmp_path: Path) -> None:
+    made = tmp_path / "pictures"
+    made.mkdir()
+    y, x = np.mgrid[0:128, 0:128]
+    Image.fromarray(np.stack([2 * x, 2 * y, x + y], -1).astype(np.uint8)).save(made / "ramp.png")
+    crops = Crops(Pairs([made], 4, tmp_path / "cache"), 16, 100, seed=0)
+    turns = set()
+    for i in range(40):
+        lr, hr = crops[i]
+        mean = hr.float().unflatten(1, (16, 4)).unflatten(3, (16, 4)).mean((2, 4))
+        assert (lr.float() - mean).abs()[:, 1:-1, 1:-1].max() <= 1.5
+        red = lr[0].float()
+        turns.add((bool(red[0, 0] < red[0, -1]), bool(red[0, 0] < red[-1, 0]), bool(lr[1, 0, 0] < lr[1, -1, -1])))
+    assert len(turns) >= 6
+
+
+def test_a_window_larger_than_all_pictures(folder: Path, tmp_path: Path) -> None:
+    with pytest.raises(localsr.DataError, match="no picture is 64 x 64 LR px or larger"):
+        Crops(Pairs([folder], 4, tmp_path / "cache"), 64, 10, seed=0)
+
+
+def test_batches_start_anywhere(folder: Path, tmp_path: Path) -> None:
+    crops = Crops(Pairs([folder], 4, tmp_path / "cache"), 16, 100, seed=5)
+    unbroken = list(Batches(crops, 3, (4, 12), 6))
+    resumed = list(Batches(crops, 3, (4, 12), 6, start=4))
+    assert len(unbroken) == 6
+    for a, b in zip(unbroken[4:], resumed, strict=True):
+        assert torch.equal(a.lr, b.lr)
+        assert a.roi == b.roi
+    rois = [batch.roi for batch in Batches(crops, 1, (4, 12), 60)]
+    assert all(Box(0, 0, 16, 16).contains(roi) and 4 <= roi.width == roi.height <= 12 for roi in rois)
+    assert {roi.width for roi in rois} == set(range(4, 13))
+    assert min(r.left for r in rois) == 0
+    assert max(r.right for r in rois) == 16
+
+
+def test_a_benchmark_without_lr_makes_it(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "set").mkdir()
+    folder.rename(tmp_path / "set" / "HR")
+    benchmark = Benchmark(tmp_path / "set", 4, 8)
+    pair = benchmark[0]
+    assert len(benchmark) == 3
+    assert pair.lr.shape == (32, 24, 3)
+    assert pair.hr.shape == (3, 128, 96)
+    with pytest.raises(localsr.DataError, match="less than an ROI of 24"):
+        Benchmark(tmp_path / "set", 4, 24)[1]
+    with pytest.raises(localsr.DataError, match="has no folder HR"):
+        Benchmark(tmp_path, 4, 8)

@@ -1,0 +1,166 @@
+"""The four strategies through the one call: shapes, batches, borders, tiles."""
+
+import itertools
+
+import numpy as np
+import pytest
+from conftest import restorer, tiny
+
+import localsr
+from localsr.geometry import Box, Size, whole
+from localsr.inference import scene as scene_module
+from localsr.inference import strategies
+from localsr.inference.strategies import Strategy, plan
+from localsr.models.clsr import BACKBONES
+
+BOXES = [
+    Box(30, 20, 31, 21),
+    Box(11, 7, 18, 12),
+    Box(18, 13, 42, 37),
+    Box(19, 14, 43, 38),
+    Box(0, 0, 9, 9),
+    Box(51, 0, 60, 5),
+    Box(0, 41, 8, 50),
+    Box(59, 49, 60, 50),
+    Box(0, 0, 60, 50),
+]
+each = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 4))))
+
+
+@each
+@pytest.mark.parametrize("way", list(Strategy))
+def test_a_list_is_a_batch_and_equals_one_by_one(
+    backbone: str, scale: int, way: Strategy, noise: localsr.Photo
+) -> None:
+    scene = restorer(tiny(backbone, scale=scale)).encode(noise)
+    together = scene.restore(BOXES, way)
+    for box, found in zip(BOXES, together, strict=True):
+        assert found.pixels.shape == (3, scale * box.height, scale * box.width)
+        assert np.isfinite(found.pixels).all()
+        assert (found.box, found.scale, found.strategy, found.model) == (box, scale, way, "tiny")
+        alone = scene.restore(box, way).pixels
+        assert np.abs(alone - found.pixels).max() < 1e-5
+    reverse = scene.restore(BOXES[::-1], way)[::-1]
+    assert all(np.abs(a.pixels - b.pixels).max() < 1e-5 for a, b in zip(together, reverse, strict=True))
+
+
+def test_equal_boxes_run_together(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    sizes: list[int] = []
+    run = scene_module.run
+
+    def counted(network: object, photo: object, jobs: list[object], context: object) -> object:
+        sizes.append(len(jobs))
+        return run(network, photo, jobs, context)
+
+    monkeypatch.setattr(scene_module, "run", counted)
+    scene = restorer(tiny()).encode(noise)
+    scene.restore([Box.from_xywh(x, 20, 6, 6) for x in (20, 22, 24, 26)])
+    assert sizes == [4]
+
+
+@each
+@pytest.mark.parametrize("way", list(Strategy))
+def test_tiles_equal_the_untiled_run(
+    backbone: str, scale: int, way: Strategy, noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = restorer(tiny(backbone, scale=scale)).encode(noise)
+    for box in (Box(1, 3, 58, 50), whole(noise.size)):
+        untiled = scene.restore(box, way).pixels
+        with monkeypatch.context() as patch:
+            patch.setattr(strategies, "TILED", 400)
+            patch.setattr(strategies, "TILE", 17)
+            network = scene._choose(way)[1]
+            assert len(plan(box, noise.size, network, way.halo(network))) > 9
+            tiled = scene.restore(box, way).pixels
+        assert np.abs(tiled - untiled).max() < 1e-5
+
+
+def test_full_is_the_same_wherever_the_box_is(noise: localsr.Photo) -> None:
+    scene = restorer(tiny()).encode(noise)
+    everything = scene.restore(whole(noise.size), "full").pixels
+    for box in BOXES:
+        large = box.scaled(4)
+        part = scene.restore(box, "full").pixels
+        assert np.abs(part - everything[:, large.rows, large.columns]).max() < 1e-5
+
+
+def test_the_strategies_differ_inside_and_agree_where_they_must(noise: localsr.Photo) -> None:
+    scene = restorer(tiny()).encode(noise)
+    found = {way: scene.restore(Box(20, 20, 30, 30), way).pixels for way in Strategy}
+    for one, two in itertools.combinations(Strategy, 2):
+        assert np.abs(found[one] - found[two]).max() > 1e-4
+    everything = {way: scene.restore(whole(noise.size), way).pixels for way in ("crop", "halo", "full")}
+    assert np.abs(everything["crop"] - everything["full"]).max() < 1e-5
+    assert np.abs(everything["halo"] - everything["full"]).max() < 1e-5
+
+
+def test_nothing_beyond_the_neighbourhood_and_the_patches_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    photo = localsr.read(np.zeros((1356, 2040, 3), np.uint8))
+    read: list[Box] = []
+    windows = localsr.Photo.windows
+
+    def counted(self: localsr.Photo, boxes: list[Box]) -> list[np.ndarray]:
+        read.extend(boxes)
+        return windows(self, boxes)
+
+    monkeypatch.setattr(localsr.Photo, "windows", counted)
+    config = tiny()
+    scene = restorer(config).encode(photo)
+    assert sum(b.width * b.height for b in read) == 16 * 36
+    read.clear()
+    box = Box(1000, 700, 1024, 724)
+    scene.restore(box)
+    assert len(read) == 1
+    assert box.grow(8).contains(read[0])
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (3, 2, 3), (5, 70, 3), (60, 4, 3)])
+@pytest.mark.parametrize("way", list(Strategy))
+def test_tiny_and_thin_pictures(shape: tuple[int, int, int], way: Strategy) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    photo = localsr.read(pixels)
+    found = restorer(tiny()).encode(photo).restore(whole(photo.size), way)
+    assert found.pixels.shape == (3, 4 * shape[0], 4 * shape[1])
+    assert np.isfinite(found.pixels).all()
+
+
+@pytest.mark.parametrize("kind", ["grey", "grey alpha", "alpha", "16 bit"])
+def test_what_comes_out_is_as_what_went_in(kind: str, tmp_path: object) -> None:
+    random = np.random.default_rng(0)
+    bands = {"grey": 1, "grey alpha": 2, "alpha": 4, "16 bit": 3}[kind]
+    dtype = np.uint16 if kind == "16 bit" else np.uint8
+    photo = localsr.read(random.integers(0, np.iinfo(dtype).max, (20, 30, bands), dtype=dtype, endpoint=True))
+    path = tmp_path / "out.png"
+    restorer(tiny()).encode(photo).restore(Box(3, 4, 9, 12)).save(path)
+    saved = localsr.read(path)
+    assert (saved.size, saved.bands, saved.depth) == (Size(24, 32), bands, photo.depth)
+    assert saved.has_alpha == ("alpha" in kind)
+
+
+def test_boxes_that_are_refused(noise: localsr.Photo) -> None:
+    scene = restorer(tiny()).encode(noise)
+    with pytest.raises(localsr.BoxError, match=r"box \(50, 40, 70, 45\) leaves the picture, which is 60 x 50; clip it"):
+        scene.restore(Box(50, 40, 70, 45))
+    with pytest.raises(localsr.BoxError, match="outside the picture"):
+        scene.restore(Box(60, 0, 61, 1), clip=True)
+    with pytest.raises(localsr.BoxError, match=r"no localsr\.Box"):
+        scene.restore([(0, 0, 5, 5)])
+    assert scene.restore(Box(50, 40, 70, 45), clip=True).box == Box(50, 40, 60, 45)
+    assert scene.restore([]) == []
+
+
+def test_strategies_that_a_network_has_not(noise: localsr.Photo) -> None:
+    plain = restorer(tiny(context=False)).encode(noise)
+    assert plain.restore(Box(0, 0, 4, 4)).strategy is Strategy.HALO
+    with pytest.raises(localsr.ConfigError, match="plain backbone without context; choose crop, halo or full"):
+        plain.restore(Box(0, 0, 4, 4), "clsr")
+    with pytest.raises(localsr.ConfigError, match="unknown strategy 'best'; choose one of crop, halo, clsr, full"):
+        plain.restore(Box(0, 0, 4, 4), "best")
+
+
+def test_progress_reaches_the_end(noise: localsr.Photo) -> None:
+    heard: list[tuple[int, int]] = []
+    restorer(tiny()).encode(noise).restore(BOXES, progress=lambda done, of: heard.append((done, of)))
+    total = sum(b.width * b.height for b in BOXES)
+    assert heard[-1] == (total, total)
+    assert [done for done, _ in heard] == sorted(done for done, _ in heard)

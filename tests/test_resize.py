@@ -1,0 +1,56 @@
+"""The resize is the one that made the field's LR pictures."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from localsr.data.pairs import pictures, read_rgb
+from localsr.resize import reduce, resize
+
+
+@pytest.mark.parametrize("name", ["set5", "set14", "bsd100"])
+def test_the_published_lr_pictures(shared: Path, name: str) -> None:
+    equal = total = worst = 0
+    for path in pictures(shared / "data/test" / name / "HR"):
+        lr = torch.from_numpy(read_rgb(path.parents[1] / "LR_x4" / path.name))
+        hr = torch.from_numpy(read_rgb(path))[:, : lr.shape[1] * 4, : lr.shape[2] * 4]
+        apart = (reduce(hr, 4).int() - lr.int()).abs()
+        worst = max(worst, int(apart.max()))
+        equal += int((apart == 0).sum())
+        total += apart.numel()
+    assert total > 0
+    assert worst <= 1
+    assert equal >= 0.999 * total
+
+
+@pytest.mark.parametrize("size", [(7, 5), (24, 24), (1, 1), (13, 40)])
+def test_a_constant_stays_constant(size: tuple[int, int]) -> None:
+    picture = torch.full((3, 11, 17), 0.3)
+    assert torch.allclose(resize(picture, *size), torch.full((3, *size), 0.3), atol=1e-6)
+
+
+def test_a_ramp_is_enlarged_linearly_inside() -> None:
+    ramp = torch.arange(16.0).expand(1, 4, 16)
+    large = resize(ramp, 16, 64)[0, 8]
+    expected = (torch.arange(64.0) + 0.5) / 4 - 0.5
+    assert torch.allclose(large[12:-12], expected[12:-12], atol=1e-5)
+
+
+def test_torch_agrees_inside_the_picture() -> None:
+    torch.manual_seed(0)
+    picture = torch.rand(1, 3, 64, 96, dtype=torch.float64)
+    theirs = torch.nn.functional.interpolate(picture, (16, 24), mode="bicubic", antialias=True)
+    ours = resize(picture, 16, 24)
+    assert torch.allclose(ours[..., 2:-2, 2:-2], theirs[..., 2:-2, 2:-2], atol=1e-9)
+    assert not torch.allclose(ours[..., :1, :], theirs[..., :1, :], atol=1e-3)
+
+
+def test_the_same_size_is_the_same_picture() -> None:
+    picture = torch.rand(3, 5, 6)
+    assert torch.equal(resize(picture, 5, 6), picture)
+
+
+def test_reduce_wants_multiples() -> None:
+    with pytest.raises(ValueError, match="multiple of 4"):
+        reduce(torch.zeros(3, 10, 8, dtype=torch.uint8), 4)
