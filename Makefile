@@ -5,9 +5,9 @@ BIN := .venv/bin
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
 
 demo: .venv/made ## restore three regions of a real photo: build/demo.png
-	@echo "demo: restoring the medals, the name plate and the face of a photo that comes with matplotlib"
+	@echo "demo: restoring the cap's badge, the glasses and the name plate of a photo that comes with matplotlib"
 	@mkdir -p build
-	@$(BIN)/localsr restore "$(PHOTO)" --box 274,414,96,72 --box 118,436,112,40 --box 196,76,128,128 -o build/demo --compare build/demo.png
+	@$(BIN)/localsr restore "$(PHOTO)" --box 212,20,104,88 --box 176,146,180,120 --box 74,478,100,64 -o build/demo --compare build/demo.png
 	@echo "demo: look at build/demo.png"
 
 test: .venv/made ## run the tests

@@ -158,6 +158,7 @@ def test_what_cannot_be_drawn(tmp_path):
     for found in ([], [r] * (figures.MAX_ROWS + 1)):
         with pytest.raises(ConfigError, match="1 to 24 regions"):
             compare_sheet(tmp_path / "s.png", photo, found)
-    with pytest.raises(OutputError):
-        compare_sheet(tmp_path / "none" / "s.png", photo, r)
-    assert not list(tmp_path.iterdir())
+    (tmp_path / "taken").write_text("a file where a folder should be")
+    with pytest.raises(OutputError, match="what was there is untouched"):
+        compare_sheet(tmp_path / "taken" / "s.png", photo, r)
+    assert [p.name for p in tmp_path.iterdir()] == ["taken"]

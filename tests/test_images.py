@@ -620,10 +620,11 @@ def test_output_that_cannot_be(tmp_path: Path) -> None:
     like = images.read(scene(9, 12, 3))
     pixels = full(like)
     wide = np.zeros((3, 1, 70_000), np.float32)
+    (tmp_path / "taken").write_text("a file where a folder should be")
     cases: list[tuple[str, Any, Any, str]] = [
         ("a.gif", pixels, None, r"\.png, \.jpeg"),
         ("a", pixels, None, r"\.png, \.jpeg"),
-        ("no/a.png", pixels, None, "No such file"),
+        ("taken/a.png", pixels, None, "File exists"),
         ("a.png", pixels * np.nan, None, "finite"),
         ("a.png", pixels[:2], None, "must be"),
         ("a.png", pixels, pixels[:1, :4], "must be"),
@@ -633,7 +634,7 @@ def test_output_that_cannot_be(tmp_path: Path) -> None:
     for name, given, alpha, words in cases:
         with pytest.raises(OutputError, match=words):
             images.write(tmp_path / name, given, alpha, like)
-    assert os.listdir(tmp_path) == []
+    assert os.listdir(tmp_path) == ["taken"]
 
 
 def test_a_link_stays_a_link(tmp_path: Path) -> None:

@@ -1,0 +1,67 @@
+"""Time of one 24 x 24 ROI in a 2040 x 1356 LR picture: crop, halo, clsr and full, in turn in one process, as ratios.
+
+    python benchmarks/latency.py [--model NAME|PATH] [--rounds 60]
+
+Medians of rounds that go through the strategies in turn, so that a noisy machine hits all alike. `full` restores the
+whole picture (the paper's post-cropping) and runs once; `full, ROI only` is what Strategy.FULL does for one box.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+
+import numpy as np
+import torch
+
+import localsr
+from localsr.geometry import Box, whole
+from localsr.inference.strategies import Strategy
+from localsr.resize import resize
+
+SIZE = (1356, 2040)
+ROI = Box.from_xywh(1008, 672, 24, 24)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--model")
+    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--threads", type=int, default=2)
+    asked = parser.parse_args()
+    torch.set_num_threads(asked.threads)
+    torch.manual_seed(0)
+    pixels = resize(torch.rand(3, 113, 170), *SIZE).clamp(0, 1).permute(1, 2, 0)
+    photo = localsr.read(np.rint(pixels.numpy() * 255).astype(np.uint8))
+    restorer = localsr.Restorer.load(asked.model)
+    scene = restorer.encode(photo)
+    ways = [way for way in Strategy if way is not Strategy.CLSR or not restorer.card.config.plain]
+    times: dict[str, list[float]] = {way: [] for way in ways} | {"encode": []}
+    for turn in range(asked.rounds + 5):
+        for way in ways:
+            began = time.perf_counter()
+            scene.restore(ROI, way)
+            if turn >= 5:
+                times[way].append(time.perf_counter() - began)
+        began = time.perf_counter()
+        restorer.encode(photo)
+        if turn >= 5:
+            times["encode"].append(time.perf_counter() - began)
+    began = time.perf_counter()
+    scene.restore(whole(photo.size), Strategy.FULL)
+    everything = time.perf_counter() - began
+    crop = statistics.median(times["crop"])
+    print(f"{restorer.card.name}, {asked.threads} threads, torch {torch.__version__}, {asked.rounds} rounds")
+    print(f"{'':16}{'median ms':>12}{'of crop':>10}")
+    for name, spent in times.items():
+        label = "full, ROI only" if name == "full" else name
+        print(f"{label:16}{1e3 * statistics.median(spent):12.2f}{statistics.median(spent) / crop:10.2f}")
+    print(f"{'full':16}{1e3 * everything:12.0f}{everything / crop:10.0f}")
+    if "clsr" in times:
+        print(f"full is {everything / statistics.median(times['clsr']):.0f} times clsr")
+
+
+if __name__ == "__main__":
+    main()
