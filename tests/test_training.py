@@ -60,7 +60,7 @@ def test_a_run(recipe: Recipe, tmp_path: Path) -> None:
     assert card.training["steps"] == 12
     assert card.training["pictures"] == 3
     assert card.recipe["lr"] == 2e-3
-    log = (tmp_path / "runs/tiny/csv/metrics.csv").read_text().splitlines()
+    log = (tmp_path / "runs/tiny/csv/from-0/metrics.csv").read_text().splitlines()
     column = log[0].split(",").index("psnr_y")
     scores = [float(row.split(",")[column]) for row in log[1:] if row.split(",")[column]]
     assert len(scores) == 2
@@ -86,6 +86,7 @@ def test_a_resumed_run_ends_as_the_unbroken_one(
     assert not (tmp_path / "broken/tiny/tiny.safetensors").exists()
     resumed, card = trained(recipe, tmp_path / "broken", resume=True)
     assert card.training["steps"] == 12
+    assert (tmp_path / "broken/tiny/csv/from-5/metrics.csv").is_file()
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in unbroken.items())
 
 

@@ -65,7 +65,10 @@ def fit(
             ModelCheckpoint(folder, filename="last", every_n_train_steps=SAVE_EVERY, enable_version_counter=False),
             hours,
         ],
-        logger=[CSVLogger(folder, name="", version="csv"), TensorBoardLogger(folder, name="", version="tensorboard")],
+        logger=[
+            CSVLogger(folder, name="csv", version=f"from-{first}"),  # it would overwrite what stood before a resumption
+            TensorBoardLogger(folder, name="", version="tensorboard"),
+        ],
         log_every_n_steps=50,
         val_check_interval=recipe.validate_every,
         check_val_every_n_epoch=None,

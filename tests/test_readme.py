@@ -1,0 +1,54 @@
+"""What the README says is so."""
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_library_in_six_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len([line for line in code.splitlines() if line.strip()]) <= 6
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("street.jpg")
+    exec(compile(code, "README.md", "exec"), {})
+    with Image.open("sign.png") as sign:
+        assert sign.size == (512, 512)
+
+
+def test_the_files_it_names_are_there() -> None:
+    house = re.findall(r"^\d\. `([\w/]+\.py)`", README, re.MULTILINE)
+    assert len(house) == 7
+    for name in house:
+        assert (ROOT / "src/localsr" / name).is_file()
+    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README) + re.findall(r"recipes/[\w.-]+\.toml", README):
+        assert (ROOT / name).is_file(), name
+
+
+def test_the_doors_it_names_are_there() -> None:
+    makefile = (ROOT / "Makefile").read_text()
+    for door in ("demo", "test"):
+        assert f"make {door}" in README
+        assert re.search(rf"^{door}: ", makefile, re.MULTILINE)
+    assert "make check" in (ROOT / ".ci/run").read_text()
+
+
+def test_the_numbers_are_those_of_the_checkpoint() -> None:
+    from localsr.inference.restorer import DEFAULT, embedded
+    from localsr.models import checkpoint
+
+    _, card = checkpoint.read(embedded()[DEFAULT[4]])
+    rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", README, re.MULTILINE)
+    told = {way: tuple(map(float, numbers)) for way, *numbers in rows}
+    keys = ("psnr_y", "ssim_y", "gflops_roi", "gflops_first_roi")
+    wanted = {
+        way: tuple(round(n[key], 3 if key == "ssim_y" else 2) for key in keys)
+        for way, n in card.protocol["bsd100"]["strategies"].items()
+    }
+    assert told == wanted
