@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import awake, tiny
+from conftest import awake, restorer, tiny
 
 import localsr
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
+from localsr.models.clsr import BACKBONES
 
 
 @pytest.fixture
@@ -37,6 +38,20 @@ def test_round_trip(saved: Path) -> None:
     assert len(card.sha256) == 64
     wanted = awake(tiny()).state_dict()
     assert all(torch.equal(v, wanted[k]) for k, v in network.state_dict().items())
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_runs_from_its_checkpoint(backbone: str, tmp_path: Path, noise: localsr.Photo) -> None:
+    path = tmp_path / "net.safetensors"
+    config = tiny(backbone)
+    plain = awake(config.without_context())
+    twin = checkpoint.save(tmp_path / "plain.safetensors", plain, Card("plain", plain.config))
+    checkpoint.save(path, awake(config), Card("net", config, plain={"name": "plain", "sha256": twin.sha256}))
+    box = localsr.Box(9, 9, 19, 19)
+    loaded = localsr.Restorer.load(path).encode(noise)
+    fresh = restorer(config).encode(noise)
+    for way in localsr.Strategy:
+        assert np.array_equal(loaded.restore(box, way).pixels, fresh.restore(box, way).pixels)
 
 
 def test_half_floats_are_half_the_file(tmp_path: Path, saved: Path) -> None:
@@ -81,6 +96,14 @@ def test_another_architecture(tmp_path: Path) -> None:
         checkpoint.load(path)
 
 
+def test_weights_of_another_type(tmp_path: Path) -> None:
+    path = tmp_path / "odd.safetensors"
+    tensors = {k: v.double().contiguous() for k, v in awake(tiny()).state_dict().items()}
+    checkpoint.write(path, tensors, Card("odd", tiny()))
+    with pytest.raises(localsr.CheckpointError, match=r"holds torch\.float64; its weights must be floats"):
+        checkpoint.load(path)
+
+
 def test_not_finite(tmp_path: Path) -> None:
     network = awake(tiny())
     next(network.parameters()).data[0] = float("nan")
@@ -112,6 +135,10 @@ def test_a_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (lambda h: {**h, "__metadata__": {**h["__metadata__"], "config": '{"chanels": 3}'}}, "did you mean channels"),
         (lambda h: {**h, "__metadata__": {**h["__metadata__"], "recipe": "[]"}}, "no table"),
         (lambda h: {k: v for k, v in h.items() if k != "backbone.head.conv.bias"}, "damaged"),
+        (lambda h: {**h, "__metadata__": {**h["__metadata__"], "recipe": '{"name": "\\u001b[2J"}'}}, "control char"),
+        (lambda h: {**h, "__metadata__": {**h["__metadata__"], "name": "a\x1b[2J"}}, "control characters"),
+        (lambda h: {**h, "__metadata__": {**h["__metadata__"], "config": '{"stages": 4096, "blocks": 4096}'}},
+         "more than 1024 blocks"),
         (lambda h: [1], "no safetensors file"),
         (lambda h: b"{" + b"[" * 5000, "damaged"),
         (lambda h: json.dumps(h).encode() + b" " * 2**20, "no safetensors file"),

@@ -186,7 +186,8 @@ def test_damaged_checkpoint(nets, here):
 @pytest.mark.parametrize(
     ("error", "code", "word"),
     [
-        (OutputError("x could not be written"), 4, "x could not be written"),
+        (OutputError("x could not be written"), 2, "x could not be written"),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "xx"), 2, "xx: File name too long"),
         (OSError(errno.ENOSPC, "No space left on device"), 4, "No space left"),
         (MemoryError(), 4, "out of memory"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), 4, "out of memory"),
@@ -210,7 +211,18 @@ def test_exit_codes(nets, here, monkeypatch, error, code, word):
 
 def test_a_file_that_cannot_be_written(nets, here):
     Path("file").write_text("")
-    fails(restore(nets, "--box", "0,0,8,8", "-o", "file/out.png"), 4, "file")
+    fails(restore(nets, "--box", "0,0,8,8", "-o", "file/out.png"), 2, "file")
+
+
+def test_a_full_disk(nets, here, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    Path("out.png").write_text("old")
+    monkeypatch.setattr(os, "fsync", full)
+    fails(restore(nets, "--box", "0,0,8,8", "-o", "out.png"), 4, "No space left on device", "untouched")
+    assert Path("out.png").read_text() == "old"
+    assert not list(Path().glob(".localsr-*"))
 
 
 def test_default_names(here):

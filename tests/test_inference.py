@@ -4,13 +4,15 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import restorer, tiny
+import torch
+from conftest import awake, restorer, tiny
 
 import localsr
 from localsr.geometry import Box, Size, whole
 from localsr.inference import scene as scene_module
 from localsr.inference import strategies
 from localsr.inference.strategies import Strategy, plan
+from localsr.models.backbone import Taper
 from localsr.models.clsr import BACKBONES
 
 BOXES = [
@@ -135,6 +137,29 @@ def test_what_comes_out_is_as_what_went_in(kind: str, tmp_path: object) -> None:
     saved = localsr.read(path)
     assert (saved.size, saved.bands, saved.depth) == (Size(24, 32), bands, photo.depth)
     assert saved.has_alpha == ("alpha" in kind)
+
+
+def test_the_same_scene_far_out_in_a_large_picture() -> None:
+    random = np.random.default_rng(0)
+    crowd = random.integers(0, 256, (60, 60, 3), dtype=np.uint8)
+    network = awake(tiny())
+    patches = torch.rand(1, 16, 3, 6, 6)
+    corners = torch.rand(1, 16, 2).mul(60).round()
+    x = torch.from_numpy(crowd.transpose(2, 0, 1).copy()).float()[None] / 255
+    taper = Taper.around(Box(20, 20, 30, 30), Size(60, 60), network.config.halo)
+    found = []
+    with torch.no_grad():
+        for away in (0, 20_000, 100_000):
+            context = network.gcm.encode(patches, corners + away)
+            window = taper.windows[0]
+            found.append(network(x[..., window.rows, window.columns], taper, torch.full((1, 2), float(away)), context))
+    assert torch.allclose(found[0], found[1], atol=1e-5)
+    assert torch.allclose(found[0], found[2], atol=1e-5)
+
+
+def test_boxes_from_a_generator(noise: localsr.Photo) -> None:
+    found = restorer(tiny()).encode(noise).restore(box for box in BOXES[:3])
+    assert [r.box for r in found] == BOXES[:3]
 
 
 def test_boxes_that_are_refused(noise: localsr.Photo) -> None:

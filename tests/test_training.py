@@ -95,6 +95,13 @@ def test_nothing_to_resume(recipe: Recipe, tmp_path: Path) -> None:
         fit(recipe, tmp_path / "runs", resume=True)
 
 
+def test_a_damaged_save(recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "runs/tiny").mkdir(parents=True)
+    (tmp_path / "runs/tiny/last.ckpt").write_bytes(b"torn")
+    with pytest.raises(localsr.CheckpointError, match="damaged; start the run again without resuming"):
+        fit(recipe, tmp_path / "runs", resume=True)
+
+
 def test_starting_from_a_plain_backbone(recipe: Recipe, tmp_path: Path) -> None:
     torch.manual_seed(3)
     plain = dataclasses.replace(recipe, model=tiny(context=False))
@@ -137,6 +144,10 @@ def test_the_recipes_can_be_read(path: Path) -> None:
         ('name = "x"\nfolders = ["a"]\nroi = [50, 60]', "within the context of 48"),
         ('name = "x"\nfolders = ["a"]\nsteps = "many"', "steps = 'many' must be of type int"),
         ('name = "x"\nfolders = ["a"]\nlr = 0.0', "lr must be above 0"),
+        ('name = "x"\nfolders = "ab"', "folders = 'ab' must be a list of type str"),
+        ('name = "x"\nfolders = ["a"]\nroi = [48]', "must be two numbers"),
+        ('name = "x"\nfolders = ["a"]\ncontext_loss = [-1.0, 0.0]', "must be two numbers each, and neither"),
+        ('name = "x"\nfolders = ["a"]\nprecision = "banana"', "not one of 32-true"),
         ('name = "../x"\nfolders = ["a"]', "no name for a folder"),
         ("name = ", "cannot be read"),
     ],

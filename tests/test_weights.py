@@ -37,6 +37,19 @@ def test_their_headers_tell_where_they_come_from(name: str) -> None:
     assert ("clsr" in numbers["strategies"]) == (not network.config.plain)
 
 
+def test_the_default_holds_what_is_promised_of_it() -> None:
+    files = embedded()
+    _, card = checkpoint.read(files[DEFAULT[4]])
+    numbers = card.protocol["bsd100"]["strategies"]
+    assert numbers["clsr"]["psnr_y"] >= 27.00
+    assert numbers["clsr"]["psnr_y"] >= numbers["full"]["psnr_y"] - 0.01
+    assert numbers["clsr"]["gflops_roi"] <= 1.15 * numbers["halo"]["gflops_roi"]
+    assert numbers["clsr"]["gflops_first_roi"] < 2 * numbers["clsr"]["gflops_roi"]
+    _, plain = checkpoint.read(files[card.plain["name"]])
+    assert plain.sha256 == card.plain["sha256"]
+    assert plain.protocol["bsd100"]["strategies"]["full"]["psnr_y"] == numbers["full"]["psnr_y"]
+
+
 def test_the_default_has_context_and_brings_its_plain_twin(noise: localsr.Photo) -> None:
     restorer = localsr.Restorer.load()
     assert restorer.scale == 4

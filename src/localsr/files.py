@@ -15,6 +15,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
     After a kill or on a full disk the old file stands untouched. Raises `OutputError`.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
+    if target.exists() and not target.is_file():
+        raise OutputError(f"{path} is no file that could be replaced; choose another name")
     temporary = target.with_name(f".localsr-{secrets.token_hex(6)}.part")  # short: the name may be at its limit
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

@@ -41,6 +41,7 @@ SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  #
 PLAIN = (*SPACES.values(), "rgb", "multiband", "scrgb")  # spaces whose values are taken as they are
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "I", "F")  # of Pillow; any other becomes RGB or RGBA
 
+LONGEST = {"jpeg": 65_535, "webp": 16_383}  # px of a side that a format can hold
 MAX_PIXELS = 2**40  # of a tiled TIFF, of which only the tiles under a window are decoded
 MAX_DECODED = 2**30  # pixels of what must be decoded at once: a tile of a tiled TIFF, all of any other picture
 FREE_BYTES = 2**28  # decoded; below it any picture may be packed as tightly as it likes
@@ -155,6 +156,8 @@ def _read_source(title: str, name: str, data: bytes | int, head: bytes, weight: 
     if kind == "bmp":
         from PIL.BmpImagePlugin import BmpImageFile  # not PIL.Image.open, which tries other formats and warns of size
 
+        if weight > 4 * MAX_DECODED + HEAD:
+            raise ImageError(f"{title} has {weight} bytes; a BMP of {MAX_DECODED} pixels has four for each")
         bmp = BmpImageFile(io.BytesIO(data if isinstance(data, bytes) else os.pread(data, weight, 0)))
         _limit(title, Size(*bmp.size), Size(*bmp.size), 4, weight)
         return _read_array(title, name, bmp)
@@ -194,6 +197,9 @@ def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int) ->
 
 def _read_array(title: str, name: str, source: Picture) -> Photo:
     """Take over the pixels of a NumPy array or a Pillow image."""
+    frames = getattr(source, "n_frames", 1)
+    if frames > 1 and getattr(source, "format", "") != "MPO":  # a phone's JPEG; its second frame is a small copy
+        raise ImageError(f"{title} holds {frames} frames or pages; give one picture")
     mode, profile, turn = getattr(source, "mode", ""), None, None
     if mode:
         profile, turn = source.info.get("icc_profile"), source.getexif().get(274)

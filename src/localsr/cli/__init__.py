@@ -46,14 +46,18 @@ def verdict(error: BaseException) -> tuple[int, str]:
     sentence = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
-    if isinstance(error, OutputError) or (isinstance(error, OSError) and error.errno in NO_ROOM):
+    system = error.__cause__ if isinstance(error, OutputError) else error
+    if isinstance(system, OSError) and system.errno in NO_ROOM:
         return EXHAUSTED, sentence
     if isinstance(error, LocalSRError):
         return WRONG, sentence
+    if isinstance(error, OSError) and error.strerror:
+        return WRONG, f"{error.filename or 'the system'}: {error.strerror}"
     # torch reports a failed allocation as a RuntimeError, and only its text tells
     if isinstance(error, MemoryError) or "can't allocate memory" in sentence or "out of memory" in sentence:
         return EXHAUSTED, "out of memory; restore fewer or smaller boxes at a time"
-    return FAULT, f"unexpected {type(error).__name__}: {sentence}; please report it with the output of localsr --debug"
+    told = "please report it with what `localsr --debug COMMAND ...` prints"
+    return FAULT, f"unexpected {type(error).__name__}: {sentence}; {told}"
 
 
 app = typer.Typer(

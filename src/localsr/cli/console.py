@@ -6,9 +6,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -44,12 +47,20 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
             shown.start()
         if shown is not None:
             shown.update(shown.task_ids[0], completed=done, total=of)
+            if done >= of:
+                shown.stop()  # what comes next may draw a bar of its own
 
     try:
         yield progress
     finally:
         if shown is not None:
             shown.stop()
+
+
+def need(*modules: str) -> None:
+    """Raise `ConfigError` with what to install when the extra [train] is not there."""
+    if missing := [name for name in modules if find_spec(name) is None]:
+        raise ConfigError(f"this needs {', '.join(missing)}; install it with: pip install 'localsr[train]'")
 
 
 def show(table: Table) -> None:

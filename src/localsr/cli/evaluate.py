@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localsr.cli.console import Model, Scale, bar, show
+from localsr.cli.console import Model, Scale, bar, need, show
 from localsr.errors import CheckpointError, ConfigError
 from localsr.files import write_whole
 
@@ -50,6 +50,7 @@ def run(
         raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit")
     if json_file is not None and json_file.is_dir():
         raise ConfigError(f"{json_file} is a folder; name a file in it")
+    need("torchmetrics")
     from localsr.inference.restorer import Restorer
 
     restorer = Restorer.load(model, scale=scale)
@@ -76,11 +77,10 @@ def chosen(text: str | None, restorer: Restorer) -> list[Strategy]:
 
 def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
     """Write a result into the header of the checkpoint that it came from."""
-    from localsr.inference.restorer import DEFAULT, embedded
+    from localsr.inference.restorer import find
     from localsr.models import checkpoint
 
-    name = model if model is not None else DEFAULT[restorer.scale]
-    path = embedded().get(name, Path(name))
+    path = find(model, restorer.scale)
     tensors, card = checkpoint.read(path)
     if card.sha256 != restorer.card.sha256:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")

@@ -62,7 +62,7 @@ def scores(protocol: dict[str, Any]) -> list[str]:
         found = [
             f"{way} {numbers['psnr_y']:.2f}"
             for way, numbers in (ways.items() if isinstance(ways, dict) else ())
-            if isinstance(numbers, dict) and isinstance(numbers.get("psnr_y"), int | float)
+            if isinstance(numbers, dict) and isinstance(numbers.get("psnr_y"), float)
         ]
         if found:
             lines.append(f"{data}: {', '.join(found)}")

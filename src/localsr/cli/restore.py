@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from localsr.inference.scene import Restoration
 
 LOSSLESS = (".png", ".tif", ".tiff", ".webp")  # suffixes that a default name keeps; .png for any other
-LONGEST = 180  # bytes of a photo's name in a default name; file systems take 255 in all
+NAME = 180  # bytes of a photo's name in a default name; file systems take 255 in all
 
 
 PhotoPath = Annotated[Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF, WebP or BMP.", show_default=False)]
@@ -85,7 +86,7 @@ def run(
     way = Strategy.named(strategy) if strategy is not None else None
     restorer = Restorer.load(model, scale=scale)
     paths = targets(photo, inside, restorer.scale, output)
-    refuse(photo, paths, compare)
+    refuse(photo, inside, restorer.scale, paths, compare)
     scene = restorer.encode(source)
     with bar("restoring") as progress:
         found = scene.restore(inside, way, progress=progress)
@@ -124,13 +125,27 @@ def targets(photo: Path, boxes: Sequence[Box], scale: int, output: str | None) -
 def default_name(photo: Path, box: Box, scale: int) -> str:
     """Make a name that says what is in the file and that no shell trips over."""
     stem = re.sub(r"[^\w.-]+", "_", photo.stem).strip("._-") or "picture"
-    stem = stem.encode(errors="replace")[:LONGEST].decode(errors="ignore")
-    suffix = photo.suffix.lower() if photo.suffix.lower() in LOSSLESS else ".png"
+    stem = stem.encode(errors="replace")[:NAME].decode(errors="ignore")
+    large = max(box.width, box.height) * scale > longest(photo)
+    suffix = photo.suffix.lower() if photo.suffix.lower() in LOSSLESS and not large else ".png"
     return f"{stem}-{box.left}-{box.top}-{box.width}x{box.height}-x{scale}{suffix}"
 
 
-def refuse(photo: Path, paths: Sequence[Path], compare: Path | None) -> None:
+def longest(path: Path) -> float:
+    """Give the pixels that a side may have in the format of a name."""
+    from localsr.images import FORMATS, LONGEST
+
+    return LONGEST.get(FORMATS.get(path.suffix.lower(), ""), math.inf)
+
+
+def refuse(photo: Path, boxes: Sequence[Box], scale: int, paths: Sequence[Path], compare: Path | None) -> None:
     """Refuse, before any work, names that cannot be or must not be written."""
+    for box, path in zip(boxes, paths, strict=True):
+        if max(box.width, box.height) * scale > longest(path):
+            size = box.scaled(scale).size
+            raise ConfigError(
+                f"{path} would hold {size} px, but its format ends at {longest(path)} px a side; use .png"
+            )
     from localsr.images import FORMATS
 
     wanted = [(path, tuple(FORMATS)) for path in paths]
@@ -138,7 +153,7 @@ def refuse(photo: Path, paths: Sequence[Path], compare: Path | None) -> None:
         from localsr.evaluation.figures import MAX_ROWS
 
         wanted.append((compare, (".png",)))
-        if compare.absolute() in [path.absolute() for path in paths]:
+        if compare.resolve() in [path.resolve() for path in paths]:
             raise ConfigError(f"{compare} is named for the sheet and for a region; choose another name for one")
         if len(paths) > MAX_ROWS:
             raise ConfigError(f"a sheet shows at most {MAX_ROWS} regions, not {len(paths)}; leave out --compare")

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from localsr.cli.console import bar
-from localsr.errors import ConfigError
-
-NEEDED = ("lightning", "tensorboard", "torchmetrics")  # the extra [train]
+from localsr.cli.console import bar, need
 
 
 def run(
@@ -27,9 +23,7 @@ def run(
     from localsr.training.config import Recipe
 
     wanted = Recipe.read(recipe)
-    missing = [name for name in NEEDED if find_spec(name) is None]
-    if missing:
-        raise ConfigError(f"training needs {', '.join(missing)}; install it with: pip install 'localsr[train]'")
+    need("lightning", "tensorboard", "torchmetrics")
     from localsr.training.fit import fit
 
     with bar("preparing pictures") as progress:

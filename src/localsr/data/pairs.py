@@ -100,6 +100,8 @@ def _build(paths: Sequence[Path], scale: int, target: Path, progress: Callable[[
     try:
         with (temporary / "lr.bin").open("wb") as lr_file, (temporary / "hr.bin").open("wb") as hr_file:
             for done, path in enumerate(paths):
+                if progress is not None:
+                    progress(done, len(paths))
                 try:
                     hr = read_rgb(path)
                 except ImageError as error:
@@ -112,12 +114,17 @@ def _build(paths: Sequence[Path], scale: int, target: Path, progress: Callable[[
                 hr_file.write(hr.tobytes())
                 sizes.append((h, w))
                 names.append(path.name)
-                if progress is not None:
-                    progress(done + 1, len(paths))
+            if progress is not None:
+                progress(len(paths), len(paths))
             if len(broken) > MAX_BROKEN * len(paths):
                 raise DataError(f"{len(broken)} of {len(paths)} pictures cannot be read, the first is {broken[0]}")
         (temporary / "index.json").write_text(json.dumps({"sizes": sizes, "names": names}))
-        os.replace(temporary, target)
+        try:
+            os.replace(temporary, target)
+        except OSError:
+            if not (target / "index.json").is_file():
+                raise
+            shutil.rmtree(temporary)  # another run has made the same pairs meanwhile
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from os import PathLike
 from pathlib import Path
 from typing import Self
@@ -41,9 +42,7 @@ class Restorer:
         A network with context brings its plain twin, if that lies beside it or in the package. Raises
         `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for a scale that the network has not.
         """
-        if name_or_path is None and (scale or 4) not in DEFAULT:
-            raise ConfigError(f"no embedded network enlarges x{scale}, only x{', x'.join(map(str, DEFAULT))}; name one")
-        path = _find(name_or_path if name_or_path is not None else DEFAULT[scale or 4])
+        path = find(name_or_path, scale)
         network, card = checkpoint.load(path)
         if scale is not None and scale != card.config.scale:
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
@@ -73,13 +72,17 @@ def restore(
     return restorer.encode(images.read(source)).restore(box, strategy, clip=clip)
 
 
-def _find(name_or_path: str | PathLike[str]) -> Path:
-    """Tell a name from a path: an embedded name wins."""
+def find(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> Path:
+    """Give the file of an embedded network or of a path, a name before a path; the default of `scale` (4) for None."""
     named = embedded()
+    if name_or_path is None:
+        if (scale or 4) not in DEFAULT:
+            raise ConfigError(f"no embedded network enlarges x{scale}, only x{', x'.join(map(str, DEFAULT))}; name one")
+        name_or_path = DEFAULT[scale or 4]
     if name_or_path in named:
         return named[str(name_or_path)]
     path = Path(name_or_path)
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise CheckpointError(f"no network {str(name_or_path)!r}: neither a file nor one of {', '.join(named)}")
     return path
 
@@ -88,8 +91,10 @@ def _twin(card: Card, path: Path) -> CLSR | None:
     """Find the plain network that a CLSR network started from, by name and sha256."""
     wanted = f"{Path(card.plain.get('name', '')).name}.safetensors"  # a name, whatever a hostile header says
     for folder in (path.parent, path.parent.parent / Path(wanted).stem, WEIGHTS):
-        if (folder / wanted).is_file():
+        try:
             network, twin = checkpoint.load(folder / wanted)
-            if twin.sha256 == card.plain.get("sha256"):
-                return network
+        except CheckpointError:  # not there, or another's; only crop, halo and full need it, and say so
+            continue
+        if twin.sha256 == card.plain.get("sha256"):
+            return network
     return None

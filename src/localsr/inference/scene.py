@@ -83,14 +83,14 @@ class Scene:
         clip: bool = False,
         progress: Progress | None = None,
     ) -> Restoration | list[Restoration]:
-        """Restore one box, or a list of boxes as one batch.
+        """Restore one box, or a list of boxes: those of one size, at places alike to the network, run as one batch.
 
         `strategy` is `clsr` for a network with context and `halo` for a plain one, unless named. `progress` hears how
         many LR px are done, of how many. Raises `BoxError` for a box that leaves the picture, unless `clip` cuts it.
         """
         if isinstance(boxes, Box):
             return self.restore([boxes], strategy, clip=clip, progress=progress)[0]
-        size = self.photo.size
+        size, boxes = self.photo.size, list(boxes)
         for box in boxes:
             if not isinstance(box, Box):
                 raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
@@ -166,12 +166,13 @@ class Job(NamedTuple):
 def run(network: CLSR, photo: Photo, jobs: Sequence[Job], context: Context | None) -> NDArray[np.float32]:
     """Restore jobs that are alike: `(B, 3, s h, s w)`, clamped to [0, 1]. Reads their windows and nothing else."""
     taper, near = jobs[0].local(network.grid)
-    pixels = torch.from_numpy(np.stack([photo.window(job.near) for job in jobs]))
+    device = next(network.parameters()).device
+    pixels = torch.from_numpy(np.stack([photo.window(job.near) for job in jobs])).to(device)
     pixels = pixels.contiguous(memory_format=torch.channels_last)
     p = (network.pim(pixels)[0], near) if network.pim is not None else None
     x = crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last)
-    origins = torch.tensor([job.origin(network.grid) for job in jobs], dtype=torch.float32)
-    y: NDArray[np.float32] = network(x, taper, origins, context, p).clamp(0, 1).numpy()
+    origins = torch.tensor([job.origin(network.grid) for job in jobs], dtype=torch.float32, device=device)
+    y: NDArray[np.float32] = network(x, taper, origins, context, p).clamp(0, 1).cpu().numpy()
     return y
 
 
@@ -183,8 +184,9 @@ def _encode(photo: Photo, network: CLSR) -> Context | None:
     patch = network.config.gcm_patch
     boxes = sample_patches(photo.size, patch, network.config.gcm_patches)
     pixels = np.stack([_filled(window, patch) for window in photo.windows(boxes)])
-    corners = torch.tensor([[[b.left, b.top] for b in boxes]], dtype=torch.float32)
-    return network.gcm.encode(torch.from_numpy(pixels)[None], corners)
+    device = next(network.parameters()).device
+    corners = torch.tensor([[[b.left, b.top] for b in boxes]], dtype=torch.float32, device=device)
+    return network.gcm.encode(torch.from_numpy(pixels)[None].to(device), corners)
 
 
 def _filled(window: NDArray[np.float32], side: int) -> NDArray[np.float32]:

@@ -70,29 +70,23 @@ class Stage(nn.Module):
 class Head(nn.Module):
     """Colours to features; the carry is the outer cascade."""
 
-    mean: Tensor
-
     def __init__(self, channels: int) -> None:
         """Build at one width."""
         super().__init__()
-        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(3, 1, 1), persistent=False)
         self.conv = conv3x3(3, channels)
 
     def forward(self, x: Tensor) -> Features:
         """Subtract the mean colour and widen."""
-        z = self.conv(x - self.mean)
+        z = self.conv(x - x.new_tensor(RGB_MEAN).view(3, 1, 1))
         return Features(z, (z,))
 
 
 class Upsample(nn.Module):
     """Double once or twice, then back to colours."""
 
-    mean: Tensor
-
     def __init__(self, channels: int, groups: int, scale: int) -> None:
         """Build for one scale."""
         super().__init__()
-        self.register_buffer("mean", torch.tensor(RGB_MEAN).view(3, 1, 1), persistent=False)
         self.doublers = nn.ModuleList(conv3x3(channels, 4 * channels, groups) for _ in range(int(math.log2(scale))))
         self.conv = conv3x3(channels, 3)
 
@@ -101,8 +95,8 @@ class Upsample(nn.Module):
         z = features.z
         for double in self.doublers:
             z = functional.pixel_shuffle(functional.relu(double(z)), 2)
-        y: Tensor = self.conv(z) + self.mean
-        return y
+        y: Tensor = self.conv(z)
+        return y + y.new_tensor(RGB_MEAN).view(3, 1, 1)
 
 
 class CARN(Backbone):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import struct
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ from localsr.models.config import ModelConfig
 FORMAT = "localsr-1"
 MAX_HEADER = 2**20  # bytes; an 89 MB header of empty tensors takes safetensors 58 s
 MAX_TENSORS = 10_000
+DTYPES = (torch.float16, torch.bfloat16, torch.float32)
+CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|\\u00[0189]")  # characters, or JSON's escapes of them
 MAX_FILE = 2**30  # bytes; the largest of the paper's networks has 64 MB
 
 
@@ -82,8 +85,10 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
         config = ModelConfig.from_dict(parts.pop("config"))
         parts["plain"] = {str(k): str(v) for k, v in parts["plain"].items()}
         card = Card(name=about["name"], config=config, sha256=about["sha256"], **parts)
-    except (SafetensorError, ConfigError, KeyError, ValueError, TypeError, RecursionError) as error:
+    except (SafetensorError, ConfigError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"checkpoint {path} is damaged or of another version: {error}") from error
+    if odd := {str(t.dtype) for t in tensors.values()} - {str(t) for t in DTYPES}:
+        raise CheckpointError(f"checkpoint {path} holds {', '.join(sorted(odd))}; its weights must be floats")
     if digest(tensors) != card.sha256:
         raise CheckpointError(f"checkpoint {path} is damaged: its weights do not have the sha256 of its header")
     return tensors, card
@@ -140,6 +145,8 @@ def _header(path: Path, data: bytes) -> dict[str, str]:
         raise CheckpointError(f"checkpoint {path} is damaged: its header is not JSON") from error
     if not isinstance(about, dict) or about.get("format") != FORMAT:
         raise CheckpointError(f"{path} holds no localsr network (format {FORMAT})")
+    if not all(isinstance(text, str) for text in about.values()) or CONTROL.search("".join(about.values())):
+        raise CheckpointError(f"checkpoint {path} is damaged: its header holds control characters")
     if len(header) > MAX_TENSORS:
         raise CheckpointError(f"{path} has {len(header)} tensors; a checkpoint has at most {MAX_TENSORS}")
     return about

@@ -10,6 +10,7 @@ from typing import Any, Self
 from localsr.errors import ConfigError
 
 SCALES = (2, 4)
+MAX_BLOCKS = 1024  # RCAN, the deepest of the paper's networks, has 200; a block takes 0.3 ms to build
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,8 @@ class ModelConfig:
                 raise ConfigError(f"model setting {field.name} = {value!r} must be of type {kind}")
             if type(value) is int and not 1 <= value <= 4096:
                 raise ConfigError(f"model setting {field.name} = {value} must be between 1 and 4096")
+        if self.stages * max(self.blocks, self.pim_blocks) > MAX_BLOCKS:
+            raise ConfigError(f"{self.stages} stages of {self.blocks} blocks are more than {MAX_BLOCKS} blocks")
         if self.scale not in SCALES:
             raise ConfigError(f"scale {self.scale} is not one of {', '.join(map(str, SCALES))}")
         steps = self.stages + 1

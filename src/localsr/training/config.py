@@ -12,6 +12,8 @@ from typing import Any
 from localsr.errors import ConfigError
 from localsr.models.config import ModelConfig, refuse_unknown
 
+PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # as lightning names them
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -20,7 +22,7 @@ class Recipe:
     name: str  # of the checkpoint that comes out
     folders: tuple[str, ...]  # HR pictures, relative to where the command runs
     model: ModelConfig = field(default_factory=ModelConfig)
-    init: str = ""  # a plain checkpoint whose backbone this run starts from; "" is random
+    init: str = ""  # a plain network, by name or path, whose backbone this run starts from; "" is random
     validation: str = ""  # a data set with HR/ and perhaps LR_x4/; "" validates nothing
     context: int = 48  # side of the LR window that plays the whole picture
     roi: tuple[int, int] = (48, 48)  # smallest and largest side of the ROI, drawn anew each step
@@ -31,7 +33,7 @@ class Recipe:
     context_loss: tuple[float, float] = (0.5, 0.0)  # lambda of Eq. 7 at the first and the last step, linear between
     ema: float = 0.999  # decay of the averaged weights, which are the ones kept
     clip: float = 1.0  # of the gradient's norm
-    precision: str = "32-true"  # as lightning names it
+    precision: str = "32-true"  # one of PRECISIONS
     half: bool = False  # keep the trained weights as 16-bit floats: half the file
     validate_every: int = 1000
     seed: int = 0
@@ -44,6 +46,14 @@ class Recipe:
                 raise ConfigError(f"{field_.name} = {value!r} must be of type {kind.__name__}")
         if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(self.name)):
             raise ConfigError(f"{self.name!r} is no name for a folder; use letters, digits, '.', '_' and '-'")
+        for name, kind in (("folders", str), ("roi", int), ("context_loss", float)):
+            value = getattr(self, name)
+            if type(value) is not tuple or any(type(part) is not kind for part in value):
+                raise ConfigError(f"{name} = {value!r} must be a list of type {kind.__name__}")
+        if len(self.roi) != 2 or len(self.context_loss) != 2 or min(self.context_loss) < 0 or self.seed < 0:
+            raise ConfigError("roi and context_loss must be two numbers each, and neither loss nor seed below 0")
+        if self.precision not in PRECISIONS:
+            raise ConfigError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
         if not self.folders:
             raise ConfigError("the recipe names no folders to train on")
         if not 1 <= self.roi[0] <= self.roi[1] <= self.context:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import dataclasses
+import pickle
 import platform
 import time
 from collections.abc import Callable
@@ -18,7 +18,8 @@ from torch.utils.data import DataLoader
 from localsr.data.benchmark import Benchmark, Pair
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
-from localsr.errors import ConfigError
+from localsr.errors import CheckpointError, ConfigError
+from localsr.inference.restorer import find
 from localsr.models import checkpoint
 from localsr.models.clsr import CLSR
 from localsr.training.batches import Batches
@@ -47,7 +48,7 @@ def fit(
     module = Training(recipe, start(recipe))
     pairs = Pairs([Path(f) for f in recipe.folders], recipe.model.scale, runs / "cache", progress)
     crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
-    first = int(torch.load(saved, map_location="cpu", weights_only=True, mmap=True)["global_step"]) if resume else 0
+    first = _step(saved) if resume else 0
     batches = Batches(crops, recipe.batch, recipe.roi, recipe.steps, first)
     check: DataLoader[Pair] | None = None
     if recipe.validation:
@@ -78,14 +79,23 @@ def fit(
     trainer.fit(
         module, DataLoader(batches, batch_size=None), check, ckpt_path=saved if resume else None, weights_only=True
     )
-    return export(recipe, module.network, folder, pairs, trainer.global_step, hours.spent)
+    device = trainer.strategy.root_device
+    return export(recipe, module.network, folder, pairs, trainer.global_step, hours.spent, device)
+
+
+def _step(saved: Path) -> int:
+    """Give the step at which a run was saved."""
+    try:
+        return int(torch.load(saved, map_location="cpu", weights_only=True, mmap=True)["global_step"])
+    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{saved} is damaged; start the run again without resuming") from error
 
 
 def start(recipe: Recipe) -> CLSR:
     """Build the recipe's network: random, or on the backbone of a plain checkpoint, whose first stages also start G."""
     network = CLSR(recipe.model)
     if recipe.init:
-        plain, card = checkpoint.load(Path(recipe.init))
+        plain, card = checkpoint.load(find(recipe.init))
         if card.config != recipe.model.without_context():
             raise ConfigError(f"{recipe.init} is no plain backbone of this recipe's model: it is {card.config}")
         network.backbone.load_state_dict(plain.backbone.state_dict())
@@ -121,7 +131,9 @@ class Hours(Callback):
         self.before, self.began = state_dict["seconds"], time.monotonic()
 
 
-def export(recipe: Recipe, network: CLSR, folder: Path, pairs: Pairs, steps: int, hours: float) -> Path:
+def export(
+    recipe: Recipe, network: CLSR, folder: Path, pairs: Pairs, steps: int, hours: float, device: torch.device
+) -> Path:
     """Write the network as a checkpoint with its card."""
     path = folder / f"{recipe.name}.safetensors"
     about = {
@@ -129,13 +141,13 @@ def export(recipe: Recipe, network: CLSR, folder: Path, pairs: Pairs, steps: int
         "hr_megapixels": round(sum(h * w for h, w in pairs.sizes) * recipe.model.scale**2 / 1e6, 1),
         "steps": steps,
         "hours": round(hours, 2),
-        "device": platform.machine() + f", {torch.get_num_threads()} threads",
+        "device": f"{device}, {platform.machine()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
     }
     plain = {}
     if recipe.init:
-        _, card = checkpoint.read(Path(recipe.init))
+        _, card = checkpoint.read(find(recipe.init))
         plain = {"name": card.name, "sha256": card.sha256}
-    card = checkpoint.Card(recipe.name, recipe.model, dataclasses.asdict(recipe) | {"model": {}}, about, plain=plain)
+    card = checkpoint.Card(recipe.name, recipe.model, recipe.to_dict(), about, plain=plain)
     checkpoint.save(path, network, card, half=recipe.half)
     return path
