@@ -47,7 +47,8 @@ def test_what_is_counted() -> None:
     assert pim == 2 * 30 * 30 * 9 * (3 * 4 + 2 * 4 * 4)
 
 
-def test_the_authors_carn_m_on_bsd100(shared: Path) -> None:
+def test_the_authors_carn_m_on_bsd100(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(metrics, "ssim", lambda restored, original: 0.0)  # half the time, and not asked for here
     network = import_carn_m(shared / "weights/carn_m.pth", 4)
     network.config = dataclasses.replace(CARN_M, halo=(4, 4, 4, 4))
     carn = localsr.Restorer(network, Card("carn-m", network.config))

@@ -24,7 +24,10 @@ def psnr(restored: Tensor, original: Tensor) -> float:
 
 
 def ssim(restored: Tensor, original: Tensor) -> float:
-    """Give the structural similarity of two `(1, h, w)` in levels: Gaussian window of 11, sigma 1.5 (Wang 2004)."""
+    """Give the structural similarity of two `(1, h, w)` in levels: Gaussian window of 11, sigma 1.5 (Wang 2004).
+
+    In float64: float32 takes a tenth of the time, but is up to 3e-4 off where a picture is bright and flat.
+    """
     value = structural_similarity_index_measure(
         restored.double()[None], original.double()[None], sigma=1.5, data_range=255.0
     )

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
@@ -82,4 +82,5 @@ class CLSR(nn.Module):
 
 def fuse(z: Tensor, p: Tensor) -> Tensor:
     """F of Eq. 6: add `p` `(B, c', h, w)` to the first c' channels of `z` `(B, c, h, w)`."""
-    return z + functional.pad(p, (0, 0, 0, 0, 0, z.shape[1] - p.shape[1]))
+    slim = p.shape[1]
+    return torch.cat([z[:, :slim] + p, z[:, slim:]], dim=1)
