@@ -120,10 +120,7 @@ class GlobalContext(nn.Module):
         rows, columns = q.shape[-2:]
         corner = q.new_tensor([window.left - left, window.top - top], dtype=torch.float32)
         places = origins[:, None] + corner + _cell_centres(rows, columns, self.stride, q)
-        # not by a matrix product, which is 12 px off at 20,000 px in float32; (B, queries, tokens)
-        exact = "donot_use_mm_for_euclid_dist"
-        distance = torch.cdist(places, context.places.expand(len(z), -1, -1), compute_mode=exact)
-        bias = -self.slope.abs() * distance[:, None]
+        bias = -self.slope.abs() * _distance(places, context.places)[:, None]  # (B, heads, queries, tokens)
         queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
         g = functional.scaled_dot_product_attention(  # Eq. 3
             queries, _per_row(context.keys, len(z)), _per_row(context.values, len(z)), attn_mask=bias.to(queries.dtype)
@@ -165,6 +162,15 @@ def _zero(conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
 def _per_row(tokens: Tensor, rows: int) -> Tensor:
     """Share one picture's tokens among all rows."""
     return tokens.expand(rows, -1, -1, -1)
+
+
+def _distance(one: Tensor, other: Tensor) -> Tensor:
+    """Give the distances `(B, n, m)` of places `(B, n, 2)` and `(B, m, 2)`, in px.
+
+    Not by cdist: its matrix product is 12 px off at 20,000 px in float32, and without it it takes three times as long.
+    """
+    x, y = (one[:, :, None, k] - other[:, None, :, k] for k in range(2))
+    return x.square_().add_(y.square_()).sqrt_()
 
 
 def _cell_centres(rows: int, columns: int, stride: int, like: Tensor) -> Tensor:
