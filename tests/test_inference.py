@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from conftest import awake, restorer, tiny
+from conftest import BOXES, awake, restorer, tiny
 
 import localsr
 from localsr.geometry import Box, Size, whole
@@ -15,17 +15,6 @@ from localsr.inference.strategies import Strategy, plan
 from localsr.models.backbone import Taper
 from localsr.models.clsr import BACKBONES
 
-BOXES = [
-    Box(30, 20, 31, 21),
-    Box(11, 7, 18, 12),
-    Box(18, 13, 42, 37),
-    Box(19, 14, 43, 38),
-    Box(0, 0, 9, 9),
-    Box(51, 0, 60, 5),
-    Box(0, 41, 8, 50),
-    Box(59, 49, 60, 50),
-    Box(0, 0, 60, 50),
-]
 each = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 4))))
 
 

@@ -4,7 +4,7 @@ import itertools
 
 import pytest
 import torch
-from conftest import awake, tiny
+from conftest import BOXES, awake, tiny
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
@@ -15,16 +15,6 @@ from localsr.models.context import Down, Up, sample_patches
 from localsr.models.official import CARN_M
 
 SIZE = Size(60, 50)
-BOXES = [
-    Box(20, 20, 21, 21),
-    Box(11, 7, 18, 12),
-    Box(18, 13, 42, 37),
-    Box(0, 0, 9, 9),
-    Box(51, 0, 60, 5),
-    Box(0, 41, 8, 50),
-    Box(47, 45, 60, 50),
-    whole(SIZE),
-]
 each_backbone = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 4))))
 
 

@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from localsr.geometry import Box
+
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:
     """Resize `(..., h, w)` of any float range to `(..., height, width)`; values may overshoot the range as in MATLAB.
@@ -24,6 +26,16 @@ def resize(picture: Tensor, height: int, width: int) -> Tensor:
     for _, dim, length in sorted(steps, key=lambda step: step[0]):
         picture = _along(picture, dim, length)
     return picture
+
+
+def enlarge(window: Tensor, around: Box, box: Box, scale: int) -> Tensor:
+    """Enlarge the `box` of a `window` `(..., h, w)` in [0, 1] that covers `around`: `(..., s box.h, s box.w)`, clamped.
+
+    The kernel sees 2 px; with `around` two px wider than the box, or cut by the picture, the box's own border is right.
+    """
+    inside = box.within(around).scaled(scale)
+    large = resize(window, around.height * scale, around.width * scale)
+    return large[..., inside.rows, inside.columns].clamp(0, 1)
 
 
 def reduce(picture: Tensor, scale: int) -> Tensor:

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.evaluation.sheet import Layout, Pixels, Row, draw, printable, stacked
-from localsr.geometry import Box, whole
+from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.scene import Restoration
-from localsr.resize import resize
+from localsr.resize import enlarge, resize
 
 MAX_ROWS = 24  # regions on a sheet; Agg draws at most 65,535 pixels in height
 LEAST, MOST = 320, 1000  # sheet pixels of a panel's long side
@@ -75,11 +75,8 @@ def _overview(photo: Photo, panel: Pixels) -> Pixels:
 
 def _bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
     """Enlarge a box with what its kernel sees around it: `(3, s h, s w)` in [0, 1]."""
-    around = box.grow(2).intersection(whole(photo.size))
-    large = resize(torch.from_numpy(photo.window(around)), around.height * scale, around.width * scale)
-    inside = box.within(around).scaled(scale)
-    pixels: NDArray[np.float32] = large[:, inside.rows, inside.columns].clamp(0, 1).numpy()
-    return pixels
+    around = box.grow(2).clipped(photo.size)
+    return enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
 
 
 def _panel(pixels: NDArray[np.float32], photo: Photo) -> Pixels:

@@ -21,7 +21,7 @@ from localsr.inference.strategies import Strategy, plan
 from localsr.models.backbone import Taper, crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context, sample_patches
-from localsr.resize import resize
+from localsr.resize import enlarge
 
 BATCH = 2**15  # LR px of first windows in one batch: 8 MB a feature map at 64 channels, near the size of the cache
 
@@ -141,8 +141,7 @@ class Scene:
         alpha = self.photo.alpha(around)
         if alpha is None:
             return None
-        large = resize(torch.from_numpy(alpha), around.height * scale, around.width * scale)
-        return crop(large, box.within(around).scaled(scale)).clamp(0, 1).numpy()
+        return enlarge(torch.from_numpy(alpha), around, box, scale).numpy()
 
 
 class Job(NamedTuple):
@@ -167,7 +166,7 @@ def run(network: CLSR, photo: Photo, jobs: Sequence[Job], context: Context | Non
     """Restore jobs that are alike: `(B, 3, s h, s w)`, clamped to [0, 1]. Reads their windows and nothing else."""
     taper, near = jobs[0].local(network.grid)
     device = next(network.parameters()).device
-    pixels = torch.from_numpy(np.stack([photo.window(job.near) for job in jobs])).to(device)
+    pixels = torch.from_numpy(np.stack(photo.windows([job.near for job in jobs]))).to(device)
     pixels = pixels.contiguous(memory_format=torch.channels_last)
     p = (network.pim(pixels)[0], near) if network.pim is not None else None
     x = crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last)

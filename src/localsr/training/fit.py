@@ -44,11 +44,11 @@ def fit(
     saved = folder / "last.ckpt"
     if resume and not saved.is_file():
         raise ConfigError(f"there is nothing to resume: {saved} does not exist")
+    first = _step(saved) if resume else 0
     lightning.seed_everything(recipe.seed, verbose=False)
     module = Training(recipe, start(recipe))
     pairs = Pairs([Path(f) for f in recipe.folders], recipe.model.scale, runs / "cache", progress)
     crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
-    first = _step(saved) if resume else 0
     batches = Batches(crops, recipe.batch, recipe.roi, recipe.steps, first)
     check: DataLoader[Pair] | None = None
     if recipe.validation:
