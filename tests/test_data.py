@@ -30,7 +30,7 @@ def test_pairs(folder: Path, tmp_path: Path) -> None:
     pairs = Pairs([folder], 4, tmp_path / "cache")
     assert pairs.sizes == [(32, 24), (20, 40), (16, 16)]
     hr = np.asarray(Image.open(folder / "0.png")).transpose(2, 0, 1)[:, :128, :96]
-    lr, mapped = pairs[0]
+    (lr,), mapped = pairs[0]
     assert np.array_equal(mapped, hr)
     assert np.array_equal(lr, reduce(torch.from_numpy(hr.copy()), 4).numpy())
     box = Box(3, 2, 10, 9)

@@ -74,13 +74,13 @@ def _taps(size: int, length: int) -> tuple[Tensor, Tensor]:
     centre = (torch.arange(1, length + 1, dtype=torch.float64) / factor) + 0.5 * (1 - 1 / factor)
     first = torch.floor(centre - support / 2)
     index = first[:, None] + torch.arange(taps, dtype=torch.float64)
-    weight = shrink * _cubic(shrink * (centre[:, None] - index))
+    weight = shrink * cubic(shrink * (centre[:, None] - index))
     weight = weight / weight.sum(1, keepdim=True)
     used = weight.abs().amax(0) > 0
     return weight[:, used], (index[:, used] - 1).long().clamp(0, size - 1)
 
 
-def _cubic(x: Tensor) -> Tensor:
+def cubic(x: Tensor) -> Tensor:
     """Keys' cubic kernel with a = -0.5."""
     x = x.abs()
     near = (1.5 * x - 2.5) * x * x + 1

@@ -10,9 +10,12 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from localsr.data.degradation import Degradation
 from localsr.data.pairs import pictures, read_rgb
 from localsr.errors import DataError
 from localsr.resize import reduce
+
+SEED = 2**32  # of the degradations that are measured on; recipes have smaller ones
 
 
 class Pair(NamedTuple):
@@ -26,11 +29,13 @@ class Pair(NamedTuple):
 class Benchmark(Dataset[Pair]):
     """The pairs of a data set, cropped to multiples of the ROI as the protocol asks (Sec. 4.1)."""
 
-    def __init__(self, folder: Path, scale: int, roi: int, limit: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, scale: int, roi: int, limit: int | None = None, *, degradation: str = "bicubic"
+    ) -> None:
         """List the pictures; `DataError` for a folder that is no data set."""
         if not (folder / "HR").is_dir():
             raise DataError(f"{folder} is no data set: it has no folder HR")
-        self.name, self.scale, self.roi = folder.resolve().name, scale, roi
+        self.name, self.scale, self.roi, self.degradation = folder.resolve().name, scale, roi, degradation
         self.published = folder / f"LR_x{scale}"
         self.paths = pictures(folder / "HR")[:limit]
 
@@ -39,14 +44,17 @@ class Benchmark(Dataset[Pair]):
         return len(self.paths)
 
     def __getitem__(self, k: int) -> Pair:
-        """Read pair k; `resize.reduce` makes an LR that was not published."""
+        """Read pair k; an LR that was not published is made by `resize.reduce`, or by the photo's degradation k."""
         path, scale, roi = self.paths[k], self.scale, self.roi
         hr = read_rgb(path)
-        if (self.published / path.name).is_file():
+        h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
+        cut = np.ascontiguousarray(hr[:, :h, :w])
+        if self.degradation == "photo":
+            lr = Degradation.draw(SEED, k).apply(cut, scale)
+        elif (self.published / path.name).is_file():
             lr = read_rgb(self.published / path.name)
         else:
-            h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
-            lr = reduce(torch.from_numpy(np.ascontiguousarray(hr[:, :h, :w])), scale).numpy()
+            lr = reduce(torch.from_numpy(cut), scale).numpy()
         h, w = lr.shape[1] // roi * roi, lr.shape[2] // roi * roi
         if not h or not w:
             raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than an ROI of {roi}")

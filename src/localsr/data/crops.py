@@ -37,7 +37,8 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         h, w = self.pairs.sizes[k]
         top, left = int(random.integers(h - self.side + 1)), int(random.integers(w - self.side + 1))
         turn, mirror = int(random.integers(4)), bool(random.integers(2))
-        lr, hr = self.pairs.crop(k, Box.from_xywh(left, top, self.side, self.side))
+        variant = int(random.integers(self.pairs.variants))
+        lr, hr = self.pairs.crop(k, Box.from_xywh(left, top, self.side, self.side), variant)
         return _turned(lr, turn, mirror), _turned(hr, turn, mirror)
 
 

@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
+from localsr.data.degradation import VARIANTS, VERSION, Degradation
 from localsr.errors import DataError, ImageError
 from localsr.geometry import Box, whole
 from localsr.resize import reduce
@@ -45,10 +46,11 @@ def read_rgb(path: Path) -> NDArray[np.uint8]:
 
 
 class Pairs:
-    """LR/HR pairs in two mapped files; `pairs[k]` is `(lr (3, h, w), hr (3, s h, s w))`, uint8 RGB.
+    """LR/HR pairs in two mapped files; `pairs[k]` is `(lr (v, 3, h, w), hr (3, s h, s w))`, uint8 RGB.
 
-    HR is cropped at the right and the bottom to a multiple of the scale; LR is made by `resize.reduce`. The files are
-    made once in `cache`, under a name that follows from paths, sizes and times of the pictures and from the scale.
+    HR is cropped at the right and the bottom to a multiple of the scale. LR is one picture made by `resize.reduce`, or
+    with the degradation "photo" VARIANTS of them. The files are made once in `cache`, under a name that follows from
+    paths, sizes and times of the pictures, from the scale and the degradation.
     """
 
     def __init__(
@@ -57,15 +59,29 @@ class Pairs:
         scale: int,
         cache: Path,
         progress: Callable[[int, int], None] | None = None,
+        *,
+        degradation: str = "bicubic",
+        seed: int = 0,
+        max_broken: float = MAX_BROKEN,
     ) -> None:
         """Map the pairs of `folders`, making the files when they are not there; `progress(done, of)` meanwhile."""
         paths = [p for folder in folders for p in pictures(folder)]
         seen = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
-        key = hashlib.sha256(json.dumps([scale, seen]).encode()).hexdigest()[:16]
+        photo = degradation == "photo"
+        self.variants = VARIANTS if photo else 1
+        made = [scale, seen, *([VERSION, seed, VARIANTS] if photo else [])]
+        key = hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
         self.scale = scale
         if not self.folder.is_dir():
-            _build(paths, scale, self.folder, progress)
+
+            def lr_of(hr: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
+                if not photo:
+                    return reduce(torch.from_numpy(hr), scale).numpy()
+                draws = (Degradation.draw(seed, k * VARIANTS + v) for v in range(VARIANTS))
+                return np.stack([draw.apply(hr, scale) for draw in draws])
+
+            _build(paths, scale, self.folder, lr_of, max_broken, progress)
         index: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
         self.sizes: list[tuple[int, int]] = [tuple(s) for s in index["sizes"]]  # of the LR: height, width
         self.names: list[str] = index["names"]
@@ -80,19 +96,26 @@ class Pairs:
     def __getitem__(self, k: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Map pair k."""
         h, w = self.sizes[k]
-        s, start, stop = self.scale, int(self._offsets[k]), int(self._offsets[k + 1])
-        lr = self._lr[start:stop].reshape(3, h, w)
+        s, v, start, stop = self.scale, self.variants, int(self._offsets[k]), int(self._offsets[k + 1])
+        lr = self._lr[start * v : stop * v].reshape(v, 3, h, w)
         hr = self._hr[start * s * s : stop * s * s].reshape(3, h * s, w * s)
         return lr, hr
 
-    def crop(self, k: int, box: Box) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Copy the LR window `box` of pair k and the HR pixels of the same place."""
+    def crop(self, k: int, box: Box, variant: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+        """Copy the LR window `box` `(3, h, w)` of one variant of pair k and the HR pixels of the same place."""
         lr, hr = self[k]
         large = box.scaled(self.scale)
-        return lr[:, box.rows, box.columns].copy(), hr[:, large.rows, large.columns].copy()
+        return lr[variant, :, box.rows, box.columns].copy(), hr[:, large.rows, large.columns].copy()
 
 
-def _build(paths: Sequence[Path], scale: int, target: Path, progress: Callable[[int, int], None] | None) -> None:
+def _build(
+    paths: Sequence[Path],
+    scale: int,
+    target: Path,
+    lr_of: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]],
+    max_broken: float,
+    progress: Callable[[int, int], None] | None,
+) -> None:
     """Write the two files and their index into a temporary folder, then rename it to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
@@ -110,13 +133,13 @@ def _build(paths: Sequence[Path], scale: int, target: Path, progress: Callable[[
                     continue
                 h, w = hr.shape[1] // scale, hr.shape[2] // scale
                 hr = np.ascontiguousarray(hr[:, : h * scale, : w * scale])
-                lr_file.write(reduce(torch.from_numpy(hr), scale).numpy().tobytes())
+                lr_file.write(lr_of(hr, done).tobytes())
                 hr_file.write(hr.tobytes())
                 sizes.append((h, w))
                 names.append(path.name)
             if progress is not None:
                 progress(len(paths), len(paths))
-            if len(broken) > MAX_BROKEN * len(paths):
+            if len(broken) > max_broken * len(paths):
                 raise DataError(f"{len(broken)} of {len(paths)} pictures cannot be read, the first is {broken[0]}")
         (temporary / "index.json").write_text(json.dumps({"sizes": sizes, "names": names}))
         try:

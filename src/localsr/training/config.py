@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from localsr.data.degradation import DEGRADATIONS
 from localsr.errors import ConfigError
 from localsr.models.config import ModelConfig, refuse_unknown
 
@@ -23,6 +24,7 @@ class Recipe:
     folders: tuple[str, ...]  # HR pictures, relative to where the command runs
     model: ModelConfig = field(default_factory=ModelConfig)
     init: str = ""  # a plain network, by name or path, whose backbone this run starts from; "" is random
+    degradation: str = "bicubic"  # how LR is made of HR: one of DEGRADATIONS
     validation: str = ""  # a data set with HR/ and perhaps LR_x4/; "" validates nothing
     context: int = 48  # side of the LR window that plays the whole picture
     roi: tuple[int, int] = (48, 48)  # smallest and largest side of the ROI, drawn anew each step
@@ -50,10 +52,14 @@ class Recipe:
             value = getattr(self, name)
             if type(value) is not tuple or any(type(part) is not kind for part in value):
                 raise ConfigError(f"{name} = {value!r} must be a list of type {kind.__name__}")
-        if len(self.roi) != 2 or len(self.context_loss) != 2 or min(self.context_loss) < 0 or self.seed < 0:
-            raise ConfigError("roi and context_loss must be two numbers each, and neither loss nor seed below 0")
+        if len(self.roi) != 2 or len(self.context_loss) != 2 or min(self.context_loss) < 0:
+            raise ConfigError("roi and context_loss must be two numbers each, and no loss below 0")
+        if not 0 <= self.seed < 2**32:
+            raise ConfigError(f"seed {self.seed} must be between 0 and {2**32 - 1}")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
+        if self.degradation not in DEGRADATIONS:
+            raise ConfigError(f"degradation {self.degradation!r} is not one of {', '.join(DEGRADATIONS)}")
         if not self.folders:
             raise ConfigError("the recipe names no folders to train on")
         if not 1 <= self.roi[0] <= self.roi[1] <= self.context:
