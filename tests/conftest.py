@@ -43,15 +43,19 @@ def awake(config: ModelConfig, seed: int = 0) -> CLSR:
 
 
 def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
-    blocks, groups = (2, 2) if backbone == "carn" else (1, 1)
+    """A network of 16 channels and 2 stages; RCAN without pooling, which no halo can make exact."""
+    special: dict[str, dict[str, object]] = {
+        "carn": {"blocks": 2, "groups": 2},
+        "rcan": {"pooled": False},
+        "swinir": {"blocks": 2, "heads": 4, "features": 8, "gcm_patch": 8},
+    }
     return ModelConfig(
         backbone=backbone,
         scale=scale,
         channels=16,
         stages=2,
-        blocks=blocks,
-        groups=groups,
         halo=(3, 2, 2),
+        **{"blocks": 1} | special.get(backbone, {}),
         gcm=context,
         gcm_patches=16,
         pim=context,

@@ -13,9 +13,11 @@ from localsr.inference import scene as scene_module
 from localsr.inference import strategies
 from localsr.inference.strategies import Strategy, plan
 from localsr.models.backbone import Taper
+from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES
+from localsr.models.context import sample_patches
 
-each = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 4))))
+each = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 3, 4))))
 
 
 @each
@@ -39,9 +41,9 @@ def test_equal_boxes_run_together(noise: localsr.Photo, monkeypatch: pytest.Monk
     sizes: list[int] = []
     run = scene_module.run
 
-    def counted(network: object, photo: object, jobs: list[object], context: object) -> object:
+    def counted(network: object, photo: object, jobs: list[object], *rest: object) -> object:
         sizes.append(len(jobs))
-        return run(network, photo, jobs, context)
+        return run(network, photo, jobs, *rest)
 
     monkeypatch.setattr(scene_module, "run", counted)
     scene = restorer(tiny()).encode(noise)
@@ -51,17 +53,16 @@ def test_equal_boxes_run_together(noise: localsr.Photo, monkeypatch: pytest.Monk
 
 @each
 @pytest.mark.parametrize("way", list(Strategy))
-def test_tiles_equal_the_untiled_run(
-    backbone: str, scale: int, way: Strategy, noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    scene = restorer(tiny(backbone, scale=scale)).encode(noise)
-    for box in (Box(1, 3, 58, 50), whole(noise.size)):
+def test_tiles_equal_the_untiled_run(backbone: str, scale: int, way: Strategy, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = restorer(tiny(backbone, scale=scale))
+    side = 2 * awake(tiny(backbone, scale=scale)).exact_halo[0]
+    size = Size(4 * side + 9, side + 11)
+    scene = asked.encode(localsr.read(np.random.default_rng(0).random((size.height, size.width, 3), np.float32)))
+    for box in (Box(1, 3, size.width - 2, size.height), whole(size)):
         untiled = scene.restore(box, way).pixels
         with monkeypatch.context() as patch:
-            patch.setattr(strategies, "TILED", 400)
-            patch.setattr(strategies, "TILE", 17)
-            network = scene._choose(way)[1]
-            assert len(plan(box, noise.size, network, way.halo(network))) > 9
+            patch.setattr(strategies, "TILE", 1)
+            assert len(plan(box, size, scene._choose(way)[1], way)) >= 3
             tiled = scene.restore(box, way).pixels
         assert np.abs(tiled - untiled).max() < 1e-5
 
@@ -144,6 +145,56 @@ def test_the_same_scene_far_out_in_a_large_picture() -> None:
             found.append(network(x[..., window.rows, window.columns], taper, torch.full((1, 2), float(away)), context))
     assert torch.allclose(found[0], found[1], atol=1e-5)
     assert torch.allclose(found[0], found[2], atol=1e-5)
+
+
+def test_the_attention_of_a_box(noise: localsr.Photo) -> None:
+    scene = restorer(tiny()).encode(noise)
+    found = scene.attention(Box(20, 20, 30, 30))
+    assert found.patches == sample_patches(noise.size, 6, 16)
+    assert len(found.shares) == 16
+    assert sum(found.shares) == pytest.approx(1, abs=1e-5)
+    assert max(found.shares) > 1.2 / 16
+    with pytest.raises(localsr.BoxError, match="leaves the picture"):
+        scene.attention(Box(50, 40, 70, 45))
+    with pytest.raises(localsr.ConfigError, match="no global context module"):
+        restorer(tiny(context=False)).encode(noise).attention(Box(20, 20, 30, 30))
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_short_precisions(backbone: str, noise: localsr.Photo) -> None:
+    network = awake(tiny(backbone))
+    exact = localsr.Restorer(network, Card("tiny", network.config)).encode(noise).restore(Box(8, 9, 29, 30))
+    assert exact.precision == "fp32"
+    for precision, worst in (("bf16", 0.2), ("fp16", 0.03)):
+        short = localsr.Restorer(network, Card("tiny", network.config), None, precision).encode(noise)
+        found = short.restore(Box(8, 9, 29, 30))
+        assert found.precision == precision
+        assert 0 < np.abs(found.pixels - exact.pixels).max() < worst
+
+
+def test_what_is_not_finite_is_done_again_and_said(noise: localsr.Photo, caplog: pytest.LogCaptureFixture) -> None:
+    network = awake(tiny(context=False))
+    with torch.no_grad():
+        for conv in (network.backbone.stages[0][0].conv1, network.backbone.stages[0][0].conv2):
+            conv.weight *= 3e3  # features beyond fp16's 65,504, back in range at the end
+        network.backbone.tail.conv.weight *= 1e-7
+    exact = localsr.Restorer(network, Card("tiny", network.config)).encode(noise).restore(Box(8, 9, 29, 30))
+    found = (
+        localsr.Restorer(network, Card("tiny", network.config), None, "fp16").encode(noise).restore(Box(8, 9, 29, 30))
+    )
+    assert found.precision == "fp32"
+    assert np.array_equal(found.pixels, exact.pixels)
+    assert "not finite in fp16 and are done again in fp32" in caplog.text
+
+
+def test_devices_and_precisions_that_are_not_there() -> None:
+    with pytest.raises(localsr.ConfigError, match="'gpu' is no device that torch knows; choose auto"):
+        localsr.Restorer.load(device="gpu")
+    with pytest.raises(localsr.ConfigError, match="precision 'int8' is not one of fp32, bf16, fp16"):
+        localsr.Restorer.load(precision="int8")
+    missing = "mps" if torch.cuda.is_available() else "cuda"
+    with pytest.raises(localsr.ConfigError, match=f"there is no {missing} on this machine"):
+        localsr.Restorer.load(device=missing)
 
 
 def test_boxes_from_a_generator(noise: localsr.Photo) -> None:

@@ -1,5 +1,6 @@
 """The networks: one body of tests over backbones and scales."""
 
+import dataclasses
 import itertools
 
 import pytest
@@ -8,14 +9,29 @@ from conftest import BOXES, awake, tiny
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
+from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper, crop
 from localsr.models.clsr import BACKBONES, CLSR
 from localsr.models.config import ModelConfig
 from localsr.models.context import Down, Up, sample_patches
-from localsr.models.official import CARN_M
+from localsr.models.presets import PRESETS
 
 SIZE = Size(60, 50)
-each_backbone = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 4))))
+
+
+def extended(picture: torch.Tensor, box: Box) -> torch.Tensor:
+    """Read a window that may leave the picture at the right and the bottom."""
+    right, down = max(box.right - SIZE.width, 0), max(box.bottom - SIZE.height, 0)
+    return crop(torch.nn.functional.pad(picture, (0, right, 0, down), mode="replicate"), box)
+
+
+def restored(network: CLSR, picture: torch.Tensor, box: Box) -> torch.Tensor:
+    taper = Strategy.FULL.taper(box, SIZE, network)
+    y: torch.Tensor = network(extended(picture, taper.windows[0]), taper, torch.zeros(1, 2))
+    return y
+
+
+each_backbone = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 3, 4))))
 
 
 @pytest.fixture
@@ -31,9 +47,8 @@ def test_an_roi_with_exact_halo_is_as_the_whole_picture_sees_it(
     backbone: str, scale: int, box: Box, picture: torch.Tensor
 ) -> None:
     network = awake(tiny(backbone, scale=scale, context=False))
-    everything = network(picture, Taper.around(whole(SIZE), SIZE, (0, 0, 0)), torch.zeros(1, 2))
-    taper = Taper.around(box, SIZE, network.exact_halo)
-    part = network(crop(picture, taper.windows[0]), taper, torch.zeros(1, 2))
+    everything = restored(network, picture, whole(SIZE))
+    part = restored(network, picture, box)
     assert part.shape == (1, 3, scale * box.height, scale * box.width)
     assert torch.allclose(part, crop(everything, box.scaled(scale)), atol=1e-5)
 
@@ -46,10 +61,10 @@ def test_the_pim_sees_in_the_roi_what_it_sees_on_the_whole_picture(
 ) -> None:
     network = awake(tiny(backbone, scale=scale))
     assert network.pim is not None
-    taper = Taper.around(box, SIZE, network.config.halo)
+    taper = Strategy.CLSR.taper(box, SIZE, network)
     near = network.near(taper, SIZE)
-    on_near, _ = network.pim(crop(picture, near))
-    on_whole, _ = network.pim(picture)
+    on_near, _ = network.pim(extended(picture, near))
+    on_whole, _ = network.pim(extended(picture, whole(SIZE).snapped(network.backbone.multiple)))
     for window, p, q in zip(taper.windows[1:], on_near, on_whole, strict=True):
         assert torch.allclose(crop(p, window.within(near)), crop(q, window), atol=1e-5)
 
@@ -75,10 +90,12 @@ def test_a_fresh_clsr_is_its_backbone_with_a_halo(backbone: str, scale: int, pic
     network = CLSR(tiny(backbone, scale=scale)).eval()
     assert network.gcm is not None
     assert network.pim is not None
-    taper = Taper.around(Box(20, 20, 30, 30), SIZE, network.config.halo)
+    taper = Strategy.CLSR.taper(Box(20, 20, 30, 30), SIZE, network)
     x = crop(picture, taper.windows[0])
-    context = network.gcm.encode(torch.rand(1, 16, 3, 6, 6), torch.rand(1, 16, 2) * 50)
-    near = (network.pim(picture)[0], whole(SIZE))
+    patch = network.config.gcm_patch
+    context = network.gcm.encode(torch.rand(1, 16, 3, patch, patch), torch.rand(1, 16, 2) * 50)
+    read = whole(SIZE).snapped(network.backbone.multiple)
+    near = (network.pim(extended(picture, read))[0], read)
     with_context = network(x, taper, torch.zeros(1, 2), context, near)
     without = network(x, taper, torch.zeros(1, 2))
     assert torch.allclose(with_context, without, atol=1e-6)
@@ -105,7 +122,7 @@ def test_the_patches() -> None:
     steps = {b - a for a, b in itertools.pairwise(lefts)}
     assert max(steps) - min(steps) <= 6
     assert len(sample_patches(Size(13, 600), 6, 64)) == 16
-    assert sample_patches(Size(3, 4), 6, 64) == [Box(0, 0, 3, 4)]
+    assert sample_patches(Size(3, 4), 6, 64) == [Box(0, 0, 6, 6)]
 
 
 @torch.no_grad()
@@ -116,17 +133,103 @@ def test_fresh_scaling_is_bilinear() -> None:
     assert torch.allclose(Up(4, 2)(z), interpolate(z, scale_factor=2.0, mode="bilinear"), atol=1e-6)
 
 
-def test_parameters() -> None:
-    assert sum(p.numel() for p in CLSR(ModelConfig()).parameters()) == 509_552
-    carn_m = sum(p.numel() for p in CLSR(CARN_M).parameters())
-    assert carn_m == 294_147  # 0.41 M with the authors' upsamplers for x2 and x3 in the same file
+@torch.no_grad()
+def test_the_attention_is_what_the_gcm_aggregates_by(picture: torch.Tensor) -> None:
+    network = awake(tiny())
+    assert network.gcm is not None
+    taper = Strategy.CLSR.taper(Box(20, 20, 30, 30), SIZE, network)
+    context = network.gcm.encode(torch.rand(1, 16, 3, 6, 6), torch.rand(1, 16, 2) * 50)
+    weights = network.attention(crop(picture, taper.windows[0]), taper, torch.zeros(1, 2), context)
+    z = torch.rand(1, 16, taper.windows[1].height, taper.windows[1].width)
+    weights = network.gcm.weights(z, taper.windows[1], torch.zeros(1, 2), context)
+    assert torch.allclose(weights.sum(-1), torch.ones(()), atol=1e-5)
+    g = (weights @ context.values).transpose(-1, -2).reshape(1, 16, 7, 7)
+    grown = network.gcm.up(g)[..., : z.shape[-2], : z.shape[-1]]
+    assert torch.allclose(network.gcm(z, taper.windows[1], torch.zeros(1, 2), context), grown, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("preset", "millions"),
+    [
+        ("srresnet", 1.52),
+        ("rcan", 15.59),
+        ("swinir", 11.90),
+        ("swinir-light", 1.235),
+        ("carn", 1.11),
+        ("carn-m", 0.294),
+    ],
+)
+def test_parameters(preset: str, millions: float) -> None:
+    with torch.device("meta"):
+        network = CLSR(PRESETS[preset])
+    assert sum(p.numel() for p in network.parameters()) / 1e6 == pytest.approx(millions, rel=0.01)
+
+
+def test_the_presets() -> None:
+    assert {config.backbone for config in PRESETS.values()} == set(BACKBONES)
+    for config in PRESETS.values():
+        assert config.plain
+        with torch.device("meta"):
+            CLSR(config.with_context())
+
+
+@pytest.mark.parametrize("kind", ["project", "add"])
+@torch.no_grad()
+def test_both_fusions_start_from_nothing_and_then_speak(kind: str, picture: torch.Tensor) -> None:
+    torch.manual_seed(0)
+    config = dataclasses.replace(tiny(), fusion=kind, gcm=False)
+    network = CLSR(config).eval()
+    assert network.pim is not None
+    taper = Strategy.CLSR.taper(Box(20, 20, 30, 30), SIZE, network)
+    x, origins = crop(picture, taper.windows[0]), torch.zeros(1, 2)
+    for _ in range(2):
+        with_pim = network(x, taper, origins, None, (network.pim(picture)[0], whole(SIZE)))
+        apart = (with_pim - network(x, taper, origins)).abs().max()
+        if network.pim.gain is not None:
+            torch.nn.init.ones_(network.pim.gain)
+        for layer in network.pim.project:
+            torch.nn.init.ones_(layer.weight)
+        assert (apart < 1e-6) if _ == 0 else (apart > 1e-4)
+
+
+@torch.no_grad()
+def test_rcan_pools_what_it_is_given(picture: torch.Tensor) -> None:
+    network = awake(dataclasses.replace(tiny("rcan", context=False), pooled=True, reduction=2))
+    box = Box(0, 0, 9, 9)
+    picture = picture * torch.linspace(0, 8, SIZE.width)  # averages differ from place to place, and matter
+    for stage in network.backbone.stages:
+        stage.blocks[0].attention.squeeze.weight *= 10
+    everything = restored(network, picture, whole(SIZE))
+    assert (restored(network, picture, box) - crop(everything, box.scaled(4))).abs().max() > 1e-4
+    assert CLSR(tiny("rcan")).pim is not None
+    assert not CLSR(dataclasses.replace(tiny("rcan"), pooled=True)).config.slim().pooled
+
+
+@pytest.mark.parametrize(
+    "box", [Box(0, 0, 24, 24), Box(36, 26, 60, 50), Box(30, 0, 54, 24), Box(7, 20, 31, 44)], ids=str
+)
+def test_swinir_s_windows_stay_in_the_picture_and_its_grid(box: Box) -> None:
+    network = CLSR(dataclasses.replace(tiny("swinir", context=False), halo=(4, 4, 2)))
+    taper = Strategy.HALO.taper(box, SIZE, network)
+    first, last = taper.windows[0], taper.windows[-1]
+    assert first.width % 8 == first.height % 8 == 0
+    assert first.contains(box.grow(4).clipped(SIZE))
+    assert last == box.grow(2).clipped(SIZE)
+    outside = max(first.right - SIZE.width, 0), max(first.bottom - SIZE.height, 0)
+    assert outside == (
+        (4 if box.right > 54 else 0),
+        (6 if box.bottom > 46 else 0),
+    )  # as `full` has it: 60 x 50 to 64 x 56
+    inner = [b for b in (box.left, box.top) if b > 4]
+    if len(inner) == 2 and outside == (0, 0):
+        assert (first.left, first.top, first.width, first.height) == (box.left - 4, box.top - 4, 32, 32)
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
         ({"chanels": 64}, "did you mean channels"),
-        ({"scale": 3}, "scale 3 is not one of 2, 4"),
+        ({"scale": 5}, "scale 5 is not one of 2, 3, 4"),
         ({"channels": "64"}, "must be of type int"),
         ({"channels": 10**9}, "between 1 and 4096"),
         ({"halo": [4, 3]}, "must be 4 whole numbers"),
@@ -135,7 +238,7 @@ def test_parameters() -> None:
         ({"gcm": True, "gcm_after": 4}, "there are 3 stages"),
         ({"gcm": True, "gcm_stride": 4}, "not a multiple"),
         ({"pim": True, "pim_channels": 128}, "be few"),
-        ({"backbone": "unknown"}, "no backbone 'unknown'; choose one of edsr, carn"),
+        ({"backbone": "unknown"}, "no backbone 'unknown'; choose one of edsr, carn, srresnet, rcan, swinir"),
     ],
 )
 def test_configs_that_cannot_be(values: dict[str, object], message: str) -> None:

@@ -140,6 +140,13 @@ class Box:
         """Move the box by whole pixels."""
         return Box(self.left + right, self.top + down, self.right + right, self.bottom + down)
 
+    def snapped(self, multiple: int, x: int = 0, y: int = 0) -> Box:
+        """Push the sides out to a grid of `multiple` px that starts at x, y."""
+        box = self.shifted(-x, -y)
+        left, top = box.left // multiple * multiple, box.top // multiple * multiple
+        right, bottom = -(-box.right // multiple) * multiple, -(-box.bottom // multiple) * multiple
+        return Box(left, top, right, bottom).shifted(x, y)
+
     def scaled(self, scale: int) -> Box:
         """Give the same region in a picture enlarged `scale` times."""
         return Box(self.left * scale, self.top * scale, self.right * scale, self.bottom * scale)

@@ -29,6 +29,9 @@ Scale = Annotated[
     typer.Option("--scale", metavar="2|4", help="How many times to enlarge; by default what the network does."),
 ]
 
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto: an accelerator if any.")]
+Precision = Annotated[str, typer.Option(metavar="fp32|bf16|fp16", help="How to compute; fp32 again if not finite.")]
+
 
 @contextmanager
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:

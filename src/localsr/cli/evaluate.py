@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localsr.cli.console import Model, Scale, bar, need, show
+from localsr.cli.console import Device, Model, Precision, Scale, bar, need, show
 from localsr.errors import CheckpointError, ConfigError
 from localsr.files import write_whole
 
@@ -41,6 +41,8 @@ def run(
         ),
     ] = None,
     model: Model = None,
+    device: Device = "auto",
+    precision: Precision = "fp32",
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pictures.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Keep the result in the checkpoint's header.")] = False,
@@ -53,7 +55,7 @@ def run(
     need("torchmetrics")
     from localsr.inference.restorer import Restorer
 
-    restorer = Restorer.load(model, scale=scale)
+    restorer = Restorer.load(model, scale=scale, device=device, precision=precision)
     ways = chosen(strategy, restorer)
     from localsr.evaluation.protocol import evaluate
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localsr.cli.console import Model, Scale, bar
+from localsr.cli.console import Device, Model, Precision, Scale, bar
 from localsr.errors import ConfigError
 from localsr.geometry import Box
 
@@ -67,6 +67,8 @@ def run(
     scale: Scale = None,
     strategy: Way = None,
     model: Model = None,
+    device: Device = "auto",
+    precision: Precision = "fp32",
     compare: Compare = None,
     clip: Clip = False,
     as_json: Json = False,
@@ -84,7 +86,7 @@ def run(
     from localsr.inference.strategies import Strategy
 
     way = Strategy.named(strategy) if strategy is not None else None
-    restorer = Restorer.load(model, scale=scale)
+    restorer = Restorer.load(model, scale=scale, device=device, precision=precision)
     paths = targets(photo, inside, restorer.scale, output)
     refuse(photo, inside, restorer.scale, paths, compare)
     scene = restorer.encode(source)

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
-from localsr.models.backbone import Taper, crop
+from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
 from localsr.models.context import Context, sample_patches
@@ -38,7 +38,7 @@ def cost(config: ModelConfig, strategy: Strategy, roi: int, size: Size) -> Cost:
             box = middle.intersection(box)
         context, scene = _scene(network, size)
         with FlopCounterMode(display=False) as counter, torch.no_grad():
-            taper = Taper.around(box, size, strategy.halo(network))  # untiled: tiles of `full` overlap by their halos
+            taper = strategy.taper(box, size, network)  # untiled: tiles of `full` overlap by their halos
             near = network.near(taper, size)
             pixels = torch.empty(1, 3, near.height, near.width)
             p = (network.pim(pixels)[0], near) if network.pim is not None else None

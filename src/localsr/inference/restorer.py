@@ -7,11 +7,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Self
 
+import torch
+
 from localsr import images
 from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.inference.scene import Restoration, Scene
+from localsr.inference.scene import PRECISIONS, Restoration, Scene
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
@@ -29,24 +31,37 @@ def embedded() -> dict[str, Path]:
 class Restorer:
     """A network, and its plain twin where it has context: `crop`, `halo` and `full` run the plain backbone."""
 
-    def __init__(self, network: CLSR, card: Card, plain: CLSR | None = None) -> None:
+    def __init__(self, network: CLSR, card: Card, plain: CLSR | None = None, precision: str = "fp32") -> None:
         """Take networks as `checkpoint.load` gives them; most callers want `Restorer.load`."""
-        self.card = card
+        if precision not in PRECISIONS:
+            raise ConfigError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
+        self.card, self.precision = card, precision
         self._network = network
         self._plain = network if network.config.plain else plain
 
     @classmethod
-    def load(cls, name_or_path: str | PathLike[str] | None = None, *, scale: int | None = None) -> Self:
+    def load(
+        cls,
+        name_or_path: str | PathLike[str] | None = None,
+        *,
+        scale: int | None = None,
+        device: str = "auto",
+        precision: str = "fp32",
+    ) -> Self:
         """Load an embedded network by its name, or a checkpoint by its path; the default of `scale` (4) when not named.
 
-        A network with context brings its plain twin, if that lies beside it or in the package. Raises
-        `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for a scale that the network has not.
+        A network with context brings its plain twin, if that lies beside it or in the package. `device` is torch's
+        name of one, or "auto" for an accelerator where there is one; `precision` "fp32", "bf16" or "fp16". Raises
+        `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for what the network or the machine
+        has not.
         """
+        place = _device(device)
         path = find(name_or_path, scale)
         network, card = checkpoint.load(path)
         if scale is not None and scale != card.config.scale:
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
-        return cls(network, card, None if network.config.plain else _twin(card, path))
+        plain = None if network.config.plain else _twin(card, path)
+        return cls(network.to(place), card, plain and plain.to(place), precision)
 
     @property
     def scale(self) -> int:
@@ -55,7 +70,7 @@ class Restorer:
 
     def encode(self, photo: Photo) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed."""
-        return Scene(photo, self.card.name, self._network, self._plain)
+        return Scene(photo, self.card.name, self._network, self._plain, self.precision)
 
 
 def restore(
@@ -85,6 +100,20 @@ def find(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> 
     if not os.path.isfile(path):
         raise CheckpointError(f"no network {str(name_or_path)!r}: neither a file nor one of {', '.join(named)}")
     return path
+
+
+def _device(name: str) -> torch.device:
+    """Find a device by torch's name; "auto" is an accelerator where there is one."""
+    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    if name == "auto":
+        return found or torch.device("cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"{name!r} is no device that torch knows; choose auto, cpu, cuda or cuda:1") from None
+    if device.type != "cpu" and (found is None or device.type != found.type):
+        raise ConfigError(f"there is no {name} on this machine, only {found or 'cpu'}")
+    return device
 
 
 def _twin(card: Card, path: Path) -> CLSR | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -12,20 +13,24 @@ from typing import NamedTuple, overload
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from localsr import images
 from localsr.errors import BoxError, ConfigError
-from localsr.geometry import Box
+from localsr.geometry import Box, whole
 from localsr.images import Photo
 from localsr.inference.strategies import Strategy, plan
 from localsr.models.backbone import Taper, crop
-from localsr.models.clsr import CLSR
+from localsr.models.clsr import CLSR, Near
 from localsr.models.context import Context, sample_patches
 from localsr.resize import enlarge
 
 BATCH = 2**15  # LR px of first windows in one batch: 8 MB a feature map at 64 channels, near the size of the cache
 
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+
 Progress = Callable[[int, int], None]  # (done, of) in LR px
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +43,7 @@ class Restoration:
     scale: int
     strategy: Strategy
     model: str  # name of the network
+    precision: str  # that the pixels were computed in, one of PRECISIONS
     seconds: float  # from box to pixels; a batch's time is shared among its boxes by their area
     photo: Photo  # what it was made from: depth, bands and profile
 
@@ -46,13 +52,22 @@ class Restoration:
         images.write(Path(path), self.pixels, self.alpha, self.photo)
 
 
+@dataclass(frozen=True)
+class Attention:
+    """What the GCM drew on for a box: each sampled patch and its share of the attention; the shares sum to 1."""
+
+    box: Box
+    patches: list[Box]  # LR px of the upright picture
+    shares: list[float]  # the mean over heads and queries
+
+
 class Scene:
     """What all boxes of one photo share; made by `Restorer.encode`, immutable, asked as often as one likes."""
 
-    def __init__(self, photo: Photo, name: str, network: CLSR, plain: CLSR | None) -> None:
+    def __init__(self, photo: Photo, name: str, network: CLSR, plain: CLSR | None, precision: str = "fp32") -> None:
         """Look at the photo: sample N patches, whatever its size, and keep their keys and values."""
         self.photo = photo
-        self._name, self._network, self._plain = name, network, plain
+        self._name, self._network, self._plain, self._precision = name, network, plain, precision
         self._context = _encode(photo, network)
 
     @overload
@@ -96,19 +111,21 @@ class Scene:
                 raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
         inside = [box.clipped(size) if clip else box.checked(size) for box in boxes]
         way, network = self._choose(strategy)
-        halo = way.halo(network)
         jobs = [
-            Job(n, taper, network.near(taper, size))
+            Job(n, taper, network.near(taper, size), box if way is Strategy.CROP else whole(size))
             for n, box in enumerate(inside)
-            for taper in plan(box, size, network, halo)
+            for taper in plan(box, size, network, way)
         ]
         scale = network.config.scale
         results = [np.empty((3, scale * b.height, scale * b.width), np.float32) for b in inside]
-        seconds = [0.0] * len(inside)
+        seconds, precisions = [0.0] * len(inside), [self._precision] * len(inside)
         total, done = sum(_area(job.taper.roi) for job in jobs), 0
         for batch in _batches(jobs, network.grid):
             began = time.perf_counter()
-            for job, part in zip(batch, run(network, self.photo, batch, self._context), strict=True):
+            parts, precision = run(network, self.photo, batch, self._context, self._precision)
+            for job, part in zip(batch, parts, strict=True):
+                if precision != self._precision:
+                    precisions[job.box] = precision
                 place = job.taper.roi.within(inside[job.box]).scaled(scale)
                 results[job.box][:, place.rows, place.columns] = part
             area = sum(_area(job.taper.roi) for job in batch)
@@ -118,9 +135,23 @@ class Scene:
             if progress is not None:
                 progress(done, total)
         return [
-            Restoration(pixels, self._alpha(box, scale), box, scale, way, self._name, spent, self.photo)
-            for pixels, box, spent in zip(results, inside, seconds, strict=True)
+            Restoration(pixels, self._alpha(box, scale), box, scale, way, self._name, precision, spent, self.photo)
+            for pixels, box, precision, spent in zip(results, inside, precisions, seconds, strict=True)
         ]
+
+    def attention(self, box: Box) -> Attention:
+        """Tell which of the sampled patches the GCM draws on for a box (Fig. 8): as numbers; who asks may draw them.
+
+        Raises `ConfigError` for a network without GCM, `BoxError` for a box that leaves the picture.
+        """
+        if self._context is None:
+            raise ConfigError(f"{self._name} has no global context module; choose a network that has one")
+        size, config = self.photo.size, self._network.config
+        taper = Strategy.CLSR.taper(box.checked(size), size, self._network)
+        job = Job(0, taper, self._network.near(taper, size), whole(size))
+        weights = attend(self._network, self.photo, job, self._context).mean((0, 1, 2))  # over heads and queries
+        patches = sample_patches(size, config.gcm_patch, config.gcm_patches)
+        return Attention(box, patches, weights.view(len(patches), -1).sum(1).tolist())
 
     def _choose(self, strategy: Strategy | str | None) -> tuple[Strategy, CLSR]:
         """Settle the strategy and the network that runs it."""
@@ -149,7 +180,8 @@ class Job(NamedTuple):
 
     box: int  # which of the boxes asked for
     taper: Taper  # in LR px of the picture
-    near: Box  # what must be read for it
+    near: Box  # what must be read for it; what of it lies outside `bounds` repeats their edge
+    bounds: Box
 
     def origin(self, grid: int) -> tuple[int, int]:
         """Give the multiple of the grid at or left above the window that is read."""
@@ -162,17 +194,40 @@ class Job(NamedTuple):
 
 
 @torch.inference_mode()
-def run(network: CLSR, photo: Photo, jobs: Sequence[Job], context: Context | None) -> NDArray[np.float32]:
-    """Restore jobs that are alike: `(B, 3, s h, s w)`, clamped to [0, 1]. Reads their windows and nothing else."""
+def run(
+    network: CLSR, photo: Photo, jobs: Sequence[Job], context: Context | None, precision: str
+) -> tuple[NDArray[np.float32], str]:
+    """Restore jobs that are alike: `(B, 3, s h, s w)`, clamped to [0, 1]. Reads their windows and nothing else.
+
+    What is not finite in a short precision is done again in fp32; the precision that it came to stands beside it.
+    """
+    device, dtype = next(network.parameters()).device, PRECISIONS[precision]
+    with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+        x, taper, origins, near = _inputs(network, photo, jobs)
+        y = network(x, taper, origins, context, near).float()
+    if dtype is not torch.float32 and not y.isfinite().all():
+        log.warning("%d regions were not finite in %s and are done again in fp32", len(jobs), precision)
+        return run(network, photo, jobs, context, "fp32")
+    return y.clamp(0, 1).cpu().numpy(), precision
+
+
+@torch.inference_mode()
+def attend(network: CLSR, photo: Photo, job: Job, context: Context) -> Tensor:
+    """Give the weights `(1, heads, queries, tokens)` of one job's attention."""
+    x, taper, origins, near = _inputs(network, photo, [job])
+    return network.attention(x, taper, origins, context, near)
+
+
+def _inputs(network: CLSR, photo: Photo, jobs: Sequence[Job]) -> tuple[Tensor, Taper, Tensor, Near | None]:
+    """Read the windows of jobs that are alike and run the PIM on them: what the network's forward takes."""
     taper, near = jobs[0].local(network.grid)
     device = next(network.parameters()).device
-    pixels = torch.from_numpy(np.stack(photo.windows([job.near for job in jobs]))).to(device)
+    pixels = _read(photo, [(job.near, job.bounds) for job in jobs]).to(device)
     pixels = pixels.contiguous(memory_format=torch.channels_last)
     p = (network.pim(pixels)[0], near) if network.pim is not None else None
     x = crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last)
     origins = torch.tensor([job.origin(network.grid) for job in jobs], dtype=torch.float32, device=device)
-    y: NDArray[np.float32] = network(x, taper, origins, context, p).clamp(0, 1).cpu().numpy()
-    return y
+    return x, taper, origins, p
 
 
 @torch.inference_mode()
@@ -182,16 +237,20 @@ def _encode(photo: Photo, network: CLSR) -> Context | None:
         return None
     patch = network.config.gcm_patch
     boxes = sample_patches(photo.size, patch, network.config.gcm_patches)
-    pixels = np.stack([_filled(window, patch) for window in photo.windows(boxes)])
+    pixels = _read(photo, [(box, whole(photo.size)) for box in boxes])
     device = next(network.parameters()).device
     corners = torch.tensor([[[b.left, b.top] for b in boxes]], dtype=torch.float32, device=device)
-    return network.gcm.encode(torch.from_numpy(pixels)[None].to(device), corners)
+    return network.gcm.encode(pixels[None].to(device), corners)
 
 
-def _filled(window: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Repeat the edge of a window of a picture thinner than a patch."""
-    _, h, w = window.shape
-    return np.pad(window, ((0, 0), (0, side - h), (0, side - w)), mode="edge") if (h, w) != (side, side) else window
+def _read(photo: Photo, places: Sequence[tuple[Box, Box]]) -> Tensor:
+    """Read boxes of one size, `(B, 3, h, w)`; at the right and the bottom they repeat the edge of their bounds."""
+    windows = photo.windows([box.intersection(bounds) for box, bounds in places])
+    box = places[0][0]
+    filled = [
+        np.pad(w, ((0, 0), (0, box.height - w.shape[1]), (0, box.width - w.shape[2])), mode="edge") for w in windows
+    ]
+    return torch.from_numpy(np.stack(filled))
 
 
 def _batches(jobs: Sequence[Job], grid: int) -> Iterator[list[Job]]:

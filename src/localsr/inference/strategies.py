@@ -5,12 +5,11 @@ from __future__ import annotations
 from enum import StrEnum
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, Size, tiles
+from localsr.geometry import Box, Size, tiles, whole
 from localsr.models import clsr
 from localsr.models.backbone import Taper
 
-TILE = 192  # LR px; ROIs whose window exceeds TILED are cut into tiles of this side
-TILED = 2**16  # LR px; 17 MB a feature map at 64 channels
+TILE = 192  # LR px; the least side of a tile. With the exact halo of the default, a feature map has 13 MB
 
 
 class Strategy(StrEnum):
@@ -37,11 +36,22 @@ class Strategy(StrEnum):
             return network.exact_halo
         return network.config.halo
 
+    def taper(self, roi: Box, size: Size, network: clsr.CLSR) -> Taper:
+        """Give the windows of an ROI of a picture of `size` through `network`, untiled."""
+        halo, multiple = self.halo(network), network.backbone.multiple
+        if self is Strategy.CROP:  # the ROI is all the picture there is
+            return Taper.around(whole(roi.size), roi.size, halo, multiple).shifted(roi.left, roi.top)
+        return Taper.around(roi, size, halo, multiple, aligned=self is Strategy.FULL)
 
-def plan(box: Box, size: Size, network: clsr.CLSR, halo: tuple[int, ...]) -> list[Taper]:
-    """Give the tapers that together make `box` of a picture of `size`: one, or one for each tile of a large box."""
-    taper = Taper.around(box, size, halo)
-    first = taper.windows[0]
-    if first.width * first.height <= TILED:
+
+def plan(box: Box, size: Size, network: clsr.CLSR, way: Strategy) -> list[Taper]:
+    """Give the tapers that together make `box` of a picture of `size`: one, or one for each tile of a large box.
+
+    A tile is at least twice as wide as the exact halo, so that it costs at most four times its own pixels.
+    """
+    taper, exact = way.taper(box, size, network), network.exact_halo
+    first, margin = taper.windows[0], exact[0]
+    side = max(TILE, 2 * margin)
+    if first.width * first.height <= (side + 2 * margin) ** 2:
         return [taper]
-    return [taper.part(tile, network.exact_halo) for tile in tiles(box, TILE)]
+    return [taper.part(tile, exact) for tile in tiles(box, side)]

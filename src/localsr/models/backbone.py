@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import ClassVar, NamedTuple, Self
 
 from torch import Tensor, nn
 
-from localsr.geometry import Box, Size
+from localsr.geometry import Box, Size, whole
 from localsr.models.config import ModelConfig
 
 
@@ -18,23 +18,41 @@ class Taper:
 
     `windows[0]` is what the head reads, `windows[k]` what is kept after stage k, the last what the upsampler sees.
     A window stops at the picture's border, so that the network pads there, and only there, as on the whole picture.
+    Stages that work on a grid of `multiple` px find it start at the corner of `windows[0]`; only there is a window
+    allowed to leave the picture, at the right and the bottom by less than a cell, where the picture's edge is repeated.
     """
 
     windows: tuple[Box, ...]
     roi: Box
+    multiple: int = 1  # of LR px: the sides of all windows but the last, which no stage reads
 
     @classmethod
-    def around(cls, roi: Box, size: Size, halo: tuple[int, ...]) -> Self:
-        """Grow `roi` by `halo[k]` px at step k, clipped to a picture of `size`."""
-        return cls(tuple(roi.grow(h).clipped(size) for h in halo), roi)
+    def around(cls, roi: Box, size: Size, halo: tuple[int, ...], multiple: int = 1, *, aligned: bool = False) -> Self:
+        """Grow `roi` by `halo[k]` px at step k, clipped to a picture of `size`.
+
+        Windows grow on to `multiple` px within the picture wherever that can be. `aligned` has them on the grid that
+        starts at the picture's corner, as on the whole picture; they are so too where they would leave the picture.
+        """
+        windows = [roi.grow(h).clipped(size) for h in halo]
+        x, y = (0, 0) if aligned else (windows[0].left, windows[0].top)
+        if not whole(size).contains(windows[0].snapped(multiple, x, y)):
+            x, y = 0, 0
+        return cls._on_grid(windows, roi, multiple, x, y)
+
+    @classmethod
+    def _on_grid(cls, windows: Sequence[Box], roi: Box, multiple: int, x: int, y: int) -> Self:
+        """Push all windows but the last out to the grid that starts at x, y."""
+        return cls((*(w.snapped(multiple, x, y) for w in windows[:-1]), windows[-1]), roi, multiple)
 
     def part(self, tile: Box, halo: tuple[int, ...]) -> Self:
         """Give the taper of a tile of this ROI: with the exact `halo`, the tile comes out as the whole ROI would."""
-        return type(self)(tuple(tile.grow(h).intersection(w) for h, w in zip(halo, self.windows, strict=True)), tile)
+        windows = [tile.grow(h).intersection(w) for h, w in zip(halo, self.windows, strict=True)]
+        return self._on_grid(windows, tile, self.multiple, self.windows[0].left, self.windows[0].top)
 
     def shifted(self, right: int, down: int) -> Self:
         """Move all of it by whole pixels."""
-        return type(self)(tuple(w.shifted(right, down) for w in self.windows), self.roi.shifted(right, down))
+        windows = tuple(w.shifted(right, down) for w in self.windows)
+        return replace(self, windows=windows, roi=self.roi.shifted(right, down))
 
 
 class Features(NamedTuple):
@@ -86,11 +104,17 @@ class Backbone(nn.Module):
 
         Taper and `x` share their coordinates. `fuse(k, z)` adds what the context knows after stage k = 1, 2, ...
         """
+        y: Tensor = self.upsample(self.tail(self.deep(x, taper, len(self.stages), fuse)))
+        return crop(y, taper.roi.within(taper.windows[-1]).scaled(self.scale))
+
+    def deep(
+        self, x: Tensor, taper: Taper, stages: int, fuse: Callable[[int, Tensor], Tensor] | None = None
+    ) -> Features:
+        """Run the head and the first `stages`: features that cover `taper.windows[stages]`."""
         features: Features = self.head(x)
-        for k, stage in enumerate(self.stages, start=1):
+        for k, stage in enumerate(self.stages[:stages], start=1):
             here, kept = taper.windows[k - 1], taper.windows[k]
             features = stage(features).crop(kept.within(here))
             if fuse is not None:
                 features = features._replace(z=fuse(k, features.z))
-        y: Tensor = self.upsample(self.tail(features))
-        return crop(y, taper.roi.within(taper.windows[-1]).scaled(self.scale))
+        return features

@@ -1,11 +1,9 @@
-"""CARN-M (Ahn et al. 2018, the paper's [2]): cascading blocks of residual-E blocks, group convolutions, shared weights.
+"""CARN and CARN-M (Ahn et al. 2018, the paper's [2]): cascading blocks, each result joined to all before it.
 
-Table 1's row "CARN" costs 1.137 MFLOPs per LR px at x4, which is CARN-M (4 groups), not CARN.
+Table 1's row "CARN" costs 1.137 MFLOPs per LR px at x4, which is CARN-M: residual-E blocks of 4 groups, used again.
 """
 
 from __future__ import annotations
-
-import math
 
 import torch
 from torch import Tensor, nn
@@ -13,13 +11,19 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import conv3x3
+from localsr.models.layers import ResidualBlock, Shuffles, conv3x3, mean_colour
 
-RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as the authors subtract it
+
+class Residual(ResidualBlock):
+    """The residual block of CARN: a ReLU after the sum."""
+
+    def forward(self, z: Tensor) -> Tensor:
+        """`(B, c, h, w)` to the same shape."""
+        return functional.relu(super().forward(z))
 
 
 class ResidualE(nn.Module):
-    """The efficient residual block: two group convolutions and a pointwise one."""
+    """The efficient residual block of CARN-M: two group convolutions and a pointwise one."""
 
     def __init__(self, channels: int, groups: int) -> None:
         """Build at one width."""
@@ -35,19 +39,21 @@ class ResidualE(nn.Module):
 
 
 class Cascade(nn.Module):
-    """A cascading block: one residual-E block used several times, each result joined to all before it."""
+    """A cascading block: residual blocks, each result joined to all before it; CARN-M uses one block several times."""
 
-    def __init__(self, channels: int, groups: int, blocks: int) -> None:
-        """Build one shared block and a pointwise convolution for each time it is used."""
+    def __init__(self, config: ModelConfig) -> None:
+        """Build the residual blocks, and a pointwise convolution after each."""
         super().__init__()
-        self.block = ResidualE(channels, groups)
-        self.points = nn.ModuleList(nn.Conv2d(channels * (k + 2), channels, 1) for k in range(blocks))
+        c, groups = config.channels, config.groups
+        kind, own = (ResidualE, 1) if config.efficient else (Residual, config.blocks)
+        self.blocks = nn.ModuleList(kind(c, groups) for _ in range(own))
+        self.points = nn.ModuleList(nn.Conv2d(c * (k + 2), c, 1) for k in range(config.blocks))
 
     def forward(self, z: Tensor) -> Tensor:
         """`(B, c, h, w)` to the same shape."""
         cascade = z
-        for point in self.points:
-            cascade = torch.cat([cascade, self.block(z)], dim=1)
+        for k, point in enumerate(self.points):
+            cascade = torch.cat([cascade, self.blocks[k % len(self.blocks)](z)], dim=1)
             z = functional.relu(point(cascade))
         return z
 
@@ -55,11 +61,11 @@ class Cascade(nn.Module):
 class Stage(nn.Module):
     """A cascade of the outer cascade: `carry` grows by `c` channels."""
 
-    def __init__(self, channels: int, groups: int, blocks: int, index: int) -> None:
+    def __init__(self, config: ModelConfig, index: int) -> None:
         """Build stage `index` = 0, 1, ..."""
         super().__init__()
-        self.cascade = Cascade(channels, groups, blocks)
-        self.point = nn.Conv2d(channels * (index + 2), channels, 1)
+        self.cascade = Cascade(config)
+        self.point = nn.Conv2d(config.channels * (index + 2), config.channels, 1)
 
     def forward(self, features: Features) -> Features:
         """Join what the cascade gives to all before it."""
@@ -77,37 +83,34 @@ class Head(nn.Module):
 
     def forward(self, x: Tensor) -> Features:
         """Subtract the mean colour and widen."""
-        z = self.conv(x - x.new_tensor(RGB_MEAN).view(3, 1, 1))
+        z = self.conv(x - mean_colour(x))
         return Features(z, (z,))
 
 
 class Upsample(nn.Module):
-    """Double once or twice, then back to colours."""
+    """Enlarge, then back to colours."""
 
-    def __init__(self, channels: int, groups: int, scale: int) -> None:
+    def __init__(self, config: ModelConfig) -> None:
         """Build for one scale."""
         super().__init__()
-        self.doublers = nn.ModuleList(conv3x3(channels, 4 * channels, groups) for _ in range(int(math.log2(scale))))
-        self.conv = conv3x3(channels, 3)
+        self.shuffles = Shuffles(config.channels, config.scale, config.groups, functional.relu)
+        self.conv = conv3x3(config.channels, 3)
 
     def forward(self, features: Features) -> Tensor:
         """Features to HR pixels."""
-        z = features.z
-        for double in self.doublers:
-            z = functional.pixel_shuffle(functional.relu(double(z)), 2)
-        y: Tensor = self.conv(z)
-        return y + y.new_tensor(RGB_MEAN).view(3, 1, 1)
+        y: Tensor = self.conv(self.shuffles(features.z))
+        return y + mean_colour(y)
 
 
 class CARN(Backbone):
-    """CARN-M for `groups` = 4, `stages` = 3, `blocks` = 3; it ends with its last stage, so its tail is nothing."""
+    """Three cascading blocks of three residual blocks; it ends with its last stage, so its tail is nothing."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Build at the config's width, stages and blocks."""
         super().__init__(config)
-        c, groups, blocks = config.channels, config.groups, config.blocks
-        self.head = Head(c)
-        self.stages = nn.ModuleList(Stage(c, groups, blocks, k) for k in range(config.stages))
+        self.head = Head(config.channels)
+        self.stages = nn.ModuleList(Stage(config, k) for k in range(config.stages))
         self.tail = nn.Identity()
-        self.upsample = Upsample(c, groups, config.scale)
-        self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # of the upsampler: 1 + 1/2 + 1/4, rounded up
+        self.upsample = Upsample(config)
+        field = 2 * config.blocks
+        self.receptive_field = (1, *([field] * config.stages), 2)  # of the upsampler: 1 + 1/2 + 1/4, rounded up

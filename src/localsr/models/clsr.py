@@ -13,8 +13,18 @@ from localsr.models.config import ModelConfig
 from localsr.models.context import Context, GlobalContext
 from localsr.models.edsr import EDSR
 from localsr.models.proximity import Proximity
+from localsr.models.rcan import RCAN
+from localsr.models.srresnet import SRResNet
+from localsr.models.swinir import SwinIR
 
-BACKBONES: dict[str, type[Backbone]] = {"edsr": EDSR, "carn": CARN}
+Near = tuple[list[Tensor], Box]  # the PIM's p_1, p_2, ... and the window that they cover
+BACKBONES: dict[str, type[Backbone]] = {
+    "edsr": EDSR,
+    "carn": CARN,
+    "srresnet": SRResNet,
+    "rcan": RCAN,
+    "swinir": SwinIR,
+}
 
 
 class CLSR(nn.Module):
@@ -26,6 +36,10 @@ class CLSR(nn.Module):
         if config.backbone not in BACKBONES:
             raise ConfigError(f"no backbone {config.backbone!r}; choose one of {', '.join(BACKBONES)}")
         backbone = BACKBONES[config.backbone]
+        if config.gcm and config.gcm_patch % backbone.multiple:
+            raise ConfigError(
+                f"gcm_patch {config.gcm_patch} is not a multiple of {config.backbone}'s {backbone.multiple}"
+            )
         self.config = config
         self.backbone = backbone(config.without_context())
         self.gcm = GlobalContext(config, backbone) if config.gcm else None
@@ -51,6 +65,7 @@ class CLSR(nn.Module):
         if self.pim is not None:
             for window, reach in zip(taper.windows[1:], self.pim.reach, strict=True):
                 near = near.union(window.grow(reach).clipped(size))
+            near = near.snapped(self.backbone.multiple)
         return near
 
     def forward(
@@ -59,7 +74,7 @@ class CLSR(nn.Module):
         taper: Taper,
         origins: Tensor,
         context: Context | None = None,
-        near: tuple[list[Tensor], Box] | None = None,
+        near: Near | None = None,
     ) -> Tensor:
         """Restore B ROIs of one taper: `(B, 3, h, w)` RGB in [0, 1] -> `(B, 3, s roi.h, s roi.w)`, not clamped.
 
@@ -68,19 +83,56 @@ class CLSR(nn.Module):
         """
 
         def add(k: int, z: Tensor) -> Tensor:
-            window = taper.windows[k]
-            if near is not None:
-                p, covered = near
-                z = fuse(z, crop(p[k - 1], window.within(covered)))
+            z = fuse(z, k, taper, near)
             if context is not None and self.gcm is not None and k == self.config.gcm_after:
-                z = z + self.gcm(z, window, origins, context)
+                z = z + self.gcm(z, taper.windows[k], origins, context)
             return z
 
         y: Tensor = self.backbone(x, taper, add)
         return y
 
+    def attention(self, x: Tensor, taper: Taper, origins: Tensor, context: Context, near: Near | None = None) -> Tensor:
+        """Give the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Fig. 8)."""
+        if self.gcm is None:
+            raise ConfigError("this network has no global context module, so there is no attention to show")
+        k = self.config.gcm_after
+        features = self.backbone.deep(x, taper, k, lambda k, z: fuse(z, k, taper, near))
+        return self.gcm.weights(features.z, taper.windows[k], origins, context)
 
-def fuse(z: Tensor, p: Tensor) -> Tensor:
-    """F of Eq. 6: add `p` `(B, c', h, w)` to the first c' channels of `z` `(B, c, h, w)`."""
+
+def started(config: ModelConfig, plain: CLSR) -> CLSR:
+    """Build a network on a trained backbone (Sec. 4.1), whose first stages start G too; its context adds nothing yet.
+
+    A backbone of another scale lends all but its upsampler. Raises `ConfigError` naming what does not fit.
+    """
+    network = CLSR(config)
+    given, wanted = plain.backbone.state_dict(), network.backbone.state_dict()
+    if plain.config.scale != config.scale:
+        given |= {name: wanted[name] for name in wanted if name.startswith("upsample.")}
+    differing = [
+        f"{name} is {_shape(given, name)}, not {_shape(wanted, name)}"
+        for name in sorted(given.keys() | wanted.keys())
+        if _shape(given, name) != _shape(wanted, name)
+    ]
+    if plain.config.backbone != config.backbone or differing:
+        raise ConfigError(
+            f"a {config.backbone} cannot start from this {plain.config.backbone}: {'; '.join(differing[:5])}"
+        )
+    network.backbone.load_state_dict(given)
+    if network.gcm is not None:
+        network.gcm.extractor.load_state_dict({name: given[name] for name in network.gcm.extractor.state_dict()})
+    return network
+
+
+def _shape(tensors: dict[str, Tensor], name: str) -> str:
+    """Say the shape of a tensor, or that it is not there."""
+    return str(tuple(tensors[name].shape)) if name in tensors else "missing"
+
+
+def fuse(z: Tensor, k: int, taper: Taper, near: Near | None) -> Tensor:
+    """F of Eq. 6: add p_k, cut to the window after stage k, to as many of the first channels of z `(B, c, h, w)`."""
+    if near is None:
+        return z
+    p = crop(near[0][k - 1], taper.windows[k].within(near[1]))
     slim = p.shape[1]
     return torch.cat([z[:, :slim] + p, z[:, slim:]], dim=1)

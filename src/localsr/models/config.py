@@ -9,7 +9,9 @@ from typing import Any, Self
 
 from localsr.errors import ConfigError
 
-SCALES = (2, 4)
+SCALES = (2, 3, 4)
+FUSIONS = ("add", "project")  # F of Eq. 6
+UPSAMPLERS = ("pixelshuffle", "pixelshuffledirect")  # as SwinIR's authors name theirs
 MAX_BLOCKS = 1024  # RCAN, the deepest of the paper's networks, has 200; a block takes 0.3 ms to build
 
 
@@ -27,16 +29,24 @@ class ModelConfig:
     stages: int = 3  # the PIM is fused after each
     blocks: int = 2  # residual blocks in a stage
     groups: int = 1  # of the 3x3 convolutions; CARN-M has 4
+    efficient: bool = True  # CARN's blocks: one residual-E block, used again (CARN-M); False: plain ones, each its own
+    reduction: int = 16  # of RCAN's channel attention
+    pooled: bool = True  # RCAN's channel attention, which averages over all it is given; the slim branch has none
+    heads: int = 6  # of SwinIR's window attention
+    upsampler: str = "pixelshuffle"  # SwinIR's, one of UPSAMPLERS
+    features: int = 64  # channels of SwinIR's pixelshuffle
     halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
     gcm: bool = False  # global context module, Sec. 3.2
     gcm_after: int = 1  # the stage after which it sits; G is the head and as many stages
+    gcm_blocks: int = 2  # blocks in a stage of G, at most: each patch pays for them
     gcm_patches: int = 64  # N: an 8 x 8 grid over the picture whatever its size
     gcm_patch: int = 6  # r in LR px, Sec. 4.1
     gcm_stride: int = 2  # of the down- and upsampler; bilinear by 2 is the mean of 2 x 2
     gcm_heads: int = 4
     pim: bool = False  # proximity integration module, Sec. 3.3
     pim_channels: int = 8  # c' = c / 10, rounded up to half an AVX-512 lane and CARN-M's groups
-    pim_blocks: int = 1  # residual blocks in a stage of the slim branch
+    pim_blocks: int = 1  # blocks in a stage of the slim branch
+    fusion: str = "add"  # of the PIM: "add" to the first c' channels (Eq. 6), or "project" to all c
 
     def __post_init__(self) -> None:
         """Refuse what cannot be built."""
@@ -50,8 +60,9 @@ class ModelConfig:
                 raise ConfigError(f"model setting {field.name} = {value} must be between 1 and 4096")
         if self.stages * max(self.blocks, self.pim_blocks) > MAX_BLOCKS:
             raise ConfigError(f"{self.stages} stages of {self.blocks} blocks are more than {MAX_BLOCKS} blocks")
-        if self.scale not in SCALES:
-            raise ConfigError(f"scale {self.scale} is not one of {', '.join(map(str, SCALES))}")
+        for name, known in (("scale", SCALES), ("fusion", FUSIONS), ("upsampler", UPSAMPLERS)):
+            if getattr(self, name) not in known:
+                raise ConfigError(f"{name} {getattr(self, name)} is not one of {', '.join(map(str, known))}")
         steps = self.stages + 1
         if len(self.halo) != steps or any(type(h) is not int or not 0 <= h <= 256 for h in self.halo):
             raise ConfigError(f"halo {self.halo} must be {steps} whole numbers from 0 to 256: head and each stage")
@@ -86,9 +97,19 @@ class ModelConfig:
         """Give the plain twin: the backbone of this network."""
         return dataclasses.replace(self, gcm=False, pim=False)
 
+    def with_context(self) -> Self:
+        """Give the CLSR network around this backbone."""
+        return dataclasses.replace(self, gcm=True, pim=True)
+
     def slim(self) -> Self:
-        """Give the PIM's form of the backbone: fewer channels and blocks, as many stages (Sec. 3.3)."""
-        return dataclasses.replace(self.without_context(), channels=self.pim_channels, blocks=self.pim_blocks)
+        """Give the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
+        c, blocks = self.pim_channels, self.pim_blocks
+        return dataclasses.replace(self.without_context(), channels=c, features=c, blocks=blocks, pooled=False)
+
+    def extractor(self) -> Self:
+        """Give the form of the backbone whose head and stages are G (Sec. 3.2)."""
+        stages, blocks = self.gcm_after, min(self.blocks, self.gcm_blocks)
+        return dataclasses.replace(self.without_context(), stages=stages, blocks=blocks, halo=self.halo[: stages + 1])
 
 
 def refuse_unknown(values: dict[str, Any], config: type[Any], what: str) -> None:

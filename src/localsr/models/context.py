@@ -11,6 +11,7 @@ from torch.nn import functional
 from localsr.geometry import Box, Size
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
+from localsr.models.layers import zeroed
 
 
 class Context(NamedTuple):
@@ -27,7 +28,7 @@ class Context(NamedTuple):
 def sample_patches(size: Size, patch: int, count: int) -> list[Box]:
     """Choose at most `count` of the `patch` x `patch` cells of a picture, uniformly along both sides (Fig. 4b).
 
-    They do not overlap and do not depend on the ROI. A picture thinner than a patch gives patches cut to it.
+    They do not overlap and do not depend on the ROI. Of a picture thinner than a patch they stick out.
     """
     side = int(count**0.5)
 
@@ -36,7 +37,7 @@ def sample_patches(size: Size, patch: int, count: int) -> list[Box]:
         chosen = min(cells, side)
         return [patch * ((2 * k + 1) * cells // (2 * chosen)) for k in range(chosen)]
 
-    return [Box.from_xywh(x, y, patch, patch).clipped(size) for y in places(size.height) for x in places(size.width)]
+    return [Box.from_xywh(x, y, patch, patch) for y in places(size.height) for x in places(size.width)]
 
 
 class Down(nn.Module):
@@ -45,8 +46,7 @@ class Down(nn.Module):
     def __init__(self, channels: int, stride: int) -> None:
         """Build S_down."""
         super().__init__()
-        self.conv = nn.Conv2d(channels, channels, stride, stride)
-        _zero(self.conv)
+        self.conv = zeroed(nn.Conv2d(channels, channels, stride, stride))
 
     def forward(self, z: Tensor) -> Tensor:
         """`(B, c, h, w)` to `(B, c, h / stride, w / stride)` rounded up; the edge is repeated to fill the last cell."""
@@ -64,8 +64,7 @@ class Up(nn.Module):
     def __init__(self, channels: int, stride: int) -> None:
         """Build S_up."""
         super().__init__()
-        self.conv = nn.ConvTranspose2d(channels, channels, stride, stride)
-        _zero(self.conv)
+        self.conv = zeroed(nn.ConvTranspose2d(channels, channels, stride, stride))
 
     def forward(self, g: Tensor) -> Tensor:
         """`(B, c, h, w)` to `(B, c, stride h, stride w)`."""
@@ -87,7 +86,7 @@ class GlobalContext(nn.Module):
         c = config.channels
         self.heads, self.stride = config.gcm_heads, config.gcm_stride
         self.reach = 2 * self.stride - 1  # LR px: within a cell, and to the next one by bilinear enlargement
-        self.extractor = Extractor(backbone(config.without_context()), config.gcm_after)
+        self.extractor = Extractor(backbone(config.extractor()))
         self.down_query, self.down_key = Down(c, self.stride), Down(c, self.stride)
         self.query, self.key, self.value = (nn.Linear(c, c, bias=False) for _ in range(3))
         nn.init.zeros_(self.value.weight)
@@ -114,20 +113,33 @@ class GlobalContext(nn.Module):
         """
         h, w = z.shape[-2:]
         left, top = window.left % self.stride, window.top % self.stride
+        queries, bias, (rows, columns) = self._ask(z, window, origins, context)
+        g = functional.scaled_dot_product_attention(  # Eq. 3
+            queries, _per_row(context.keys, len(z)), _per_row(context.values, len(z)), attn_mask=bias
+        )
+        g = g.transpose(-1, -2).reshape(len(z), -1, rows, columns)
+        y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
+        return y[..., top : top + h, left : left + w]
+
+    def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
+        """Give the softmax of Eq. 3 by itself, `(B, heads, queries, tokens)`; each query's weights sum to 1."""
+        queries, bias, _ = self._ask(z, window, origins, context)
+        keys = _per_row(context.keys, len(z))
+        weights: Tensor = (queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5 + bias).softmax(-1)
+        return weights
+
+    def _ask(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """Give the queries, beta in them, the bias b and the grid that the queries lie on."""
+        left, top = window.left % self.stride, window.top % self.stride
         if left or top:
             z = functional.pad(z, (left, 0, top, 0), mode="replicate")
         q = self.down_query(z)
         rows, columns = q.shape[-2:]
         corner = q.new_tensor([window.left - left, window.top - top], dtype=torch.float32)
         places = origins[:, None] + corner + _cell_centres(rows, columns, self.stride, q)
-        bias = -self.slope.abs() * _distance(places, context.places)[:, None]  # (B, heads, queries, tokens)
         queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
-        g = functional.scaled_dot_product_attention(  # Eq. 3
-            queries, _per_row(context.keys, len(z)), _per_row(context.values, len(z)), attn_mask=bias.to(queries.dtype)
-        )
-        g = g.transpose(-1, -2).reshape(len(z), -1, rows, columns)
-        y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
-        return y[..., top : top + h, left : left + w]
+        bias = -self.slope.abs() * _distance(places, context.places)[:, None]  # (B, heads, queries, tokens)
+        return queries, bias.to(queries.dtype), (rows, columns)
 
     def _split(self, tokens: Tensor) -> Tensor:
         """`(B, tokens, c)` to `(B, heads, tokens, c / heads)`."""
@@ -138,11 +150,10 @@ class GlobalContext(nn.Module):
 class Extractor(nn.Module):
     """G: the head and the first stages of the backbone's own architecture; each patch on its own."""
 
-    def __init__(self, backbone: Backbone, stages: int) -> None:
-        """Keep what is needed of `backbone`."""
+    def __init__(self, backbone: Backbone) -> None:
+        """Keep head and stages of `backbone`."""
         super().__init__()
-        self.head = backbone.head
-        self.stages = backbone.stages[:stages]
+        self.head, self.stages = backbone.head, backbone.stages
 
     def forward(self, patches: Tensor) -> Tensor:
         """`(B, 3, r, r)` to `(B, c, r, r)`."""
@@ -150,13 +161,6 @@ class Extractor(nn.Module):
         for stage in self.stages:
             features = stage(features)
         return features.z
-
-
-def _zero(conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
-    """Start as ControlNet's zero convolution."""
-    nn.init.zeros_(conv.weight)
-    if conv.bias is not None:
-        nn.init.zeros_(conv.bias)
 
 
 def _per_row(tokens: Tensor, rows: int) -> Tensor:

@@ -11,11 +11,11 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import ResidualBlock, conv3x3
+from localsr.models.layers import Blocks, LongSkip, ResidualBlock, conv3x3
 
 
 class Head(nn.Module):
-    """Colours to features. The carry is the LR picture, for the bicubic skip, and the features, for the long one."""
+    """Colours to features. The carry is the features, for the long skip, and the LR picture, for the bicubic one."""
 
     def __init__(self, channels: int) -> None:
         """Build at one width."""
@@ -25,31 +25,7 @@ class Head(nn.Module):
     def forward(self, x: Tensor) -> Features:
         """Centre the colours and widen."""
         z = self.conv(x - 0.5)
-        return Features(z, (x, z))
-
-
-class Stage(nn.Sequential):
-    """Residual blocks in a row."""
-
-    def forward(self, features: Features) -> Features:
-        """Refine z; the carry passes by."""
-        z = features.z
-        for block in self:
-            z = block(z)
-        return features._replace(z=z)
-
-
-class Tail(nn.Module):
-    """The long skip."""
-
-    def __init__(self, channels: int, groups: int) -> None:
-        """Build at one width."""
-        super().__init__()
-        self.conv = conv3x3(channels, channels, groups)
-
-    def forward(self, features: Features) -> Features:
-        """Add what the head saw."""
-        return features._replace(z=features.carry[1] + self.conv(features.z))
+        return Features(z, (z, x))
 
 
 class Upsample(nn.Module):
@@ -64,7 +40,7 @@ class Upsample(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Features to HR pixels."""
         details = functional.pixel_shuffle(self.conv(features.z), self.scale)
-        picture = functional.interpolate(features.carry[0], scale_factor=float(self.scale), mode="bicubic")
+        picture = functional.interpolate(features.carry[1], scale_factor=float(self.scale), mode="bicubic")
         return picture + details
 
 
@@ -77,8 +53,8 @@ class EDSR(Backbone):
         c, groups, blocks = config.channels, config.groups, config.blocks
         self.head = Head(c)
         self.stages = nn.ModuleList(
-            Stage(*(ResidualBlock(c, groups) for _ in range(blocks))) for _ in range(config.stages)
+            Blocks(*(ResidualBlock(c, groups) for _ in range(blocks))) for _ in range(config.stages)
         )
-        self.tail = Tail(c, groups)
+        self.tail = LongSkip(c, groups)
         self.upsample = Upsample(c, config.scale)
         self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # of tail and upsampler; bicubic sees 2 too

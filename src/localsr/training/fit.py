@@ -21,7 +21,7 @@ from localsr.data.pairs import Pairs
 from localsr.errors import CheckpointError, ConfigError
 from localsr.inference.restorer import find
 from localsr.models import checkpoint
-from localsr.models.clsr import CLSR
+from localsr.models.clsr import CLSR, started
 from localsr.training.batches import Batches
 from localsr.training.config import Recipe
 from localsr.training.module import VALIDATION_ROI, Training
@@ -47,12 +47,17 @@ def fit(
     first = _step(saved) if resume else 0
     lightning.seed_everything(recipe.seed, verbose=False)
     module = Training(recipe, start(recipe))
-    pairs = Pairs([Path(f) for f in recipe.folders], recipe.model.scale, runs / "cache", progress)
+    folders = [Path(f) for f in recipe.folders]
+    pairs = Pairs(
+        folders, recipe.model.scale, runs / "cache", progress, degradation=recipe.degradation, seed=recipe.seed
+    )
     crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
     batches = Batches(crops, recipe.batch, recipe.roi, recipe.steps, first)
     check: DataLoader[Pair] | None = None
     if recipe.validation:
-        pictures = Benchmark(Path(recipe.validation), recipe.model.scale, VALIDATION_ROI)
+        pictures = Benchmark(
+            Path(recipe.validation), recipe.model.scale, VALIDATION_ROI, degradation=recipe.degradation
+        )
         check = DataLoader(pictures, batch_size=None, collate_fn=_as_it_is)
     hours = Hours()
     trainer = lightning.Trainer(
@@ -92,17 +97,10 @@ def _step(saved: Path) -> int:
 
 
 def start(recipe: Recipe) -> CLSR:
-    """Build the recipe's network: random, or on the backbone of a plain checkpoint, whose first stages also start G."""
-    network = CLSR(recipe.model)
-    if recipe.init:
-        plain, card = checkpoint.load(find(recipe.init))
-        if card.config != recipe.model.without_context():
-            raise ConfigError(f"{recipe.init} is no plain backbone of this recipe's model: it is {card.config}")
-        network.backbone.load_state_dict(plain.backbone.state_dict())
-        if network.gcm is not None:
-            own = network.gcm.extractor.state_dict()
-            network.gcm.extractor.load_state_dict({k: plain.backbone.state_dict()[k] for k in own})
-    return network
+    """Build the recipe's network, random or on the backbone of another checkpoint."""
+    if not recipe.init:
+        return CLSR(recipe.model)
+    return started(recipe.model, checkpoint.load(find(recipe.init))[0])
 
 
 def _as_it_is(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it
@@ -145,7 +143,7 @@ def export(
         "torch": torch.__version__,
     }
     plain = {}
-    if recipe.init:
+    if recipe.init and not recipe.model.plain:
         _, card = checkpoint.read(find(recipe.init))
         plain = {"name": card.name, "sha256": card.sha256}
     card = checkpoint.Card(recipe.name, recipe.model, recipe.to_dict(), about, plain=plain)

@@ -37,7 +37,7 @@ class Training(lightning.LightningModule):
         x, target = _pixels(batch.lr), _pixels(batch.hr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
-        taper = Taper.around(batch.roi, size, config.halo)
+        taper = Taper.around(batch.roi, size, config.halo, network.backbone.multiple)
         context = near = rest = None
         if network.gcm is not None:
             boxes = sample_patches(size, config.gcm_patch, config.gcm_patches)
