@@ -1,0 +1,49 @@
+"""`localsr explain`: which patches of the picture the network drew on for a region."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from localsr.cli.console import Model, Scale
+from localsr.cli.restore import PhotoPath
+from localsr.errors import ConfigError
+from localsr.geometry import Box
+
+
+def run(
+    photo: PhotoPath,
+    box: Annotated[str, typer.Option("--box", metavar="X,Y,W,H", help="Region, as for restore.", show_default=False)],
+    output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png", help="The picture to write.")],
+    scale: Scale = None,
+    model: Model = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
+) -> None:
+    """Draw which of the sampled patches the global context module drew on for a region (the paper's Figure 8)."""
+    region = Box.parse(box)
+    from localsr import images
+
+    source = images.read(photo)
+    region.checked(source.size)
+    if output.suffix.lower() != ".png":
+        raise ConfigError(f"{output} must end in .png")
+    if output.exists() and output.samefile(photo):
+        raise ConfigError(f"{output} is the photo itself, which is never replaced; choose another name")
+    from localsr.evaluation.attention import attention_map
+    from localsr.inference.restorer import Restorer
+
+    restorer = Restorer.load(model, scale=scale)
+    found = restorer.encode(source).attention(region)
+    attention_map(output, source, found, restorer.card.name)
+    if as_json:
+        patches = [
+            {"box": [p.left, p.top, p.right, p.bottom], "share": round(share, 6)}
+            for p, share in zip(found.patches, found.shares, strict=True)
+        ]
+        told = {"input": str(photo), "model": restorer.card.name, "map": str(output), "patches": patches}
+        typer.echo(json.dumps(told))
+        return
+    typer.echo(f"{output}: {len(found.patches)} patches, the largest share {max(found.shares):.1%}")
