@@ -1,7 +1,13 @@
 """A run from recipe to checkpoint, at tiny width."""
 
 import dataclasses
+import itertools
 import math
+import os
+import shutil
+import signal
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -10,9 +16,16 @@ import pytest
 import torch
 from conftest import tiny
 from PIL import Image
+from torch.utils.data import DataLoader
 
 import localsr
+from localsr.cli import verdict
+from localsr.data.crops import Crops
+from localsr.data.pairs import Pairs
+from localsr.errors import StoppedError
 from localsr.models import checkpoint
+from localsr.models.presets import PRESETS
+from localsr.training.batches import Batches
 from localsr.training.config import Recipe
 from localsr.training.fit import fit, start
 from localsr.training.module import Training
@@ -70,7 +83,6 @@ def test_a_run(recipe: Recipe, tmp_path: Path) -> None:
 def test_a_resumed_run_ends_as_the_unbroken_one(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    unbroken, _ = trained(recipe, tmp_path / "unbroken")
     step = Training.training_step
 
     def killed(self: Training, batch: object, index: int) -> torch.Tensor:
@@ -78,7 +90,8 @@ def test_a_resumed_run_ends_as_the_unbroken_one(
             raise KeyboardInterrupt
         return step(self, batch, index)
 
-    monkeypatch.setattr("localsr.training.fit.SAVE_EVERY", 5)
+    recipe = dataclasses.replace(recipe, save_every=5)
+    unbroken, _ = trained(recipe, tmp_path / "unbroken")
     with monkeypatch.context() as patch:
         patch.setattr(Training, "training_step", killed)
         with pytest.raises(BaseException):  # noqa: B017, PT011  # lightning leaves by SystemExit or KeyboardInterrupt
@@ -90,6 +103,105 @@ def test_a_resumed_run_ends_as_the_unbroken_one(
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in unbroken.items())
 
 
+def test_a_run_is_not_lost_by_accident(recipe: Recipe, tmp_path: Path) -> None:
+    short = dataclasses.replace(recipe, steps=4, save_every=2, validation="")
+    trained(short, tmp_path / "runs")
+    with pytest.raises(localsr.ConfigError, match=r"holds a run; go on with --resume, throw it away with --restart"):
+        fit(short, tmp_path / "runs")
+    with pytest.raises(localsr.ConfigError, match=r"was trained with another lr; a run goes on with its own recipe"):
+        fit(dataclasses.replace(short, lr=1e-3), tmp_path / "runs", resume=True)
+    assert Recipe.read(tmp_path / "runs/tiny/recipe.toml") == short
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit(short, tmp_path / "runs", restart=True)
+
+
+def test_a_signal_saves_and_leaves(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    unbroken, _ = trained(recipe, tmp_path / "unbroken")
+    step = Training.training_step
+
+    def told(self: Training, batch: object, index: int) -> torch.Tensor:
+        if self.global_step == 7:
+            signal.raise_signal(signal.SIGTERM)
+        return step(self, batch, index)
+
+    handler = signal.getsignal(signal.SIGTERM)
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "training_step", told)
+        with pytest.raises(StoppedError, match="stopped at step 8, which is saved") as caught:
+            trained(recipe, tmp_path / "stopped")
+    assert caught.value.signum == signal.SIGTERM
+    assert signal.getsignal(signal.SIGTERM) == handler
+    resumed, _ = trained(recipe, tmp_path / "stopped", resume=True)
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in unbroken.items())
+
+
+def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = Training.training_step
+    seen: list[torch.Tensor] = []
+
+    def poisoned(self: Training, batch: object, index: int) -> torch.Tensor:
+        seen.append(self.network.backbone.head.conv.weight.detach().clone())
+        return step(self, batch, index) * (float("nan") if self.global_step in (3, 5) else 1.0)
+
+    monkeypatch.setattr(Training, "training_step", poisoned)
+    tensors, card = trained(recipe, tmp_path / "runs")
+    assert card.training["skipped"] == 2
+    still = [torch.equal(a, b) for a, b in itertools.pairwise(seen)]
+    assert [k for k, same in enumerate(still) if same] == [3, 5]
+    assert all(tensor.isfinite().all() for tensor in tensors.values())
+    monkeypatch.setattr("localsr.training.module.PATIENCE", 2)
+    monkeypatch.setattr(Training, "training_step", lambda self, batch, index: step(self, batch, index) * float("inf"))
+    with pytest.raises(localsr.ConfigError, match="2 steps in a row had no finite gradient"):
+        trained(recipe, tmp_path / "diverged")
+
+
+def test_strips_of_pictures(recipe: Recipe, tmp_path: Path) -> None:
+    plain = dataclasses.replace(recipe, model=tiny(context=False))
+    path = tmp_path / "plain.safetensors"
+    checkpoint.save(path, start(plain), checkpoint.Card("plain", plain.model))
+    trained(dataclasses.replace(recipe, init=str(path)), tmp_path / "runs")
+    strips = sorted((tmp_path / "runs/tiny/strips").iterdir())
+    assert [p.name for p in strips] == ["step-0000006.png", "step-0000012.png"]
+    size = localsr.read(strips[0]).size
+    assert size.width == 5 * 4 * 47 + 4 * 4  # LR, bicubic, plain, CLSR, HR
+    assert size.height == 3 * (4 * 47 + 4)
+
+
+def test_half_the_batch_each(recipe: Recipe, tmp_path: Path) -> None:
+    crops = Crops(Pairs([Path(recipe.folders[0])], 4, tmp_path / "cache"), 32, 100, 0)
+    alone = list(Batches(crops, 4, (12, 20), 6, 2))
+    shares = [list(Batches(crops, 4, (12, 20), 6, 2, rank=rank, ranks=2)) for rank in range(2)]
+    for one, parts in zip(alone, zip(*shares, strict=True), strict=True):
+        assert torch.equal(one.lr, torch.cat([p.lr for p in parts]))
+        assert all(torch.equal(one.sides, p.sides) for p in parts)
+    with_workers = DataLoader(Batches(crops, 4, (12, 20), 6, 2), batch_size=None, num_workers=2)
+    assert all(torch.equal(a.hr, b.hr) for a, b in zip(alone, with_workers, strict=True))
+    with pytest.raises(localsr.ConfigError, match="a batch of 4 does not divide among 3 processes"):
+        Batches(crops, 4, (12, 20), 6, rank=0, ranks=3)
+
+
+def test_settings_over_a_recipe(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.toml"
+    path.write_text('name = "x"\nfolders = ["a"]\n[model]\npreset = "carn-m"\npim = true')
+    settings = ("steps=7", "model.scale=2", "name=other", "roi=[24, 32]", "half=true", "model.halo = [2, 2, 2, 2]")
+    recipe = Recipe.read(path, settings)
+    assert (recipe.steps, recipe.name, recipe.roi, recipe.half) == (7, "other", (24, 32), True)
+    expected = dataclasses.replace(PRESETS["carn-m"], scale=2, halo=(2, 2, 2, 2), pim=True)
+    assert recipe.model == expected
+    for setting, message in (
+        ("steps", "must be key=value"),
+        ("a.b=3", "must be key=value"),
+        ("step=3", "did you mean steps"),
+        ("model.preset=rcam", "no preset 'rcam'; choose one of edsr-light"),
+        ("steps=many", "must be of type int"),
+    ):
+        with pytest.raises(localsr.ConfigError, match=message):
+            Recipe.read(path, [setting])
+
+
 def test_nothing_to_resume(recipe: Recipe, tmp_path: Path) -> None:
     with pytest.raises(localsr.ConfigError, match="nothing to resume"):
         fit(recipe, tmp_path / "runs", resume=True)
@@ -98,7 +210,7 @@ def test_nothing_to_resume(recipe: Recipe, tmp_path: Path) -> None:
 def test_a_damaged_save(recipe: Recipe, tmp_path: Path) -> None:
     (tmp_path / "runs/tiny").mkdir(parents=True)
     (tmp_path / "runs/tiny/last.ckpt").write_bytes(b"torn")
-    with pytest.raises(localsr.CheckpointError, match="damaged; start the run again without resuming"):
+    with pytest.raises(localsr.CheckpointError, match="damaged; start the run again with --restart"):
         fit(recipe, tmp_path / "runs", resume=True)
 
 
@@ -157,3 +269,76 @@ def test_recipes_that_are_refused(tmp_path: Path, text: str, message: str) -> No
     path.write_text(text)
     with pytest.raises(localsr.ConfigError, match=message):
         Recipe.read(path)
+
+
+def test_a_full_disk_leaves_the_last_good_save(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = dataclasses.replace(recipe, save_every=4, validation="")
+    step = Training.training_step
+
+    def killed(self: Training, batch: object, index: int) -> torch.Tensor:
+        if self.global_step == 6:
+            raise MemoryError
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "training_step", killed)
+        with pytest.raises(MemoryError):
+            trained(recipe, tmp_path / "runs")
+    files = [p for p in (tmp_path / "runs").rglob("*") if p.is_file()]
+    saved = (tmp_path / "runs/tiny/last.ckpt").stat().st_size
+    room = sum(-(-p.stat().st_size // 4096) * 4096 + 4096 for p in files) + saved // 2
+    small = tmp_path / "small"
+    small.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", f"size={room}", "tmpfs", small], capture_output=True)
+    if mounted.returncode:
+        pytest.skip("only root may mount a small disk")
+    try:
+        shutil.copytree(tmp_path / "runs", small / "runs")
+        with pytest.raises(OSError) as caught:  # noqa: PT011  # ours, or a logger's
+            trained(recipe, small / "runs", resume=True)
+        code, sentence = verdict(caught.value)
+        assert code == 4
+        assert "last.ckpt could not be written: No space left on device; what was there is untouched" in sentence
+        assert torch.load(small / "runs/tiny/last.ckpt", weights_only=True)["global_step"] == 4
+        assert not list((small / "runs/tiny").glob(".*"))
+    finally:
+        subprocess.run(["umount", "-l", small], check=True)  # lazily: the cache is still mapped
+    resumed, _ = trained(recipe, tmp_path / "runs", resume=True)
+    unbroken, _ = trained(recipe, tmp_path / "unbroken")
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in unbroken.items())
+
+
+def test_two_processes_train_as_one(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(recipe, validation="", steps=20, batch=4)
+    (tmp_path / "recipe.toml").write_text(recipe.to_toml())
+    command = [sys.executable, "-m", "localsr", "train", str(tmp_path / "recipe.toml")]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    found = []
+    for count in ("1", "2"):
+        args = [*command, "--runs", str(tmp_path / count), "--devices", count]
+        done = subprocess.run(args, capture_output=True, text=True, env=environment, timeout=120)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.strip().splitlines()[-1] == str(tmp_path / count / "tiny/tiny.safetensors")
+        found.append(checkpoint.read(tmp_path / count / "tiny/tiny.safetensors"))
+    (alone, _), (shared, card) = found
+    assert card.training["device"].startswith("2 x cpu")
+    assert max(float((alone[name] - shared[name]).abs().max()) for name in alone) < 1e-5
+
+
+def test_broken_pictures_are_named_counted_and_skipped(
+    recipe: Recipe, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    folder = Path(recipe.folders[0])
+    for k in range(16):
+        shutil.copy(folder / "0.png", folder / f"more-{k}.png")
+    torn = (folder / "2.png").read_bytes()
+    (folder / "2.png").write_bytes(torn[: len(torn) // 2])
+    recipe = dataclasses.replace(recipe, validation="", steps=3)
+    with pytest.raises(
+        localsr.DataError, match=r"1 of 19 pictures cannot be read, the first is .*2\.png; mend or remove"
+    ):
+        fit(recipe, tmp_path / "runs")
+    caplog.clear()
+    _, card = trained(dataclasses.replace(recipe, max_broken=0.1), tmp_path / "runs")
+    assert card.training["pictures"] == 18
+    assert [record.getMessage().count("2.png") for record in caplog.records if "skipped" in record.getMessage()] == [1]

@@ -6,7 +6,8 @@
     ├── ConfigError       a setting that does not exist or cannot be (model, recipe, option)
     ├── CheckpointError   weights that are damaged, of another architecture, or not safetensors
     ├── DataError         a data set's folder that is missing, empty or mostly broken
-    └── OutputError       a result that could not be written (disk full, no permission)
+    ├── OutputError       a result that could not be written (disk full, no permission)
+    └── StoppedError      work that a signal ended, saved so that it can go on
 
 A message says what was given, what is allowed and what to do.
 """
@@ -38,3 +39,12 @@ class DataError(LocalSRError, ValueError):
 
 class OutputError(LocalSRError, OSError):
     """A result that could not be written; what stood there before is untouched."""
+
+
+class StoppedError(LocalSRError):
+    """Work that a signal ended, saved so that it can go on."""
+
+    def __init__(self, message: str, signum: int) -> None:
+        """Remember the signal."""
+        super().__init__(message)
+        self.signum = signum

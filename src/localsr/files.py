@@ -9,7 +9,7 @@ from pathlib import Path
 from localsr.errors import OutputError
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
+def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
     """Write to a temporary file beside `path`, sync it and rename it; folders are made.
 
     After a kill or on a full disk the old file stands untouched. Raises `OutputError`.
@@ -30,3 +30,9 @@ def write_whole(path: str | os.PathLike[str], data: bytes) -> None:
             temporary.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror}; what was there is untouched") from error
+
+
+def sweep(folder: Path) -> None:
+    """Remove what a kill in the middle of `write_whole` has left in a folder that nobody else writes to."""
+    for path in folder.glob(".localsr-*.part"):
+        path.unlink(missing_ok=True)

@@ -15,6 +15,8 @@ from torch import Tensor
 
 from localsr.geometry import Box
 
+STRIP = 2**22  # pixels worked on at a time: 100 MB in double precision
+
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:
     """Resize `(..., h, w)` of any float range to `(..., height, width)`; values may overshoot the range as in MATLAB.
@@ -41,13 +43,20 @@ def enlarge(window: Tensor, around: Box, box: Box, scale: int) -> Tensor:
 def reduce(picture: Tensor, scale: int) -> Tensor:
     """Make the 8-bit LR `(3, h/scale, w/scale)` of an 8-bit HR `(3, h, w)`; h and w are multiples of `scale`.
 
-    Rounded to whole levels after each dimension, as MATLAB does for uint8 pictures.
+    Rounded to whole levels after each dimension, as MATLAB does for uint8 pictures. A large picture is worked on in
+    strips across the dimension, so that a mapped one need not fit in memory.
     """
     h, w = picture.shape[-2:]
     if h % scale or w % scale:
         raise ValueError(f"picture of {w} x {h} px is not a multiple of {scale}; crop it first")
-    rows = _along(picture.double(), -2, h // scale).add(0.5).floor().clamp(0, 255)
-    return _along(rows, -1, w // scale).add(0.5).floor().clamp(0, 255).to(torch.uint8)
+    for dim, across, length in ((-2, -1, h // scale), (-1, -2, w // scale)):
+        strip = max(STRIP // picture.shape[dim], 1)
+        parts = [
+            _along(part.double(), dim, length).add(0.5).floor().clamp(0, 255).to(torch.uint8)
+            for part in torch.split(picture, strip, across)
+        ]
+        picture = torch.cat(parts, across)
+    return picture
 
 
 def _along(picture: Tensor, dim: int, length: int) -> Tensor:

@@ -2,30 +2,124 @@
 
 from __future__ import annotations
 
+import os
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localsr.cli.console import bar, need
+from localsr.cli.console import need
+from localsr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from localsr.training.callbacks import Watch
+
+EVERY = 60.0  # seconds between lines where the output is no terminal
 
 
 def run(
     recipe: Annotated[
         Path, typer.Argument(metavar="RECIPE.toml", help="What to train, on what, for how long.", show_default=False)
     ],
+    settings: Annotated[
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Change a setting: steps=100, model.scale=2. Repeat it."),
+    ] = None,
     runs: Annotated[Path, typer.Option(metavar="DIR", help="Folder of all runs; this one goes into DIR/NAME.")] = Path(
         "runs"
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step of this run.")] = False,
+    restart: Annotated[bool, typer.Option("--restart", help="Throw away a saved run of this name.")] = False,
+    max_broken: Annotated[
+        float | None, typer.Option(metavar="SHARE", help="Share of the pictures that may be unreadable.")
+    ] = None,
+    devices: Annotated[str, typer.Option(metavar="auto|N", help="Processes on this machine, one a GPU.")] = "auto",
+    nodes: Annotated[int, typer.Option(min=1, help="Machines; start the same command on each.")] = 1,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that prepare batches.")] = 0,
 ) -> None:
-    """Train a network by a recipe and print the path of its checkpoint."""
+    """Train a network by a recipe and print the path of its checkpoint.
+
+    Ctrl-C or SIGTERM saves and leaves; --resume goes on.
+    """
     from localsr.training.config import Recipe
 
-    wanted = Recipe.read(recipe)
+    if resume and restart:
+        raise ConfigError("--resume goes on with a run and --restart throws it away; choose one")
+    if devices != "auto" and not (devices.isdecimal() and int(devices) > 0):
+        raise ConfigError(f"--devices {devices} must be auto or a number of processes")
+    changed = [*(settings or []), *([f"max_broken={max_broken}"] if max_broken is not None else [])]
+    wanted = Recipe.read(recipe, changed)
     need("lightning", "tensorboard", "torchmetrics")
     from localsr.training.fit import fit
 
-    with bar("preparing pictures") as progress:
-        path = fit(wanted, runs, resume=resume, progress=progress)
-    typer.echo(str(path))
+    first = os.environ.get("LOCAL_RANK", "0") == "0"  # DDP starts this command again for each other process
+    if first:
+        typer.echo(wanted.to_toml(), err=True)
+    count = devices if devices == "auto" else int(devices)
+    with told(first) as watch:
+        path = fit(
+            wanted, runs, resume=resume, restart=restart, devices=count, nodes=nodes, workers=workers, watch=watch
+        )
+    if first:
+        typer.echo(str(path))
+
+
+@contextmanager
+def told(first: bool) -> Iterator[Watch]:
+    """Give what `fit` tells of its work: a bar on a terminal, else a line now and then, both on stderr."""
+    if not first:
+        yield lambda *_: None
+    elif sys.stderr.isatty():
+        with _bar() as watch:
+            yield watch
+    else:
+        yield _lines()
+
+
+def _lines() -> Watch:
+    """Print a line every minute and for each validation."""
+    began: dict[str, tuple[float, int]] = {}
+    last = 0.0
+
+    def watch(what: str, done: int, of: int, numbers: dict[str, float]) -> None:
+        nonlocal last
+        now = time.monotonic()
+        began.setdefault(what, (now, done))
+        if what != "validation" and done < of and now - last < EVERY:
+            return
+        last = now
+        since, from_ = began["training" if what == "validation" else what]
+        rate = (done - from_) / max(now - since, 1e-9)
+        left = f", {rate:.2f} a second, {(of - done) / rate / 60:.0f} min left" if rate > 0 and done < of else ""
+        typer.echo(f"{what} {done}/{of}{''.join(f', {k} {v:.4f}' for k, v in numbers.items())}{left}", err=True)
+
+    return watch
+
+
+@contextmanager
+def _bar() -> Iterator[Watch]:
+    """Draw bars with speed and time left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, TextColumn("{task.fields[told]}"), console=Console(stderr=True)) as progress:
+        bars: dict[str, tuple[TaskID, float, int]] = {}
+        known: dict[str, float] = {}
+
+        def watch(what: str, done: int, of: int, numbers: dict[str, float]) -> None:
+            title = "training" if what == "validation" else what
+            if title not in bars:
+                task = progress.add_task(title, total=of, completed=done, told="")
+                bars[title] = (task, time.monotonic(), done)
+            known.update(numbers)
+            task, since, from_ = bars[title]
+            rate = (done - from_) / max(time.monotonic() - since, 1e-9)
+            words = [f"{rate:.2f} a second", *(f"{k} {v:.4f}" for k, v in known.items())]
+            progress.update(task, completed=done, told=", ".join(words))
+
+        yield watch

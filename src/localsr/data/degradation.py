@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from localsr.resize import cubic
+from localsr.resize import STRIP, cubic
 
 VERSION = 1  # of what follows: a cache of pictures made by another version is made anew
 BLUR = 0.8  # LR px, largest standard deviation; a lens and a demosaicking have 0.3 to 0.6
@@ -79,13 +79,19 @@ class Degradation:
         return dataclasses.asdict(self)
 
     def _reduced(self, hr: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:
-        """Blur and reduce in one strided convolution; the edge is repeated."""
-        kernel = self._kernel(scale)
+        """Blur and reduce in one strided convolution, strip by strip; the edge is repeated."""
+        kernel = self._kernel(scale).float()[None, None]
         margin = (kernel.shape[-1] - scale) // 2
-        x = torch.from_numpy(hr).float().div(255)[:, None]
-        x = functional.pad(x, (margin,) * 4, mode="replicate")
-        y: NDArray[np.float32] = functional.conv2d(x, kernel.float()[None, None], stride=scale)[:, 0].numpy()
-        return y
+        _, height, width = hr.shape
+        strip = max(STRIP // (width * scale), 1)  # rows of the LR
+        parts = []
+        for top in range(0, height // scale, strip):
+            bottom = min(top + strip, height // scale)
+            rows = np.arange(top * scale - margin, bottom * scale + margin).clip(0, height - 1)
+            x = torch.from_numpy(hr[:, rows]).float().div(255)[:, None]
+            x = functional.pad(x, (margin, margin, 0, 0), mode="replicate")
+            parts.append(functional.conv2d(x, kernel, stride=scale)[:, 0].numpy())
+        return np.concatenate(parts, 1)
 
     def _kernel(self, scale: int) -> Tensor:
         """Give the two in one, `(n, n)` in HR px around the centre of an LR px; n is even if the scale is."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import hashlib
 import json
 import logging
@@ -10,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import torch
@@ -20,7 +21,7 @@ from localsr import images
 from localsr.data.degradation import VARIANTS, VERSION, Degradation
 from localsr.errors import DataError, ImageError
 from localsr.geometry import Box, whole
-from localsr.resize import reduce
+from localsr.resize import STRIP, reduce
 
 log = logging.getLogger(__name__)
 
@@ -60,13 +61,21 @@ class Pairs:
         cache: Path,
         progress: Callable[[int, int], None] | None = None,
         *,
+        lr_folders: Sequence[Path] = (),
         degradation: str = "bicubic",
         seed: int = 0,
         max_broken: float = MAX_BROKEN,
     ) -> None:
-        """Map the pairs of `folders`, making the files when they are not there; `progress(done, of)` meanwhile."""
+        """Map the pairs of `folders`, making the files when they are not there; `progress(done, of)` meanwhile.
+
+        With `lr_folders`, one for each of `folders`, LR is read from there: the file of the same name, its suffix
+        aside, or with `x4` (the scale) after it, as DIV2K unpacks.
+        """
         paths = [p for folder in folders for p in pictures(folder)]
-        seen = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths]
+        reduced = [
+            _reduced(p, lr, scale) for folder, lr in zip(folders, lr_folders, strict=False) for p in pictures(folder)
+        ]
+        seen = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths + reduced]
         photo = degradation == "photo"
         self.variants = VARIANTS if photo else 1
         made = [scale, seen, *([VERSION, seed, VARIANTS] if photo else [])]
@@ -76,6 +85,8 @@ class Pairs:
         if not self.folder.is_dir():
 
             def lr_of(hr: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
+                if reduced:
+                    return _published(reduced[k], hr, scale)
                 if not photo:
                     return reduce(torch.from_numpy(hr), scale).numpy()
                 draws = (Degradation.draw(seed, k * VARIANTS + v) for v in range(VARIANTS))
@@ -121,26 +132,27 @@ def _build(
     temporary = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
     sizes, names, broken = [], [], []
     try:
-        with (temporary / "lr.bin").open("wb") as lr_file, (temporary / "hr.bin").open("wb") as hr_file:
+        with (temporary / "lr.bin").open("wb") as lr_file, (temporary / "hr.bin").open("wb+") as hr_file:
             for done, path in enumerate(paths):
                 if progress is not None:
                     progress(done, len(paths))
+                start = hr_file.tell()
                 try:
-                    hr = read_rgb(path)
+                    hr = _append(path, scale, hr_file)
+                    lr_file.write(lr_of(hr, done).tobytes())
                 except ImageError as error:
+                    hr_file.seek(start)
                     broken.append(path)
                     log.warning("skipped: %s", error)
                     continue
-                h, w = hr.shape[1] // scale, hr.shape[2] // scale
-                hr = np.ascontiguousarray(hr[:, : h * scale, : w * scale])
-                lr_file.write(lr_of(hr, done).tobytes())
-                hr_file.write(hr.tobytes())
-                sizes.append((h, w))
+                sizes.append((hr.shape[1] // scale, hr.shape[2] // scale))
                 names.append(path.name)
-            if progress is not None:
-                progress(len(paths), len(paths))
-            if len(broken) > max_broken * len(paths):
-                raise DataError(f"{len(broken)} of {len(paths)} pictures cannot be read, the first is {broken[0]}")
+            hr_file.truncate()
+        if progress is not None:
+            progress(len(paths), len(paths))
+        if len(broken) > max_broken * len(paths):
+            share = f"{len(broken)} of {len(paths)} pictures cannot be read, the first is {broken[0]}"
+            raise DataError(f"{share}; mend or remove them, or allow more than {max_broken:.0%} with --max-broken")
         (temporary / "index.json").write_text(json.dumps({"sizes": sizes, "names": names}))
         try:
             os.replace(temporary, target)
@@ -151,3 +163,38 @@ def _build(
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
         raise
+
+
+def _reduced(path: Path, folder: Path, scale: int) -> Path:
+    """Find the LR of an HR picture; `DataError` when there is none."""
+    for stem in (path.stem, f"{path.stem}x{scale}"):
+        found = [p for p in sorted(folder.glob(f"{glob.escape(stem)}.*")) if p.suffix.lower() in SUFFIXES]
+        if found:
+            return found[0]
+    raise DataError(f"{folder} has no LR of {path.name}: neither {path.stem} nor {path.stem}x{scale}")
+
+
+def _published(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    """Read an LR picture that came with its HR."""
+    lr = read_rgb(path)
+    if lr.shape[1] * scale != hr.shape[1] or lr.shape[2] * scale != hr.shape[2]:
+        sizes = f"{lr.shape[2]} x {lr.shape[1]} px, its HR {hr.shape[2]} x {hr.shape[1]}"
+        raise ImageError(f"{path} has {sizes}, which is not {scale} times as large")
+    return lr
+
+
+def _append(path: Path, scale: int, file: BinaryIO) -> NDArray[np.uint8]:
+    """Write a picture, cut to a multiple of the scale, to the end of a file, strip by strip; map and return it."""
+    photo = images.read(path)
+    h, w = photo.size.height // scale * scale, photo.size.width // scale * scale
+    if not h or not w:
+        raise ImageError(f"{path} has {photo.size} px, less than one LR px at x{scale}")
+    start = file.tell()
+    file.truncate(start + 3 * h * w)
+    mapped = np.memmap(file, np.uint8, "r+", start, (3, h, w))
+    rows = max(STRIP // w, 1)
+    for top in range(0, h, rows):
+        window = photo.window(Box(0, top, w, min(top + rows, h)))
+        mapped[:, top : top + rows] = np.rint(window * 255).astype(np.uint8)
+    file.seek(start + mapped.size)
+    return mapped

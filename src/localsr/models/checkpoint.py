@@ -27,6 +27,7 @@ MAX_TENSORS = 10_000
 DTYPES = (torch.float16, torch.bfloat16, torch.float32)
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|\\u00[0189]")  # characters, or JSON's escapes of them
 MAX_FILE = 2**30  # bytes; the largest of the paper's networks has 64 MB
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,13 @@ class Card:
     protocol: dict[str, Any] = field(default_factory=dict)  # numbers of `localsr evaluate`, by data set
     plain: dict[str, str] = field(default_factory=dict)  # name and sha256 of the plain twin of a CLSR network
     sha256: str = ""  # of the tensors; set when saved
+
+
+def checked_name(name: str) -> str:
+    """Give a network's name back if folders and files can be named after it on any system; else `ConfigError`."""
+    if not NAME.fullmatch(name):
+        raise ConfigError(f"{name!r} is no name for a folder or a file; use letters, digits, '.', '_' and '-'")
+    return name
 
 
 def save(path: Path, network: CLSR, card: Card, *, half: bool = False) -> Card:

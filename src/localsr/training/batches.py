@@ -8,9 +8,10 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import IterableDataset
+from torch.utils.data import IterableDataset, get_worker_info
 
 from localsr.data.crops import Crops
+from localsr.errors import ConfigError
 from localsr.geometry import Box
 
 
@@ -31,16 +32,31 @@ class Batch(NamedTuple):
 
 
 class Batches(IterableDataset[Batch]):
-    """The batches of steps `start`, `start` + 1, ... `steps` - 1."""
+    """The batches of steps `start`, `start` + 1, ... `steps` - 1, of which a process of several takes its share."""
 
-    def __init__(self, crops: Crops, batch: int, roi: tuple[int, int], steps: int, start: int = 0) -> None:
-        """Remember the run."""
+    def __init__(
+        self,
+        crops: Crops,
+        batch: int,
+        roi: tuple[int, int],
+        steps: int,
+        start: int = 0,
+        *,
+        rank: int = 0,
+        ranks: int = 1,
+    ) -> None:
+        """Remember the run; `ConfigError` for a batch that does not divide among the processes."""
+        if batch % ranks:
+            raise ConfigError(f"a batch of {batch} does not divide among {ranks} processes")
         self.crops, self.batch, self.roi, self.steps, self.start = crops, batch, roi, steps, start
+        self.share = range(rank * batch // ranks, (rank + 1) * batch // ranks)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield in order; cropping from mapped files takes a hundredth of a step, so no worker is needed."""
-        for step in range(self.start, self.steps):
-            samples = [self.crops[step * self.batch + j] for j in range(self.batch)]
+        """Yield in order; of several workers each makes every so manieth batch, and the loader takes them in turn."""
+        worker = get_worker_info()
+        first, every = (worker.id, worker.num_workers) if worker is not None else (0, 1)
+        for step in range(self.start + first, self.steps, every):
+            samples = [self.crops[step * self.batch + j] for j in self.share]
             lr, hr = (torch.stack(part) for part in zip(*samples, strict=True))
             yield Batch(lr, hr, self._sides(step))
 

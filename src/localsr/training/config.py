@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import re
+import json
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from localsr.data.degradation import DEGRADATIONS
 from localsr.errors import ConfigError
+from localsr.models.checkpoint import checked_name
 from localsr.models.config import ModelConfig, refuse_unknown
+from localsr.models.presets import PRESETS
 
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # as lightning names them
 
@@ -23,7 +26,9 @@ class Recipe:
     name: str  # of the checkpoint that comes out
     folders: tuple[str, ...]  # HR pictures, relative to where the command runs
     model: ModelConfig = field(default_factory=ModelConfig)
-    init: str = ""  # a plain network, by name or path, whose backbone this run starts from; "" is random
+    lr_folders: tuple[str, ...] = ()  # LR of the same names, one for each of `folders`; () makes LR of HR
+    max_broken: float = 0.01  # share of the pictures that may be unreadable; more is a wrong folder, not an accident
+    init: str = ""  # a network, by name or path, whose backbone this run starts from; "" is random
     degradation: str = "bicubic"  # how LR is made of HR: one of DEGRADATIONS
     validation: str = ""  # a data set with HR/ and perhaps LR_x4/; "" validates nothing
     context: int = 48  # side of the LR window that plays the whole picture
@@ -36,8 +41,10 @@ class Recipe:
     ema: float = 0.999  # decay of the averaged weights, which are the ones kept
     clip: float = 1.0  # of the gradient's norm
     precision: str = "32-true"  # one of PRECISIONS
+    compile: bool = False  # by torch.compile; pays on accelerators, its first steps take minutes
     half: bool = False  # keep the trained weights as 16-bit floats: half the file
-    validate_every: int = 1000
+    validate_every: int = 1000  # steps
+    save_every: int = 250  # steps; at 2 steps a second a kill costs two minutes
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -46,9 +53,8 @@ class Recipe:
             value, kind = getattr(self, field_.name), type(field_.default)
             if kind in (int, float, bool, str) and type(value) is not kind:
                 raise ConfigError(f"{field_.name} = {value!r} must be of type {kind.__name__}")
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}", str(self.name)):
-            raise ConfigError(f"{self.name!r} is no name for a folder; use letters, digits, '.', '_' and '-'")
-        for name, kind in (("folders", str), ("roi", int), ("context_loss", float)):
+        checked_name(str(self.name))
+        for name, kind in (("folders", str), ("lr_folders", str), ("roi", int), ("context_loss", float)):
             value = getattr(self, name)
             if type(value) is not tuple or any(type(part) is not kind for part in value):
                 raise ConfigError(f"{name} = {value!r} must be a list of type {kind.__name__}")
@@ -64,19 +70,23 @@ class Recipe:
             raise ConfigError("the recipe names no folders to train on")
         if not 1 <= self.roi[0] <= self.roi[1] <= self.context:
             raise ConfigError(f"roi {self.roi} must be two rising sides within the context of {self.context} LR px")
-        for name in ("steps", "batch", "validate_every"):
+        if self.lr_folders and (len(self.lr_folders) != len(self.folders) or self.degradation != "bicubic"):
+            raise ConfigError("lr_folders must be one for each of folders, and leave no degradation to be made")
+        for name in ("steps", "batch", "validate_every", "save_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} = {getattr(self, name)} must be at least 1")
-        if not (self.lr > 0 and 0 <= self.ema < 1 and 0 <= self.warmup < self.steps):
-            raise ConfigError("lr must be above 0, ema in [0, 1) and warmup below steps")
+        if not (self.lr > 0 and 0 <= self.ema < 1 and 0 <= self.warmup < self.steps and 0 <= self.max_broken <= 1):
+            raise ConfigError("lr must be above 0, ema in [0, 1), max_broken in [0, 1] and warmup below steps")
 
     @classmethod
-    def read(cls, path: Path) -> Recipe:
-        """Read a TOML file; unknown keys are refused, the nearest known one named."""
+    def read(cls, path: Path, settings: Sequence[str] = ()) -> Recipe:
+        """Read a TOML file, `key=value` settings over it; unknown keys are refused, the nearest known one named."""
         try:
             values = tomllib.loads(path.read_text())
         except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
             raise ConfigError(f"recipe {path} cannot be read: {error}") from error
+        for setting in settings:
+            _set(values, setting)
         return cls.from_dict(values)
 
     @classmethod
@@ -86,11 +96,40 @@ class Recipe:
         if missing := {"name", "folders"} - set(values):
             raise ConfigError(f"the recipe lacks {', '.join(sorted(missing))}")
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        model = values.get("model", {})
         try:
-            return cls(**plain | {"model": ModelConfig.from_dict(values.get("model", {}))})
-        except TypeError as error:
+            preset = model.get("preset", "edsr-light")
+            if preset not in PRESETS:
+                raise ConfigError(f"no preset {preset!r}; choose one of {', '.join(PRESETS)}")
+            changed = {key: value for key, value in model.items() if key != "preset"}
+            return cls(**plain | {"model": ModelConfig.from_dict(PRESETS[preset].to_dict() | changed)})
+        except (TypeError, AttributeError) as error:
             raise ConfigError(f"the recipe holds a value of the wrong type: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
         """Give every setting as plain values, for the checkpoint's header."""
         return dataclasses.asdict(self)
+
+    def to_toml(self) -> str:
+        """Write every setting as a recipe that can be read again."""
+        top = self.to_dict()
+        lines = [*_lines({k: v for k, v in top.items() if k != "model"}), "", "[model]", *_lines(top["model"])]
+        return "\n".join(lines) + "\n"
+
+
+def _lines(table: dict[str, Any]) -> list[str]:
+    """Write plain values as TOML, whose strings, numbers, booleans and lists are JSON's."""
+    return [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+
+
+def _set(values: dict[str, Any], setting: str) -> None:
+    """Put a setting `key=value` or `model.key=value` into a recipe's table; a value that is no TOML is a string."""
+    name, equals, text = setting.partition("=")
+    *tables, key = name.strip().split(".")
+    if not equals or not key or tables not in ([], ["model"]):
+        raise ConfigError(f"--set {setting} must be key=value or model.key=value")
+    try:
+        value = tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        value = text.strip()
+    (values.setdefault("model", {}) if tables else values)[key] = value

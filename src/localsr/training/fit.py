@@ -2,31 +2,31 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 import platform
-import time
-from collections.abc import Callable
+import warnings
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from localsr.data.benchmark import Benchmark, Pair
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import CheckpointError, ConfigError, StoppedError
+from localsr.files import write_whole
 from localsr.inference.restorer import find
 from localsr.models import checkpoint
 from localsr.models.clsr import CLSR, started
-from localsr.training.batches import Batches
+from localsr.training.batches import Batch, Batches
+from localsr.training.callbacks import Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
 from localsr.training.config import Recipe
 from localsr.training.module import VALIDATION_ROI, Training
-
-SAVE_EVERY = 250  # steps; at 2 steps a second a kill costs two minutes
 
 
 def fit(
@@ -34,66 +34,137 @@ def fit(
     runs: Path,
     *,
     resume: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    restart: bool = False,
+    devices: int | str = "auto",
+    nodes: int = 1,
+    workers: int = 0,
+    watch: Watch = lambda *_: None,
 ) -> Path:
-    """Train, and return the checkpoint `runs/NAME/NAME.safetensors`; `resume` goes on from the run's last saved step.
+    """Train, and return the checkpoint `runs/NAME/NAME.safetensors`.
 
-    `progress(done, of)` hears of the pictures while the cache of pairs is made, once, in `runs/cache`.
+    `resume` goes on from the run's last saved step, with the same recipe; `restart` throws that away. The batch is
+    shared among `devices` of each of `nodes` by lightning's DDP; `workers` processes make the batches, or none. `watch`
+    hears of "pictures" while the cache of pairs is made, once, in `runs/cache`, of "training" and of "validation".
+    Raises `StoppedError` after SIGTERM or Ctrl-C, with the step saved.
     """
     folder = runs / recipe.name
     saved = folder / "last.ckpt"
-    if resume and not saved.is_file():
-        raise ConfigError(f"there is nothing to resume: {saved} does not exist")
-    first = _step(saved) if resume else 0
+    first = _first(recipe, saved, resume, restart)
+    fresh(folder)
+    write_whole(folder / "recipe.toml", recipe.to_toml().encode())
     lightning.seed_everything(recipe.seed, verbose=False)
-    module = Training(recipe, start(recipe))
-    folders = [Path(f) for f in recipe.folders]
+    twin = None if recipe.model.plain or not recipe.init else checkpoint.load(find(recipe.init))[0]
+    module = Training(recipe, start(recipe), twin)
     pairs = Pairs(
-        folders, recipe.model.scale, runs / "cache", progress, degradation=recipe.degradation, seed=recipe.seed
+        [Path(f) for f in recipe.folders],
+        recipe.model.scale,
+        runs / "cache",
+        lambda done, of: watch("pictures", done, of, {}),
+        lr_folders=[Path(f) for f in recipe.lr_folders],
+        degradation=recipe.degradation,
+        seed=recipe.seed,
+        max_broken=recipe.max_broken,
     )
-    crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
-    batches = Batches(crops, recipe.batch, recipe.roi, recipe.steps, first)
-    check: DataLoader[Pair] | None = None
-    if recipe.validation:
-        pictures = Benchmark(
-            Path(recipe.validation), recipe.model.scale, VALIDATION_ROI, degradation=recipe.degradation
+    hours, stop = Hours(), Stop(saved)
+    with signals_kept(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", module="lightning.*")
+        warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1x1 convolutions under DDP; harmless
+        logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+        trainer = lightning.Trainer(
+            max_steps=recipe.steps,
+            default_root_dir=folder,
+            precision=recipe.precision,  # type: ignore[arg-type]
+            gradient_clip_val=recipe.clip,
+            accelerator="auto",
+            devices=devices,
+            num_nodes=nodes,
+            strategy=_strategy(recipe, devices, nodes),
+            use_distributed_sampler=False,  # a process takes its share of each batch by itself
+            plugins=[WholeFiles()],
+            callbacks=[
+                EMAWeightAveraging(decay=recipe.ema),
+                hours,
+                stop,
+                Told(watch),
+                ModelCheckpoint(
+                    folder, filename="last", every_n_train_steps=recipe.save_every, enable_version_counter=False
+                ),
+            ],
+            logger=[
+                CSVLogger(folder, name="csv", version=f"from-{first}"),  # it would overwrite what stood there before
+                TensorBoardLogger(folder, name="", version="tensorboard"),
+            ],
+            log_every_n_steps=50,
+            val_check_interval=recipe.validate_every,
+            check_val_every_n_epoch=None,
+            num_sanity_val_steps=0,
+            enable_model_summary=False,
+            enable_progress_bar=False,
         )
-        check = DataLoader(pictures, batch_size=None, collate_fn=_as_it_is)
-    hours = Hours()
-    trainer = lightning.Trainer(
-        max_steps=recipe.steps,
-        precision=recipe.precision,  # type: ignore[arg-type]
-        gradient_clip_val=recipe.clip,
-        accelerator="auto",
-        devices=1,
-        callbacks=[
-            EMAWeightAveraging(decay=recipe.ema),
-            ModelCheckpoint(folder, filename="last", every_n_train_steps=SAVE_EVERY, enable_version_counter=False),
-            hours,
-        ],
-        logger=[
-            CSVLogger(folder, name="csv", version=f"from-{first}"),  # it would overwrite what stood before a resumption
-            TensorBoardLogger(folder, name="", version="tensorboard"),
-        ],
-        log_every_n_steps=50,
-        val_check_interval=recipe.validate_every,
-        check_val_every_n_epoch=None,
-        num_sanity_val_steps=0,
-        enable_model_summary=False,
-    )
-    trainer.fit(
-        module, DataLoader(batches, batch_size=None), check, ckpt_path=saved if resume else None, weights_only=True
-    )
-    device = trainer.strategy.root_device
-    return export(recipe, module.network, folder, pairs, trainer.global_step, hours.spent, device)
+        data = Loaders(recipe, Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed), first, workers)
+        trainer.fit(module, datamodule=data, ckpt_path=saved if resume else None, weights_only=True)
+    if stop.heard:
+        raise StoppedError(f"stopped at step {trainer.global_step}, which is saved; --resume goes on", stop.heard)
+    path = folder / f"{recipe.name}.safetensors"
+    if trainer.is_global_zero:
+        device = trainer.strategy.root_device
+        export(path, recipe, module, pairs, trainer.global_step, hours.spent, f"{trainer.world_size} x {device}")
+    trainer.strategy.barrier()
+    return path
 
 
-def _step(saved: Path) -> int:
-    """Give the step at which a run was saved."""
+class Loaders(lightning.LightningDataModule):
+    """The loaders of one process, made once it knows which of how many it is."""
+
+    def __init__(self, recipe: Recipe, crops: Crops, first: int, workers: int) -> None:
+        """Remember what to load."""
+        super().__init__()
+        self.recipe, self.crops, self.first, self.workers = recipe, crops, first, workers
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Load this process's share of the batches from the first step on."""
+        recipe, trainer = self.recipe, self.trainer
+        rank, ranks = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
+        batches = Batches(self.crops, recipe.batch, recipe.roi, recipe.steps, self.first, rank=rank, ranks=ranks)
+        return DataLoader(batches, batch_size=None, num_workers=self.workers)
+
+    def val_dataloader(self) -> list[DataLoader[Pair]]:
+        """Load the pictures to validate on, if any."""
+        if not self.recipe.validation:
+            return []
+        folder, scale, way = Path(self.recipe.validation), self.recipe.model.scale, self.recipe.degradation
+        pictures = Benchmark(folder, scale, VALIDATION_ROI, degradation=way)
+        return [DataLoader(pictures, batch_size=None, collate_fn=_as_it_is)]
+
+
+def _strategy(recipe: Recipe, devices: int | str, nodes: int) -> str:
+    """Choose DDP where there may be several processes; with lambda 0 the slim branch's own head gets no gradient."""
+    if nodes == 1 and (devices in (1, "1") or (devices == "auto" and torch.accelerator.device_count() < 2)):
+        return "auto"
+    idle = recipe.model.pim and recipe.context_loss == (0.0, 0.0)
+    return "ddp_find_unused_parameters_true" if idle else "ddp"
+
+
+def _first(recipe: Recipe, saved: Path, resume: bool, restart: bool) -> int:
+    """Give the step that a run begins at; refuse to lose a saved run or to go on with another recipe."""
+    if not resume:
+        if saved.exists() and not restart:
+            raise ConfigError(
+                f"{saved} holds a run; go on with --resume, throw it away with --restart, or rename yours"
+            )
+        saved.unlink(missing_ok=True)
+        return 0
+    if not saved.is_file():
+        raise ConfigError(f"there is nothing to resume: {saved} does not exist")
     try:
-        return int(torch.load(saved, map_location="cpu", weights_only=True, mmap=True)["global_step"])
-    except (OSError, RuntimeError, ValueError, KeyError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{saved} is damaged; start the run again without resuming") from error
+        about = torch.load(saved, map_location="cpu", weights_only=True, mmap=True)
+        before, step = dict(about["recipe"]), int(about["global_step"])
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
+        raise CheckpointError(f"{saved} is damaged; start the run again with --restart") from error
+    now = recipe.to_dict()
+    if changed := [key for key in now if before.get(key) != now[key]]:
+        raise ConfigError(f"{saved} was trained with another {', '.join(changed)}; a run goes on with its own recipe")
+    return step
 
 
 def start(recipe: Recipe) -> CLSR:
@@ -108,36 +179,13 @@ def _as_it_is(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no ty
     return pair
 
 
-class Hours(Callback):
-    """Counts the seconds of training across resumptions."""
-
-    def __init__(self) -> None:
-        """Start at nothing."""
-        self.before, self.began = 0.0, time.monotonic()
-
-    @property
-    def spent(self) -> float:
-        """Hours so far."""
-        return (self.before + time.monotonic() - self.began) / 3600
-
-    def state_dict(self) -> dict[str, Any]:
-        """Keep what was spent."""
-        return {"seconds": self.spent * 3600}
-
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
-        self.before, self.began = state_dict["seconds"], time.monotonic()
-
-
-def export(
-    recipe: Recipe, network: CLSR, folder: Path, pairs: Pairs, steps: int, hours: float, device: torch.device
-) -> Path:
+def export(path: Path, recipe: Recipe, module: Training, pairs: Pairs, steps: int, hours: float, device: str) -> None:
     """Write the network as a checkpoint with its card."""
-    path = folder / f"{recipe.name}.safetensors"
     about = {
         "pictures": len(pairs),
         "hr_megapixels": round(sum(h * w for h, w in pairs.sizes) * recipe.model.scale**2 / 1e6, 1),
         "steps": steps,
+        "skipped": module.skipped,
         "hours": round(hours, 2),
         "device": f"{device}, {platform.machine()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
@@ -147,5 +195,4 @@ def export(
         _, card = checkpoint.read(find(recipe.init))
         plain = {"name": card.name, "sha256": card.sha256}
     card = checkpoint.Card(recipe.name, recipe.model, recipe.to_dict(), about, plain=plain)
-    checkpoint.save(path, network, card, half=recipe.half)
-    return path
+    checkpoint.save(path, module.network, card, half=recipe.half)

@@ -3,34 +3,52 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
+from typing import Any
 
 import lightning
+import numpy as np
 import torch
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
+from torch.optim import Optimizer
 
 from localsr import images, metrics
 from localsr.data.benchmark import Pair
-from localsr.geometry import Size, tiles, whole
+from localsr.errors import ConfigError
+from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.scene import Scene
 from localsr.models.backbone import Taper, crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
+from localsr.resize import enlarge
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 
 VALIDATION_ROI = 48  # LR px
+STRIPS = 6  # pictures of a validation that are shown
+PATIENCE = 50  # steps in a row without a finite gradient, after which a run is given up
 
 
 class Training(lightning.LightningModule):
     """Trains one network by one recipe."""
 
-    def __init__(self, recipe: Recipe, network: CLSR) -> None:
-        """Take a network, fresh or started from another's weights."""
+    def __init__(self, recipe: Recipe, network: CLSR, twin: CLSR | None = None) -> None:
+        """Take a network, fresh or started from another's weights, and the plain one to show beside it."""
         super().__init__()
         self.recipe = recipe
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.skipped = 0  # steps whose gradient was not finite
+        self._row = 0  # of them, the last ones
+        self._beside = (twin,)  # in a tuple: it is no part of what is trained
+        self._strips: list[NDArray[np.float32]] = []
+        if recipe.compile:
+            backbones = [network.backbone] + ([network.pim.slim] if network.pim is not None else [])
+            for part in (p for b in backbones for p in (b.head, *b.stages, b.tail, b.upsample)):
+                part.compile(dynamic=True)  # ROIs come in many sizes
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """L1 of the ROI plus lambda times L1 of the slim branch's whole picture."""
@@ -49,13 +67,13 @@ class Training(lightning.LightningModule):
             near = (p, whole(size))
         y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near)
         loss = functional.l1_loss(y.float(), crop(target, batch.roi.scaled(config.scale)))
-        self.log("loss", loss, prog_bar=True)
+        self.log("loss", loss)
         weight = self.context_weight(self.global_step)
         if network.pim is not None and rest is not None and weight > 0:
             loss = loss + weight * functional.l1_loss(network.pim.restore(rest).float(), target)
         return loss
 
-    def validation_step(self, pair: Pair, _: int) -> None:
+    def validation_step(self, pair: Pair, index: int) -> None:
         """Restore a picture cell by cell, as a user would have it: in fp32, by the network's own strategy."""
         network = self.network.eval()
         with torch.autocast(self.device.type, enabled=False):
@@ -64,8 +82,66 @@ class Training(lightning.LightningModule):
             parts = [torch.from_numpy(r.pixels) for r in scene.restore(cells)]
         restored = metrics.levels(metrics.stack(parts, scene.photo.size.width // VALIDATION_ROI))
         score = metrics.psnr_y(restored, torch.from_numpy(pair.hr).float())
-        self.log("psnr_y", score, prog_bar=True, on_epoch=True, batch_size=1)
+        self.log("psnr_y", score, on_epoch=True, batch_size=1, sync_dist=True)
+        if index < STRIPS:
+            self._strips.append(self._strip(scene, pair))
         network.train()
+
+    def _strip(self, scene: Scene, pair: Pair) -> NDArray[np.float32]:
+        """Lay the middle of a picture out: LR, bicubic, plain if there is one, this network, HR; `(3, H, W)`."""
+        photo, (twin,) = scene.photo, self._beside
+        size, scale = photo.size, self.network.config.scale
+        middle = Box.from_xywh((size.width - 1) // 2, (size.height - 1) // 2, 1, 1)
+        box = middle.grow(VALIDATION_ROI // 2 - 1).clipped(size)
+        around = box.grow(2).clipped(size)
+        nearest = photo.window(box).repeat(scale, 1).repeat(scale, 2)
+        bicubic = enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
+        panels = [nearest, bicubic]
+        if twin is not None:
+            panels.append(Scene(photo, "plain", twin.to(self.device), twin).restore(box).pixels)
+        large = box.scaled(scale)
+        panels += [scene.restore(box).pixels, pair.hr[:, large.rows, large.columns].astype(np.float32) / 255]
+        white = np.ones((3, panels[0].shape[1], 4), np.float32)
+        return np.concatenate([part for panel in panels for part in (panel, white)][:-1], 2)
+
+    def on_validation_epoch_end(self) -> None:
+        """Write the strips under each other, as a file of the run and to TensorBoard."""
+        strips, self._strips = self._strips, []
+        if not strips or not self.trainer.is_global_zero or self.trainer.log_dir is None:
+            return
+        wide = max(s.shape[2] for s in strips)
+        rows = [np.pad(s, ((0, 0), (0, 4), (0, wide - s.shape[2])), constant_values=1) for s in strips]
+        sheet = np.concatenate(rows, 1)
+        for logger in self.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                logger.experiment.add_image("validation", sheet, self.global_step)
+        folder = Path(self.trainer.default_root_dir) / "strips"
+        like = images.read(np.zeros((1, 1, 3), np.uint8))
+        images.write(folder / f"step-{self.global_step:07d}.png", sheet, None, like)
+
+    def configure_gradient_clipping(
+        self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
+    ) -> None:
+        """Clip the gradient's norm; a gradient that is not finite moves nothing, and is counted."""
+        parameters = [p for p in self.network.parameters() if p.grad is not None]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.recipe.clip)
+        if norm.isfinite():
+            self._row = 0
+            return
+        for parameter in parameters:
+            parameter.grad = None
+        self.skipped, self._row = self.skipped + 1, self._row + 1
+        self.log("skipped", float(self.skipped))
+        if self._row >= PATIENCE:
+            raise ConfigError(f"{PATIENCE} steps in a row had no finite gradient; lower lr or choose precision 32-true")
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Keep the recipe, which a resumed run must share, and what was skipped."""
+        checkpoint |= {"recipe": self.recipe.to_dict(), "skipped": self.skipped}
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Go on counting."""
+        self.skipped = checkpoint["skipped"]
 
     def context_weight(self, step: int) -> float:
         """Give lambda of Eq. 7 at a step."""

@@ -1,0 +1,131 @@
+"""What goes on beside the steps of a run: whole checkpoints, signals, time, and what the user hears."""
+
+from __future__ import annotations
+
+import io
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from localsr.errors import OutputError
+from localsr.files import sweep, write_whole
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+Watch = Callable[[str, int, int, dict[str, float]], None]  # (what, done, of, numbers)
+
+
+class WholeFiles(TorchCheckpointIO):
+    """Checkpoints that are written whole or not at all, and synced; lightning's own are not where /tmp is elsewhere."""
+
+    def save_checkpoint(
+        self,
+        checkpoint: dict[str, Any],
+        path: str | Path,
+        storage_options: Any | None = None,  # noqa: ANN401  # lightning's word
+    ) -> None:
+        """Write to memory, then to a temporary file, then rename."""
+        made = io.BytesIO()
+        torch.save(checkpoint, made)
+        write_whole(path, made.getbuffer())
+
+
+class Stop(Callback):
+    """On SIGTERM or the first Ctrl-C: finish the step, save, leave; `heard` is the signal then."""
+
+    def __init__(self, path: Path) -> None:
+        """Remember where to save."""
+        self.path, self.heard = path, 0
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Listen in place of lightning's own handlers; only a main thread may."""
+        if threading.current_thread() is threading.main_thread():
+            for signum in SIGNALS:
+                signal.signal(signum, self._hear)
+
+    def _hear(self, signum: int, _: FrameType | None) -> None:
+        """Note the first signal; a second Ctrl-C leaves at once."""
+        if self.heard and signum == signal.SIGINT:
+            raise KeyboardInterrupt
+        self.heard = signum
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Save and leave if any of the processes has heard a signal."""
+        if trainer.strategy.reduce_boolean_decision(bool(self.heard), all=False):
+            self.heard = self.heard or signal.SIGTERM
+            trainer.save_checkpoint(self.path)
+            trainer.should_stop = True
+
+
+class Hours(Callback):
+    """Counts the seconds of training across resumptions."""
+
+    def __init__(self) -> None:
+        """Start at nothing."""
+        self.before, self.began = 0.0, time.monotonic()
+
+    @property
+    def spent(self) -> float:
+        """Hours so far."""
+        return (self.before + time.monotonic() - self.began) / 3600
+
+    def state_dict(self) -> dict[str, Any]:
+        """Keep what was spent."""
+        return {"seconds": self.spent * 3600}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Go on from there."""
+        self.before, self.began = state_dict["seconds"], time.monotonic()
+
+
+class Told(Callback):
+    """Tells a `Watch` of each step and of each validation."""
+
+    def __init__(self, watch: Watch) -> None:
+        """Remember whom to tell."""
+        self.watch = watch
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
+    ) -> None:
+        """Tell of a step."""
+        loss = trainer.callback_metrics.get("loss")
+        self.watch("training", trainer.global_step, trainer.max_steps, {} if loss is None else {"loss": float(loss)})
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tell of a validation."""
+        numbers = {"psnr_y": float(trainer.callback_metrics["psnr_y"])}
+        self.watch("validation", trainer.global_step, trainer.max_steps, numbers)
+
+
+@contextmanager
+def signals_kept() -> Iterator[None]:
+    """Leave signals handled as they were; lightning's own teardown does not always."""
+    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+    try:
+        yield
+    finally:
+        if threading.current_thread() is threading.main_thread():
+            for signum, handler in before.items():
+                signal.signal(signum, handler)
+
+
+def fresh(folder: Path) -> None:
+    """Make a run's folder and clear it of files that a kill left half written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
+    sweep(folder)
