@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 from localsr import images
 from localsr.cli import app
 from localsr.errors import ImageError, OutputError
+from localsr.evaluation import table1
 from localsr.geometry import Box
 from localsr.inference import restorer
 from localsr.inference.scene import Scene
@@ -334,3 +335,34 @@ def test_python_m_and_a_closed_pipe(nets):
     assert done.returncode in (0, 1)
     assert "Traceback" not in done.stderr
     assert "Exception" not in done.stderr
+
+
+def test_explain(nets, here):
+    args = ("explain", "photo.png", "--box", "4,5,12,8", "--model", nets / "context.safetensors")
+    result = run(*args, "-o", "map.png", "--json")
+    told = json.loads(result.stdout)
+    assert (told["input"], told["model"], told["map"]) == ("photo.png", "context", "map.png")
+    assert len(told["patches"]) == 4
+    assert sum(p["share"] for p in told["patches"]) == pytest.approx(1, abs=1e-4)
+    assert images.read("map.png").size.width >= 720
+    assert run(*args, "-o", "map.png").stdout.startswith("map.png: 4 patches, the largest share ")
+    fails(run(*args, "-o", "map.jpg"), 2, "map.jpg must end in .png")
+    fails(run(*args, "-o", "photo.png"), 2, "is the photo itself")
+    fails(run(*args[:3], "30,20,20,20", *args[4:], "-o", "map.png"), 2, "leaves the picture")
+    plain = run("explain", "photo.png", "--box", "4,5,12,8", "--model", nets / "plain.safetensors", "-o", "map.png")
+    fails(plain, 2, "plain has no global context module")
+
+
+def test_flops(here, monkeypatch):
+    few = {name: paper for name, paper in table1.PAPER.items() if name in ("carn-m", "srresnet")}
+    monkeypatch.setattr(table1, "PAPER", few)
+    result = run("flops", "--json", "flops.json")
+    assert result.exit_code == 0
+    assert "0.65 (0.65)" in result.stdout
+    told = json.loads(Path("flops.json").read_text())
+    first = told["rows"][0]
+    assert first.pop("gflops") == pytest.approx(0.65, rel=0.02)
+    assert first == {"network": "carn-m", "strategy": "crop", "height": 24, "width": 24, "paper": 0.65}
+    assert len(told["rows"]) == 18
+    assert {h["halo"] for h in told["halos"]} == {0, 1, 2, 4, 8}
+    fails(run("flops", "--json", "."), 2, "is a folder")

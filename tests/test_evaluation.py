@@ -17,10 +17,12 @@ from localsr.geometry import Size
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig
-from localsr.models.official import CARN_M, import_carn_m
+from localsr.models.official import read_official
+from localsr.models.presets import PRESETS
 
 SMALL, LARGE = Size(216, 144), Size(816, 528)
 CLSR = ModelConfig(gcm=True, pim=True)
+CARN_M = PRESETS["carn-m"]
 
 
 def test_carn_m_costs_what_table_1_says() -> None:
@@ -49,7 +51,7 @@ def test_what_is_counted() -> None:
 
 def test_the_authors_carn_m_on_bsd100(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "ssim", lambda restored, original: 0.0)  # half the time, and not asked for here
-    network = import_carn_m(shared / "weights/carn_m.pth", 4)
+    network = read_official(shared / "weights/carn_m.pth", 4)
     network.config = dataclasses.replace(CARN_M, halo=(4, 4, 4, 4))
     carn = localsr.Restorer(network, Card("carn-m", network.config))
     ways = (Strategy.CROP, Strategy.HALO, Strategy.FULL)
@@ -57,18 +59,6 @@ def test_the_authors_carn_m_on_bsd100(shared: Path, monkeypatch: pytest.MonkeyPa
     assert found["crop"]["psnr_y"] == pytest.approx(27.381, abs=0.01)
     assert found["halo"]["psnr_y"] == pytest.approx(27.506, abs=0.01)
     assert found["full"]["psnr_y"] == pytest.approx(27.508, abs=0.01)
-
-
-def test_a_file_that_is_not_the_authors(tmp_path: Path) -> None:
-    torch.save({"entry.weight": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(localsr.CheckpointError, match=r"does not fit its architecture: lacks .* more"):
-        import_carn_m(tmp_path / "other.pth", 4)
-    torch.save([1, 2], tmp_path / "list.pth")
-    with pytest.raises(localsr.CheckpointError, match="no table of tensors"):
-        import_carn_m(tmp_path / "list.pth", 4)
-    (tmp_path / "text.pth").write_text("no weights")
-    with pytest.raises(localsr.CheckpointError, match="no file of weights that can be read safely"):
-        import_carn_m(tmp_path / "text.pth", 4)
 
 
 @pytest.fixture

@@ -2,8 +2,10 @@
 
 import dataclasses
 import itertools
+import json
 import math
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -30,7 +32,7 @@ from localsr.training.config import Recipe
 from localsr.training.fit import fit, start
 from localsr.training.module import Training
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").glob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml"))
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning")
 
 
@@ -342,3 +344,36 @@ def test_broken_pictures_are_named_counted_and_skipped(
     _, card = trained(dataclasses.replace(recipe, max_broken=0.1), tmp_path / "runs")
     assert card.training["pictures"] == 18
     assert [record.getMessage().count("2.png") for record in caplog.records if "skipped" in record.getMessage()] == [1]
+
+
+def test_the_documented_defaults_are_the_defaults() -> None:
+    text = (Path(__file__).parents[1] / "recipes/README.md").read_text()
+    told = dict(re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\|", text, re.MULTILINE))
+    fields = {f.name: f for f in dataclasses.fields(Recipe) if f.name != "model"}
+    assert told.keys() == fields.keys()
+    for name, field in fields.items():
+        if field.default is not dataclasses.MISSING:
+            value = json.loads(told[name])
+            assert (tuple(value) if isinstance(value, list) else value) == field.default, name
+    assert all(f"`{preset}`" in text for preset in PRESETS)
+
+
+@pytest.mark.parametrize("name", ["rcan", "rcan-clsr", "swinir-light", "swinir-light-clsr"])
+def test_the_paper_s_recipes_for_accelerators_run_at_tiny_width(name: str, recipe: Recipe, tmp_path: Path) -> None:
+    settings = [
+        f"folders={json.dumps(list(recipe.folders))}",
+        *("init=", "steps=200", "batch=2", "lr=2e-3", "context=24", "roi=[16, 16]", "ema=0.9", "save_every=1000"),
+        *("model.channels=16", "model.stages=2", "model.blocks=2", "model.halo=[3, 3, 2]"),
+        *("model.heads=4", "model.features=8", "model.pim_channels=8", "model.pim_blocks=1", "model.gcm_patches=4"),
+    ]
+    tiny_one = Recipe.read(Path(__file__).parents[1] / f"recipes/paper/{name}.toml", settings)
+    losses: list[float] = []
+
+    def watch(what: str, done: int, of: int, numbers: dict[str, float]) -> None:
+        losses.extend(numbers.values())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        _, card = checkpoint.read(fit(tiny_one, tmp_path / "runs", watch=watch))
+    assert card.training["steps"] == 200
+    assert np.mean(losses[-20:]) < 0.7 * np.mean(losses[:10])

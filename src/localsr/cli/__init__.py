@@ -15,8 +15,8 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import evaluate, models, restore, train
-from localsr.errors import LocalSRError, OutputError
+from localsr.cli import evaluate, explain, flops, import_, models, restore, train
+from localsr.errors import LocalSRError, OutputError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
@@ -46,6 +46,8 @@ def verdict(error: BaseException) -> tuple[int, str]:
     sentence = " ".join(str(error).split()) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         return INTERRUPTED, "interrupted"
+    if isinstance(error, StoppedError):
+        return 128 + error.signum, sentence
     system = error.__cause__ if isinstance(error, OutputError) else error
     if isinstance(system, OSError) and system.errno in NO_ROOM:
         return EXHAUSTED, sentence
@@ -69,7 +71,10 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 wrong usage or input, 4 out of disk or memory.",
 )
 app.command("restore")(restore.run)
+app.command("explain")(explain.run)
+app.command("flops")(flops.run)
 app.command("models")(models.run)
+app.command("import")(import_.run)
 app.command("train")(train.run)
 app.command("evaluate")(evaluate.run)
 

@@ -26,7 +26,7 @@ Model = Annotated[
 ]
 Scale = Annotated[
     int | None,
-    typer.Option("--scale", metavar="2|4", help="How many times to enlarge; by default what the network does."),
+    typer.Option("--scale", metavar="2|3|4", help="How many times to enlarge; by default what the network does."),
 ]
 
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto: an accelerator if any.")]

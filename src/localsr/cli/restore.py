@@ -73,7 +73,7 @@ def run(
     clip: Clip = False,
     as_json: Json = False,
 ) -> None:
-    """Restore regions of a picture, enlarged 2 or 4 times.
+    """Restore regions of a picture, enlarged 2, 3 or 4 times.
 
     Nothing is written if one of the boxes is bad. Existing files are replaced, the photo itself never.
     """

@@ -42,6 +42,7 @@ class Batches(IterableDataset[Batch]):
         steps: int,
         start: int = 0,
         *,
+        centred: bool = False,
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
@@ -49,6 +50,7 @@ class Batches(IterableDataset[Batch]):
         if batch % ranks:
             raise ConfigError(f"a batch of {batch} does not divide among {ranks} processes")
         self.crops, self.batch, self.roi, self.steps, self.start = crops, batch, roi, steps, start
+        self.centred = centred
         self.share = range(rank * batch // ranks, (rank + 1) * batch // ranks)
 
     def __iter__(self) -> Iterator[Batch]:
@@ -61,8 +63,9 @@ class Batches(IterableDataset[Batch]):
             yield Batch(lr, hr, self._sides(step))
 
     def _sides(self, step: int) -> Tensor:
-        """Draw the ROI of a step: any side of the recipe's, anywhere in the context."""
+        """Draw the ROI of a step: any side of the recipe's, in the middle of the context or anywhere in it."""
         random = np.random.Generator(np.random.Philox(key=[self.crops.seed + 2**32, step]))
         side = int(random.integers(self.roi[0], self.roi[1] + 1))
-        left, top = random.integers(self.crops.side - side + 1, size=2)
+        room = self.crops.side - side
+        left, top = (room // 2,) * 2 if self.centred else random.integers(room + 1, size=2)
         return torch.tensor([left, top, left + side, top + side])

@@ -32,7 +32,8 @@ class Recipe:
     degradation: str = "bicubic"  # how LR is made of HR: one of DEGRADATIONS
     validation: str = ""  # a data set with HR/ and perhaps LR_x4/; "" validates nothing
     context: int = 48  # side of the LR window that plays the whole picture
-    roi: tuple[int, int] = (48, 48)  # smallest and largest side of the ROI, drawn anew each step
+    roi: tuple[int, int] = (48, 48)  # smallest and largest side of the ROI in LR px, drawn anew each step
+    centred: bool = False  # the ROI in the middle of the context, as in the paper; else anywhere in it
     steps: int = 200_000
     batch: int = 16
     lr: float = 1e-4  # Adam's, at its peak; cosine to zero (Sec. 4.1)

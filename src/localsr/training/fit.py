@@ -125,7 +125,16 @@ class Loaders(lightning.LightningDataModule):
         """Load this process's share of the batches from the first step on."""
         recipe, trainer = self.recipe, self.trainer
         rank, ranks = (trainer.global_rank, trainer.world_size) if trainer is not None else (0, 1)
-        batches = Batches(self.crops, recipe.batch, recipe.roi, recipe.steps, self.first, rank=rank, ranks=ranks)
+        batches = Batches(
+            self.crops,
+            recipe.batch,
+            recipe.roi,
+            recipe.steps,
+            self.first,
+            centred=recipe.centred,
+            rank=rank,
+            ranks=ranks,
+        )
         return DataLoader(batches, batch_size=None, num_workers=self.workers)
 
     def val_dataloader(self) -> list[DataLoader[Pair]]:
@@ -169,8 +178,15 @@ def _first(recipe: Recipe, saved: Path, resume: bool, restart: bool) -> int:
 
 def start(recipe: Recipe) -> CLSR:
     """Build the recipe's network, random or on the backbone of another checkpoint."""
+    network = CLSR(recipe.model)
+    multiple, least = network.backbone.multiple, recipe.model.gcm_patch if recipe.model.gcm else 1
+    if recipe.context % multiple or recipe.context < least:
+        raise ConfigError(
+            f"a context of {recipe.context} LR px does not suit {recipe.model.backbone}: it must be a multiple of "
+            f"{multiple} and at least {least}"
+        )
     if not recipe.init:
-        return CLSR(recipe.model)
+        return network
     return started(recipe.model, checkpoint.load(find(recipe.init))[0])
 
 
