@@ -266,14 +266,24 @@ def test_train_refuses_a_bad_recipe(here):
 
 
 def test_train(here, monkeypatch):
-    def fit(recipe, runs, *, resume, progress):
-        assert (recipe.name, runs, resume) == ("n", Path("elsewhere"), True)
-        progress(1, 2)
+    def fit(recipe, runs, *, resume, restart, devices, nodes, workers, watch):
+        assert (recipe.name, recipe.steps, runs, resume, restart) == ("n", 7, Path("elsewhere"), True, False)
+        assert (devices, nodes, workers, recipe.max_broken) == (2, 1, 0, 0.1)
+        watch("pictures", 1, 2, {})
+        watch("training", 3, 7, {"loss": 0.25})
+        watch("validation", 3, 7, {"psnr_y": 27.5})
         return runs / "n.safetensors"
 
     monkeypatch.setitem(sys.modules, "localsr.training.fit", types.SimpleNamespace(fit=fit))
     Path("r.toml").write_text('name = "n"\nfolders = ["f"]\n')
-    assert run("train", "r.toml", "--runs", "elsewhere", "--resume").stdout == "elsewhere/n.safetensors\n"
+    options = ("--set", "steps=7", "--max-broken", "0.1", "--devices", "2", "--runs", "elsewhere", "--resume")
+    result = run("train", "r.toml", *options)
+    assert result.stdout == "elsewhere/n.safetensors\n"
+    assert "steps = 7\n" in result.stderr
+    assert "validation 3/7, psnr_y 27.5000" in result.stderr
+    fails(run("train", "r.toml", "--resume", "--restart"), 2, "choose one")
+    fails(run("train", "r.toml", "--devices", "0"), 2, "must be auto or a number")
+    fails(run("train", "r.toml", "--set", "step=7"), 2, "did you mean steps")
     monkeypatch.setitem(sys.modules, "lightning", None)
     fails(run("train", "r.toml"), 2, "pip install 'localsr[train]'")
 

@@ -26,7 +26,7 @@ def restoration(photo, box, scale=4, seed=1):
     """Noise, on 8-bit levels, as the restored pixels."""
     rng = np.random.default_rng(seed)
     pixels = rng.integers(0, 256, (3, box.height * scale, box.width * scale)).astype(np.float32) / 255
-    return Restoration(pixels, None, box, scale, Strategy.CLSR, "clsr-light-x4", 0.21, photo)
+    return Restoration(pixels, None, box, scale, Strategy.CLSR, "clsr-light-x4", "fp32", 0.21, photo)
 
 
 def drawn(path):
