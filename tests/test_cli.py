@@ -305,7 +305,13 @@ def test_evaluate(nets, here):
     assert list(told["strategies"]) == ["crop", "clsr"]
     assert run(*args, "--strategy", "halo", "--record").exit_code == 0
     tensors, card = checkpoint.read(net)
-    assert card.protocol["tiny"]["strategies"].keys() == {"halo"}
+    assert card.protocol["tiny-roi3"]["strategies"].keys() == {"halo"}
+    assert run(*args, "--degradation", "photo", "--record", "--json", "p.json").exit_code == 0
+    _, card = checkpoint.read(net)
+    assert card.protocol["tiny-photo-roi3"]["protocol"]["degradation"] == "photo"
+    told = json.loads(Path("p.json").read_text())
+    assert len(told["protocol"]["degradations"]) == 2
+    fails(run(*args, "--degradation", "rain"), 2, "degradation 'rain' is not one of bicubic, photo")
     assert card.protocol["bsd100"]["roi"] == 24
     assert checkpoint.digest(tensors) == card.sha256
     fails(run(*args, "--record", "--limit", 1), 2, "--limit")

@@ -12,7 +12,7 @@ from PIL import Image
 import localsr
 from localsr import metrics
 from localsr.evaluation.cost import cost
-from localsr.evaluation.protocol import evaluate
+from localsr.evaluation.protocol import difference, evaluate
 from localsr.geometry import Size
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
@@ -81,6 +81,12 @@ def test_the_result(folder: Path) -> None:
     assert result["checkpoint"]["name"] == "tiny"
     assert set(result["strategies"]) == {"crop", "halo", "clsr", "full"}
     numbers = result["strategies"]["clsr"]
+    assert result["pictures"] == ["0.png", "1.png"]
+    mean, low, high = result["differences"]["clsr - crop"]
+    apart = np.subtract(result["psnr_y"]["clsr"], result["psnr_y"]["crop"])
+    assert mean == pytest.approx(apart.mean(), abs=2e-4)
+    assert low == pytest.approx(apart.min(), abs=2e-4)
+    assert high == pytest.approx(apart.max(), abs=2e-4)
     assert set(numbers) == {"psnr_y", "psnr_rgb", "ssim_y", "gflops_roi", "gflops_first_roi"}
     assert numbers["gflops_first_roi"] > numbers["gflops_roi"]
     photo = localsr.read(folder / "HR" / "0.png")
@@ -107,3 +113,12 @@ def test_metrics_by_hand() -> None:
     assert metrics.levels(torch.tensor([-1.0, 0.5, 2.0])).tolist() == [0, 128, 255]
     cells = [torch.full((1, 2, 2), float(k)) for k in range(6)]
     assert metrics.stack(cells, 3)[0, :, ::2].tolist() == [[0, 1, 2]] * 2 + [[3, 4, 5]] * 2
+
+
+def test_the_interval_of_a_difference() -> None:
+    random = np.random.default_rng(0)
+    other = random.normal(27, 3, 100)
+    mean, low, high = difference((other + random.normal(0.1, 0.2, 100)).tolist(), other.tolist())
+    assert low < mean < high
+    assert (high - low) / 2 == pytest.approx(1.96 * 0.2 / 10, rel=0.2)
+    assert difference([1.0, 2.0], [1.0, 2.0]) == (0.0, 0.0, 0.0)

@@ -44,6 +44,9 @@ def run(
     device: Device = "auto",
     precision: Precision = "fp32",
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pictures.")] = None,
+    degradation: Annotated[
+        str, typer.Option(metavar="bicubic|photo", help="How LR is made: as the papers do, or blur, noise and JPEG.")
+    ] = "bicubic",
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
     record: Annotated[bool, typer.Option("--record", help="Keep the result in the checkpoint's header.")] = False,
 ) -> None:
@@ -60,8 +63,12 @@ def run(
     from localsr.evaluation.protocol import evaluate
 
     with bar("evaluating") as progress:
-        result = evaluate(data, restorer, roi=roi, strategies=ways, limit=limit, progress=progress).to_dict()
+        result = evaluate(
+            data, restorer, roi=roi, strategies=ways, limit=limit, degradation=degradation, progress=progress
+        ).to_dict()
     show(table(result))
+    for names, (mean, low, high) in result["differences"].items():
+        typer.echo(f"{names}: {mean:+.3f} dB, 95 % of resamples in {low:+.3f} to {high:+.3f}")
     if json_file is not None:
         write_whole(json_file, (json.dumps(result, indent=2) + "\n").encode())
     if record:
@@ -86,7 +93,15 @@ def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
     tensors, card = checkpoint.read(path)
     if card.sha256 != restorer.card.sha256:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")
-    checkpoint.write(path, tensors, replace(card, protocol=card.protocol | {result["protocol"]["data"]: result}))
+    kept = {key: result[key] for key in ("protocol", "checkpoint", "strategies", "differences")}
+    kept["protocol"].pop("degradations", None)  # a header is for people
+    checkpoint.write(path, tensors, replace(card, protocol=card.protocol | {_key(result["protocol"]): kept}))
+
+
+def _key(protocol: dict[str, Any]) -> str:
+    """Name a result in a header: the data set, and what is not as in the paper's Table 1."""
+    photo = "" if protocol["degradation"] == "bicubic" else f"-{protocol['degradation']}"
+    return protocol["data"] + photo + ("" if protocol["roi"] == 24 else f"-roi{protocol['roi']}")
 
 
 def table(result: dict[str, Any]) -> Table:
@@ -96,7 +111,8 @@ def table(result: dict[str, Any]) -> Table:
     from rich.table import Table
 
     about = result["protocol"]
-    title = f"{about['data']}, {about['pictures']} pictures, ROI {about['roi']}, x{about['scale']}"
+    data = about["data"] + (" as photos" if about["degradation"] == "photo" else "")
+    title = f"{data}, {about['pictures']} pictures, ROI {about['roi']}, x{about['scale']}"
     made = Table(title=escape(f"{title}, {result['checkpoint']['name']}"), box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("strategy")
     for name, _ in COLUMNS.values():

@@ -10,9 +10,9 @@ import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
-from localsr.data.degradation import Degradation
+from localsr.data.degradation import DEGRADATIONS, Degradation
 from localsr.data.pairs import pictures, read_rgb
-from localsr.errors import DataError
+from localsr.errors import ConfigError, DataError
 from localsr.resize import reduce
 
 SEED = 2**32  # of the degradations that are measured on; recipes have smaller ones
@@ -33,6 +33,8 @@ class Benchmark(Dataset[Pair]):
         self, folder: Path, scale: int, roi: int, limit: int | None = None, *, degradation: str = "bicubic"
     ) -> None:
         """List the pictures; `DataError` for a folder that is no data set."""
+        if degradation not in DEGRADATIONS:
+            raise ConfigError(f"degradation {degradation!r} is not one of {', '.join(DEGRADATIONS)}")
         if not (folder / "HR").is_dir():
             raise DataError(f"{folder} is no data set: it has no folder HR")
         self.name, self.scale, self.roi, self.degradation = folder.resolve().name, scale, roi, degradation
@@ -43,6 +45,10 @@ class Benchmark(Dataset[Pair]):
         """Count the pictures."""
         return len(self.paths)
 
+    def drawn(self, k: int) -> Degradation:
+        """Give the photo's degradation of picture k."""
+        return Degradation.draw(SEED, k)
+
     def __getitem__(self, k: int) -> Pair:
         """Read pair k; an LR that was not published is made by `resize.reduce`, or by the photo's degradation k."""
         path, scale, roi = self.paths[k], self.scale, self.roi
@@ -50,7 +56,7 @@ class Benchmark(Dataset[Pair]):
         h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
         cut = np.ascontiguousarray(hr[:, :h, :w])
         if self.degradation == "photo":
-            lr = Degradation.draw(SEED, k).apply(cut, scale)
+            lr = self.drawn(k).apply(cut, scale)
         elif (self.published / path.name).is_file():
             lr = read_rgb(self.published / path.name)
         else:

@@ -24,6 +24,7 @@ from localsr.geometry import Size, tiles, whole
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 
+RESAMPLES = 10_000
 Progress = Callable[[int, int], None]  # (done, of) in pictures
 
 
@@ -44,16 +45,43 @@ class Result:
 
     protocol: dict[str, Any]
     checkpoint: dict[str, Any]
+    pictures: list[str]
     scores: dict[Strategy, list[Scores]] = field(default_factory=dict)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give protocol, checkpoint and the mean over pictures for each strategy, as plain values."""
+        """Give protocol, checkpoint and the mean over pictures for each strategy, as plain values.
+
+        `differences` holds, for each strategy against the first, the mean difference of PSNR Y on the same pictures and
+        its interval of 95 %.
+        """
         keys = Scores.__dataclass_fields__
         means = {
             str(way): {key: round(fmean(getattr(s, key) for s in scores), 4) for key in keys}
             for way, scores in self.scores.items()
         }
-        return {"protocol": self.protocol, "checkpoint": self.checkpoint, "strategies": means}
+        psnr = {str(way): [s.psnr_y for s in scores] for way, scores in self.scores.items()}
+        first = next(iter(psnr))
+        differences = {
+            f"{way} - {first}": [round(number, 4) for number in difference(psnr[way], psnr[first])]
+            for way in psnr
+            if way != first
+        }
+        return {
+            "protocol": self.protocol,
+            "checkpoint": self.checkpoint,
+            "strategies": means,
+            "differences": differences,
+            "psnr_y": {way: [round(value, 4) for value in values] for way, values in psnr.items()},
+            "pictures": self.pictures,
+        }
+
+
+def difference(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
+    """Give the mean of `one` - `other`, picture by picture, and its bootstrap interval of 95 %: mean, low, high."""
+    apart = np.subtract(one, other)
+    draws = np.random.default_rng(0).integers(0, len(apart), (RESAMPLES, len(apart)))
+    low, high = np.quantile(apart[draws].mean(1), (0.025, 0.975))
+    return float(apart.mean()), float(low), float(high)
 
 
 def evaluate(
@@ -63,16 +91,22 @@ def evaluate(
     roi: int = 24,
     strategies: Sequence[Strategy] = tuple(Strategy),
     limit: int | None = None,
+    degradation: str = "bicubic",
     progress: Progress | None = None,
 ) -> Result:
-    """Run the protocol on a data set: `folder/HR` and, if present, `folder/LR_xS`; `resize.reduce` makes LR if not."""
+    """Run the protocol on a data set: `folder/HR` and, if present, `folder/LR_xS`; `resize.reduce` makes LR if not.
+
+    With the degradation "photo" LR is made by seeded blur, noise and JPEG, whose parameters the result holds.
+    """
     if roi < 1:
         raise ConfigError(f"an ROI of {roi} px is none; give a side of at least 1 LR px")
     scale = restorer.scale
-    benchmark = Benchmark(folder, scale, roi, limit)
+    benchmark = Benchmark(folder, scale, roi, limit, degradation=degradation)
     scores: dict[Strategy, list[Scores]] = {way: [] for way in strategies}
+    names = []
     for done in range(len(benchmark)):
         pair = benchmark[done]
+        names.append(pair.name)
         scene = restorer.encode(images.read(pair.lr))
         size = scene.photo.size
         for way in strategies:
@@ -87,6 +121,7 @@ def evaluate(
         "data": benchmark.name,
         "pictures": len(benchmark),
         "scale": scale,
+        "degradation": degradation,
         "roi": roi,
         "crop": f"multiples of {roi} LR px",
         "border": 0,
@@ -94,8 +129,10 @@ def evaluate(
         "localsr": __version__,
         "torch": torch.__version__,
     }
+    if degradation == "photo":
+        protocol["degradations"] = [benchmark.drawn(k).to_dict() for k in range(len(benchmark))]
     card = restorer.card
-    return Result(protocol, {"name": card.name, "sha256": card.sha256, "plain": card.plain}, scores)
+    return Result(protocol, {"name": card.name, "sha256": card.sha256, "plain": card.plain}, names, scores)
 
 
 def _score(restored: Tensor, hr: NDArray[np.uint8], restorer: Restorer, way: Strategy, roi: int, size: Size) -> Scores:

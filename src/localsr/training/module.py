@@ -51,7 +51,14 @@ class Training(lightning.LightningModule):
                 part.compile(dynamic=True)  # ROIs come in many sizes
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """L1 of the ROI plus lambda times L1 of the slim branch's whole picture."""
+        """Eq. 7: L1 of the ROI plus lambda times L1 of the context."""
+        weight = self.context_weight(self.global_step)
+        roi, context = self.losses(batch, with_context=weight > 0)
+        self.log("loss", roi)
+        return roi if context is None else roi + weight * context
+
+    def losses(self, batch: Batch, *, with_context: bool = True) -> tuple[Tensor, Tensor | None]:
+        """Give the two L1 of Eq. 7: of the ROI, and of the whole picture that the slim branch restores."""
         x, target = _pixels(batch.lr), _pixels(batch.hr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
@@ -66,12 +73,10 @@ class Training(lightning.LightningModule):
             p, rest = network.pim(x)
             near = (p, whole(size))
         y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near)
-        loss = functional.l1_loss(y.float(), crop(target, batch.roi.scaled(config.scale)))
-        self.log("loss", loss)
-        weight = self.context_weight(self.global_step)
-        if network.pim is not None and rest is not None and weight > 0:
-            loss = loss + weight * functional.l1_loss(network.pim.restore(rest).float(), target)
-        return loss
+        roi = functional.l1_loss(y.float(), crop(target, batch.roi.scaled(config.scale)))
+        if network.pim is None or rest is None or not with_context:
+            return roi, None
+        return roi, functional.l1_loss(network.pim.restore(rest).float(), target)
 
     def validation_step(self, pair: Pair, index: int) -> None:
         """Restore a picture cell by cell, as a user would have it: in fp32, by the network's own strategy."""
