@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 RECIPE = """name = "run"
 folders = ["hr"]
@@ -71,7 +72,9 @@ def main() -> None:
         if process.wait() != 0:
             sys.exit("the resumed run failed")
         one, two = (torch.load(folder / f"{run}/run/last.ckpt", weights_only=True) for run in ("unbroken", "broken"))
-        same = {part: alike(one[part], two[part]) for part in ("state_dict", "optimizer_states", "averaging_state")}
+        ends = (load_file(folder / f"{run}/run/run.safetensors") for run in ("unbroken", "broken"))
+        same = {"exported": alike(*ends)}
+        same |= {part: alike(one[part], two[part]) for part in ("state_dict", "optimizer_states", "averaging_state")}
         stray = [p.name for p in (folder / "broken/run").glob(".*")]
         print(f"{done} kills; bit-identical: {same}; stray files at the end: {len(stray)}")
         if not all(same.values()) or stray or done < kills:

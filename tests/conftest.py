@@ -38,7 +38,8 @@ def awake(config: ModelConfig, seed: int = 0) -> CLSR:
         if isinstance(module, nn.Conv2d | nn.ConvTranspose2d | nn.Linear):
             nn.init.normal_(module.weight, std=0.5 / module.weight[0].numel() ** 0.5)
     if network.pim is not None:
-        nn.init.normal_(network.pim.gain)
+        if network.pim.gain is not None:
+            nn.init.normal_(network.pim.gain)
     return network.to(memory_format=torch.channels_last).eval()
 
 

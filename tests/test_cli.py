@@ -249,7 +249,15 @@ def test_models(nets, monkeypatch):
         ("plain", "plain", False),
     ]
     assert told[1]["parameters"] == sum(p.numel() for p in CLSR(PLAIN).parameters())
+    assert "Not trained yet: edsr-light, carn-m, carn, srresnet, rcan, swinir-light, swinir." in out
+    card = run("models", "context").stdout
+    for words in ("context: edsr, x4, clsr", "plain twin:   plain", "steps:        1200", "bsd100: clsr 27.60"):
+        assert words in card
     assert "context" not in run("models", nets / "plain.safetensors").stdout
+    both = run("models", "plain", nets / "context.safetensors").stdout
+    assert "plain" in both
+    assert "context" in both
+    fails(run("models", "unknown"), 2, "no network 'unknown'")
 
 
 def test_models_without_any(tmp_path, monkeypatch):

@@ -49,6 +49,31 @@ def test_the_cache_is_made_once_and_anew_when_a_picture_changes(folder: Path, tm
     assert not [p for p in (tmp_path / "cache").iterdir() if not (p / "index.json").is_file()]
 
 
+def test_lr_that_came_with_hr(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    for name, suffix in (("a/0", ""), ("b/0", "x4")):
+        for side, folder, end in ((64, "HR", ""), (16, "LR", suffix)):
+            path = tmp_path / folder / f"{name}{end}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(random.integers(0, 256, (side, side, 3), dtype=np.uint8)).save(path)
+    pairs = Pairs([tmp_path / "HR"], 4, tmp_path / "cache", lr_folders=[tmp_path / "LR"])
+    for k, name in enumerate(("a/0.png", "b/0x4.png")):
+        assert np.array_equal(pairs[k][0][0], np.asarray(Image.open(tmp_path / "LR" / name)).transpose(2, 0, 1))
+    assert len(Pairs([tmp_path / "HR", tmp_path / "LR"], 4, tmp_path / "cache")) == 4
+    with pytest.raises(localsr.DataError, match=r"LR.*0\.png has 16 x 16 px, its HR 64 x 64, which is not 2 times"):
+        Pairs([tmp_path / "HR" / "a"], 2, tmp_path / "cache", lr_folders=[tmp_path / "LR" / "a"])
+    (tmp_path / "LR/b/0x4.png").unlink()
+    with pytest.raises(localsr.DataError, match=r"has no LR of 0\.png: neither 0 nor 0x4"):
+        Pairs([tmp_path / "HR"], 4, tmp_path / "cache", lr_folders=[tmp_path / "LR"])
+
+
+def test_a_cache_with_broken_pictures_is_not_taken_silently(folder: Path, tmp_path: Path) -> None:
+    (folder / "0.png").write_bytes(b"no picture")
+    assert len(Pairs([folder], 4, tmp_path / "cache", max_broken=0.5)) == 2
+    with pytest.raises(localsr.DataError, match="1 of 3 pictures cannot be read"):
+        Pairs([folder], 4, tmp_path / "cache")
+
+
 def test_folders_that_are_none(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(localsr.DataError, match="is no folder"):
         Pairs([tmp_path / "missing"], 4, tmp_path / "cache")

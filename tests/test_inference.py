@@ -107,11 +107,12 @@ def test_nothing_beyond_the_neighbourhood_and_the_patches_is_read(monkeypatch: p
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (3, 2, 3), (5, 70, 3), (60, 4, 3)])
+@pytest.mark.parametrize("backbone", BACKBONES)
 @pytest.mark.parametrize("way", list(Strategy))
-def test_tiny_and_thin_pictures(shape: tuple[int, int, int], way: Strategy) -> None:
+def test_tiny_and_thin_pictures(shape: tuple[int, int, int], way: Strategy, backbone: str) -> None:
     pixels = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     photo = localsr.read(pixels)
-    found = restorer(tiny()).encode(photo).restore(whole(photo.size), way)
+    found = restorer(tiny(backbone)).encode(photo).restore(whole(photo.size), way)
     assert found.pixels.shape == (3, 4 * shape[0], 4 * shape[1])
     assert np.isfinite(found.pixels).all()
 
@@ -147,13 +148,19 @@ def test_the_same_scene_far_out_in_a_large_picture() -> None:
     assert torch.allclose(found[0], found[2], atol=1e-5)
 
 
-def test_the_attention_of_a_box(noise: localsr.Photo) -> None:
+def test_the_attention_of_a_box(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = restorer(tiny()).encode(noise)
+    planned = (noise.size, scene._choose("clsr")[1], Strategy.CLSR)
     found = scene.attention(Box(20, 20, 30, 30))
     assert found.patches == sample_patches(noise.size, 6, 16)
     assert len(found.shares) == 16
     assert sum(found.shares) == pytest.approx(1, abs=1e-5)
     assert max(found.shares) > 1.2 / 16
+    large = Box(0, 0, 60, 50)
+    untiled = scene.attention(large).shares
+    halves = [t for part in (Box(0, 0, 30, 50), Box(30, 0, 60, 50)) for t in plan(part, *planned)]
+    monkeypatch.setattr(scene_module, "plan", lambda *_: halves)
+    assert np.abs(np.subtract(untiled, scene.attention(large).shares)).max() < 0.01  # halos are asked twice
     with pytest.raises(localsr.BoxError, match="leaves the picture"):
         scene.attention(Box(50, 40, 70, 45))
     with pytest.raises(localsr.ConfigError, match="no global context module"):

@@ -11,7 +11,7 @@ from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper, crop
-from localsr.models.clsr import BACKBONES, CLSR
+from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.config import ModelConfig
 from localsr.models.context import Down, Up, sample_patches
 from localsr.models.presets import PRESETS
@@ -101,6 +101,17 @@ def test_a_fresh_clsr_is_its_backbone_with_a_halo(backbone: str, scale: int, pic
     assert torch.allclose(with_context, without, atol=1e-6)
 
 
+@each_backbone
+def test_a_backbone_of_another_scale_lends_its_body(backbone: str, scale: int) -> None:
+    torch.manual_seed(0)
+    plain = CLSR(tiny(backbone, scale=4, context=False))
+    network = started(tiny(backbone, scale=scale), plain)
+    given, taken = plain.backbone.state_dict(), network.backbone.state_dict()
+    same = {name for name in taken if name in given and torch.equal(given[name], taken[name])}
+    assert {name for name in taken if not name.startswith("upsample.")} <= same
+    assert (same == set(taken)) == (scale == 4)
+
+
 @torch.no_grad()
 def test_context_matters_once_it_speaks(picture: torch.Tensor) -> None:
     network = awake(tiny())
@@ -139,7 +150,10 @@ def test_the_attention_is_what_the_gcm_aggregates_by(picture: torch.Tensor) -> N
     assert network.gcm is not None
     taper = Strategy.CLSR.taper(Box(20, 20, 30, 30), SIZE, network)
     context = network.gcm.encode(torch.rand(1, 16, 3, 6, 6), torch.rand(1, 16, 2) * 50)
-    weights = network.attention(crop(picture, taper.windows[0]), taper, torch.zeros(1, 2), context)
+    x, origins = crop(picture, taper.windows[0]), torch.zeros(1, 2)
+    features = network.backbone.deep(x, taper, 1)
+    expected = network.gcm.weights(features.z, taper.windows[1], origins, context)
+    assert torch.equal(network.attention(x, taper, origins, context), expected)
     z = torch.rand(1, 16, taper.windows[1].height, taper.windows[1].width)
     weights = network.gcm.weights(z, taper.windows[1], torch.zeros(1, 2), context)
     assert torch.allclose(weights.sum(-1), torch.ones(()), atol=1e-5)

@@ -160,6 +160,61 @@ def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(
         trained(recipe, tmp_path / "diverged")
 
 
+def test_resuming_a_finished_run_gives_the_averaged_weights_again(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(recipe, save_every=3)
+    finished, card = trained(recipe, tmp_path / "runs")
+    again, other = trained(recipe, tmp_path / "runs", resume=True)
+    assert all(torch.equal(tensor, again[name]) for name, tensor in finished.items())
+    assert other.training["steps"] == card.training["steps"] == 12
+
+
+def test_a_signal_after_the_last_step_stops_nothing(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    unbroken, _ = trained(recipe, tmp_path / "unbroken")
+    step = Training.validation_step
+
+    def told(self: Training, pair: object, index: int) -> None:
+        if self.global_step == 12:
+            signal.raise_signal(signal.SIGTERM)
+        step(self, pair, index)
+
+    monkeypatch.setattr(Training, "validation_step", told)
+    finished, _ = trained(recipe, tmp_path / "runs")
+    assert all(torch.equal(tensor, finished[name]) for name, tensor in unbroken.items())
+
+
+def test_a_restart_that_cannot_start_throws_nothing_away(recipe: Recipe, tmp_path: Path) -> None:
+    short = dataclasses.replace(recipe, steps=4, save_every=2, validation="")
+    trained(short, tmp_path / "runs")
+    kept = {p: p.read_bytes() for p in (tmp_path / "runs/tiny").rglob("*") if p.is_file()}
+    (tmp_path / "bad/HR").mkdir(parents=True)
+    Image.new("RGB", (45 * 4, 60 * 4)).save(tmp_path / "bad/HR/0.png")
+    for wrong, message in (
+        ({"folders": (str(tmp_path / "nowhere"),)}, "is no folder"),
+        ({"init": "unknown"}, "no network 'unknown'"),
+        ({"validation": str(tmp_path / "bad")}, "less than an ROI of 48"),
+        ({"context": 3, "roi": (3, 3)}, "must be a multiple of 1 and at least 6"),
+    ):
+        with pytest.raises(localsr.LocalSRError, match=message):
+            fit(dataclasses.replace(short, **wrong), tmp_path / "runs", restart=True)
+    assert kept == {p: p.read_bytes() for p in (tmp_path / "runs/tiny").rglob("*") if p.is_file()}
+
+
+def test_only_a_plain_network_of_the_same_scale_is_a_twin(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(recipe, steps=3)
+    plain = dataclasses.replace(recipe, name="plain", model=tiny(context=False), validation="")
+    _, card = trained(plain, tmp_path / "runs")
+    init = str(tmp_path / "runs/plain/plain.safetensors")
+    for name, model, origin, twin in (
+        ("context", tiny(), init, {"name": "plain", "sha256": card.sha256}),
+        ("doubled", tiny(scale=2), init, {}),
+        ("again", tiny(), str(tmp_path / "runs/context/context.safetensors"), {"name": "plain", "sha256": card.sha256}),
+    ):
+        _, made = trained(dataclasses.replace(recipe, name=name, model=model, init=origin), tmp_path / "runs")
+        assert made.plain == twin
+
+
 def test_strips_of_pictures(recipe: Recipe, tmp_path: Path) -> None:
     plain = dataclasses.replace(recipe, model=tiny(context=False))
     path = tmp_path / "plain.safetensors"
@@ -221,13 +276,14 @@ def test_starting_from_a_plain_backbone(recipe: Recipe, tmp_path: Path) -> None:
     plain = dataclasses.replace(recipe, model=tiny(context=False))
     path = tmp_path / "plain.safetensors"
     checkpoint.save(path, start(plain), checkpoint.Card("plain", plain.model))
-    network = start(dataclasses.replace(recipe, init=str(path)))
+    origin, _ = checkpoint.load(path)
+    network = start(recipe, origin)
     tensors, _ = checkpoint.read(path)
     state = network.state_dict()
     assert all(torch.equal(state[name], tensor) for name, tensor in tensors.items())
     assert torch.equal(state["gcm.extractor.head.conv.weight"], tensors["backbone.head.conv.weight"])
     with pytest.raises(localsr.ConfigError, match="a carn cannot start from this edsr: "):
-        start(dataclasses.replace(recipe, init=str(path), model=tiny("carn")))
+        start(dataclasses.replace(recipe, model=tiny("carn")), origin)
 
 
 def test_the_schedules(recipe: Recipe) -> None:
@@ -245,7 +301,7 @@ def test_the_schedules(recipe: Recipe) -> None:
 def test_the_recipes_can_be_read(path: Path) -> None:
     recipe = Recipe.read(path)
     assert recipe.name == path.stem
-    start(dataclasses.replace(recipe, init=""))
+    start(recipe)
 
 
 @pytest.mark.parametrize(
@@ -262,6 +318,12 @@ def test_the_recipes_can_be_read(path: Path) -> None:
         ('name = "x"\nfolders = ["a"]\nroi = [48]', "must be two numbers"),
         ('name = "x"\nfolders = ["a"]\ncontext_loss = [-1.0, 0.0]', "must be two numbers each, and no loss"),
         ('name = "x"\nfolders = ["a"]\nprecision = "banana"', "not one of 32-true"),
+        ('name = 2024\nfolders = ["a"]', "name = 2024 must be of type str"),
+        ('name = "x"\nfolders = ["a"]\nclip = 0.0', "clip above 0"),
+        ('name = "x"\nfolders = ["a"]\nlr = inf', "finite numbers"),
+        ('name = "x"\nfolders = ["a"]\ncontext_loss = [nan, 0.0]', "finite numbers"),
+        ('name = "x"\nfolders = ["a"]\nmodel = "rcan"', "must be a table; choose a network with model.preset"),
+        ('name = "x"\nfolders = ["a"]\nlr_folders = ["a", "b"]', "one for each of folders"),
         ('name = "../x"\nfolders = ["a"]', "no name for a folder"),
         ("name = ", "cannot be read"),
     ],
@@ -350,9 +412,10 @@ def test_the_documented_defaults_are_the_defaults() -> None:
     text = (Path(__file__).parents[1] / "recipes/README.md").read_text()
     told = dict(re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\|", text, re.MULTILINE))
     fields = {f.name: f for f in dataclasses.fields(Recipe) if f.name != "model"}
-    assert told.keys() == fields.keys()
+    assert "`data`, `limits`" in text
+    assert told.keys() == fields.keys() - {"data", "limits"}
     for name, field in fields.items():
-        if field.default is not dataclasses.MISSING:
+        if name in told and field.default is not dataclasses.MISSING:
             value = json.loads(told[name])
             assert (tuple(value) if isinstance(value, list) else value) == field.default, name
     assert all(f"`{preset}`" in text for preset in PRESETS)

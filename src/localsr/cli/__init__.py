@@ -1,6 +1,6 @@
 """The command `localsr`: text to values, errors to exit codes; what a command needs is imported when it runs.
 
-Exit codes: 0 done, 1 a fault of localsr, 2 wrong usage or input, 4 out of disk or memory, 130 interrupted.
+Exit codes: 0 done, 1 a fault of localsr, 2 wrong usage or input, 4 out of disk or memory, 130 interrupted, 143 ended.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 wrong usage or input, 4 out of disk or memory.",
+    epilog="Exit codes: 0 done, 2 wrong usage or input, 4 out of disk or memory, 130 or 143 stopped by a signal.",
 )
 app.command("restore")(restore.run)
 app.command("explain")(explain.run)

@@ -53,6 +53,8 @@ def run(
     """Measure quality and cost of the strategies on a data set, by the protocol of the paper."""
     if record and limit is not None:
         raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit")
+    if record and precision != "fp32":
+        raise ConfigError(f"--record keeps the numbers of fp32, not of {precision}")
     if json_file is not None and json_file.is_dir():
         raise ConfigError(f"{json_file} is a folder; name a file in it")
     need("torchmetrics")
@@ -95,13 +97,19 @@ def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")
     kept = {key: result[key] for key in ("protocol", "checkpoint", "strategies", "differences")}
     kept["protocol"].pop("degradations", None)  # a header is for people
-    checkpoint.write(path, tensors, replace(card, protocol=card.protocol | {_key(result["protocol"]): kept}))
+    key = _key(result["protocol"])
+    before = card.protocol.get(key, {})
+    if isinstance(before, dict) and before.get("checkpoint") == kept["checkpoint"]:  # other strategies, measured before
+        for part in ("strategies", "differences"):
+            kept[part] = {**before.get(part, {}), **kept[part]}
+    checkpoint.write(path, tensors, replace(card, protocol=card.protocol | {key: kept}))
 
 
 def _key(protocol: dict[str, Any]) -> str:
     """Name a result in a header: the data set, and what is not as in the paper's Table 1."""
     photo = "" if protocol["degradation"] == "bicubic" else f"-{protocol['degradation']}"
-    return protocol["data"] + photo + ("" if protocol["roi"] == 24 else f"-roi{protocol['roi']}")
+    roi = "" if protocol["roi"] == 24 else f"-roi{protocol['roi']}"
+    return f"{protocol['data']}{photo}{roi}"
 
 
 def table(result: dict[str, Any]) -> Table:

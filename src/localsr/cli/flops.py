@@ -48,7 +48,7 @@ def counts(rows: list[Entry]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from localsr.evaluation.table1 import PAPER, PICTURES
+    from localsr.evaluation.table1 import PAPER, PICTURES, ROI
 
     made = Table(title="GFLOPs, the paper's beside them (Table 1)", box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("network")
@@ -58,7 +58,7 @@ def counts(rows: list[Entry]) -> Table:
     for network in PAPER:
         for way in ("crop", "clsr", "full"):
             cells = [f"{r.gflops:.2f} ({r.paper:.2f})" for r in rows if r.network == network and r.strategy == way]
-            made.add_row(network, way, *cells)
+            made.add_row(network, f"crop {ROI} x {ROI}" if way == "crop" else way, *cells)
     return made
 
 

@@ -15,23 +15,43 @@ if TYPE_CHECKING:
 
 
 def run(
-    paths: Annotated[
-        list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Checkpoints to show instead of the networks in the package."),
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[NAME|PATH]...", help="Networks to show; a single one with its whole card."),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """List the networks in the package: what they are and what they scored."""
-    from localsr.inference.restorer import DEFAULT, embedded
+    from localsr.inference.restorer import DEFAULT, embedded, find
 
-    files = {path.stem: path for path in paths} if paths else embedded()
-    rows = [describe(name, path, not paths and name in DEFAULT.values()) for name, path in files.items()]
+    files = {Path(name).stem: find(name) for name in names} if names else embedded()
+    rows = [describe(name, path, not names and name in DEFAULT.values()) for name, path in files.items()]
     if as_json:
         typer.echo(json.dumps({"models": rows}))
+    elif names and len(rows) == 1:
+        show_card(rows[0])
     elif rows:
         show(table(rows))
     else:
         typer.echo("there is no network in this package; give `--model` the path of a checkpoint")
+    if not names and not as_json:
+        typer.echo(f"Not trained yet: {', '.join(untrained())}. `localsr import` takes their authors' weights.")
+
+
+def untrained() -> list[str]:
+    """Name the presets that no network in the package has, at any scale, plain or with context."""
+    from dataclasses import replace
+
+    from localsr.inference.restorer import embedded
+    from localsr.models import checkpoint
+    from localsr.models.presets import PRESETS
+
+    trained = [checkpoint.read(path)[1].config for path in embedded().values()]
+    return [
+        name
+        for name, preset in PRESETS.items()
+        if not any(replace(preset, scale=c.scale, gcm=c.gcm, pim=c.pim) == c for c in trained)
+    ]
 
 
 def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
@@ -50,8 +70,38 @@ def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
         "steps": card.training.get("steps"),
         "sha256": card.sha256,
         "plain_twin": card.plain.get("name"),
+        "recipe": card.recipe,
+        "training": card.training,
         "protocol": card.protocol,
     }
+
+
+def show_card(row: dict[str, Any]) -> None:
+    """Print all that a checkpoint says of itself."""
+    recipe, training = row["recipe"], row["training"]
+    kind = f"{row['backbone']}, x{row['scale']}, {row['kind']}"
+    lines = {
+        "network": f"{row['name']}: {kind}, {row['parameters']:,} parameters",
+        "sha256": row["sha256"],
+        "plain twin": row["plain_twin"],
+        "started from": recipe.get("init"),
+        "data": recipe.get("data") or ", ".join(map(str, recipe.get("folders") or [])),
+        "degradation": recipe.get("degradation"),
+        "pictures": training.get("pictures"),
+        "steps": row["steps"],
+        "batch": recipe.get("batch"),
+        "context, ROI": f"{recipe.get('context')}, {recipe.get('roi')} LR px" if recipe else None,
+        "seed": recipe.get("seed"),
+        "hours": training.get("hours"),
+        "device": training.get("device"),
+        "imported": training.get("imported"),
+        "limits": recipe.get("limits"),
+    }
+    for name, value in lines.items():
+        if value not in (None, ""):
+            typer.echo(f"{name + ':':14}{value}")
+    for line in scores(row["protocol"]):
+        typer.echo(f"{'PSNR Y, dB:':14}{line}")
 
 
 def scores(protocol: dict[str, Any]) -> list[str]:

@@ -7,8 +7,9 @@ import hashlib
 import json
 import logging
 import os
+import secrets
 import shutil
-import tempfile
+import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -26,6 +27,7 @@ from localsr.resize import STRIP, reduce
 log = logging.getLogger(__name__)
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
+STALE = 3600  # seconds
 MAX_BROKEN = 0.01  # of the pictures; more than that is a wrong folder, not an accident
 
 
@@ -73,9 +75,11 @@ class Pairs:
         """
         paths = [p for folder in folders for p in pictures(folder)]
         reduced = [
-            _reduced(p, lr, scale) for folder, lr in zip(folders, lr_folders, strict=False) for p in pictures(folder)
+            _reduced(path, lr / path.parent.relative_to(folder), scale)
+            for folder, lr in zip(folders, lr_folders, strict=False)
+            for path in pictures(folder)
         ]
-        seen = [(str(p.resolve()), p.stat().st_size, p.stat().st_mtime_ns) for p in paths + reduced]
+        seen = [[_identity(path) for path in part] for part in (paths, reduced)]
         photo = degradation == "photo"
         self.variants = VARIANTS if photo else 1
         made = [scale, seen, *([VERSION, seed, VARIANTS] if photo else [])]
@@ -94,6 +98,7 @@ class Pairs:
 
             _build(paths, scale, self.folder, lr_of, max_broken, progress)
         index: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
+        _refuse_broken(index["broken"], len(paths), max_broken)
         self.sizes: list[tuple[int, int]] = [tuple(s) for s in index["sizes"]]  # of the LR: height, width
         self.names: list[str] = index["names"]
         self._lr = np.memmap(self.folder / "lr.bin", np.uint8, "r")
@@ -129,7 +134,11 @@ def _build(
 ) -> None:
     """Write the two files and their index into a temporary folder, then rename it to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=f"{target.name}.", dir=target.parent))
+    for left in target.parent.glob(f"{target.name}.*"):  # by a kill; a build that lives writes every second
+        if time.time() - max(p.stat().st_mtime for p in (left, *left.iterdir())) > STALE:
+            shutil.rmtree(left, ignore_errors=True)
+    temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}")
+    temporary.mkdir()
     sizes, names, broken = [], [], []
     try:
         with (temporary / "lr.bin").open("wb") as lr_file, (temporary / "hr.bin").open("wb+") as hr_file:
@@ -142,7 +151,7 @@ def _build(
                     lr_file.write(lr_of(hr, done).tobytes())
                 except ImageError as error:
                     hr_file.seek(start)
-                    broken.append(path)
+                    broken.append(str(path))
                     log.warning("skipped: %s", error)
                     continue
                 sizes.append((hr.shape[1] // scale, hr.shape[2] // scale))
@@ -150,10 +159,8 @@ def _build(
             hr_file.truncate()
         if progress is not None:
             progress(len(paths), len(paths))
-        if len(broken) > max_broken * len(paths):
-            share = f"{len(broken)} of {len(paths)} pictures cannot be read, the first is {broken[0]}"
-            raise DataError(f"{share}; mend or remove them, or allow more than {max_broken:.0%} with --max-broken")
-        (temporary / "index.json").write_text(json.dumps({"sizes": sizes, "names": names}))
+        _refuse_broken(broken, len(paths), max_broken)
+        (temporary / "index.json").write_text(json.dumps({"sizes": sizes, "names": names, "broken": broken}))
         try:
             os.replace(temporary, target)
         except OSError:
@@ -165,8 +172,21 @@ def _build(
         raise
 
 
+def _identity(path: Path) -> tuple[str, int, int]:
+    """Tell a file, and whether it has changed."""
+    about = path.stat()
+    return str(path.resolve()), about.st_size, about.st_mtime_ns
+
+
+def _refuse_broken(broken: Sequence[str], of: int, most: float) -> None:
+    """Raise `DataError` when too many pictures could not be read."""
+    if len(broken) > most * of:
+        share = f"{len(broken)} of {of} pictures cannot be read, the first is {broken[0]}"
+        raise DataError(f"{share}; mend or remove them, or allow more than {most:.0%} with --max-broken")
+
+
 def _reduced(path: Path, folder: Path, scale: int) -> Path:
-    """Find the LR of an HR picture; `DataError` when there is none."""
+    """Find the LR of an HR picture in a folder; `DataError` when there is none."""
     for stem in (path.stem, f"{path.stem}x{scale}"):
         found = [p for p in sorted(folder.glob(f"{glob.escape(stem)}.*")) if p.suffix.lower() in SUFFIXES]
         if found:
@@ -179,7 +199,7 @@ def _published(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint
     lr = read_rgb(path)
     if lr.shape[1] * scale != hr.shape[1] or lr.shape[2] * scale != hr.shape[2]:
         sizes = f"{lr.shape[2]} x {lr.shape[1]} px, its HR {hr.shape[2]} x {hr.shape[1]}"
-        raise ImageError(f"{path} has {sizes}, which is not {scale} times as large")
+        raise DataError(f"{path} has {sizes}, which is not {scale} times as large")
     return lr
 
 

@@ -14,7 +14,7 @@ from localsr.evaluation.sheet import BRIGHT, DARK, DPI, FONT, GREY, Pixels, prin
 from localsr.images import Photo
 from localsr.inference.scene import Attention
 
-LONG, WIDE = 1200, 720  # pixels of the map's long side at most, and of its width at least
+LONG, WIDE = 1200, 720  # pixels of the photo's long side at most, and of the map's width at least
 LINE = 26  # pixels of a line of text
 RING = "#ff2d95"  # on few photos
 EVEN = 0.3  # of the distance between patches: radius of a circle whose patch has an even share
@@ -30,14 +30,14 @@ def attention_map(path: str | PathLike[str], photo: Photo, attention: Attention,
 def _draw(photo: Photo, attention: Attention, model: str) -> Pixels:
     """Draw the map."""
     preview = photo.preview(LONG)
-    factor = -(-WIDE // preview.shape[1])
+    factor = max(1, min(-(-WIDE // preview.shape[1]), LONG // preview.shape[0]))
     preview = preview.repeat(factor, 0).repeat(factor, 1)
     height, width, _ = preview.shape
     x, y = width / photo.size.width, height / photo.size.height
-    tall = height + 3 * LINE
-    figure = Figure(figsize=(width / DPI, tall / DPI), dpi=DPI, facecolor="white")
+    tall, broad = height + 3 * LINE, max(width, WIDE)
+    figure = Figure(figsize=(broad / DPI, tall / DPI), dpi=DPI, facecolor="white")
     axes = figure.add_axes((0, 3 * LINE / tall, 1, height / tall))
-    axes.set(xlim=(0, width), ylim=(height, 0))
+    axes.set(xlim=(0, broad), ylim=(height, 0))
     axes.axis("off")
     grey = preview.mean(2, keepdims=True).repeat(3, 2)
     axes.imshow(((preview + 2 * grey) / 3).astype(np.uint8), extent=(0, width, height, 0), aspect="auto")
@@ -65,7 +65,7 @@ def _draw(photo: Photo, attention: Attention, model: str) -> Pixels:
     )
     for n, line in enumerate(lines):
         high, size = 1 - (height + LINE * (n + 0.5)) / tall, 11 * 72 / DPI
-        figure.text(8 / width, high, line, family=FONT, fontsize=size, color=GREY, va="center", parse_math=False)
+        figure.text(8 / broad, high, line, family=FONT, fontsize=size, color=GREY, va="center", parse_math=False)
     drawn = FigureCanvasAgg(figure)
     drawn.draw()  # type: ignore[no-untyped-call]
     return np.asarray(drawn.buffer_rgba(), np.uint8)[..., :3].copy()  # type: ignore[no-untyped-call]

@@ -126,6 +126,7 @@ def evaluate(
         "crop": f"multiples of {roi} LR px",
         "border": 0,
         "levels": "rounded to 8 bit",
+        "precision": restorer.precision,
         "localsr": __version__,
         "torch": torch.__version__,
     }

@@ -113,6 +113,10 @@ def _device(name: str) -> torch.device:
         raise ConfigError(f"{name!r} is no device that torch knows; choose auto, cpu, cuda or cuda:1") from None
     if device.type != "cpu" and (found is None or device.type != found.type):
         raise ConfigError(f"there is no {name} on this machine, only {found or 'cpu'}")
+    if (device.index or 0) >= max(torch.accelerator.device_count(), 1):
+        raise ConfigError(
+            f"there is no {name} on this machine, which has {torch.accelerator.device_count()} of its kind"
+        )
     return device
 
 
@@ -124,6 +128,7 @@ def _twin(card: Card, path: Path) -> CLSR | None:
             network, twin = checkpoint.load(folder / wanted)
         except CheckpointError:  # not there, or another's; only crop, halo and full need it, and say so
             continue
-        if twin.sha256 == card.plain.get("sha256"):
+        fits = network.config.plain and network.config.scale == card.config.scale
+        if fits and twin.sha256 == card.plain.get("sha256"):
             return network
     return None

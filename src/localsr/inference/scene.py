@@ -147,11 +147,13 @@ class Scene:
         if self._context is None:
             raise ConfigError(f"{self._name} has no global context module; choose a network that has one")
         size, config = self.photo.size, self._network.config
-        taper = Strategy.CLSR.taper(box.checked(size), size, self._network)
-        job = Job(0, taper, self._network.near(taper, size), whole(size))
-        weights = attend(self._network, self.photo, job, self._context).mean((0, 1, 2))  # over heads and queries
         patches = sample_patches(size, config.gcm_patch, config.gcm_patches)
-        return Attention(box, patches, weights.view(len(patches), -1).sum(1).tolist())
+        total = torch.zeros(len(patches))
+        for taper in plan(box.checked(size), size, self._network, Strategy.CLSR):
+            job = Job(0, taper, self._network.near(taper, size), whole(size))
+            weights = attend(self._network, self.photo, job, self._context).mean(1)[0]  # (queries, tokens)
+            total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
+        return Attention(box, patches, (total / total.sum()).tolist())
 
     def _choose(self, strategy: Strategy | str | None) -> tuple[Strategy, CLSR]:
         """Settle the strategy and the network that runs it."""

@@ -108,7 +108,8 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
     network = CLSR(config)
     given, wanted = plain.backbone.state_dict(), network.backbone.state_dict()
     if plain.config.scale != config.scale:
-        given |= {name: wanted[name] for name in wanted if name.startswith("upsample.")}
+        body = {name: tensor for name, tensor in given.items() if not name.startswith("upsample.")}
+        given = body | {name: tensor for name, tensor in wanted.items() if name.startswith("upsample.")}
     differing = [
         f"{name} is {_shape(given, name)}, not {_shape(wanted, name)}"
         for name in sorted(given.keys() | wanted.keys())

@@ -68,7 +68,7 @@ class ModelConfig:
             raise ConfigError(f"halo {self.halo} must be {steps} whole numbers from 0 to 256: head and each stage")
         if any(a < b for a, b in zip(self.halo, self.halo[1:], strict=False)):
             raise ConfigError(f"halo {self.halo} must not grow on its way through the network")
-        if self.channels % (self.groups * (self.gcm_heads if self.gcm else 1)):
+        if self.channels % self.groups or (self.gcm and self.channels % self.gcm_heads):
             raise ConfigError(f"{self.channels} channels do not divide into {self.groups} groups and the GCM's heads")
         if self.gcm and not self.gcm_after <= self.stages:
             raise ConfigError(f"gcm_after = {self.gcm_after}, but there are {self.stages} stages")

@@ -13,6 +13,8 @@ from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
 
+CHUNK = 2**14  # queries
+
 
 class Context(NamedTuple):
     """What the patches of B pictures know: keys and values of Eq. 2, and where each token lies.
@@ -113,9 +115,14 @@ class GlobalContext(nn.Module):
         """
         h, w = z.shape[-2:]
         left, top = window.left % self.stride, window.top % self.stride
-        queries, bias, (rows, columns) = self._ask(z, window, origins, context)
-        g = functional.scaled_dot_product_attention(  # Eq. 3
-            queries, _per_row(context.keys, len(z)), _per_row(context.values, len(z)), attn_mask=bias
+        queries, places, (rows, columns) = self._ask(z, window, origins)
+        keys, values = _per_row(context.keys, len(z)), _per_row(context.values, len(z))
+        g = torch.cat(
+            [  # Eq. 3, so many queries at a time: their bias has 100 MB
+                functional.scaled_dot_product_attention(q, keys, values, attn_mask=self._bias(q, p, context))
+                for q, p in zip(torch.split(queries, CHUNK, 2), torch.split(places, CHUNK, 1), strict=True)
+            ],
+            2,
         )
         g = g.transpose(-1, -2).reshape(len(z), -1, rows, columns)
         y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
@@ -123,13 +130,13 @@ class GlobalContext(nn.Module):
 
     def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
         """Give the softmax of Eq. 3 by itself, `(B, heads, queries, tokens)`; each query's weights sum to 1."""
-        queries, bias, _ = self._ask(z, window, origins, context)
-        keys = _per_row(context.keys, len(z))
-        weights: Tensor = (queries @ keys.transpose(-1, -2) / queries.shape[-1] ** 0.5 + bias).softmax(-1)
+        queries, places, _ = self._ask(z, window, origins)
+        similarity = queries @ _per_row(context.keys, len(z)).transpose(-1, -2) / queries.shape[-1] ** 0.5
+        weights: Tensor = (similarity + self._bias(queries, places, context)).softmax(-1)
         return weights
 
-    def _ask(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> tuple[Tensor, Tensor, tuple[int, int]]:
-        """Give the queries, beta in them, the bias b and the grid that the queries lie on."""
+    def _ask(self, z: Tensor, window: Box, origins: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """Give the queries, beta in them, where they lie `(B, queries, 2)`, and the sides of their grid."""
         left, top = window.left % self.stride, window.top % self.stride
         if left or top:
             z = functional.pad(z, (left, 0, top, 0), mode="replicate")
@@ -138,8 +145,12 @@ class GlobalContext(nn.Module):
         corner = q.new_tensor([window.left - left, window.top - top], dtype=torch.float32)
         places = origins[:, None] + corner + _cell_centres(rows, columns, self.stride, q)
         queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
-        bias = -self.slope.abs() * _distance(places, context.places)[:, None]  # (B, heads, queries, tokens)
-        return queries, bias.to(queries.dtype), (rows, columns)
+        return queries, places.expand(len(z), -1, -1), (rows, columns)
+
+    def _bias(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
+        """Give b of Eq. 3, `(B, heads, queries, tokens)`."""
+        b: Tensor = -self.slope.abs() * _distance(places, context.places)[:, None]
+        return b.to(queries.dtype)
 
     def _split(self, tokens: Tensor) -> Tensor:
         """`(B, tokens, c)` to `(B, heads, tokens, c / heads)`."""

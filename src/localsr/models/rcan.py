@@ -1,9 +1,10 @@
 """RCAN (Zhang et al. 2018, the paper's [36]): residual groups of residual blocks with channel attention.
 
 Channel attention averages over all that it is given, so `crop`, `halo` and `full` differ by it beyond their halos, and
-no halo but the whole picture is exact. `full` restores pictures up to 2.7 megapixels whole, as the paper does; larger
-ones in tiles of 826 px with 413 px around them, each with averages of its own. At 31.9 MFLOPs per LR px (x4), nearly
-all of it in the groups, each pixel of halo is dear.
+no halo but the whole picture is exact. `full` gives it the box with 414 px around, as far as the convolutions see: all
+of a picture whose whole is asked for, as in the paper, up to 2.7 megapixels. Larger boxes, by any strategy, are made in
+tiles of 828 px with 414 px around them, each with averages of its own. At 31.9 MFLOPs per LR px (x4), nearly all of it
+in the groups, each pixel of halo is dear.
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import tomllib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from localsr.data.degradation import DEGRADATIONS
+from localsr.data.pairs import MAX_BROKEN
 from localsr.errors import ConfigError
 from localsr.models.checkpoint import checked_name
 from localsr.models.config import ModelConfig, refuse_unknown
@@ -27,7 +29,7 @@ class Recipe:
     folders: tuple[str, ...]  # HR pictures, relative to where the command runs
     model: ModelConfig = field(default_factory=ModelConfig)
     lr_folders: tuple[str, ...] = ()  # LR of the same names, one for each of `folders`; () makes LR of HR
-    max_broken: float = 0.01  # share of the pictures that may be unreadable; more is a wrong folder, not an accident
+    max_broken: float = MAX_BROKEN  # share of the pictures that may be unreadable
     init: str = ""  # a network, by name or path, whose backbone this run starts from; "" is random
     degradation: str = "bicubic"  # how LR is made of HR: one of DEGRADATIONS
     validation: str = ""  # a data set with HR/ and perhaps LR_x4/; "" validates nothing
@@ -45,6 +47,8 @@ class Recipe:
     compile: bool = False  # by torch.compile; pays on accelerators, its first steps take minutes
     half: bool = False  # keep the trained weights as 16-bit floats: half the file
     validate_every: int = 1000  # steps
+    data: str = ""  # what the pictures are and their licences, for the card
+    limits: str = ""  # what the network does not do well, for the card
     save_every: int = 250  # steps; at 2 steps a second a kill costs two minutes
     seed: int = 0
 
@@ -54,7 +58,9 @@ class Recipe:
             value, kind = getattr(self, field_.name), type(field_.default)
             if kind in (int, float, bool, str) and type(value) is not kind:
                 raise ConfigError(f"{field_.name} = {value!r} must be of type {kind.__name__}")
-        checked_name(str(self.name))
+        if type(self.name) is not str:
+            raise ConfigError(f"name = {self.name!r} must be of type str")
+        checked_name(self.name)
         for name, kind in (("folders", str), ("lr_folders", str), ("roi", int), ("context_loss", float)):
             value = getattr(self, name)
             if type(value) is not tuple or any(type(part) is not kind for part in value):
@@ -76,6 +82,9 @@ class Recipe:
         for name in ("steps", "batch", "validate_every", "save_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} = {getattr(self, name)} must be at least 1")
+        floats = (self.lr, self.ema, self.clip, self.max_broken, *self.context_loss)
+        if not all(math.isfinite(number) for number in floats) or self.clip <= 0:
+            raise ConfigError("lr, ema, clip, max_broken and context_loss must be finite numbers, and clip above 0")
         if not (self.lr > 0 and 0 <= self.ema < 1 and 0 <= self.warmup < self.steps and 0 <= self.max_broken <= 1):
             raise ConfigError("lr must be above 0, ema in [0, 1), max_broken in [0, 1] and warmup below steps")
 
@@ -98,13 +107,15 @@ class Recipe:
             raise ConfigError(f"the recipe lacks {', '.join(sorted(missing))}")
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         model = values.get("model", {})
+        if not isinstance(model, dict):
+            raise ConfigError(f"model = {model!r} must be a table; choose a network with model.preset")
         try:
             preset = model.get("preset", "edsr-light")
             if preset not in PRESETS:
                 raise ConfigError(f"no preset {preset!r}; choose one of {', '.join(PRESETS)}")
             changed = {key: value for key, value in model.items() if key != "preset"}
             return cls(**plain | {"model": ModelConfig.from_dict(PRESETS[preset].to_dict() | changed)})
-        except (TypeError, AttributeError) as error:
+        except TypeError as error:
             raise ConfigError(f"the recipe holds a value of the wrong type: {error}") from error
 
     def to_dict(self) -> dict[str, Any]:
@@ -133,4 +144,7 @@ def _set(values: dict[str, Any], setting: str) -> None:
         value = tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         value = text.strip()
-    (values.setdefault("model", {}) if tables else values)[key] = value
+    table = values.setdefault("model", {}) if tables else values
+    if not isinstance(table, dict):
+        raise ConfigError(f"model = {table!r} must be a table; choose a network with model.preset")
+    table[key] = value

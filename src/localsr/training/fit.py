@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+import os
 import pickle
 import platform
+import shutil
 import warnings
 from pathlib import Path
 from typing import Any
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import EMAWeightAveraging, ModelCheckpoint
+from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -22,11 +25,14 @@ from localsr.errors import CheckpointError, ConfigError, StoppedError
 from localsr.files import write_whole
 from localsr.inference.restorer import find
 from localsr.models import checkpoint
+from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR, started
 from localsr.training.batches import Batch, Batches
 from localsr.training.callbacks import Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
 from localsr.training.config import Recipe
 from localsr.training.module import VALIDATION_ROI, Training
+
+ASIDE = ("data", "limits", "validation", "validate_every", "save_every", "half")  # settings that move no weight
 
 
 def fit(
@@ -49,12 +55,11 @@ def fit(
     """
     folder = runs / recipe.name
     saved = folder / "last.ckpt"
-    first = _first(recipe, saved, resume, restart)
-    fresh(folder)
-    write_whole(folder / "recipe.toml", recipe.to_toml().encode())
+    first = _first(recipe, folder, resume, restart)
     lightning.seed_everything(recipe.seed, verbose=False)
-    twin = None if recipe.model.plain or not recipe.init else checkpoint.load(find(recipe.init))[0]
-    module = Training(recipe, start(recipe), twin)
+    origin = checkpoint.load(find(recipe.init)) if recipe.init else None
+    twin, about = _twin(recipe, origin)
+    module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
     pairs = Pairs(
         [Path(f) for f in recipe.folders],
         recipe.model.scale,
@@ -65,12 +70,44 @@ def fit(
         seed=recipe.seed,
         max_broken=recipe.max_broken,
     )
+    crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
+    check = _benchmark(recipe)
     hours, stop = Hours(), Stop(saved)
     with signals_kept(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
         warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1x1 convolutions under DDP; harmless
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-        trainer = lightning.Trainer(
+        callbacks = [EMAWeightAveraging(decay=recipe.ema), hours, stop, Told(watch)]
+        trainer = _trainer(recipe, folder, first, devices, nodes, callbacks)
+        if _leads():  # the other processes find the folder ready
+            if restart:
+                shutil.rmtree(folder, ignore_errors=True)
+            fresh(folder)
+            write_whole(folder / "recipe.toml", recipe.to_toml().encode())
+        if first < recipe.steps:
+            data = Loaders(recipe, crops, check, first, workers)
+            trainer.fit(module, datamodule=data, ckpt_path=saved if resume else None, weights_only=True)
+            step, spent = trainer.global_step, hours.spent
+        else:
+            step, spent = first, _finished(module, saved)
+    if stop.heard and step < recipe.steps:
+        raise StoppedError(f"stopped at step {step}, which is saved; --resume goes on", stop.heard)
+    path = folder / f"{recipe.name}.safetensors"
+    if trainer.is_global_zero:
+        device = f"{trainer.world_size} x {trainer.strategy.root_device}"
+        export(path, recipe, module, pairs, step, spent, device, about)
+    trainer.strategy.barrier()
+    return path
+
+
+def _trainer(
+    recipe: Recipe, folder: Path, first: int, devices: int | str, nodes: int, callbacks: list[Callback]
+) -> lightning.Trainer:
+    """Set lightning's Trainer up."""
+    every = recipe.save_every
+    saving = ModelCheckpoint(folder, filename="last", every_n_train_steps=every, enable_version_counter=False)
+    try:
+        return lightning.Trainer(
             max_steps=recipe.steps,
             default_root_dir=folder,
             precision=recipe.precision,  # type: ignore[arg-type]
@@ -81,15 +118,7 @@ def fit(
             strategy=_strategy(recipe, devices, nodes),
             use_distributed_sampler=False,  # a process takes its share of each batch by itself
             plugins=[WholeFiles()],
-            callbacks=[
-                EMAWeightAveraging(decay=recipe.ema),
-                hours,
-                stop,
-                Told(watch),
-                ModelCheckpoint(
-                    folder, filename="last", every_n_train_steps=recipe.save_every, enable_version_counter=False
-                ),
-            ],
+            callbacks=[*callbacks, saving],
             logger=[
                 CSVLogger(folder, name="csv", version=f"from-{first}"),  # it would overwrite what stood there before
                 TensorBoardLogger(folder, name="", version="tensorboard"),
@@ -101,25 +130,53 @@ def fit(
             enable_model_summary=False,
             enable_progress_bar=False,
         )
-        data = Loaders(recipe, Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed), first, workers)
-        trainer.fit(module, datamodule=data, ckpt_path=saved if resume else None, weights_only=True)
-    if stop.heard:
-        raise StoppedError(f"stopped at step {trainer.global_step}, which is saved; --resume goes on", stop.heard)
-    path = folder / f"{recipe.name}.safetensors"
-    if trainer.is_global_zero:
-        device = trainer.strategy.root_device
-        export(path, recipe, module, pairs, trainer.global_step, hours.spent, f"{trainer.world_size} x {device}")
-    trainer.strategy.barrier()
-    return path
+    except MisconfigurationException as error:
+        raise ConfigError(f"{devices} devices on {nodes} nodes cannot be had here: {error}") from error
+
+
+def _leads() -> bool:
+    """Tell whether this is the process that writes; lightning starts the others with a rank in their environment."""
+    return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
+
+
+def _twin(recipe: Recipe, origin: tuple[CLSR, Card] | None) -> tuple[CLSR | None, dict[str, str]]:
+    """Give the plain network that a CLSR one starts from, if it is its twin, and what the card says of the twin."""
+    if origin is None or recipe.model.plain:
+        return None, {}
+    network, card = origin
+    if not card.config.plain:
+        return None, card.plain
+    if card.config.scale != recipe.model.scale:
+        return None, {}
+    return network, {"name": card.name, "sha256": card.sha256}
+
+
+def _benchmark(recipe: Recipe) -> Benchmark | None:
+    """Read the pictures to validate on once, so that what is wrong with them is said before the first step."""
+    if not recipe.validation:
+        return None
+    folder, scale, way = Path(recipe.validation), recipe.model.scale, recipe.degradation
+    check = Benchmark(folder, scale, VALIDATION_ROI, degradation=way)
+    for k in range(len(check)):
+        check[k]
+    return check
+
+
+def _finished(module: Training, saved: Path) -> float:
+    """Take the averaged weights of a run whose last step was saved; lightning would leave the raw ones. Give hours."""
+    about = torch.load(saved, map_location="cpu", weights_only=True)
+    module.load_state_dict(about["state_dict"])
+    module.on_load_checkpoint(about)
+    return float(about["callbacks"]["Hours"]["seconds"]) / 3600
 
 
 class Loaders(lightning.LightningDataModule):
     """The loaders of one process, made once it knows which of how many it is."""
 
-    def __init__(self, recipe: Recipe, crops: Crops, first: int, workers: int) -> None:
+    def __init__(self, recipe: Recipe, crops: Crops, check: Benchmark | None, first: int, workers: int) -> None:
         """Remember what to load."""
         super().__init__()
-        self.recipe, self.crops, self.first, self.workers = recipe, crops, first, workers
+        self.recipe, self.crops, self.check, self.first, self.workers = recipe, crops, check, first, workers
 
     def train_dataloader(self) -> DataLoader[Batch]:
         """Load this process's share of the batches from the first step on."""
@@ -139,29 +196,25 @@ class Loaders(lightning.LightningDataModule):
 
     def val_dataloader(self) -> list[DataLoader[Pair]]:
         """Load the pictures to validate on, if any."""
-        if not self.recipe.validation:
-            return []
-        folder, scale, way = Path(self.recipe.validation), self.recipe.model.scale, self.recipe.degradation
-        pictures = Benchmark(folder, scale, VALIDATION_ROI, degradation=way)
-        return [DataLoader(pictures, batch_size=None, collate_fn=_as_it_is)]
+        return [DataLoader(self.check, batch_size=None, collate_fn=_as_it_is)] if self.check is not None else []
 
 
 def _strategy(recipe: Recipe, devices: int | str, nodes: int) -> str:
     """Choose DDP where there may be several processes; with lambda 0 the slim branch's own head gets no gradient."""
     if nodes == 1 and (devices in (1, "1") or (devices == "auto" and torch.accelerator.device_count() < 2)):
         return "auto"
-    idle = recipe.model.pim and recipe.context_loss == (0.0, 0.0)
+    idle = recipe.model.pim and recipe.context_loss[0] == 0
     return "ddp_find_unused_parameters_true" if idle else "ddp"
 
 
-def _first(recipe: Recipe, saved: Path, resume: bool, restart: bool) -> int:
+def _first(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> int:
     """Give the step that a run begins at; refuse to lose a saved run or to go on with another recipe."""
+    saved = folder / "last.ckpt"
     if not resume:
-        if saved.exists() and not restart:
-            raise ConfigError(
-                f"{saved} holds a run; go on with --resume, throw it away with --restart, or rename yours"
-            )
-        saved.unlink(missing_ok=True)
+        there = [path for path in (saved, folder / f"{recipe.name}.safetensors") if path.exists()]
+        if there and not restart and _leads():
+            told = "go on with --resume, throw it away with --restart, or rename yours"
+            raise ConfigError(f"{there[0]} holds a run; {told}")
         return 0
     if not saved.is_file():
         raise ConfigError(f"there is nothing to resume: {saved} does not exist")
@@ -171,13 +224,13 @@ def _first(recipe: Recipe, saved: Path, resume: bool, restart: bool) -> int:
     except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
         raise CheckpointError(f"{saved} is damaged; start the run again with --restart") from error
     now = recipe.to_dict()
-    if changed := [key for key in now if before.get(key) != now[key]]:
+    if changed := [key for key in now if key not in ASIDE and before.get(key, now[key]) != now[key]]:
         raise ConfigError(f"{saved} was trained with another {', '.join(changed)}; a run goes on with its own recipe")
     return step
 
 
-def start(recipe: Recipe) -> CLSR:
-    """Build the recipe's network, random or on the backbone of another checkpoint."""
+def start(recipe: Recipe, origin: CLSR | None = None) -> CLSR:
+    """Build the recipe's network, random or on the backbone of another."""
     network = CLSR(recipe.model)
     multiple, least = network.backbone.multiple, recipe.model.gcm_patch if recipe.model.gcm else 1
     if recipe.context % multiple or recipe.context < least:
@@ -185,9 +238,7 @@ def start(recipe: Recipe) -> CLSR:
             f"a context of {recipe.context} LR px does not suit {recipe.model.backbone}: it must be a multiple of "
             f"{multiple} and at least {least}"
         )
-    if not recipe.init:
-        return network
-    return started(recipe.model, checkpoint.load(find(recipe.init))[0])
+    return network if origin is None else started(recipe.model, origin)
 
 
 def _as_it_is(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it
@@ -195,7 +246,16 @@ def _as_it_is(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no ty
     return pair
 
 
-def export(path: Path, recipe: Recipe, module: Training, pairs: Pairs, steps: int, hours: float, device: str) -> None:
+def export(
+    path: Path,
+    recipe: Recipe,
+    module: Training,
+    pairs: Pairs,
+    steps: int,
+    hours: float,
+    device: str,
+    twin: dict[str, str],
+) -> None:
     """Write the network as a checkpoint with its card."""
     about = {
         "pictures": len(pairs),
@@ -206,9 +266,5 @@ def export(path: Path, recipe: Recipe, module: Training, pairs: Pairs, steps: in
         "device": f"{device}, {platform.machine()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
     }
-    plain = {}
-    if recipe.init and not recipe.model.plain:
-        _, card = checkpoint.read(find(recipe.init))
-        plain = {"name": card.name, "sha256": card.sha256}
-    card = checkpoint.Card(recipe.name, recipe.model, recipe.to_dict(), about, plain=plain)
+    card = Card(recipe.name, recipe.model, recipe.to_dict(), about, plain=twin)
     checkpoint.save(path, module.network, card, half=recipe.half)
