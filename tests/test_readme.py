@@ -40,10 +40,10 @@ def test_the_doors_it_names_are_there() -> None:
 
 
 def test_the_numbers_are_those_of_the_checkpoint() -> None:
-    from localsr.inference.restorer import DEFAULT, embedded
+    from localsr.inference.restorer import BICUBIC, embedded
     from localsr.models import checkpoint
 
-    _, card = checkpoint.read(embedded()[DEFAULT[4]])
+    _, card = checkpoint.read(embedded()[BICUBIC[4]])
     rows = re.findall(r"^\| `(\w+)` \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| ([\d.]+) \|", README, re.MULTILINE)
     told = {way: tuple(map(float, numbers)) for way, *numbers in rows}
     keys = ("psnr_y", "ssim_y", "gflops_roi", "gflops_first_roi")

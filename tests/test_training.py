@@ -138,6 +138,18 @@ def test_a_signal_saves_and_leaves(recipe: Recipe, tmp_path: Path, monkeypatch: 
     assert all(torch.equal(tensor, resumed[name]) for name, tensor in unbroken.items())
 
 
+def test_a_second_ctrl_c_leaves_at_once(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def told(self: Training, batch: object, index: int) -> torch.Tensor:
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError
+
+    monkeypatch.setattr(Training, "training_step", told)
+    with pytest.raises(StoppedError, match="stopped at once; --resume goes on from the last save") as caught:
+        trained(recipe, tmp_path / "runs")
+    assert verdict(caught.value)[0] == 130
+
+
 def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -58,8 +58,10 @@ def run(
     if json_file is not None and json_file.is_dir():
         raise ConfigError(f"{json_file} is a folder; name a file in it")
     need("torchmetrics")
-    from localsr.inference.restorer import Restorer
+    from localsr.inference.restorer import BICUBIC, Restorer
 
+    if model is None and degradation == "bicubic":
+        model = BICUBIC.get(scale or 4)
     restorer = Restorer.load(model, scale=scale, device=device, precision=precision)
     ways = chosen(strategy, restorer)
     from localsr.evaluation.protocol import evaluate

@@ -17,7 +17,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
-from localsr.errors import OutputError
+from localsr.errors import OutputError, StoppedError
 from localsr.files import sweep, write_whole
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -56,7 +56,7 @@ class Stop(Callback):
     def _hear(self, signum: int, _: FrameType | None) -> None:
         """Note the first signal; a second Ctrl-C leaves at once."""
         if self.heard and signum == signal.SIGINT:
-            raise KeyboardInterrupt
+            raise StoppedError("stopped at once; --resume goes on from the last save", signum)
         self.heard = signum
 
     def on_train_batch_end(
