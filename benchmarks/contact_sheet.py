@@ -11,12 +11,11 @@ import importlib.util
 from pathlib import Path
 
 import numpy as np
-import torch
 from PIL import Image, ImageDraw, ImageFont
 
 import localsr
 from localsr.inference.restorer import BICUBIC, DEFAULT
-from localsr.resize import enlarge
+from localsr.inference.scene import bicubic
 
 REGIONS = {  # package, photo: left upper corners
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"): [(238, 30), (200, 165), (70, 468), (345, 490)],
@@ -41,9 +40,7 @@ def main() -> None:
         scenes = [restorer.encode(photo) for restorer in restorers]
         for x, y in corners:
             box = localsr.Box.from_xywh(x, y, WIDTH, HEIGHT)
-            around = box.grow(2).clipped(photo.size)
-            bicubic = enlarge(torch.from_numpy(photo.window(around)), around, box, 4).numpy()
-            panels = [bicubic, *(scene.restore(box).pixels for scene in scenes)]
+            panels = [bicubic(photo, box, 4), *(scene.restore(box).pixels for scene in scenes)]
             triples.append([np.rint(panel * 255).astype(np.uint8).transpose(1, 2, 0) for panel in panels])
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     laid(triples).save(asked.out)

@@ -11,6 +11,7 @@ from localsr.errors import ConfigError, OutputError
 from localsr.evaluation import figures, sheet
 from localsr.evaluation.figures import compare_sheet
 from localsr.geometry import Box, whole
+from localsr.inference import scene
 from localsr.inference.scene import Restoration
 from localsr.inference.strategies import Strategy
 
@@ -63,7 +64,7 @@ def test_panels_hold_the_pixels(tmp_path, size, box, scale, factor):
     got = drawn(tmp_path / "s.png")
     restored = find(got, enlarged(r.pixels, factor))
     nearest = find(got, enlarged(photo.window(box), factor * scale))
-    bicubic = find(got, enlarged(figures._bicubic(photo, box, scale), factor))
+    bicubic = find(got, enlarged(scene.bicubic(photo, box, scale), factor))
     assert len(restored) == 1
     assert nearest
     assert bicubic
@@ -88,10 +89,10 @@ def test_a_row_for_each_region(tmp_path):
 
 def test_bicubic_knows_what_is_around():
     photo = images.read(picture(60, 50))
-    full = figures._bicubic(photo, whole(photo.size), 4)
+    full = scene.bicubic(photo, whole(photo.size), 4)
     for box in (Box(20, 20, 30, 31), Box(0, 0, 1, 1), Box(59, 40, 60, 50)):
         large = box.scaled(4)
-        np.testing.assert_allclose(figures._bicubic(photo, box, 4), full[:, large.rows, large.columns], atol=1e-6)
+        np.testing.assert_allclose(scene.bicubic(photo, box, 4), full[:, large.rows, large.columns], atol=1e-6)
 
 
 def test_a_large_region_is_shrunk(tmp_path, monkeypatch):

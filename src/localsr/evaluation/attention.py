@@ -9,7 +9,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
-from localsr import images
+from localsr.evaluation.figures import write_sheet
 from localsr.evaluation.sheet import BRIGHT, DARK, DPI, FONT, GREY, Pixels, printable
 from localsr.images import Photo
 from localsr.inference.scene import Attention
@@ -22,9 +22,7 @@ EVEN = 0.3  # of the distance between patches: radius of a circle whose patch ha
 
 def attention_map(path: str | PathLike[str], photo: Photo, attention: Attention, model: str) -> None:
     """Write a PNG: the photo, the region's box, and a circle on each patch whose area is its share of the attention."""
-    sheet = _draw(photo, attention, model)
-    pixels = np.moveaxis(sheet, 2, 0).astype(np.float32) / np.float32(255)
-    images.write(path, pixels, None, images.read(sheet))
+    write_sheet(path, _draw(photo, attention, model))
 
 
 def _draw(photo: Photo, attention: Attention, model: str) -> Pixels:

@@ -19,10 +19,9 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.evaluation.sheet import Layout, Pixels, Row, draw, printable, stacked
-from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.inference.scene import Restoration
-from localsr.resize import enlarge, resize
+from localsr.inference.scene import Restoration, bicubic
+from localsr.resize import resize
 
 MAX_ROWS = 24  # regions on a sheet; Agg draws at most 65,535 pixels in height
 LEAST, MOST = 320, 1000  # sheet pixels of a panel's long side
@@ -38,7 +37,11 @@ def compare_sheet(path: str | PathLike[str], photo: Photo, restorations: Restora
     found = [restorations] if isinstance(restorations, Restoration) else list(restorations)
     if not 1 <= len(found) <= MAX_ROWS:
         raise ConfigError(f"a sheet shows 1 to {MAX_ROWS} regions, not {len(found)}")
-    sheet = draw([_row(photo, restoration) for restoration in found])
+    write_sheet(path, draw([_row(photo, restoration) for restoration in found]))
+
+
+def write_sheet(path: str | PathLike[str], sheet: Pixels) -> None:
+    """Write a drawn sheet, whole or not at all."""
     pixels = np.moveaxis(sheet, 2, 0).astype(np.float32) / np.float32(255)
     images.write(path, pixels, None, images.read(sheet))
 
@@ -46,7 +49,7 @@ def compare_sheet(path: str | PathLike[str], photo: Photo, restorations: Restora
 def _row(photo: Photo, r: Restoration) -> Row:
     """Compute the panels of a region."""
     nearest = photo.window(r.box).repeat(r.scale, axis=1).repeat(r.scale, axis=2)
-    panels = (_panel(nearest, photo), _panel(_bicubic(photo, r.box, r.scale), photo), _panel(r.pixels, photo))
+    panels = (_panel(nearest, photo), _panel(bicubic(photo, r.box, r.scale), photo), _panel(r.pixels, photo))
     captions = ("nearest", "bicubic", printable(f"localsr ({r.model})"))
     notes = (
         f"{printable(photo.name or 'photo')}, {photo.size} px",
@@ -71,12 +74,6 @@ def _overview(photo: Photo, panel: Pixels) -> Pixels:
         return small
     fitted = resize(torch.from_numpy(small).permute(2, 0, 1).float(), *sides)
     return fitted.round().clamp(0, 255).permute(1, 2, 0).contiguous().numpy().astype(np.uint8)
-
-
-def _bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
-    """Enlarge a box with what its kernel sees around it: `(3, s h, s w)` in [0, 1]."""
-    around = box.grow(2).clipped(photo.size)
-    return enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
 
 
 def _panel(pixels: NDArray[np.float32], photo: Photo) -> Pixels:

@@ -177,6 +177,12 @@ class Scene:
         return enlarge(torch.from_numpy(alpha), around, box, scale).numpy()
 
 
+def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
+    """Enlarge a box by bicubic with what its kernel sees around it: `(3, s h, s w)` in [0, 1]."""
+    around = box.grow(2).clipped(photo.size)
+    return enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
+
+
 class Job(NamedTuple):
     """A piece of work: a tile of a box, or all of it."""
 

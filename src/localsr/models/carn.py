@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import ResidualBlock, Shuffles, conv3x3, mean_colour
+from localsr.models.layers import CentredHead, ResidualBlock, ShuffledEnd, conv3x3
 
 
 class Residual(ResidualBlock):
@@ -73,44 +73,15 @@ class Stage(nn.Module):
         return Features(functional.relu(self.point(joined)), (joined,))
 
 
-class Head(nn.Module):
-    """Colours to features; the carry is the outer cascade."""
-
-    def __init__(self, channels: int) -> None:
-        """Build at one width."""
-        super().__init__()
-        self.conv = conv3x3(3, channels)
-
-    def forward(self, x: Tensor) -> Features:
-        """Subtract the mean colour and widen."""
-        z = self.conv(x - mean_colour(x))
-        return Features(z, (z,))
-
-
-class Upsample(nn.Module):
-    """Enlarge, then back to colours."""
-
-    def __init__(self, config: ModelConfig) -> None:
-        """Build for one scale."""
-        super().__init__()
-        self.shuffles = Shuffles(config.channels, config.scale, config.groups, functional.relu)
-        self.conv = conv3x3(config.channels, 3)
-
-    def forward(self, features: Features) -> Tensor:
-        """Features to HR pixels."""
-        y: Tensor = self.conv(self.shuffles(features.z))
-        return y + mean_colour(y)
-
-
 class CARN(Backbone):
     """Three cascading blocks of three residual blocks; it ends with its last stage, so its tail is nothing."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Build at the config's width, stages and blocks."""
         super().__init__(config)
-        self.head = Head(config.channels)
+        self.head = CentredHead(config.channels)
         self.stages = nn.ModuleList(Stage(config, k) for k in range(config.stages))
         self.tail = nn.Identity()
-        self.upsample = Upsample(config)
+        self.upsample = ShuffledEnd(config.channels, config.scale, config.groups, functional.relu)
         field = 2 * config.blocks
         self.receptive_field = (1, *([field] * config.stages), 2)  # of the upsampler: 1 + 1/2 + 1/4, rounded up

@@ -89,3 +89,34 @@ class Shuffles(nn.Module):
             z = conv(z)
             z = functional.pixel_shuffle(z if self.activation is None else self.activation(z), factor)
         return z
+
+
+class CentredHead(nn.Module):
+    """A head of CARN and RCAN: colours less their mean to features, which are the carry too."""
+
+    def __init__(self, channels: int) -> None:
+        """Build at one width."""
+        super().__init__()
+        self.conv = conv3x3(3, channels)
+
+    def forward(self, x: Tensor) -> Features:
+        """Subtract the mean colour and widen."""
+        z = self.conv(x - mean_colour(x))
+        return Features(z, (z,))
+
+
+class ShuffledEnd(nn.Module):
+    """An upsampler of CARN and RCAN: enlarge, then back to colours."""
+
+    def __init__(
+        self, channels: int, scale: int, groups: int = 1, activation: Callable[[Tensor], Tensor] | None = None
+    ) -> None:
+        """Build for one scale."""
+        super().__init__()
+        self.shuffles = Shuffles(channels, scale, groups, activation)
+        self.conv = conv3x3(channels, 3)
+
+    def forward(self, features: Features) -> Tensor:
+        """Features to HR pixels."""
+        y: Tensor = self.conv(self.shuffles(features.z))
+        return y + mean_colour(y)

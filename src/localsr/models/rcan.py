@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import LongSkip, Shuffles, conv3x3, mean_colour
+from localsr.models.layers import CentredHead, LongSkip, ShuffledEnd, conv3x3
 
 
 class ChannelAttention(nn.Module):
@@ -62,35 +62,6 @@ class Group(nn.Module):
         return features._replace(z=features.z + self.conv(self.blocks(features.z)))
 
 
-class Head(nn.Module):
-    """Colours to features, which are the carry too."""
-
-    def __init__(self, channels: int) -> None:
-        """Build at one width."""
-        super().__init__()
-        self.conv = conv3x3(3, channels)
-
-    def forward(self, x: Tensor) -> Features:
-        """Subtract the mean colour and widen."""
-        z = self.conv(x - mean_colour(x))
-        return Features(z, (z,))
-
-
-class Upsample(nn.Module):
-    """Enlarge, then back to colours."""
-
-    def __init__(self, channels: int, scale: int) -> None:
-        """Build for one scale."""
-        super().__init__()
-        self.shuffles = Shuffles(channels, scale)
-        self.conv = conv3x3(channels, 3)
-
-    def forward(self, features: Features) -> Tensor:
-        """Features to HR pixels."""
-        y: Tensor = self.conv(self.shuffles(features.z))
-        return y + mean_colour(y)
-
-
 class RCAN(Backbone):
     """Residual in residual: groups, the long skip, the upsampler."""
 
@@ -98,10 +69,10 @@ class RCAN(Backbone):
         """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c = config.channels
-        self.head = Head(c)
+        self.head = CentredHead(c)
         self.stages = nn.ModuleList(Group(config) for _ in range(config.stages))
         self.tail = LongSkip(c)
-        self.upsample = Upsample(c, config.scale)
+        self.upsample = ShuffledEnd(c, config.scale)
         field = 2 * config.blocks + 1
         self.receptive_field = (
             1,

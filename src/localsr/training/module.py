@@ -20,11 +20,10 @@ from localsr import images, metrics
 from localsr.data.benchmark import Pair
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, tiles, whole
-from localsr.inference.scene import Scene
+from localsr.inference.scene import Scene, bicubic
 from localsr.models.backbone import Taper, crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
-from localsr.resize import enlarge
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 
@@ -98,14 +97,15 @@ class Training(lightning.LightningModule):
         size, scale = photo.size, self.network.config.scale
         middle = Box.from_xywh((size.width - 1) // 2, (size.height - 1) // 2, 1, 1)
         box = middle.grow(VALIDATION_ROI // 2 - 1).clipped(size)
-        around = box.grow(2).clipped(size)
         nearest = photo.window(box).repeat(scale, 1).repeat(scale, 2)
-        bicubic = enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
-        panels = [nearest, bicubic]
+        panels = [nearest, bicubic(photo, box, scale)]
         if twin is not None:
             panels.append(Scene(photo, "plain", twin.to(self.device), twin).restore(box).pixels)
         large = box.scaled(scale)
-        panels += [scene.restore(box).pixels, pair.hr[:, large.rows, large.columns].astype(np.float32) / 255]
+        panels += [
+            scene.restore(box).pixels,
+            pair.hr[:, large.rows, large.columns].astype(np.float32) / np.float32(255),
+        ]
         white = np.ones((3, panels[0].shape[1], 4), np.float32)
         return np.concatenate([part for panel in panels for part in (panel, white)][:-1], 2)
 
