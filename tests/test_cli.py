@@ -305,19 +305,19 @@ def test_evaluate(nets, here):
     for n in range(2):
         (hr / f"{n}.png").write_bytes(Path("photo.png").read_bytes())
     args = ("evaluate", "--data", "tiny", "--model", net, "--roi", 3)
-    result = run(*args, "--strategy", "crop,clsr", "--json", "r.json", "--limit", 1)
+    result = run(*args, "--strategy", "crop,clsr", "-o", "r", "--limit", 1)
     assert result.exit_code == 0, result.stderr
     for words in ("tiny, 1 pictures, ROI 3, x4, context", "crop", "clsr", "PSNR Y", "GFLOPs first ROI"):
         assert words in result.stdout
-    told = json.loads(Path("r.json").read_text())
+    told = json.loads(Path("r/result.json").read_text())
     assert list(told["strategies"]) == ["crop", "clsr"]
     assert run(*args, "--strategy", "halo", "--record").exit_code == 0
     tensors, card = checkpoint.read(net)
     assert card.protocol["tiny-roi3"]["strategies"].keys() == {"halo"}
-    assert run(*args, "--degradation", "photo", "--record", "--json", "p.json").exit_code == 0
+    assert run(*args, "--degradation", "photo", "--record", "-o", "p").exit_code == 0
     _, card = checkpoint.read(net)
     assert card.protocol["tiny-photo-roi3"]["protocol"]["degradation"] == "photo"
-    told = json.loads(Path("p.json").read_text())
+    told = json.loads(Path("p/result.json").read_text())
     assert len(told["protocol"]["degradations"]) == 2
     fails(run(*args, "--degradation", "rain"), 2, "degradation 'rain' is not one of bicubic, photo")
     assert card.protocol["bsd100"]["roi"] == 24

@@ -8,6 +8,7 @@ import torch
 from PIL import Image
 
 import localsr
+from localsr.data import layouts
 from localsr.data.benchmark import Benchmark
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
@@ -144,7 +145,59 @@ def test_a_benchmark_without_lr_makes_it(folder: Path, tmp_path: Path) -> None:
     assert len(benchmark) == 3
     assert pair.lr.shape == (32, 24, 3)
     assert pair.hr.shape == (3, 128, 96)
-    with pytest.raises(localsr.DataError, match="less than an ROI of 24"):
+    assert not benchmark.published
+    with pytest.raises(localsr.DataError, match="LR px, less than 24"):
         Benchmark(tmp_path / "set", 4, 24)[1]
-    with pytest.raises(localsr.DataError, match="has no folder HR"):
+    with pytest.raises(localsr.DataError, match="is no data set"):
+        Benchmark(tmp_path, 4, 8)
+
+
+@pytest.mark.parametrize(
+    ("originals", "reduced"),
+    [
+        ("set5/HR/a.png", "set5/LR_x4/a.png"),  # this project's
+        ("Set5/GTmod12/a.png", "Set5/LRbicx4/a.png"),  # BasicSR's
+        ("benchmark/Set5/HR/a.png", "benchmark/Set5/LR_bicubic/X4/ax4.png"),  # EDSR's
+        ("Set5/image_SRF_4/img_001_SRF_4_HR.png", "Set5/image_SRF_4/img_001_SRF_4_LR.png"),  # SelfExSR's
+        ("Set5/a.png", None),
+        ("Set5/original/a.png", None),
+    ],
+)
+def test_layouts(tmp_path: Path, originals: str, reduced: str | None) -> None:
+    hr = np.random.default_rng(0).integers(0, 256, (32, 64, 3), dtype=np.uint8)
+    (tmp_path / originals).parent.mkdir(parents=True)
+    Image.fromarray(hr).save(tmp_path / originals)
+    if reduced is not None:
+        (tmp_path / reduced).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((8, 16, 3), 7, np.uint8)).save(tmp_path / reduced)
+    benchmark = Benchmark(layouts.find("Set5", tmp_path), 4, 8)
+    assert (len(benchmark), benchmark.name) == (1, "set5")
+    assert benchmark.published == (reduced is not None)
+    pair = benchmark[0]
+    assert np.array_equal(pair.hr, hr.transpose(2, 0, 1))
+    assert (pair.lr == 7).all() == (reduced is not None)
+
+
+def test_div2k_as_it_unpacks(tmp_path: Path) -> None:
+    for folder, name, sides in (("HR", "0801.png", (32, 40)), ("LR_bicubic/X4", "0801x4.png", (8, 10))):
+        path = tmp_path / "DIV2K" / f"DIV2K_valid_{folder}" / name
+        path.parent.mkdir(parents=True)
+        Image.fromarray(np.full((*sides, 3), 7, np.uint8)).save(path)
+    benchmark = Benchmark(layouts.find("div2k-valid", tmp_path), 4, 8)
+    assert benchmark.name == "div2k-valid"
+    assert benchmark.published
+    assert benchmark[0].lr.shape == (8, 8, 3)
+
+
+def test_a_data_set_that_is_none(tmp_path: Path) -> None:
+    with pytest.raises(localsr.DataError, match="neither a folder nor one of set5, set14, bsd100"):
+        layouts.find("bsd1000", tmp_path)
+    with pytest.raises(localsr.DataError, match="no folder there is called bsd100 or bsds100 or b100"):
+        layouts.find("bsd100", tmp_path)
+    with pytest.raises(localsr.DataError, match="--root"):
+        layouts.find("bsd100", None)
+    for name in ("HR/a.png", "HR/b.png", "LR_x4/a.png"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        Image.new("RGB", (64, 64)).save(tmp_path / name)
+    with pytest.raises(localsr.DataError, match=r"b\.png has no LR beside it"):
         Benchmark(tmp_path, 4, 8)

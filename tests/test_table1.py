@@ -3,7 +3,7 @@
 import pytest
 
 from localsr.evaluation.cost import cost
-from localsr.evaluation.table1 import PAPER, PICTURES, Entry, flat, table1
+from localsr.evaluation.table1 import PAPER, PICTURES, Entry, table1
 from localsr.inference.strategies import Strategy
 from localsr.models.presets import PRESETS
 
@@ -39,6 +39,6 @@ def test_clsr_does_not_grow_with_the_picture(rows: list[Entry]) -> None:
 @pytest.mark.parametrize("network", ["carn-m", "srresnet"])
 def test_each_pixel_of_halo_costs(network: str) -> None:
     size = PICTURES["BSD100"]
-    counted = [cost(flat(PRESETS[network], h), Strategy.HALO, 24, size).roi for h in (0, 1, 2, 4, 8)]
+    counted = [cost(PRESETS[network].with_halo(h), Strategy.HALO, 24, size).roi for h in (0, 1, 2, 4, 8)]
     assert counted == sorted(counted)
     assert counted[0] == cost(PRESETS[network], Strategy.CROP, 24, size).roi

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import evaluate, explain, flops, import_, models, restore, train
+from localsr.cli import evaluate, explain, flops, import_, models, report, restore, train
 from localsr.errors import LocalSRError, OutputError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
@@ -77,6 +77,7 @@ app.command("models")(models.run)
 app.command("import")(import_.run)
 app.command("train")(train.run)
 app.command("evaluate")(evaluate.run)
+app.command("report")(report.run)
 
 
 def _version(wanted: bool) -> None:

@@ -60,10 +60,10 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
             shown.stop()
 
 
-def need(*modules: str) -> None:
-    """Raise `ConfigError` with what to install when the extra [train] is not there."""
+def need(extra: str, *modules: str) -> None:
+    """Raise `ConfigError` with what to install when an extra is not there."""
     if missing := [name for name in modules if find_spec(name) is None]:
-        raise ConfigError(f"this needs {', '.join(missing)}; install it with: pip install 'localsr[train]'")
+        raise ConfigError(f"this needs {', '.join(missing)}; install it with: pip install 'localsr[{extra}]'")
 
 
 def show(table: Table) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import tempfile
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -16,13 +18,15 @@ from localsr.files import write_whole
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from localsr.evaluation.results import Result
     from localsr.inference.restorer import Restorer
-    from localsr.inference.strategies import Strategy
 
 COLUMNS = {  # key of a result -> title, format
     "psnr_y": ("PSNR Y", ".3f"),
     "psnr_rgb": ("PSNR RGB", ".3f"),
     "ssim_y": ("SSIM Y", ".4f"),
+    "roi_psnr_y": ("PSNR Y of ROIs", ".3f"),
+    "roi_ssim_y": ("SSIM Y of ROIs", ".4f"),
     "gflops_roi": ("GFLOPs an ROI", ".3f"),
     "gflops_first_roi": ("GFLOPs first ROI", ".3f"),
 }
@@ -30,62 +34,99 @@ COLUMNS = {  # key of a result -> title, format
 
 def run(
     data: Annotated[
-        Path, typer.Option(metavar="DIR", help="Data set: DIR/HR and perhaps DIR/LR_x4.", show_default=False)
+        str,
+        typer.Option(
+            metavar="NAME|DIR",
+            help="set5, set14, bsd100, urban100, manga109, test2k, div2k-valid within --root; or a data set's folder.",
+            show_default=False,
+        ),
     ],
+    root: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Where the named data sets are.", envvar="LOCALSR_DATA", show_default=False),
+    ] = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Keep the result for `localsr report`; a run that was broken off goes on.",
+            show_default=False,
+        ),
+    ] = None,
     scale: Scale = None,
     roi: Annotated[int, typer.Option(min=1, help="Side of an ROI in LR pixels.")] = 24,
     strategy: Annotated[
         str | None,
         typer.Option(
-            metavar="crop,halo,clsr,full", help="Which to compare; all that the network has.", show_default=False
+            metavar="bicubic,crop,halo,clsr,full",
+            help="Which to compare, all by default; halo-4 has 4 px, clsr-in-3 sees three ROIs of the picture.",
+            show_default=False,
         ),
     ] = None,
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "fp32",
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pictures.")] = None,
+    sample: Annotated[
+        int | None, typer.Option(min=1, metavar="N", help="At most N ROIs of a picture, drawn by its number.")
+    ] = None,
     degradation: Annotated[
         str, typer.Option(metavar="bicubic|photo", help="How LR is made: as the papers do, or blur, noise and JPEG.")
     ] = "bicubic",
-    json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the result as JSON.")] = None,
+    timing: Annotated[bool, typer.Option("--timing", help="Measure seconds and memory by picture size, too.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the result in the checkpoint's header.")] = False,
 ) -> None:
     """Measure quality and cost of the strategies on a data set, by the protocol of the paper."""
-    if record and limit is not None:
-        raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit")
+    if record and (limit is not None or sample is not None):
+        raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit and --sample")
     if record and precision != "fp32":
         raise ConfigError(f"--record keeps the numbers of fp32, not of {precision}")
-    if json_file is not None and json_file.is_dir():
-        raise ConfigError(f"{json_file} is a folder; name a file in it")
-    need("torchmetrics")
+    if timing and output is None:
+        raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
+    need("evaluate", "torchmetrics", "polars")
+    from localsr.data.benchmark import Benchmark
+    from localsr.data.layouts import find as find_data
+    from localsr.evaluation.protocol import evaluate
+    from localsr.evaluation.ways import Way
     from localsr.inference.restorer import BICUBIC, Restorer
 
     if model is None and degradation == "bicubic":
         model = BICUBIC.get(scale or 4)
     restorer = Restorer.load(model, scale=scale, device=device, precision=precision)
-    ways = chosen(strategy, restorer)
-    from localsr.evaluation.protocol import evaluate
-
-    with bar("evaluating") as progress:
+    ways = [] if strategy is None else [Way.named(name.strip()) for name in strategy.split(",")]
+    multiple = math.lcm(roi, restorer.multiple)
+    benchmark = Benchmark(find_data(data, root), restorer.scale, multiple, limit, degradation=degradation)
+    with tempfile.TemporaryDirectory(prefix="localsr-") as scratch, bar("evaluating") as progress:
         result = evaluate(
-            data, restorer, roi=roi, strategies=ways, limit=limit, degradation=degradation, progress=progress
-        ).to_dict()
+            benchmark,
+            restorer,
+            output or Path(scratch),
+            roi=roi,
+            ways=list(dict.fromkeys(ways)),
+            sample=sample,
+            progress=progress,
+        )
     show(table(result))
-    for names, (mean, low, high) in result["differences"].items():
-        typer.echo(f"{names}: {mean:+.3f} dB, 95 % of resamples in {low:+.3f} to {high:+.3f}")
-    if json_file is not None:
-        write_whole(json_file, (json.dumps(result, indent=2) + "\n").encode())
+    for names, (mean, low, high) in result.about["differences"].items():
+        tie = ", a tie" if low <= 0 <= high else ""
+        typer.echo(f"{names}: {mean:+.3f} dB, 95 % of resamples in {low:+.3f} to {high:+.3f}{tie}")
+    if timing and output is not None and result.timing is None:
+        measure(output, model, restorer, roi, device)
     if record:
-        keep(model, restorer, result)
+        keep(model, restorer, result.about)
 
 
-def chosen(text: str | None, restorer: Restorer) -> list[Strategy]:
-    """Read a list of strategies; each once, in the order given."""
-    from localsr.inference.strategies import Strategy
+def measure(output: Path, model: str | None, restorer: Restorer, roi: int, device: str) -> None:
+    """Write seconds and memory beside a result."""
+    from localsr.evaluation.protocol import every
+    from localsr.evaluation.timing import timings
 
-    if text is None:
-        return [way for way in Strategy if way is not Strategy.CLSR or not restorer.card.config.plain]
-    return list(dict.fromkeys(Strategy.named(name.strip()) for name in text.split(",")))
+    strategies = [way.strategy for way in every(restorer) if way.strategy is not None]
+    with bar("timing") as progress:
+        rows = timings(model, strategies, roi, device, progress)
+    write_whole(output / "timing.json", (json.dumps(rows, indent=2) + "\n").encode())
 
 
 def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
@@ -114,19 +155,21 @@ def _key(protocol: dict[str, Any]) -> str:
     return f"{protocol['data']}{photo}{roi}"
 
 
-def table(result: dict[str, Any]) -> Table:
-    """Lay a result out, a row for each strategy."""
+def table(result: Result) -> Table:
+    """Lay a result out, a row for each way."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    about = result["protocol"]
+    about = result.about["protocol"]
     data = about["data"] + (" as photos" if about["degradation"] == "photo" else "")
-    title = f"{data}, {about['pictures']} pictures, ROI {about['roi']}, x{about['scale']}"
-    made = Table(title=escape(f"{title}, {result['checkpoint']['name']}"), box=box.SIMPLE_HEAD, pad_edge=False)
+    sampled = "" if about["rois"] == "all" else f", {about['rois']}"
+    title = f"{data}, {about['pictures']} pictures, ROI {about['roi']}{sampled}, x{about['scale']}"
+    made = Table(title=escape(f"{title}, {result.about['checkpoint']['name']}"), box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("strategy")
     for name, _ in COLUMNS.values():
         made.add_column(name, justify="right")
-    for way, numbers in result["strategies"].items():
-        made.add_row(way, *(f"{numbers[key]:{form}}" for key, (_, form) in COLUMNS.items()))
+    for way, numbers in result.about["strategies"].items():
+        cells = ("n/a" if numbers[key] is None else f"{numbers[key]:{form}}" for key, (_, form) in COLUMNS.items())
+        made.add_row(way, *cells)
     return made

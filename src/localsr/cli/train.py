@@ -53,7 +53,7 @@ def run(
         raise ConfigError(f"--devices {devices} must be auto or a number of processes")
     changed = [*(settings or []), *([f"max_broken={max_broken}"] if max_broken is not None else [])]
     wanted = Recipe.read(recipe, changed)
-    need("lightning", "tensorboard", "torchmetrics")
+    need("train", "lightning", "tensorboard", "torchmetrics")
     from localsr.training.fit import fit
 
     first = os.environ.get("LOCAL_RANK", "0") == "0"  # DDP starts this command again for each other process

@@ -1,4 +1,4 @@
-"""Data sets to measure on: a folder with `HR/` and, if present, `LR_xS/` under the same names."""
+"""Data sets to measure on: pairs of LR and HR, cropped to what the protocol needs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from localsr.data.degradation import DEGRADATIONS, Degradation
-from localsr.data.pairs import pictures, read_rgb
+from localsr.data.layouts import called, files
+from localsr.data.pairs import read_rgb
 from localsr.errors import ConfigError, DataError
 from localsr.resize import reduce
 
@@ -19,7 +20,7 @@ SEED = 2**32  # of the degradations that are measured on; recipes have smaller o
 
 
 class Pair(NamedTuple):
-    """A picture and its original, 8-bit RGB; the LR sides are multiples of the ROI."""
+    """A picture and its original, 8-bit RGB; the LR sides are multiples of the benchmark's."""
 
     name: str
     lr: NDArray[np.uint8]  # (h, w, 3), as `localsr.read` takes it
@@ -27,23 +28,26 @@ class Pair(NamedTuple):
 
 
 class Benchmark(Dataset[Pair]):
-    """The pairs of a data set, cropped to multiples of the ROI as the protocol asks (Sec. 4.1)."""
+    """The pairs of a data set, cropped at the right and the bottom to multiples of so many LR px (Sec. 4.1)."""
 
     def __init__(
-        self, folder: Path, scale: int, roi: int, limit: int | None = None, *, degradation: str = "bicubic"
+        self, folder: Path, scale: int, multiple: int, limit: int | None = None, *, degradation: str = "bicubic"
     ) -> None:
         """List the pictures; `DataError` for a folder that is no data set."""
         if degradation not in DEGRADATIONS:
             raise ConfigError(f"degradation {degradation!r} is not one of {', '.join(DEGRADATIONS)}")
-        if not (folder / "HR").is_dir():
-            raise DataError(f"{folder} is no data set: it has no folder HR")
-        self.name, self.scale, self.roi, self.degradation = folder.resolve().name, scale, roi, degradation
-        self.published = folder / f"LR_x{scale}"
-        self.paths = pictures(folder / "HR")[:limit]
+        self.name, self.scale, self.multiple = called(folder), scale, multiple
+        self.degradation = degradation
+        self.files = files(folder, scale)[:limit]
 
     def __len__(self) -> int:
         """Count the pictures."""
-        return len(self.paths)
+        return len(self.files)
+
+    @property
+    def published(self) -> bool:
+        """Whether LR is read, not made."""
+        return self.degradation == "bicubic" and self.files[0].lr is not None
 
     def drawn(self, k: int) -> Degradation:
         """Give the photo's degradation of picture k."""
@@ -51,20 +55,20 @@ class Benchmark(Dataset[Pair]):
 
     def __getitem__(self, k: int) -> Pair:
         """Read pair k; an LR that was not published is made by `resize.reduce`, or by the photo's degradation k."""
-        path, scale, roi = self.paths[k], self.scale, self.roi
+        (path, published), scale, multiple = self.files[k], self.scale, self.multiple
         hr = read_rgb(path)
         h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
         cut = np.ascontiguousarray(hr[:, :h, :w])
         if self.degradation == "photo":
             lr = self.drawn(k).apply(cut, scale)
-        elif (self.published / path.name).is_file():
-            lr = read_rgb(self.published / path.name)
+        elif published is not None:
+            lr = read_rgb(published)
         else:
             lr = reduce(torch.from_numpy(cut), scale).numpy()
-        h, w = lr.shape[1] // roi * roi, lr.shape[2] // roi * roi
+        h, w = lr.shape[1] // multiple * multiple, lr.shape[2] // multiple * multiple
         if not h or not w:
-            raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than an ROI of {roi}")
+            raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than {multiple}")
         if hr.shape[1] < h * scale or hr.shape[2] < w * scale:
-            raise DataError(f"{path.name} in {self.published.parent / 'HR'} is smaller than {scale} times its LR")
+            raise DataError(f"{path} is smaller than {scale} times its LR")
         lr = np.ascontiguousarray(lr[:, :h, :w].transpose(1, 2, 0))
         return Pair(path.name, lr, np.ascontiguousarray(hr[:, : h * scale, : w * scale]))

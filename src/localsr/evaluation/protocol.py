@@ -5,145 +5,156 @@ Pictures are cropped to multiples of the ROI; the cells are stitched again and c
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import fmean
 from typing import Any
 
 import numpy as np
+import polars as pl
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from localsr import __version__, images, metrics
-from localsr.data.benchmark import Benchmark
+from localsr import __version__, metrics
+from localsr.data.benchmark import Benchmark, Pair
 from localsr.errors import ConfigError
 from localsr.evaluation.cost import cost
-from localsr.geometry import Size, tiles, whole
+from localsr.evaluation.examples import write_examples
+from localsr.evaluation.feeds import Feeds, area
+from localsr.evaluation.results import Result, Run
+from localsr.evaluation.timing import machine
+from localsr.evaluation.ways import Way
+from localsr.geometry import Box, Size, tiles
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
+from localsr.models.config import ModelConfig
 
-RESAMPLES = 10_000
 Progress = Callable[[int, int], None]  # (done, of) in pictures
 
 
-@dataclass(frozen=True)
-class Scores:
-    """What one strategy reached on one picture."""
-
-    psnr_y: float  # dB
-    psnr_rgb: float  # dB
-    ssim_y: float
-    gflops_roi: float  # of an ROI once the scene is there
-    gflops_first_roi: float  # of the first one, the scene counted in
-
-
-@dataclass(frozen=True)
-class Result:
-    """The numbers of a run, by strategy and picture."""
-
-    protocol: dict[str, Any]
-    checkpoint: dict[str, Any]
-    pictures: list[str]
-    scores: dict[Strategy, list[Scores]] = field(default_factory=dict)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Give protocol, checkpoint and the mean over pictures for each strategy, as plain values.
-
-        `differences` holds, for each strategy against the first, the mean difference of PSNR Y on the same pictures and
-        its interval of 95 %.
-        """
-        keys = Scores.__dataclass_fields__
-        means = {
-            str(way): {key: round(fmean(getattr(s, key) for s in scores), 4) for key in keys}
-            for way, scores in self.scores.items()
-        }
-        psnr = {str(way): [s.psnr_y for s in scores] for way, scores in self.scores.items()}
-        first = next(iter(psnr))
-        differences = {
-            f"{way} - {first}": [round(number, 4) for number in difference(psnr[way], psnr[first])]
-            for way in psnr
-            if way != first
-        }
-        return {
-            "protocol": self.protocol,
-            "checkpoint": self.checkpoint,
-            "strategies": means,
-            "differences": differences,
-            "psnr_y": {way: [round(value, 4) for value in values] for way, values in psnr.items()},
-            "pictures": self.pictures,
-        }
-
-
-def difference(one: Sequence[float], other: Sequence[float]) -> tuple[float, float, float]:
-    """Give the mean of `one` - `other`, picture by picture, and its bootstrap interval of 95 %: mean, low, high."""
-    apart = np.subtract(one, other)
-    draws = np.random.default_rng(0).integers(0, len(apart), (RESAMPLES, len(apart)))
-    low, high = np.quantile(apart[draws].mean(1), (0.025, 0.975))
-    return float(apart.mean()), float(low), float(high)
-
-
 def evaluate(
-    folder: Path,
+    benchmark: Benchmark,
     restorer: Restorer,
+    folder: Path,
     *,
     roi: int = 24,
-    strategies: Sequence[Strategy] = tuple(Strategy),
-    limit: int | None = None,
-    degradation: str = "bicubic",
+    ways: Sequence[Way] = (),
+    sample: int | None = None,
     progress: Progress | None = None,
 ) -> Result:
-    """Run the protocol on a data set: `folder/HR` and, if present, `folder/LR_xS`; `resize.reduce` makes LR if not.
+    """Run the protocol; what is done is kept in `folder`, and a run that was broken off goes on there.
 
-    With the degradation "photo" LR is made by seeded blur, noise and JPEG, whose parameters the result holds.
+    `ways` are the network's strategies and bicubic unless given. With `sample`, at most so many ROIs of a picture are
+    restored, drawn by its number. Raises `DataError` for a folder that holds another run.
     """
-    if roi < 1:
-        raise ConfigError(f"an ROI of {roi} px is none; give a side of at least 1 LR px")
-    scale = restorer.scale
-    benchmark = Benchmark(folder, scale, roi, limit, degradation=degradation)
-    scores: dict[Strategy, list[Scores]] = {way: [] for way in strategies}
-    names = []
-    for done in range(len(benchmark)):
-        pair = benchmark[done]
-        names.append(pair.name)
-        scene = restorer.encode(images.read(pair.lr))
-        size = scene.photo.size
-        for way in strategies:
-            # `full` of every cell is the whole picture's restoration, to 1e-5; once is enough
-            cells = [whole(size)] if way is Strategy.FULL else tiles(whole(size), roi)
-            parts = [torch.from_numpy(r.pixels) for r in scene.restore(cells, way)]
-            restored = metrics.stack(parts, 1 if way is Strategy.FULL else size.width // roi)
-            scores[way].append(_score(restored, pair.hr, restorer, way, roi, size))
-        if progress is not None:
-            progress(done + 1, len(benchmark))
+    if roi < 1 or benchmark.multiple % roi:
+        raise ConfigError(f"pictures cropped to multiples of {benchmark.multiple} LR px are no grid of ROIs of {roi}")
+    if sample is not None and sample < 1:
+        raise ConfigError(f"a sample of {sample} ROIs is none")
+    chosen = tuple(ways) or every(restorer)
+    feeds = Feeds(restorer, chosen)
+    run = Run(folder, _about(benchmark, restorer, roi, chosen, sample))
+    if not run.finished:
+        for k in range(len(benchmark)):
+            if not run.has(k):
+                pair = benchmark[k]
+                cells = _cells(pair, roi, sample, k)
+                run.add(k, *_measured(pair, feeds, cells, roi, restorer.card.config))
+            if progress is not None:
+                progress(k + 1, len(benchmark))
+        gcm = restorer.card.config.gcm
+        run.finish(write_examples(folder, run.rois(), feeds, benchmark, roi, attention=gcm))
+    return Result.read(folder)
+
+
+def every(restorer: Restorer) -> tuple[Way, ...]:
+    """Give all that can be compared without a halo or a context of one's own."""
+    plain = restorer.card.config.plain
+    return (Way(None), *(Way(s) for s in Strategy if not (plain and s is Strategy.CLSR)))
+
+
+def _cells(pair: Pair, roi: int, sample: int | None, k: int) -> list[Box]:
+    """Give the ROIs of picture k: all of its grid, or a sample of them that is a function of k."""
+    height, width, _ = pair.lr.shape
+    cells = tiles(Box(0, 0, width, height), roi)
+    if sample is None or sample >= len(cells):
+        return cells
+    chosen = np.random.Generator(np.random.Philox(key=k)).choice(len(cells), sample, replace=False)
+    return [cells[n] for n in sorted(chosen)]
+
+
+def _measured(
+    pair: Pair, feeds: Feeds, cells: Sequence[Box], roi: int, config: ModelConfig
+) -> tuple[pl.DataFrame, pl.DataFrame]:
+    """Restore a picture's cells by every way: a row for each way and ROI, and one for each way."""
+    height, width, _ = pair.lr.shape
+    hr = torch.from_numpy(pair.hr).float()
+    large = [cell.scaled(feeds.scale) for cell in cells]
+    theirs = torch.stack([hr[:, box.rows, box.columns] for box in large])
+    complete = area(cells) == width * height
+    by_roi, by_picture = [], []
+    for way in feeds.ways:
+        began = time.perf_counter()
+        mine = metrics.levels(feeds.restore(way, pair.lr, cells))
+        seconds = time.perf_counter() - began
+        scores = _scores(mine, theirs)
+        places = {"left": [c.left for c in cells], "top": [c.top for c in cells]}
+        by_roi.append(pl.DataFrame({"picture": pair.name, "way": str(way), **places, **scores}))
+        one = {"psnr_y": math.nan, "psnr_rgb": math.nan, "ssim_y": math.nan}
+        if complete:
+            stitched = [metrics.stack(part, width // roi)[None] for part in (mine, theirs)]
+            one = {key: values[0] for key, values in _scores(*stitched).items()}
+        means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
+        spent = {"rois": len(cells), "seconds": seconds, **gflops(config, way, roi, Size(width, height))}
+        by_picture.append({"picture": pair.name, "way": str(way), **one, **means, **spent})
+    return pl.concat(by_roi), pl.DataFrame(by_picture)
+
+
+def _scores(mine: Tensor, theirs: Tensor) -> dict[str, list[float]]:
+    """Compare pictures `(n, 3, h, w)` in levels one by one."""
+    y = metrics.luma(mine), metrics.luma(theirs)
+    found = {"psnr_y": metrics.psnr(*y), "psnr_rgb": metrics.psnr(mine, theirs), "ssim_y": metrics.ssim(*y)}
+    return {key: values.tolist() for key, values in found.items()}
+
+
+def _about(
+    benchmark: Benchmark, restorer: Restorer, roi: int, ways: Sequence[Way], sample: int | None
+) -> dict[str, Any]:
+    """Say everything that the numbers depend on."""
+    card = restorer.card
     protocol = {
         "data": benchmark.name,
         "pictures": len(benchmark),
-        "scale": scale,
-        "degradation": degradation,
+        "scale": restorer.scale,
+        "degradation": benchmark.degradation,
+        "lr": "published" if benchmark.published else "made by localsr",
         "roi": roi,
-        "crop": f"multiples of {roi} LR px",
+        "rois": "all" if sample is None else f"at most {sample} of a picture, drawn by its number",
+        "crop": f"multiples of {benchmark.multiple} LR px",
         "border": 0,
         "levels": "rounded to 8 bit",
         "precision": restorer.precision,
         "localsr": __version__,
         "torch": torch.__version__,
     }
-    if degradation == "photo":
+    if benchmark.degradation == "photo":
         protocol["degradations"] = [benchmark.drawn(k).to_dict() for k in range(len(benchmark))]
-    card = restorer.card
-    return Result(protocol, {"name": card.name, "sha256": card.sha256, "plain": card.plain}, names, scores)
+    return {
+        "protocol": protocol,
+        "checkpoint": {"name": card.name, "sha256": card.sha256, "plain": card.plain},
+        "model": card.config.to_dict(),
+        "recipe": card.recipe,
+        "ways": [str(way) for way in ways],
+        "machine": machine(),
+    }
 
 
-def _score(restored: Tensor, hr: NDArray[np.uint8], restorer: Restorer, way: Strategy, roi: int, size: Size) -> Scores:
-    """Compare a stitched picture with the original."""
-    mine, theirs = metrics.levels(restored), torch.from_numpy(hr).float()
-    counted = cost(restorer.card.config, way, roi, size)
-    return Scores(
-        psnr_y=metrics.psnr_y(mine, theirs),
-        psnr_rgb=metrics.psnr(mine, theirs),
-        ssim_y=metrics.ssim(metrics.luma(mine), metrics.luma(theirs)),
-        gflops_roi=counted.roi / 1e9,
-        gflops_first_roi=(counted.roi + counted.scene) / 1e9,
-    )
+def gflops(config: ModelConfig, way: Way, roi: int, size: Size) -> dict[str, float]:
+    """Count the GFLOPs of an ROI of a picture of `size`: with the scene at hand, and of the first one."""
+    if way.strategy is None:
+        return {"gflops_roi": 0.0, "gflops_first_roi": 0.0}
+    if way.halo is not None:
+        config = config.with_halo(way.halo)
+    found = cost(config, way.strategy, roi, way.seen(Box(0, 0, roi, roi), size).size)
+    return {"gflops_roi": found.roi / 1e9, "gflops_first_roi": (found.roi + found.scene) / 1e9}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from os import PathLike
 from pathlib import Path
@@ -68,6 +69,20 @@ class Restorer:
     def scale(self) -> int:
         """How many times a region is enlarged."""
         return self.card.config.scale
+
+    @property
+    def multiple(self) -> int:
+        """LR px that a picture's sides must be a multiple of for every window to lie on the network's own grid."""
+        return self._network.backbone.multiple
+
+    def with_halo(self, halo: int) -> Self:
+        """Give the same networks, keeping `halo` LR px around an ROI at every step where `halo` and `clsr` do."""
+        if not 0 <= halo <= 256:
+            raise ConfigError(f"a halo of {halo} LR px cannot be; give 0 to 256")
+        network = self._network.with_halo(halo)
+        plain = self._plain and self._plain.with_halo(halo)
+        card = dataclasses.replace(self.card, config=network.config)
+        return type(self)(network, card, plain, self.precision)
 
     def encode(self, photo: Photo) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed."""

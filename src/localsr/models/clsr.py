@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import copy
+from typing import Self
+
 import torch
 from torch import Tensor, nn
 
@@ -44,6 +47,12 @@ class CLSR(nn.Module):
         self.backbone = backbone(config.without_context())
         self.gcm = GlobalContext(config, backbone) if config.gcm else None
         self.pim = Proximity(config, backbone) if config.pim else None
+
+    def with_halo(self, halo: int) -> Self:
+        """Give this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
+        other = copy.copy(self)
+        other.config = self.config.with_halo(halo)
+        return other
 
     @property
     def exact_halo(self) -> tuple[int, ...]:

@@ -101,6 +101,10 @@ class ModelConfig:
         """Give the CLSR network around this backbone."""
         return dataclasses.replace(self, gcm=True, pim=True)
 
+    def with_halo(self, halo: int) -> Self:
+        """Give the same network that keeps `halo` LR px at every step."""
+        return dataclasses.replace(self, halo=(halo,) * (self.stages + 1))
+
     def slim(self) -> Self:
         """Give the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
         c, blocks = self.pim_channels, self.pim_blocks

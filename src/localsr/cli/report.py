@@ -1,0 +1,38 @@
+"""`localsr report`: results of `localsr evaluate` as one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from localsr.cli.console import need
+from localsr.errors import ConfigError
+from localsr.files import write_whole
+
+
+def run(
+    results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of `localsr evaluate -o`.")],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.html and its parts are written.")
+    ],
+    readme: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.md", help="Put the tables between its <!-- results --> marks.", show_default=False),
+    ] = None,
+) -> None:
+    """Show results as one HTML page that needs no network, as Markdown and as CSV: the paper's tables and figures."""
+    need("evaluate", "jinja2", "polars")
+    from localsr.evaluation import document, report
+
+    found = report.read(results)
+    page = document.write(output, "localsr: results", report.report(found))
+    typer.echo(page)
+    if readme is not None:
+        try:
+            text = document.spliced(readme.read_text(), document.markdown("", report.readme(found)))
+        except ValueError as error:
+            raise ConfigError(f"{readme} is left as it is: {error}") from error
+        write_whole(readme, text.encode())
+        typer.echo(readme)

@@ -1,0 +1,130 @@
+"""The paper's curves from results: PSNR over cost, over the input around an ROI, over the context."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure as Canvas
+
+from localsr.evaluation.document import Figure
+from localsr.evaluation.results import Result
+from localsr.evaluation.tables import Setting, data, name
+from localsr.evaluation.ways import Way
+from localsr.inference.strategies import Strategy
+
+MARKERS = {"crop": "s", "halo": "o", "clsr": "*", "full": "D"}
+COLOURS = ("#0b5394", "#cc4125", "#38761d", "#674ea7", "#b45f06", "#134f5c")
+
+
+def pareto(results: Sequence[Result], of: Setting) -> Figure:
+    """Figure 6 and the one that decides: PSNR over the GFLOPs of a first ROI, a point for each way, the Pareto line."""
+    canvas, axes = _axes()
+    points = []
+    for n, result in enumerate(results):
+        colour = COLOURS[n % len(COLOURS)]
+        for way in result.ways:
+            if way.strategy is None or way.context is not None:
+                continue
+            x, y = _numbers(result, way, "gflops_first_roi")
+            points.append((x, y))
+            own = way.halo is None
+            axes.plot(x, y, MARKERS[way.strategy], color=colour, markersize=10 if own else 5, alpha=1 if own else 0.7)
+            label = str(way) if own else f"{way.halo}"
+            place = (6, -4) if own else (3, -11)
+            axes.annotate(label, (x, y), textcoords="offset points", xytext=place, fontsize=8, color=colour)
+        axes.plot([], [], "-", color=colour, linewidth=4, label=name(result))
+    best: list[tuple[float, float]] = []
+    for x, y in sorted(points, key=lambda p: (p[0], -p[1])):
+        if not best or y > best[-1][1]:
+            best.append((x, y))
+    axes.plot(*zip(*best, strict=True), "--", color="#888888", linewidth=1, zorder=0, label="Pareto line")
+    axes.set_xscale("log")
+    axes.set(xlabel="GFLOPs of a picture's first ROI", ylabel="PSNR Y, dB")
+    axes.legend(loc="lower right", fontsize=8)
+    each = data(results[0])
+    title = f"PSNR over cost: {each}, {of}"
+    note = "Small circles: `halo` with the same LR px at every step, the number beside them; 0 is the ROI alone."
+    return Figure(f"cost-{each}-x{of.scale}-{of.degradation}-roi{of.roi}", title, _png(canvas), note)
+
+
+def input_size(results: Sequence[Result], of: Setting) -> Figure | None:
+    """Figure 2a: PSNR over the side of the input around the ROI, from the halos that were compared."""
+    canvas, axes = _axes()
+    drawn = False
+    for n, result in enumerate(results):
+        halos = {way.halo: way for way in result.ways if way.strategy is Strategy.HALO and way.halo is not None}
+        if Way(Strategy.CROP) in result.ways:
+            halos.setdefault(0, Way(Strategy.CROP))
+        if len(halos) < 3:
+            continue
+        drawn, colour = True, COLOURS[n % len(COLOURS)]
+        sides = sorted(halos)
+        scores = [_numbers(result, halos[h], "gflops_roi")[1] for h in sides]
+        axes.plot([of.roi + 2 * h for h in sides], scores, "o-", color=colour, label=name(result))
+        if Way(Strategy.FULL) in result.ways:
+            score = _numbers(result, Way(Strategy.FULL), "gflops_roi")[1]
+            axes.axhline(score, color=colour, linestyle=":", linewidth=1)
+    if not drawn:
+        return None
+    axes.set(xlabel=f"side of the input around an ROI of {of.roi} LR px", ylabel="PSNR Y, dB")
+    axes.legend(loc="lower right", fontsize=8)
+    each = data(results[0])
+    title = f"Figure 2a: PSNR over the input around the ROI: {each}, {of}"
+    note = "Plain backbones; dotted: `full`, which sees every pixel that can matter."
+    return Figure(f"figure-2a-{each}-x{of.scale}-{of.degradation}-roi{of.roi}", title, _png(canvas), note)
+
+
+def context_size(results: Sequence[Result], of: Setting) -> Figure | None:
+    """Figure 9: PSNR of `clsr` over the side of the picture that it sees, in sides of the ROI."""
+    canvas, axes = _axes()
+    drawn = False
+    for n, result in enumerate(results):
+        ways = {way.context: way for way in result.ways if way.context is not None and way.halo is None}
+        if len(ways) < 3:
+            continue
+        drawn, colour = True, COLOURS[n % len(COLOURS)]
+        sides = sorted(ways)
+        axes.plot(
+            sides, [_numbers(result, ways[k], "gflops_roi")[1] for k in sides], "o-", color=colour, label=name(result)
+        )
+        if Way(Strategy.CLSR) in result.ways:
+            score = _numbers(result, Way(Strategy.CLSR), "gflops_roi")[1]
+            axes.axhline(score, color=colour, linestyle=":", linewidth=1)
+    if not drawn:
+        return None
+    axes.set(xlabel="side of the context, in sides of the ROI", ylabel="PSNR Y, dB")
+    axes.legend(loc="lower right", fontsize=8)
+    each = data(results[0])
+    title = f"Figure 9: PSNR over the context: {each}, {of}"
+    sampled = results[0].about["protocol"]["rois"]
+    note = "`clsr` on the picture cut to so many ROIs around the ROI; dotted: all of the picture."
+    if sampled != "all":
+        note += f" ROIs: {sampled}."
+    return Figure(f"figure-9-{each}-x{of.scale}-{of.degradation}-roi{of.roi}", title, _png(canvas), note)
+
+
+def _numbers(result: Result, way: Way, cost: str) -> tuple[float, float]:
+    """Give cost and PSNR of a way; of ROIs where pictures were only sampled."""
+    numbers = result.about["strategies"][str(way)]
+    psnr = numbers["psnr_y"]
+    return numbers[cost], numbers["roi_psnr_y"] if psnr is None else psnr
+
+
+def _axes() -> tuple[Canvas, Axes]:
+    """Make an empty plot."""
+    canvas = Canvas(figsize=(8, 4.8), dpi=120, layout="constrained")
+    axes = canvas.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(color="#e5e5e5", linewidth=0.7)
+    axes.set_axisbelow(True)
+    return canvas, axes
+
+
+def _png(canvas: Canvas) -> bytes:
+    """Draw a plot."""
+    file = io.BytesIO()
+    FigureCanvasAgg(canvas).print_png(file)  # type: ignore[no-untyped-call]
+    return file.getvalue()

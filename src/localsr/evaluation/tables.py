@@ -1,0 +1,176 @@
+"""The paper's Table 1 with the baselines it leaves out, paired differences, time and memory; from results."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from localsr.evaluation.document import Table
+from localsr.evaluation.results import Interval, Result, difference
+from localsr.evaluation.table1 import PAPER, PICTURES, QUALITY
+from localsr.evaluation.ways import Way
+from localsr.inference.strategies import Strategy
+from localsr.models.config import ModelConfig
+from localsr.models.presets import PRESETS
+
+
+class Setting(NamedTuple):
+    """What two results must share to stand in one table."""
+
+    scale: int
+    degradation: str
+    roi: int
+
+    def __str__(self) -> str:
+        """`x4, ROI 24, LR by bicubic`."""
+        made = "LR by bicubic" if self.degradation == "bicubic" else "LR as photos (blur, noise, JPEG)"
+        return f"x{self.scale}, ROI {self.roi} x {self.roi}, {made}"
+
+
+def setting(result: Result) -> Setting:
+    """Give a result's."""
+    about = result.about["protocol"]
+    return Setting(about["scale"], about["degradation"], about["roi"])
+
+
+def grouped(results: Iterable[Result], key: Callable[[Result], Any]) -> dict[Any, list[Result]]:
+    """Put results with one key together, in the order they come."""
+    groups: dict[Any, list[Result]] = {}
+    for result in results:
+        groups.setdefault(key(result), []).append(result)
+    return groups
+
+
+def config(result: Result) -> ModelConfig:
+    """Give a result's network."""
+    return ModelConfig.from_dict(result.about["model"])
+
+
+def name(result: Result) -> str:
+    """Give the name of a result's network."""
+    return str(result.about["checkpoint"]["name"])
+
+
+def data(result: Result) -> str:
+    """Give the name of a result's data set."""
+    return str(result.about["protocol"]["data"])
+
+
+def spread(interval: Interval) -> str:
+    """Write a difference with its interval of 95 %; one that holds 0 is a tie."""
+    mean, low, high = interval
+    told = f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
+    return f"{told}, a tie" if low <= 0 <= high else told
+
+
+def table_1(results: Sequence[Result], of: Setting) -> Table:
+    """Lay Table 1 out for results of one setting: a row for each network and strategy, three columns a data set."""
+    sets = list(dict.fromkeys(data(r) for r in results))
+    columns = ["network", "strategy"]
+    for each in sets:
+        columns += [f"{each} PSNR Y", "SSIM Y", "GFLOPs", "paper"]
+    rows = []
+    for network, own in grouped(results, name).items():
+        ways = dict.fromkeys(way for r in own for way in r.ways if way.halo is None and way.context is None)
+        for way in sorted(ways, key=_order):
+            cells = [f"`{network}`", f"`{way}`"]
+            for each in sets:
+                found = next((r for r in own if data(r) == each and way in r.ways), None)
+                cells += _cells(found, way, of) if found else [""] * 4
+            rows.append(tuple(cells))
+    note = (
+        "PSNR in dB and SSIM of stitched pictures, on Y, mean over pictures. GFLOPs of a picture's first ROI, patches "
+        "and all. The paper: PSNR / SSIM / GFLOPs; its SSIM is of restored patches by its own words, but none of the "
+        "usual definitions, of patches or of pictures, gives 0.88 on BSD100. LPIPS: n/a, its weights are not here."
+    )
+    if any(r.about["protocol"]["rois"] != "all" for r in results):
+        note += " Where ROIs were sampled, PSNR and SSIM are means over ROIs."
+    return Table(
+        f"table-1-x{of.scale}-{of.degradation}-roi{of.roi}", f"Table 1: {of}", tuple(columns), tuple(rows), note
+    )
+
+
+def _order(way: Way) -> int:
+    """Sort as the table reads: bicubic, then as Strategy has them."""
+    return -1 if way.strategy is None else list(Strategy).index(way.strategy)
+
+
+def _cells(result: Result, way: Way, of: Setting) -> list[str]:
+    """Give PSNR, SSIM and GFLOPs of a way, and the paper's three."""
+    numbers = result.about["strategies"][str(way)]
+    psnr, ssim = (numbers[k] if numbers[k] is not None else numbers[f"roi_{k}"] for k in ("psnr_y", "ssim_y"))
+    cost = "" if way.strategy is None else f"{numbers['gflops_first_roi']:.2f}"
+    return [f"{psnr:.3f}", f"{ssim:.4f}", cost, _papers(result, way, of)]
+
+
+def _papers(result: Result, way: Way, of: Setting) -> str:
+    """Give the paper's PSNR, SSIM and GFLOPs where it has them."""
+    sets = [each.lower() for each in PICTURES]
+    if of != Setting(4, "bicubic", 24) or data(result) not in sets:
+        return ""
+    plain = config(result).without_context()
+    preset = next((p for p in QUALITY if replace(PRESETS[p].without_context(), halo=plain.halo) == plain), None)
+    if preset is None or way.strategy not in QUALITY[preset]:
+        return ""
+    k = sets.index(data(result))
+    psnr, ssim = QUALITY[preset][way.strategy][k]
+    row = PAPER[preset]
+    flops = {Strategy.CROP: row.crop, Strategy.FULL: row.full[k], Strategy.CLSR: row.clsr[k]}[way.strategy]
+    return f"{psnr:.2f} / {ssim:.4f} / {flops:.2f}"
+
+
+def differences(results: Sequence[Result], of: Setting) -> Table | None:
+    """Compare what matters, paired by picture: context against halo and full, also of other plain networks."""
+    clsr, halo, full, crop = (Way(s) for s in (Strategy.CLSR, Strategy.HALO, Strategy.FULL, Strategy.CROP))
+    rows = []
+    for each, own in grouped(results, data).items():
+        for result in own:
+            pairs = [(clsr, crop), (clsr, halo), (clsr, full), (halo, crop), (full, halo)]
+            for one, other in pairs:
+                if {one, other} <= set(result.ways):
+                    apart = difference(result.values(one), result.values(other))
+                    rows.append((each, f"`{name(result)}`: `{one}` - `{other}`", spread(apart)))
+        for result, plain in ((a, b) for a in own for b in own):
+            if clsr in result.ways and config(plain) == config(result).without_context() and _same(result, plain):
+                for other in (halo, full):
+                    if other in plain.ways:
+                        apart = difference(result.values(clsr), plain.values(other))
+                        title = f"`{name(result)}` `{clsr}` - `{name(plain)}` `{other}`"
+                        rows.append((each, title, spread(apart)))
+    note = (
+        "Mean over pictures of the difference of PSNR Y in dB, and the 95 % bootstrap interval of that mean, paired by "
+        "picture. Between two networks, mind the steps of training of each."
+    )
+    title = f"Differences: {of}"
+    file = f"differences-x{of.scale}-{of.degradation}-roi{of.roi}"
+    return Table(file, title, ("data", "difference", "dB"), tuple(rows), note) if rows else None
+
+
+def _same(one: Result, other: Result) -> bool:
+    """Tell whether two results are of the same pictures, cropped and reduced the same way."""
+    keys = ("pictures", "scale", "degradation", "lr", "roi", "rois", "crop")
+    a, b = one.about, other.about
+    return a["pictures"] == b["pictures"] and all(a["protocol"][k] == b["protocol"][k] for k in keys)
+
+
+def timing_table(results: Sequence[Result]) -> list[Table]:
+    """Lay seconds and memory out, a table for each result that has them."""
+    tables: list[Table] = []
+    for result in results:
+        if result.timing is None:
+            continue
+        machine = result.about["machine"]
+        rows = [
+            (f"`{row['strategy']}`", row["size"], f"{row['first']:.3f}", f"{row['later']:.3f}", f"{row['peak_mb']}")
+            for row in result.timing
+        ]
+        place = f"{machine['cpu']}, {machine['threads']} threads"
+        title = f"Time and memory: `{name(result)}`, ROI {setting(result).roi}, {place}"
+        note = (
+            "Each row in a process of its own: seconds of a picture's first ROI with its patches, the median of later "
+            "ones, and the process's peak resident memory, libraries and weights counted in. `full` restores all of it."
+        )
+        columns = ("strategy", "picture, LR px", "first ROI, s", "later ROI, s", "peak MB")
+        tables.append(Table(f"time-{len(tables) + 1}", title, columns, tuple(rows), note))
+    return tables

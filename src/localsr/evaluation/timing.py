@@ -1,0 +1,88 @@
+"""What a region takes on this machine: seconds and memory, each strategy and picture size in a process of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import platform
+import resource
+import sys
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+import torch
+
+from localsr import images
+from localsr.evaluation.table1 import PICTURES
+from localsr.geometry import Box, Size, whole
+from localsr.inference.restorer import Restorer
+from localsr.inference.strategies import Strategy
+
+TURNS = 7  # ROIs after the first, whose median counts; three of `full`, which takes seconds
+Progress = Callable[[int, int], None]  # (done, of) in processes
+
+
+def machine() -> dict[str, Any]:
+    """Name the machine that a number comes from."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        name = platform.processor() or platform.machine()
+    accelerator = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
+    return {"cpu": name, "cores": os.cpu_count(), "threads": torch.get_num_threads(), "accelerator": str(accelerator)}
+
+
+def timings(
+    model: str | None,
+    strategies: Sequence[Strategy],
+    roi: int,
+    device: str,
+    progress: Progress = lambda *_: None,
+    names: Sequence[str] = tuple(PICTURES),
+) -> list[dict[str, Any]]:
+    """Measure each strategy on pictures of Table 2's sizes: a first ROI with its scene, later ones, and peak memory.
+
+    `full` restores all of a picture, as in Table 1. Seconds; MB of resident memory, weights and libraries counted in.
+    """
+    jobs = [(way, name, size) for name, size in PICTURES.items() if name in names for way in strategies]
+    rows = []
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
+        for done, (way, name, size) in enumerate(jobs, start=1):
+            found = pool.submit(_timed, model, way, size.width, size.height, roi, device).result()
+            rows.append({"strategy": str(way), "picture": name, "size": str(size), **found})
+            progress(done, len(jobs))
+    return rows
+
+
+def _timed(model: str | None, way: Strategy, width: int, height: int, roi: int, device: str) -> dict[str, float]:
+    """Restore ROIs of a picture of noise; runs in a process of its own."""
+    restorer = Restorer.load(model, device=device)
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
+    photo, size = images.read(pixels), Size(width, height)
+    middle = Box.from_xywh((width - roi) // 2, (height - roi) // 2, roi, roi)
+    began = time.perf_counter()
+    scene = restorer.encode(photo)
+    scene.restore(whole(size) if way is Strategy.FULL else middle, way)
+    first = time.perf_counter() - began
+    spent = []
+    for k in range(3 if way is Strategy.FULL else TURNS):
+        began = time.perf_counter()
+        scene.restore(whole(size) if way is Strategy.FULL else middle.shifted(k, 0), way)
+        spent.append(time.perf_counter() - began)
+    return {"first": round(first, 4), "later": round(median(spent), 4), "peak_mb": round(_peak())}
+
+
+def _peak() -> float:
+    """Give the most memory this process has had, MB."""
+    try:  # on Linux ru_maxrss begins with what the parent had
+        lines = Path("/proc/self/status").read_text().splitlines()
+        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 2**10
+    except (OSError, StopIteration):
+        unit = 2**20 if sys.platform == "darwin" else 2**10
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit

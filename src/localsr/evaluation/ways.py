@@ -1,0 +1,53 @@
+"""What is compared: a strategy, perhaps with a halo of its own or a picture cut to so many ROIs; or bicubic."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from localsr.errors import ConfigError
+from localsr.geometry import Box, Size, whole
+from localsr.inference.strategies import Strategy
+
+BICUBIC = "bicubic"
+SYNTAX = re.compile(r"([a-z]+)(?:-(\d{1,3}))?(?:-in-(\d{1,3}))?", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Way:
+    """One row of a comparison. Its name is `STRATEGY[-HALO][-in-CONTEXT]`, or `bicubic`."""
+
+    strategy: Strategy | None  # None: bicubic
+    halo: int | None = None  # LR px at every step, in place of the network's own
+    context: int | None = None  # side of the picture that is seen, in sides of the ROI; None: all of it
+
+    @classmethod
+    def named(cls, name: str) -> Way:
+        """Read a name; `ConfigError` for one that is none."""
+        if name == BICUBIC:
+            return cls(None)
+        found = SYNTAX.fullmatch(name)
+        if not found:
+            raise ConfigError(f"{name!r} is nothing to compare; give {BICUBIC}, or a strategy such as halo, halo-4")
+        text, halo, context = found.groups()
+        way = cls(Strategy.named(text), *(None if n is None else int(n) for n in (halo, context)))
+        if way.halo is not None and way.strategy not in (Strategy.HALO, Strategy.CLSR):
+            raise ConfigError(f"{name}: only halo and clsr have a halo to choose")
+        if way.context is not None and (way.strategy is not Strategy.CLSR or not way.context):
+            raise ConfigError(f"{name}: only clsr has a context to cut, to one ROI or more")
+        return way
+
+    def __str__(self) -> str:
+        """Give the name."""
+        halo = "" if self.halo is None else f"-{self.halo}"
+        context = "" if self.context is None else f"-in-{self.context}"
+        return f"{self.strategy or BICUBIC}{halo}{context}"
+
+    def seen(self, roi: Box, size: Size) -> Box:
+        """Give what is left of a picture of `size` for an ROI: so many of its sides, moved to lie within."""
+        if self.context is None:
+            return whole(size)
+        width, height = min(self.context * roi.width, size.width), min(self.context * roi.height, size.height)
+        left = min(max(roi.left - (width - roi.width) // 2, 0), size.width - width)
+        top = min(max(roi.top - (height - roi.height) // 2, 0), size.height - height)
+        return Box.from_xywh(left, top, width, height)
