@@ -122,7 +122,7 @@ def test_a_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     torch.save({"weight": Bomb()}, "bomb.pth")
     Path("bomb.pkl").write_bytes(pickle.dumps(Bomb()))
     for name in ("bomb.pth", "bomb.pkl"):
-        with pytest.raises(localsr.CheckpointError, match="no safetensors file of localsr"):
+        with pytest.raises(localsr.CheckpointError, match="no checkpoint of localsr"):
             localsr.Restorer.load(name)
     assert not Path("executed").exists()
 
@@ -130,7 +130,7 @@ def test_a_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda h: {**h, "__metadata__": {}}, "holds no localsr network"),
+        (lambda h: {**h, "__metadata__": {}}, "is no checkpoint of localsr"),
         (lambda h: {**h, "__metadata__": {**h["__metadata__"], "config": "{}x"}}, "damaged or of another version"),
         (lambda h: {**h, "__metadata__": {**h["__metadata__"], "config": '{"chanels": 3}'}}, "did you mean channels"),
         (lambda h: {**h, "__metadata__": {**h["__metadata__"], "recipe": "[]"}}, "no table"),
@@ -139,9 +139,9 @@ def test_a_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         (lambda h: {**h, "__metadata__": {**h["__metadata__"], "name": "a\x1b[2J"}}, "control characters"),
         (lambda h: {**h, "__metadata__": {**h["__metadata__"], "config": '{"stages": 4096, "blocks": 4096}'}},
          "more than 1024 blocks"),
-        (lambda h: [1], "no safetensors file"),
+        (lambda h: [1], "no checkpoint of localsr"),
         (lambda h: b"{" + b"[" * 5000, "damaged"),
-        (lambda h: json.dumps(h).encode() + b" " * 2**20, "no safetensors file"),
+        (lambda h: json.dumps(h).encode() + b" " * 2**20, "no checkpoint of localsr"),
         (lambda h: {**h, **{f"t{k}": {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]} for k in range(10_001)}},
          "has 100"),
     ],

@@ -390,3 +390,16 @@ def test_flops(here, monkeypatch):
     assert len(told["rows"]) == 18
     assert {h["halo"] for h in told["halos"]} == {0, 1, 2, 4, 8}
     fails(run("flops", "--json", "."), 2, "is a folder")
+
+
+def test_cost(nets, here, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here))
+    args = ("cost", "photo.png", "--box", "0,0,8,8", "--model", nets / "context.safetensors")
+    result = run(*args)
+    assert result.exit_code == 0, result.stderr
+    for words in ("1 region of a picture", "crop", "halo", "clsr", "full", "patches, GFLOPs", "seconds", "peak MB"):
+        assert words in result.stdout
+    told = json.loads(run(*args, "--json").stdout)["strategies"]
+    assert told["crop"]["gflops"] < told["clsr"]["gflops"]
+    fails(run(*args, "--max-memory", 100), 2, "100 MB are not enough")
+    fails(run("cost", "photo.png", "--box", "0,0,800,8"), 2, "leaves the picture")

@@ -15,11 +15,11 @@ from torch.nn import functional
 import localsr
 from localsr import metrics
 from localsr.data.benchmark import Benchmark
-from localsr.evaluation.cost import cost
 from localsr.evaluation.protocol import evaluate, every
 from localsr.evaluation.results import Result, difference
 from localsr.evaluation.ways import Way
 from localsr.geometry import Box, Size
+from localsr.inference.cost import cost
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig

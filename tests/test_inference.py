@@ -9,9 +9,11 @@ from conftest import BOXES, awake, restorer, tiny
 
 import localsr
 from localsr.geometry import Box, Size, whole
+from localsr.inference import jobs as jobs_module
+from localsr.inference import planning
 from localsr.inference import scene as scene_module
-from localsr.inference import strategies
-from localsr.inference.strategies import Strategy, plan
+from localsr.inference.planning import plan
+from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES
@@ -39,13 +41,13 @@ def test_a_list_is_a_batch_and_equals_one_by_one(
 
 def test_equal_boxes_run_together(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    run = scene_module.run
+    restored = jobs_module.restored
 
     def counted(network: object, photo: object, jobs: list[object], *rest: object) -> object:
         sizes.append(len(jobs))
-        return run(network, photo, jobs, *rest)
+        return restored(network, photo, jobs, *rest)
 
-    monkeypatch.setattr(scene_module, "run", counted)
+    monkeypatch.setattr(jobs_module, "restored", counted)
     scene = restorer(tiny()).encode(noise)
     scene.restore([Box.from_xywh(x, 20, 6, 6) for x in (20, 22, 24, 26)])
     assert sizes == [4]
@@ -61,8 +63,8 @@ def test_tiles_equal_the_untiled_run(backbone: str, scale: int, way: Strategy, m
     for box in (Box(1, 3, size.width - 2, size.height), whole(size)):
         untiled = scene.restore(box, way).pixels
         with monkeypatch.context() as patch:
-            patch.setattr(strategies, "TILE", 1)
-            assert len(plan(box, size, scene._choose(way)[1], way)) >= 3
+            patch.setattr(planning, "TILE", 1)
+            assert len(plan([box], size, scene._choose(way)[1], way, 16)) >= 3
             tiled = scene.restore(box, way).pixels
         assert np.abs(tiled - untiled).max() < 1e-5
 
@@ -150,7 +152,7 @@ def test_the_same_scene_far_out_in_a_large_picture() -> None:
 
 def test_the_attention_of_a_box(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = restorer(tiny()).encode(noise)
-    planned = (noise.size, scene._choose("clsr")[1], Strategy.CLSR)
+    planned = (noise.size, scene._choose("clsr")[1], Strategy.CLSR, 16)
     found = scene.attention(Box(20, 20, 30, 30))
     assert found.patches == sample_patches(noise.size, 6, 16)
     assert len(found.shares) == 16
@@ -158,7 +160,7 @@ def test_the_attention_of_a_box(noise: localsr.Photo, monkeypatch: pytest.Monkey
     assert max(found.shares) > 1.2 / 16
     large = Box(0, 0, 60, 50)
     untiled = scene.attention(large).shares
-    halves = [t for part in (Box(0, 0, 30, 50), Box(30, 0, 60, 50)) for t in plan(part, *planned)]
+    halves = plan([Box(0, 0, 30, 50), Box(30, 0, 60, 50)], *planned)
     monkeypatch.setattr(scene_module, "plan", lambda *_: halves)
     assert np.abs(np.subtract(untiled, scene.attention(large).shares)).max() < 0.01  # halos are asked twice
     with pytest.raises(localsr.BoxError, match="leaves the picture"):

@@ -15,7 +15,7 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import evaluate, explain, flops, import_, models, report, restore, train
+from localsr.cli import cost, evaluate, explain, flops, import_, models, report, restore, train
 from localsr.errors import LocalSRError, OutputError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
@@ -71,6 +71,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 wrong usage or input, 4 out of disk or memory, 130 or 143 stopped by a signal.",
 )
 app.command("restore")(restore.run)
+app.command("cost")(cost.run)
 app.command("explain")(explain.run)
 app.command("flops")(flops.run)
 app.command("models")(models.run)

@@ -30,6 +30,12 @@ Scale = Annotated[
 ]
 
 Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto: an accelerator if any.")]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(
+        "--max-memory", metavar="MB", min=1, help="Stay below it: smaller batches and tiles.", show_default=False
+    ),
+]
 Precision = Annotated[str, typer.Option(metavar="fp32|bf16|fp16", help="How to compute; fp32 again if not finite.")]
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localsr.cli.console import Device, Model, Precision, Scale, bar
+from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, bar
 from localsr.errors import ConfigError
 from localsr.geometry import Box
 
@@ -57,6 +57,10 @@ Compare = Annotated[
     typer.Option(metavar="SHEET.png", help="Also write a sheet: photo, nearest, bicubic and restored side by side."),
 ]
 Clip = Annotated[bool, typer.Option("--clip", help="Cut a box that leaves the picture instead of refusing it.")]
+Share = Annotated[
+    bool,
+    typer.Option("--share", help="Restore regions that crowd as one, where that is cheaper; pixels differ a little."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
 
 
@@ -71,6 +75,8 @@ def run(
     precision: Precision = "fp32",
     compare: Compare = None,
     clip: Clip = False,
+    share: Share = False,
+    max_memory: MaxMemory = None,
     as_json: Json = False,
 ) -> None:
     """Restore regions of a picture, enlarged 2, 3 or 4 times.
@@ -86,12 +92,12 @@ def run(
     from localsr.inference.strategies import Strategy
 
     way = Strategy.named(strategy) if strategy is not None else None
-    restorer = Restorer.load(model, scale=scale, device=device, precision=precision)
+    restorer = Restorer.load(model, scale=scale, device=device, precision=precision, max_memory=max_memory)
     paths = targets(photo, inside, restorer.scale, output)
     refuse(photo, inside, restorer.scale, paths, compare)
     scene = restorer.encode(source)
     with bar("restoring") as progress:
-        found = scene.restore(inside, way, progress=progress)
+        found = scene.restore(inside, way, share=share, progress=progress)
     for restoration, path in zip(found, paths, strict=True):
         restoration.save(path)
     if compare is not None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from localsr.evaluation.cost import cost
 from localsr.geometry import Size
+from localsr.inference.cost import cost
 from localsr.inference.strategies import Strategy
 from localsr.models.presets import PRESETS
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import multiprocessing
 import os
 import platform
-import resource
-import sys
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -20,6 +18,7 @@ import torch
 from localsr import images
 from localsr.evaluation.table1 import PICTURES
 from localsr.geometry import Box, Size, whole
+from localsr.inference import memory
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 
@@ -75,14 +74,8 @@ def _timed(model: str | None, way: Strategy, width: int, height: int, roi: int, 
         began = time.perf_counter()
         scene.restore(whole(size) if way is Strategy.FULL else middle.shifted(k, 0), way)
         spent.append(time.perf_counter() - began)
-    return {"first": round(first, 4), "later": round(median(spent), 4), "peak_mb": round(_peak())}
-
-
-def _peak() -> float:
-    """Give the most memory this process has had, MB."""
-    try:  # on Linux ru_maxrss begins with what the parent had
-        lines = Path("/proc/self/status").read_text().splitlines()
-        return int(next(line.split()[1] for line in lines if line.startswith("VmHWM"))) / 2**10
-    except (OSError, StopIteration):
-        unit = 2**20 if sys.platform == "darwin" else 2**10
-        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+    return {
+        "first": round(first, 4),
+        "later": round(median(spent), 4),
+        "peak_mb": round(memory.peak() / memory.MEGABYTE),
+    }

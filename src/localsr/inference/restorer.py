@@ -14,7 +14,9 @@ from localsr import images
 from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.inference.scene import PRECISIONS, Restoration, Scene
+from localsr.inference.jobs import PRECISIONS
+from localsr.inference.memory import room
+from localsr.inference.scene import Restoration, Scene
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
@@ -33,11 +35,19 @@ def embedded() -> dict[str, Path]:
 class Restorer:
     """A network, and its plain twin where it has context: `crop`, `halo` and `full` run the plain backbone."""
 
-    def __init__(self, network: CLSR, card: Card, plain: CLSR | None = None, precision: str = "fp32") -> None:
+    def __init__(
+        self,
+        network: CLSR,
+        card: Card,
+        plain: CLSR | None = None,
+        precision: str = "fp32",
+        *,
+        max_memory: int | None = None,
+    ) -> None:
         """Take networks as `checkpoint.load` gives them; most callers want `Restorer.load`."""
         if precision not in PRECISIONS:
             raise ConfigError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
-        self.card, self.precision = card, precision
+        self.card, self.precision, self.max_memory = card, precision, max_memory
         self._network = network
         self._plain = network if network.config.plain else plain
 
@@ -49,11 +59,13 @@ class Restorer:
         scale: int | None = None,
         device: str = "auto",
         precision: str = "fp32",
+        max_memory: int | None = None,
     ) -> Self:
         """Load an embedded network by its name, or a checkpoint by its path; the default of `scale` (4) when not named.
 
         A network with context brings its plain twin, if that lies beside it or in the package. `device` is torch's
-        name of one, or "auto" for an accelerator where there is one; `precision` "fp32", "bf16" or "fp16". Raises
+        name of one, or "auto" for an accelerator where there is one; `precision` "fp32", "bf16" or "fp16". `max_memory`
+        in MB is what the process is to stay below: batches and tiles are made as small as that needs. Raises
         `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for what the network or the machine
         has not.
         """
@@ -63,7 +75,7 @@ class Restorer:
         if scale is not None and scale != card.config.scale:
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
         plain = None if network.config.plain else _twin(card, path)
-        return cls(network.to(place), card, plain and plain.to(place), precision)
+        return cls(network.to(place), card, plain and plain.to(place), precision, max_memory=max_memory)
 
     @property
     def scale(self) -> int:
@@ -82,11 +94,24 @@ class Restorer:
         network = self._network.with_halo(halo)
         plain = self._plain and self._plain.with_halo(halo)
         card = dataclasses.replace(self.card, config=network.config)
-        return type(self)(network, card, plain, self.precision)
+        return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
 
-    def encode(self, photo: Photo) -> Scene:
-        """Look at a photo once; then ask the scene for as many boxes as needed."""
-        return Scene(photo, self.card.name, self._network, self._plain, self.precision)
+    def encode(self, photo: Photo, saved: str | PathLike[str] | None = None) -> Scene:
+        """Look at a photo once; then ask the scene for as many boxes as needed.
+
+        With `saved`, a file that `Scene.save` wrote, its keys and values come from there; `CheckpointError` for one of
+        another picture or network.
+        """
+        return Scene(
+            photo,
+            self.card.name,
+            self._network,
+            self._plain,
+            self.precision,
+            sha256=self.card.sha256,
+            memory=None if self.max_memory is None else room(self.max_memory),
+            path=None if saved is None else Path(saved),
+        )
 
 
 def restore(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -13,24 +13,22 @@ from typing import NamedTuple, overload
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from localsr import images
 from localsr.errors import BoxError, ConfigError
-from localsr.geometry import Box, whole
+from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.inference.strategies import Strategy, plan
-from localsr.models.backbone import Taper, crop
-from localsr.models.clsr import CLSR, Near
-from localsr.models.context import Context, sample_patches
+from localsr.inference import saved
+from localsr.inference.cost import scene_load
+from localsr.inference.jobs import Job, attend, batches, encode, run, sampled
+from localsr.inference.memory import LIBRARIES, MEGABYTE, resident
+from localsr.inference.planning import plan, shared
+from localsr.inference.speed import calibrated
+from localsr.inference.strategies import Strategy
+from localsr.models.clsr import CLSR
 from localsr.resize import enlarge
 
-BATCH = 2**15  # LR px of first windows in one batch: 8 MB a feature map at 64 channels, near the size of the cache
-
-PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-
 Progress = Callable[[int, int], None]  # (done, of) in LR px
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -61,14 +59,55 @@ class Attention:
     shares: list[float]  # the mean over heads and queries
 
 
-class Scene:
-    """What all boxes of one photo share; made by `Restorer.encode`, immutable, asked as often as one likes."""
+class Bill(NamedTuple):
+    """What boxes cost by one strategy."""
 
-    def __init__(self, photo: Photo, name: str, network: CLSR, plain: CLSR | None, precision: str = "fp32") -> None:
-        """Look at the photo: sample N patches, whatever its size, and keep their keys and values."""
+    gflops: float  # of the boxes
+    gflops_scene: float  # of the patches, once a picture
+    seconds: float  # of both, on this machine
+    megabytes: float  # that the process has at its peak, results and libraries counted in
+
+
+class Scene:
+    """What all boxes of one photo share; made by `Restorer.encode`, immutable, for any thread as often as one likes.
+
+    The pixels of a box depend on the box and on nothing else: not on what is asked for with it, before or at once.
+    """
+
+    def __init__(
+        self,
+        photo: Photo,
+        name: str,
+        network: CLSR,
+        plain: CLSR | None,
+        precision: str = "fp32",
+        *,
+        sha256: str = "",
+        memory: int | None = None,
+        path: Path | None = None,
+    ) -> None:
+        """Look at the photo: sample N patches, whatever its size, and keep their keys and values.
+
+        With `path` they come from a file that `save` wrote. `memory` bounds the bytes of a batch's tensors.
+        """
         self.photo = photo
         self._name, self._network, self._plain, self._precision = name, network, plain, precision
-        self._context = _encode(photo, network)
+        self._memory = memory
+        self._patches, pixels = sampled(network, photo)
+        self._about = {"picture": _digest(photo, pixels), "network": sha256}
+        if path is None:
+            self._context = encode(network, photo, self._patches, pixels)
+        else:
+            self._context = saved.read(path, network, len(self._patches), self._about)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
+
+        Raises `ConfigError` for a network without GCM, which has none.
+        """
+        if self._context is None:
+            raise ConfigError(f"{self._name} has no global context module, so a scene of it holds nothing to save")
+        saved.write(Path(path), self._context, self._about)
 
     @overload
     def restore(
@@ -77,6 +116,7 @@ class Scene:
         strategy: Strategy | str | None = ...,
         *,
         clip: bool = ...,
+        share: bool = ...,
         progress: Progress | None = ...,
     ) -> Restoration: ...
 
@@ -87,6 +127,7 @@ class Scene:
         strategy: Strategy | str | None = ...,
         *,
         clip: bool = ...,
+        share: bool = ...,
         progress: Progress | None = ...,
     ) -> list[Restoration]: ...
 
@@ -96,48 +137,131 @@ class Scene:
         strategy: Strategy | str | None = None,
         *,
         clip: bool = False,
+        share: bool = False,
         progress: Progress | None = None,
     ) -> Restoration | list[Restoration]:
         """Restore one box, or a list of boxes: those of one size, at places alike to the network, run as one batch.
+
+        With `share`, boxes that crowd are restored as one tile with all the halo it needs, where that counts fewer
+        FLOPs: their pixels are then those of `full` (with context, for `clsr`) and differ a little from each box's own.
 
         `strategy` is `clsr` for a network with context and `halo` for a plain one, unless named. `progress` hears how
         many LR px are done, of how many. Raises `BoxError` for a box that leaves the picture, unless `clip` cuts it.
         """
         if isinstance(boxes, Box):
             return self.restore([boxes], strategy, clip=clip, progress=progress)[0]
+        found = dict(self.stream(boxes, strategy, clip=clip, share=share, progress=progress))
+        return [found[n] for n in range(len(found))]
+
+    def stream(
+        self,
+        boxes: Sequence[Box],
+        strategy: Strategy | str | None = None,
+        *,
+        clip: bool = False,
+        share: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[tuple[int, Restoration]]:
+        """Restore boxes as `restore` does, and give each one's number and restoration as soon as it is ready."""
         size, boxes = self.photo.size, list(boxes)
         for box in boxes:
             if not isinstance(box, Box):
                 raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
         inside = [box.clipped(size) if clip else box.checked(size) for box in boxes]
         way, network = self._choose(strategy)
-        jobs = [
-            Job(n, taper, network.near(taper, size), box if way is Strategy.CROP else whole(size))
-            for n, box in enumerate(inside)
-            for taper in plan(box, size, network, way)
-        ]
-        scale = network.config.scale
-        results = [np.empty((3, scale * b.height, scale * b.width), np.float32) for b in inside]
-        seconds, precisions = [0.0] * len(inside), [self._precision] * len(inside)
+        return self._work(inside, way, network, self._jobs(inside, way, network, share=share), progress)
+
+    def _jobs(self, boxes: Sequence[Box], way: Strategy, network: CLSR, *, share: bool) -> list[Job]:
+        """Plan the work for boxes within the picture."""
+        size, count = self.photo.size, len(self._patches)
+        jobs = plan(boxes, size, network, way, count, self._memory)
+        return shared(jobs, size, network, count) if share and way is not Strategy.CROP else jobs
+
+    def _work(
+        self, boxes: Sequence[Box], way: Strategy, network: CLSR, jobs: Sequence[Job], progress: Progress | None
+    ) -> Iterator[tuple[int, Restoration]]:
+        """Run the jobs; a box is done with the last job that it waits for."""
+        scale, context = network.config.scale, self._context if way is Strategy.CLSR else None
+        waiting = [0] * len(boxes)
+        for job in jobs:
+            for n in job.boxes:
+                waiting[n] += 1
+        pixels: dict[int, NDArray[np.float32]] = {}
+        seconds, precisions = [0.0] * len(boxes), [self._precision] * len(boxes)
         total, done = sum(_area(job.taper.roi) for job in jobs), 0
-        for batch in _batches(jobs, network.grid):
+        for batch in batches(jobs, network, len(self._patches), self._memory):
             began = time.perf_counter()
-            parts, precision = run(network, self.photo, batch, self._context, self._precision)
-            for job, part in zip(batch, parts, strict=True):
-                if precision != self._precision:
-                    precisions[job.box] = precision
-                place = job.taper.roi.within(inside[job.box]).scaled(scale)
-                results[job.box][:, place.rows, place.columns] = part
-            area = sum(_area(job.taper.roi) for job in batch)
-            for job in batch:
-                seconds[job.box] += (time.perf_counter() - began) * _area(job.taper.roi) / area
-            done += area
-            if progress is not None:
-                progress(done, total)
-        return [
-            Restoration(pixels, self._alpha(box, scale), box, scale, way, self._name, precision, spent, self.photo)
-            for pixels, box, precision, spent in zip(results, inside, precisions, seconds, strict=True)
-        ]
+            for part_of, parts, precision in run(network, self.photo, batch, context, self._precision):
+                spent = (time.perf_counter() - began) / len(part_of)
+                ready = []
+                for job, part in zip(part_of, parts, strict=True):
+                    for n in job.boxes:
+                        box = boxes[n]
+                        if n not in pixels:
+                            pixels[n] = np.empty((3, scale * box.height, scale * box.width), np.float32)
+                        common = box.intersection(job.taper.roi)
+                        there, here = common.within(box).scaled(scale), common.within(job.taper.roi).scaled(scale)
+                        pixels[n][:, there.rows, there.columns] = part[:, here.rows, here.columns]
+                        seconds[n] += spent / len(job.boxes)
+                        precisions[n] = precision if precision != self._precision else precisions[n]
+                        waiting[n] -= 1
+                        if not waiting[n]:
+                            ready.append(n)
+                    done += _area(job.taper.roi)
+                if progress is not None:
+                    progress(done, total)
+                for n in ready:
+                    box = boxes[n]
+                    alpha = self._alpha(box, scale)
+                    yield (
+                        n,
+                        Restoration(
+                            pixels.pop(n), alpha, box, scale, way, self._name, precisions[n], seconds[n], self.photo
+                        ),
+                    )
+                began = time.perf_counter()
+
+    def cost(self, boxes: Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
+        """Tell what restoring boxes would cost by each strategy that can run; the first call measures the machine.
+
+        Raises `BoxError` for a box that leaves the picture.
+        """
+        size, patches = self.photo.size, len(self._patches)
+        for box in boxes:
+            box.checked(size)
+        bills = {}
+        for way in Strategy:
+            if (way is Strategy.CLSR and self._network.config.plain) or (way is not Strategy.CLSR and not self._plain):
+                continue
+            way, network = self._choose(way)
+            speed = calibrated(f"{self._name} {way} {self._precision}", *self._samples(way))
+            jobs = self._jobs(boxes, way, network, share=share)
+            work = [(len(b), b[0].load(network, patches)) for b in batches(jobs, network, patches, self._memory)]
+            scene = scene_load(network.config, patches)
+            flops = sum(count * each.flops for count, each in work)
+            made = sum(3 * 4 * _area(box.scaled(network.config.scale)) for box in boxes)
+            most = max((count * each.bytes for count, each in work), default=0)
+            bills[way] = Bill(
+                flops / 1e9,
+                scene.flops / 1e9,
+                speed.seconds(len(work), flops + scene.flops),
+                (resident() + LIBRARIES + most + made) / MEGABYTE,
+            )
+        return bills
+
+    def _samples(self, way: Strategy) -> tuple[Callable[[], int], Callable[[], int]]:
+        """Give two pieces of work to measure by: a small and a large ROI, in the middle of a picture of noise."""
+        photo = images.read(np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8))
+        scene = Scene(photo, self._name, self._network, self._plain, self._precision)
+        network = self._choose(way)[1]
+
+        def work(side: int) -> int:
+            box = Box.from_xywh(128 - side // 2, 128 - side // 2, side, side)
+            scene.restore(box, way)
+            jobs = scene._jobs([box], way, network, share=False)
+            return sum(job.load(network, len(scene._patches)).flops for job in jobs)
+
+        return lambda: work(24), lambda: work(96)
 
     def attention(self, box: Box) -> Attention:
         """Tell which of the sampled patches the GCM draws on for a box (Fig. 8): as numbers; who asks may draw them.
@@ -146,11 +270,9 @@ class Scene:
         """
         if self._context is None:
             raise ConfigError(f"{self._name} has no global context module; choose a network that has one")
-        size, config = self.photo.size, self._network.config
-        patches = sample_patches(size, config.gcm_patch, config.gcm_patches)
+        size, patches = self.photo.size, self._patches
         total = torch.zeros(len(patches))
-        for taper in plan(box.checked(size), size, self._network, Strategy.CLSR):
-            job = Job(0, taper, self._network.near(taper, size), whole(size))
+        for job in plan([box.checked(size)], size, self._network, Strategy.CLSR, len(patches), self._memory):
             weights = attend(self._network, self.photo, job, self._context).mean(1)[0]  # (queries, tokens)
             total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
         return Attention(box, patches, (total / total.sum()).tolist())
@@ -183,93 +305,9 @@ def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
     return enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
 
 
-class Job(NamedTuple):
-    """A piece of work: a tile of a box, or all of it."""
-
-    box: int  # which of the boxes asked for
-    taper: Taper  # in LR px of the picture
-    near: Box  # what must be read for it; what of it lies outside `bounds` repeats their edge
-    bounds: Box
-
-    def origin(self, grid: int) -> tuple[int, int]:
-        """Give the multiple of the grid at or left above the window that is read."""
-        return self.near.left // grid * grid, self.near.top // grid * grid
-
-    def local(self, grid: int) -> tuple[Taper, Box]:
-        """Give taper and window in coordinates from `origin`: jobs alike here are one batch."""
-        x, y = self.origin(grid)
-        return self.taper.shifted(-x, -y), self.near.shifted(-x, -y)
-
-
-@torch.inference_mode()
-def run(
-    network: CLSR, photo: Photo, jobs: Sequence[Job], context: Context | None, precision: str
-) -> tuple[NDArray[np.float32], str]:
-    """Restore jobs that are alike: `(B, 3, s h, s w)`, clamped to [0, 1]. Reads their windows and nothing else.
-
-    What is not finite in a short precision is done again in fp32; the precision that it came to stands beside it.
-    """
-    device, dtype = next(network.parameters()).device, PRECISIONS[precision]
-    with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-        x, taper, origins, near = _inputs(network, photo, jobs)
-        y = network(x, taper, origins, context, near).float()
-    if dtype is not torch.float32 and not y.isfinite().all():
-        log.warning("%d regions were not finite in %s and are done again in fp32", len(jobs), precision)
-        return run(network, photo, jobs, context, "fp32")
-    return y.clamp(0, 1).cpu().numpy(), precision
-
-
-@torch.inference_mode()
-def attend(network: CLSR, photo: Photo, job: Job, context: Context) -> Tensor:
-    """Give the weights `(1, heads, queries, tokens)` of one job's attention."""
-    x, taper, origins, near = _inputs(network, photo, [job])
-    return network.attention(x, taper, origins, context, near)
-
-
-def _inputs(network: CLSR, photo: Photo, jobs: Sequence[Job]) -> tuple[Tensor, Taper, Tensor, Near | None]:
-    """Read the windows of jobs that are alike and run the PIM on them: what the network's forward takes."""
-    taper, near = jobs[0].local(network.grid)
-    device = next(network.parameters()).device
-    pixels = _read(photo, [(job.near, job.bounds) for job in jobs]).to(device)
-    pixels = pixels.contiguous(memory_format=torch.channels_last)
-    p = (network.pim(pixels)[0], near) if network.pim is not None else None
-    x = crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last)
-    origins = torch.tensor([job.origin(network.grid) for job in jobs], dtype=torch.float32, device=device)
-    return x, taper, origins, p
-
-
-@torch.inference_mode()
-def _encode(photo: Photo, network: CLSR) -> Context | None:
-    """Read the N patches and make their keys and values."""
-    if network.gcm is None:
-        return None
-    patch = network.config.gcm_patch
-    boxes = sample_patches(photo.size, patch, network.config.gcm_patches)
-    pixels = _read(photo, [(box, whole(photo.size)) for box in boxes])
-    device = next(network.parameters()).device
-    corners = torch.tensor([[[b.left, b.top] for b in boxes]], dtype=torch.float32, device=device)
-    return network.gcm.encode(pixels[None].to(device), corners)
-
-
-def _read(photo: Photo, places: Sequence[tuple[Box, Box]]) -> Tensor:
-    """Read boxes of one size, `(B, 3, h, w)`; at the right and the bottom they repeat the edge of their bounds."""
-    windows = photo.windows([box.intersection(bounds) for box, bounds in places])
-    box = places[0][0]
-    filled = [
-        np.pad(w, ((0, 0), (0, box.height - w.shape[1]), (0, box.width - w.shape[2])), mode="edge") for w in windows
-    ]
-    return torch.from_numpy(np.stack(filled))
-
-
-def _batches(jobs: Sequence[Job], grid: int) -> Iterator[list[Job]]:
-    """Put jobs that are alike together, up to the batch's budget."""
-    alike: dict[tuple[Taper, Box], list[Job]] = {}
-    for job in jobs:
-        alike.setdefault(job.local(grid), []).append(job)
-    for (taper, _), members in alike.items():
-        count = max(1, BATCH // _area(taper.windows[0]))
-        for first in range(0, len(members), count):
-            yield members[first : first + count]
+def _digest(photo: Photo, patches: torch.Tensor) -> str:
+    """Hash all that keys and values follow from besides the network: the picture's size and its patches' pixels."""
+    return hashlib.sha256(f"{photo.size}".encode() + patches.numpy().tobytes()).hexdigest()
 
 
 def _area(box: Box) -> int:

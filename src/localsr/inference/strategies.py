@@ -5,11 +5,9 @@ from __future__ import annotations
 from enum import StrEnum
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, Size, tiles, whole
+from localsr.geometry import Box, Size, whole
 from localsr.models import clsr
 from localsr.models.backbone import Taper
-
-TILE = 192  # LR px; the least side of a tile. With the exact halo of the default, a feature map has 13 MB
 
 
 class Strategy(StrEnum):
@@ -42,16 +40,3 @@ class Strategy(StrEnum):
         if self is Strategy.CROP:  # the ROI is all the picture there is
             return Taper.around(whole(roi.size), roi.size, halo, multiple).shifted(roi.left, roi.top)
         return Taper.around(roi, size, halo, multiple, aligned=self is Strategy.FULL)
-
-
-def plan(box: Box, size: Size, network: clsr.CLSR, way: Strategy) -> list[Taper]:
-    """Give the tapers that together make `box` of a picture of `size`: one, or one for each tile of a large box.
-
-    A tile is at least twice as wide as the exact halo, so that it costs at most four times its own pixels.
-    """
-    taper, exact = way.taper(box, size, network), network.exact_halo
-    first, margin = taper.windows[0], exact[0]
-    side = max(TILE, 2 * margin)
-    if first.width * first.height <= (side + 2 * margin) ** 2:
-        return [taper]
-    return [taper.part(tile, exact) for tile in tiles(box, side)]

@@ -84,7 +84,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
         data = path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
-    about = _header(path, data)
+    about = header(path, data, FORMAT, "checkpoint", "`localsr models` lists what is at hand")
     try:
         tensors = load_tensors(data)
         parts = {k: json.loads(about[k]) for k in ("config", "recipe", "training", "protocol", "plain")}
@@ -141,20 +141,20 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return sha.hexdigest()
 
 
-def _header(path: Path, data: bytes) -> dict[str, str]:
-    """Check the header before safetensors parses it, and give its metadata."""
+def header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str, str]:
+    """Check the header of a `what` before safetensors parses it, and give its metadata."""
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     if not 2 <= length <= min(MAX_HEADER, len(data) - 8) or data[8:9] != b"{":
-        raise CheckpointError(f"{path} is no safetensors file of localsr; `localsr models` lists what is at hand")
+        raise CheckpointError(f"{path} is no {what} of localsr, which is a safetensors file; {hint}")
     try:
         header = json.loads(data[8 : 8 + length])
         about = header.pop("__metadata__", {})
     except (ValueError, RecursionError, AttributeError) as error:
-        raise CheckpointError(f"checkpoint {path} is damaged: its header is not JSON") from error
-    if not isinstance(about, dict) or about.get("format") != FORMAT:
-        raise CheckpointError(f"{path} holds no localsr network (format {FORMAT})")
+        raise CheckpointError(f"{what} {path} is damaged: its header is not JSON") from error
+    if not isinstance(about, dict) or about.get("format") != form:
+        raise CheckpointError(f"{path} is no {what} of localsr (format {form})")
     if not all(isinstance(text, str) for text in about.values()) or CONTROL.search("".join(about.values())):
-        raise CheckpointError(f"checkpoint {path} is damaged: its header holds control characters")
+        raise CheckpointError(f"{what} {path} is damaged: its header holds control characters")
     if len(header) > MAX_TENSORS:
-        raise CheckpointError(f"{path} has {len(header)} tensors; a checkpoint has at most {MAX_TENSORS}")
+        raise CheckpointError(f"{path} has {len(header)} tensors; a {what} has at most {MAX_TENSORS}")
     return about

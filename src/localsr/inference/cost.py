@@ -1,0 +1,135 @@
+"""What work costs before it is done: FLOPs and memory, counted on the meta device through the very code that does it.
+
+A FLOP is half a multiply-add, as in the paper's Table 1: 2 x multiply-adds of convolutions and matrix products.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode
+
+from localsr.geometry import Box, Size, whole
+from localsr.inference.strategies import Strategy
+from localsr.models.backbone import Taper, crop
+from localsr.models.clsr import CLSR
+from localsr.models.config import ModelConfig
+from localsr.models.context import Context, sample_patches
+
+
+class Load(NamedTuple):
+    """Of one piece of work."""
+
+    flops: int
+    bytes: int  # of its tensors in float32 at the moment when there are most
+
+
+class Cost(NamedTuple):
+    """FLOPs of one ROI once its scene is there, and of making the scene (patches, keys and values)."""
+
+    roi: int
+    scene: int
+
+
+@lru_cache(maxsize=1024)
+def cost(config: ModelConfig, strategy: Strategy, roi: int, size: Size) -> Cost:
+    """Count a `roi` x `roi` ROI in the middle of a picture of `size`; `full` restores all of it, as in Table 1."""
+    config = config if strategy is Strategy.CLSR else config.without_context()
+    network, box = _network(config), whole(size)
+    if strategy is not Strategy.FULL:
+        middle = Box.from_xywh((size.width - roi) // 2, (size.height - roi) // 2, roi, roi)
+        box = middle.intersection(box)
+    taper = strategy.taper(box, size, network)  # untiled: tiles of `full` overlap by their halos
+    patches = len(sample_patches(size, config.gcm_patch, config.gcm_patches))
+    return Cost(load(config, taper, network.near(taper, size), patches).flops, scene_load(config, patches).flops)
+
+
+@lru_cache(maxsize=4096)
+def load(config: ModelConfig, taper: Taper, near: Box, patches: int) -> Load:
+    """Count a job: its taper, what is read for it, and how many patches there are."""
+    network = _network(config)
+
+    def work() -> None:
+        pixels = torch.empty(1, 3, near.height, near.width, device="meta")
+        p = (network.pim(pixels)[0], near) if network.pim is not None else None
+        x = crop(pixels, taper.windows[0].within(near))
+        network(x, taper, torch.empty(1, 2, device="meta"), _context(config, patches), p)
+
+    return _counted(work)
+
+
+@lru_cache(maxsize=64)
+def scene_load(config: ModelConfig, patches: int) -> Load:
+    """Count G, keys and values of the patches."""
+    network = _network(config)
+    if network.gcm is None:
+        return Load(0, 0)
+    gcm, side = network.gcm, config.gcm_patch
+    corners: Tensor = torch.empty(1, patches, 2, device="meta")
+    return _counted(lambda: gcm.encode(torch.empty(1, patches, 3, side, side, device="meta"), corners))
+
+
+@lru_cache(maxsize=8)
+def _network(config: ModelConfig) -> CLSR:
+    """Build a network without weights."""
+    with torch.device("meta"):
+        return CLSR(config).eval()
+
+
+def _context(config: ModelConfig, patches: int) -> Context | None:
+    """Give keys and values without values."""
+    if not config.gcm:
+        return None
+    tokens = patches * (config.gcm_patch // config.gcm_stride) ** 2
+    keys = torch.empty(1, config.gcm_heads, tokens, config.channels // config.gcm_heads, device="meta")
+    return Context(keys, keys, torch.empty(1, tokens, 2, device="meta"))
+
+
+def _counted(work: Callable[[], object]) -> Load:
+    """Run work on the meta device and count it."""
+    with FlopCounterMode(display=False) as counter, _Peak() as peak, torch.no_grad():
+        work()
+    return Load(counter.get_total_flops(), peak.most)
+
+
+class _Peak(TorchDispatchMode):
+    """Follows the bytes of the tensors that are alive."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.most = 0
+        self._now = 0
+        self._alive: set[int] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        """Run an operation and note the storages that it made."""
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                key, size = storage._cdata, storage.nbytes()
+                if key not in self._alive:
+                    self._alive.add(key)
+                    self._now += size
+                    weakref.finalize(storage, self._freed, key, size)
+        self.most = max(self.most, self._now)
+        return made
+
+    def _freed(self, key: int, size: int) -> None:
+        """Note that a storage is gone."""
+        self._alive.discard(key)
+        self._now -= size

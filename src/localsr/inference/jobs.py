@@ -1,0 +1,141 @@
+"""Pieces of work: windows that are read, put together where they are alike, and run through a network."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from localsr.geometry import Box, whole
+from localsr.images import Photo
+from localsr.inference.cost import Load, load
+from localsr.models.backbone import Taper, crop
+from localsr.models.clsr import CLSR, Near
+from localsr.models.context import Context, sample_patches
+
+BATCH = 2**15  # LR px of first windows in one batch: 8 MB a feature map at 64 channels, near the size of the cache
+PRECISIONS = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+log = logging.getLogger(__name__)
+
+
+class Job(NamedTuple):
+    """A piece of work: a box, a tile of one, or a tile that several boxes share."""
+
+    boxes: tuple[int, ...]  # which of the boxes asked for
+    taper: Taper  # in LR px of the picture
+    near: Box  # what must be read for it; what of it lies outside `bounds` repeats their edge
+    bounds: Box
+
+    def origin(self, grid: int) -> tuple[int, int]:
+        """Give the multiple of the grid at or left above the window that is read."""
+        return self.near.left // grid * grid, self.near.top // grid * grid
+
+    def local(self, grid: int) -> tuple[Taper, Box]:
+        """Give taper and window in coordinates from `origin`: jobs alike here are one batch."""
+        x, y = self.origin(grid)
+        return self.taper.shifted(-x, -y), self.near.shifted(-x, -y)
+
+    def load(self, network: CLSR, patches: int) -> Load:
+        """Count what it takes."""
+        return load(network.config, *self.local(network.grid), patches)
+
+
+def batches(jobs: Sequence[Job], network: CLSR, patches: int, memory: int | None) -> Iterator[list[Job]]:
+    """Put jobs that are alike together, up to BATCH and to so many bytes; one job is a batch whatever it takes."""
+    alike: dict[tuple[Taper, Box], list[Job]] = {}
+    for job in jobs:
+        alike.setdefault(job.local(network.grid), []).append(job)
+    for (taper, _), members in alike.items():
+        window = taper.windows[0]
+        count = max(1, BATCH // (window.width * window.height))
+        if memory is not None:
+            count = max(1, min(count, memory // max(members[0].load(network, patches).bytes, 1)))
+        for first in range(0, len(members), count):
+            yield members[first : first + count]
+
+
+def run(
+    network: CLSR, photo: Photo, jobs: list[Job], context: Context | None, precision: str
+) -> Iterator[tuple[list[Job], NDArray[np.float32], str]]:
+    """Restore jobs that are alike; halves of them where an accelerator has not the memory for all at once."""
+    try:
+        yield (jobs, *restored(network, photo, jobs, context, precision))
+        return
+    except torch.OutOfMemoryError:
+        if len(jobs) == 1:
+            raise
+    torch.accelerator.empty_cache()
+    middle = len(jobs) // 2
+    log.warning("the device has no memory for %d regions at once: %d now", len(jobs), middle)
+    for half in (jobs[:middle], jobs[middle:]):
+        yield from run(network, photo, half, context, precision)
+
+
+@torch.inference_mode()
+def restored(
+    network: CLSR, photo: Photo, jobs: Sequence[Job], context: Context | None, precision: str
+) -> tuple[NDArray[np.float32], str]:
+    """Restore jobs that are alike: `(B, 3, s h, s w)`, clamped to [0, 1]. Reads their windows and nothing else.
+
+    What is not finite in a short precision is done again in fp32; the precision that it came to stands beside it.
+    """
+    device, dtype = next(network.parameters()).device, PRECISIONS[precision]
+    with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
+        x, taper, origins, near = _inputs(network, photo, jobs)
+        y = network(x, taper, origins, context, near).float()
+    if dtype is not torch.float32 and not y.isfinite().all():
+        log.warning("%d regions were not finite in %s and are done again in fp32", len(jobs), precision)
+        return restored(network, photo, jobs, context, "fp32")
+    return y.clamp(0, 1).cpu().numpy(), precision
+
+
+@torch.inference_mode()
+def attend(network: CLSR, photo: Photo, job: Job, context: Context) -> Tensor:
+    """Give the weights `(1, heads, queries, tokens)` of one job's attention."""
+    x, taper, origins, near = _inputs(network, photo, [job])
+    return network.attention(x, taper, origins, context, near)
+
+
+@torch.inference_mode()
+def encode(network: CLSR, photo: Photo, patches: Sequence[Box], pixels: Tensor) -> Context | None:
+    """Make keys and values of a photo's patches `(N, 3, r, r)`."""
+    if network.gcm is None:
+        return None
+    device = next(network.parameters()).device
+    corners = torch.tensor([[[b.left, b.top] for b in patches]], dtype=torch.float32, device=device)
+    return network.gcm.encode(pixels[None].to(device), corners)
+
+
+def sampled(network: CLSR, photo: Photo) -> tuple[list[Box], Tensor]:
+    """Choose the patches of a photo and read them `(N, 3, r, r)`; none for a network without GCM."""
+    if network.gcm is None:
+        return [], torch.empty(0)
+    boxes = sample_patches(photo.size, network.config.gcm_patch, network.config.gcm_patches)
+    return boxes, read(photo, [(box, whole(photo.size)) for box in boxes])
+
+
+def read(photo: Photo, places: Sequence[tuple[Box, Box]]) -> Tensor:
+    """Read boxes of one size, `(B, 3, h, w)`; at the right and the bottom they repeat the edge of their bounds."""
+    windows = photo.windows([box.intersection(bounds) for box, bounds in places])
+    box = places[0][0]
+    filled = [
+        np.pad(w, ((0, 0), (0, box.height - w.shape[1]), (0, box.width - w.shape[2])), mode="edge") for w in windows
+    ]
+    return torch.from_numpy(np.stack(filled))
+
+
+def _inputs(network: CLSR, photo: Photo, jobs: Sequence[Job]) -> tuple[Tensor, Taper, Tensor, Near | None]:
+    """Read the windows of jobs that are alike and run the PIM on them: what the network's forward takes."""
+    taper, near = jobs[0].local(network.grid)
+    device = next(network.parameters()).device
+    pixels = read(photo, [(job.near, job.bounds) for job in jobs]).to(device)
+    pixels = pixels.contiguous(memory_format=torch.channels_last)
+    p = (network.pim(pixels)[0], near) if network.pim is not None else None
+    x = crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last)
+    origins = torch.tensor([job.origin(network.grid) for job in jobs], dtype=torch.float32, device=device)
+    return x, taper, origins, p

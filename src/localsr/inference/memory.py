@@ -1,0 +1,45 @@
+"""The memory of this process: what it has, what it had at most, what it may still take."""
+
+from __future__ import annotations
+
+import resource
+import sys
+from pathlib import Path
+
+from localsr.errors import ConfigError
+
+MEGABYTE = 2**20
+LIBRARIES = 128 * MEGABYTE  # oneDNN's weights and buffers from the first call on, whatever is restored: 60 to 120 MB
+LEAST = 16 * MEGABYTE  # for tensors: a small tile
+SLACK = 1.1  # bytes taken to bytes counted, libraries aside: 0.8 to 1.0
+
+
+def resident() -> int:
+    """Give the bytes in memory now; on systems without /proc, what they were at most."""
+    return _status("VmRSS") or peak()
+
+
+def peak() -> int:
+    """Give the most bytes that were in memory at once."""
+    unit = 1 if sys.platform == "darwin" else 2**10
+    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def room(limit: int) -> int:
+    """Give the bytes that tensors may have for the process to stay below `limit` MB; `ConfigError` if that is none."""
+    here = resident()
+    taken = here + LIBRARIES
+    left = limit * MEGABYTE - taken
+    if left < LEAST:
+        least = -(-(taken + LEAST) // MEGABYTE)
+        raise ConfigError(f"{limit} MB are not enough: libraries and weights take {taken // MEGABYTE}; give {least}")
+    return int(left / SLACK)
+
+
+def _status(key: str) -> int:
+    """Read a size from the kernel; 0 where there is no /proc. Its ru_maxrss begins with what the parent had."""
+    try:
+        lines = Path("/proc/self/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return next((int(line.split()[1]) * 2**10 for line in lines if line.startswith(f"{key}:")), 0)

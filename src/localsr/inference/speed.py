@@ -1,0 +1,65 @@
+"""How fast this machine is: a short calibration, kept in the user's cache, from which seconds are told beforehand."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from statistics import median
+from typing import NamedTuple
+
+import platformdirs
+import torch
+
+from localsr.errors import OutputError
+from localsr.files import write_whole
+
+TURNS = 5
+
+
+class Speed(NamedTuple):
+    """Seconds = `call` for each batch + FLOPs / `rate`."""
+
+    call: float  # s
+    rate: float  # FLOPs a second
+
+    def seconds(self, batches: int, flops: int) -> float:
+        """Tell how long work takes."""
+        return batches * self.call + flops / self.rate
+
+
+def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], folder: Path | None = None) -> Speed:
+    """Give the speed kept under `key` for this machine; measure it by two pieces of work that return their FLOPs."""
+    path = (folder or platformdirs.user_cache_path("localsr")) / "speed.json"
+    key = f"{key}, torch {torch.__version__}, {torch.get_num_threads()} threads, {os.cpu_count()} cores"
+    kept = _kept(path)
+    if key not in kept:
+        (light, few), (heavy, many) = _timed(small), _timed(large)
+        rate = max(many - few, 1) / max(heavy - light, 1e-9)
+        kept[key] = [max(light - few / rate, 0.0), rate]
+        try:
+            write_whole(path, json.dumps(kept, indent=2).encode())
+        except OutputError:
+            pass  # a home that cannot be written to costs a second each time, and nothing else
+    return Speed(*kept[key])
+
+
+def _timed(work: Callable[[], int]) -> tuple[float, int]:
+    """Give the median seconds of a piece of work after a first call, and its FLOPs."""
+    flops, spent = work(), []
+    for _ in range(TURNS):
+        began = time.perf_counter()
+        work()
+        spent.append(time.perf_counter() - began)
+    return median(spent), flops
+
+
+def _kept(path: Path) -> dict[str, list[float]]:
+    """Read what is kept; a file that is not what it should be counts as none."""
+    try:
+        found = json.loads(path.read_text())
+        return {k: [float(n) for n in v] for k, v in found.items() if len(v) == 2 and min(v) >= 0 and v[1] > 0}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}

@@ -1,0 +1,245 @@
+"""One scene asked in many ways: the pixels of a box depend on the box alone, whatever the route."""
+
+import dataclasses
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import BOXES, awake, restorer, tiny
+from safetensors.torch import load, save
+
+import localsr
+from localsr.geometry import Box, Size, whole
+from localsr.inference import jobs as jobs_module
+from localsr.inference import speed
+from localsr.inference.cost import cost, scene_load
+from localsr.inference.cost import load as counted
+from localsr.inference.memory import MEGABYTE, peak, resident, room
+from localsr.inference.planning import plan
+from localsr.inference.strategies import Strategy
+from localsr.models.checkpoint import Card
+from localsr.models.clsr import BACKBONES
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_random_scenes_through_every_route(backbone: str, tmp_path: Path) -> None:
+    random = np.random.default_rng(sum(map(ord, backbone)))
+    one = restorer(tiny(backbone))
+    one.card = dataclasses.replace(one.card, sha256="w")
+    for _ in range(8):
+        width, height = (int(side) for side in random.integers(20, 90, 2))
+        photo = localsr.read(random.integers(0, 256, (height, width, 3), dtype=np.uint8))
+        corners = random.integers(0, (width, height), (5, 2))
+        boxes = [
+            Box.from_xywh(x, y, *(int(random.integers(1, room + 1)) for room in (width - x, height - y)))
+            for x, y in corners.tolist()
+        ]
+        scene = one.encode(photo)
+        scene.save(tmp_path / "scene")
+        loaded = one.encode(photo, tmp_path / "scene")
+        tight = localsr.Scene(photo, "tiny", one._network, one._plain, memory=2 * MEGABYTE)
+        for way in Strategy:
+            alone = [scene.restore(box, way).pixels for box in boxes]
+            routes = {
+                "list": [r.pixels for r in scene.restore(boxes, way)],
+                "reversed": [r.pixels for r in scene.restore(boxes[::-1], way)[::-1]],
+                "stream": [r.pixels for _, r in sorted(scene.stream(boxes, way), key=lambda found: found[0])],
+                "loaded": [r.pixels for r in loaded.restore(boxes, way)],
+                "little memory": [r.pixels for r in tight.restore(boxes, way)],
+            }
+            for route, found in routes.items():
+                worst = max(np.abs(a - b).max() for a, b in zip(alone, found, strict=True))
+                assert worst < 1e-5, (route, way, boxes)
+
+
+def test_boxes_that_crowd_share_a_tile(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = restorer(tiny())
+    scene = one.encode(noise)
+    crowd = [Box.from_xywh(x, y, 12, 12) for x in range(10, 40, 3) for y in range(10, 30, 3)]
+    ran: list[int] = []
+    restored = jobs_module.restored
+
+    def seen(network: object, photo: object, jobs: list[object], *rest: object) -> object:
+        ran.extend(len(job.boxes) for job in jobs)
+        return restored(network, photo, jobs, *rest)
+
+    monkeypatch.setattr(jobs_module, "restored", seen)
+    together = scene.restore(crowd, share=True)
+    assert ran == [len(crowd)]
+    ran.clear()
+    apart = [Box(0, 0, 5, 5), Box(50, 40, 60, 50)]
+    far = scene.restore(apart, share=True)
+    assert ran == [1, 1]
+    assert all(np.abs(a.pixels - b.pixels).max() < 1e-5 for a, b in zip(far, scene.restore(apart), strict=True))
+    exact = dataclasses.replace(tiny(), halo=one._network.exact_halo)
+    network = awake(exact)
+    every = localsr.Restorer(network, Card("tiny", exact), awake(exact.without_context())).encode(noise).restore(crowd)
+    for a, b in zip(together, every, strict=True):  # each is what all the halo it needs gives
+        assert np.abs(a.pixels - b.pixels).max() < 1e-5
+    full = scene.restore(crowd, "full", share=True)
+    for a, b in zip(full, scene.restore(crowd, "full"), strict=True):
+        assert np.abs(a.pixels - b.pixels).max() < 1e-5
+
+
+def test_a_stream_gives_each_box_when_it_is_ready(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = restorer(tiny()).encode(noise)
+    ran: list[int] = []
+    restored = jobs_module.restored
+
+    def seen(network: object, photo: object, jobs: list[object], *rest: object) -> object:
+        ran.append(len(jobs))
+        return restored(network, photo, jobs, *rest)
+
+    monkeypatch.setattr(jobs_module, "restored", seen)
+    stream = scene.stream(BOXES)
+    assert ran == []
+    n, first = next(stream)
+    assert (len(ran), first.box) == (1, BOXES[n])
+    rest = dict(stream)
+    assert sorted([n, *rest]) == list(range(len(BOXES)))
+    with pytest.raises(localsr.BoxError):
+        scene.stream([Box(50, 40, 70, 45)])
+
+
+def test_many_threads(noise: localsr.Photo) -> None:
+    scene = restorer(tiny()).encode(noise)
+    wanted = [r.pixels for r in scene.restore(BOXES)]
+    worst: list[float] = []
+
+    def ask(seed: int) -> None:
+        for n in np.random.default_rng(seed).permutation(len(BOXES)).tolist():
+            worst.append(float(np.abs(scene.restore(BOXES[n]).pixels - wanted[n]).max()))
+
+    threads = [threading.Thread(target=ask, args=(seed,)) for seed in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(worst) == 4 * len(BOXES)
+    assert max(worst) < 1e-5
+
+
+def test_a_saved_scene_is_of_one_picture_and_one_network(noise: localsr.Photo, tmp_path: Path) -> None:
+    one = restorer(tiny())
+    one.card = dataclasses.replace(one.card, sha256="1")
+    path = tmp_path / "scene"
+    one.encode(noise).save(path)
+    other = localsr.read(np.full((50, 60, 3), 9, np.uint8))
+    with pytest.raises(localsr.CheckpointError, match="of another picture; encode the photo again"):
+        one.encode(other, path)
+    again = restorer(tiny())
+    again.card = dataclasses.replace(again.card, sha256="2")
+    with pytest.raises(localsr.CheckpointError, match="of another network"):
+        again.encode(noise, path)
+    data = path.read_bytes()
+    tensors = load(data)
+    about = {"format": "localsr-scene-1"} | one.encode(noise)._about
+    for change in (
+        {"keys": tensors["keys"][:, :, :-1]},
+        {"values": tensors["values"] * torch.nan},
+        {"places": tensors["places"].half()},
+        {"more": torch.zeros(1)},
+    ):
+        path.write_bytes(save({k: v.contiguous() for k, v in (tensors | change).items()}, about))
+        with pytest.raises(localsr.CheckpointError, match="is damaged"):
+            one.encode(noise, path)
+    for wrong in (b"", b"no scene", data[:-9], save(tensors, {"format": "localsr-1"})):
+        path.write_bytes(wrong)
+        with pytest.raises(localsr.CheckpointError):
+            one.encode(noise, path)
+    with pytest.raises(localsr.CheckpointError, match="cannot be read"):
+        one.encode(noise, tmp_path / "gone")
+    with pytest.raises(localsr.ConfigError, match="nothing to save"):
+        restorer(tiny(context=False)).encode(noise).save(path)
+
+
+def test_little_memory_makes_small_tiles() -> None:
+    network, size = awake(tiny()), Size(900, 700)
+    box = [whole(size)]
+    freely = plan(box, size, network, Strategy.CLSR, 16)
+    tightly = plan(box, size, network, Strategy.CLSR, 16, 4 * MEGABYTE)
+    assert len(tightly) > 3 * len(freely)
+    assert max(job.load(network, 16).bytes for job in tightly) < 6 * MEGABYTE
+    assert sum(job.taper.roi.width * job.taper.roi.height for job in tightly) == 900 * 700
+    with pytest.raises(localsr.ConfigError, match="100 MB are not enough: libraries and weights take"):
+        room(100)
+    assert peak() >= resident() > 50 * MEGABYTE
+
+
+def test_an_accelerator_without_memory_gets_halves(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = restorer(tiny()).encode(noise)
+    boxes = [Box.from_xywh(x, 20, 6, 6) for x in range(12, 44, 2)]
+    wanted = [r.pixels for r in scene.restore(boxes)]
+    asked: list[int] = []
+    restored = jobs_module.restored
+
+    def small(network: object, photo: object, jobs: list[object], *rest: object) -> object:
+        asked.append(len(jobs))
+        if len(jobs) > 3:
+            raise torch.OutOfMemoryError
+        return restored(network, photo, jobs, *rest)
+
+    monkeypatch.setattr(jobs_module, "restored", small)
+    monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: None)
+    found = [r.pixels for r in scene.restore(boxes)]
+    assert max(asked) > 3 >= min(asked)
+    assert all(np.abs(a - b).max() < 1e-5 for a, b in zip(wanted, found, strict=True))
+
+
+def test_what_is_counted_is_what_is_taken() -> None:
+    """Bytes on the meta device against those of the same tensors, one by one."""
+    network = awake(tiny())
+    job = plan([Box(40, 40, 60, 60)], Size(100, 100), network, Strategy.CLSR, 16)[0]
+    taken = job.load(network, 16)
+    window = job.taper.windows[0]
+    map_ = 16 * window.width * window.height * 4
+    assert 3 * map_ < taken.bytes < 60 * map_
+    assert counted(network.config, *job.local(network.grid), 16) is taken  # counted once
+    assert scene_load(network.config, 16).flops > 0
+    assert scene_load(network.config.without_context(), 16).flops == 0
+
+
+def test_the_bill(noise: localsr.Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setattr(speed, "TURNS", 1)
+    scene = restorer(tiny()).encode(noise)
+    box = Box(12, 13, 36, 37)
+    one, two = scene.cost([box]), scene.cost([box, box.shifted(2, 2)])
+    assert list(one) == list(Strategy)
+    for way in Strategy:
+        assert two[way].gflops == pytest.approx(2 * one[way].gflops)
+        assert two[way].gflops_scene == one[way].gflops_scene
+        assert two[way].seconds > one[way].seconds > 0
+        assert two[way].megabytes > 100
+    assert one[Strategy.CROP].gflops < one[Strategy.HALO].gflops < one[Strategy.CLSR].gflops
+    counted = cost(tiny(), Strategy.CLSR, 24, Size(60, 50))
+    assert one[Strategy.CLSR].gflops * 1e9 == pytest.approx(counted.roi)
+    assert one[Strategy.CLSR].gflops_scene * 1e9 == pytest.approx(counted.scene)
+    crowd = [Box.from_xywh(x, 10, 12, 12) for x in range(10, 40)]
+    assert scene.cost(crowd, share=True)[Strategy.CLSR].gflops < 0.5 * scene.cost(crowd)[Strategy.CLSR].gflops
+    plain = localsr.Restorer(awake(tiny(context=False)), Card("plain", tiny(context=False)))
+    assert Strategy.CLSR not in plain.encode(noise).cost([box])
+    with pytest.raises(localsr.BoxError, match="leaves the picture"):
+        scene.cost([Box(50, 40, 70, 45)])
+
+
+def test_a_calibration_is_kept_and_a_damaged_one_made_again(tmp_path: Path) -> None:
+    calls: list[int] = []
+
+    def work(flops: int) -> int:
+        calls.append(flops)
+        return flops
+
+    first = speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path)
+    assert len(calls) == 2 * (1 + speed.TURNS)
+    assert speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path) == first
+    assert len(calls) == 2 * (1 + speed.TURNS)
+    for damaged in ("", "[1]", '{"a": 3}', '{"a": ["x", 1]}', '{"a": [1, 0]}'):
+        (tmp_path / "speed.json").write_text(damaged)
+        calls.clear()
+        assert speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path).rate > 0
+        assert calls
+    (tmp_path / "file").touch()
+    assert speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path / "file").rate > 0
