@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import localsr
 from localsr.inference.restorer import BICUBIC, DEFAULT
-from localsr.inference.scene import bicubic
+from localsr.inference.restoration import bicubic
 
 REGIONS = {  # package, photo: left upper corners
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"): [(238, 30), (200, 165), (70, 468), (345, 490)],

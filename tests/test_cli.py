@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from typer.testing import CliRunner
 
 from localsr import images
@@ -201,7 +202,7 @@ def test_exit_codes(nets, here, monkeypatch, error, code, word):
     def fail(*args, **kwargs):
         raise error
 
-    monkeypatch.setattr(Scene, "restore", fail)
+    monkeypatch.setattr(Scene, "stream", fail)
     fails(restore(nets, "--box", "0,0,8,8"), code, word)
     args = ["--debug", "restore", "photo.png", "--box", "0,0,8,8", "--model", str(nets / "plain.safetensors")]
     result = CliRunner().invoke(app, args)
@@ -403,3 +404,30 @@ def test_cost(nets, here, monkeypatch):
     assert told["crop"]["gflops"] < told["clsr"]["gflops"]
     fails(run(*args, "--max-memory", 100), 2, "100 MB are not enough")
     fails(run("cost", "photo.png", "--box", "0,0,800,8"), 2, "leaves the picture")
+
+
+def test_into_the_whole_picture(nets, here, monkeypatch):
+    args = ("--box", "2,3,8,9", "--into")
+    result = restore(nets, *args, "whole.png")
+    assert result.exit_code == 0, result.stderr
+    with Image.open("photo.png") as photo, Image.open("whole.png") as whole:
+        assert whole.size == (4 * photo.width, 4 * photo.height)
+        size = photo.size
+    assert "1 region restored with a rim of 4 px" in result.stdout
+    assert sorted(p.name for p in here.glob("*-x4.png")) == []  # the region alone only where a name is given
+    both = restore(nets, *args, "own.png", "--same-size", "--feather", 0, "-o", "region.png", "--json")
+    told = json.loads(both.stdout)
+    assert (told["into"], told["regions"][0]["output"]) == ("own.png", "region.png")
+    with Image.open("own.png") as own, Image.open("region.png") as region:
+        assert (own.size, region.size) == (size, (32, 36))
+    monkeypatch.setattr("localsr.cli.restore.LARGE", 100)
+    large = restore(nets, "--box", "2,3,8,9", "-o", "large.png")
+    assert large.exit_code == 0, large.stderr
+    with Image.open("large.png") as one, Image.open("region.png") as other:
+        assert np.abs(np.asarray(one).astype(int) - np.asarray(other)).max() <= 1
+    fails(restore(nets, "--box", "2,3,8,9", "-o", "l.png", "--compare", "s.png"), 2, "leave out --compare")
+    fails(restore(nets, "--box", "2,3,8,9", "--same-size"), 2, "--into")
+    fails(restore(nets, *args, "photo.png"), 2, "the photo itself")
+    fails(restore(nets, *args, "a.gif"), 2, "must end in")
+    fails(restore(nets, *args, "a.png", "-o", "a.png"), 2, "another name")
+    fails(restore(nets, *args, "a.png", "--compare", "s.png"), 2, "-o")

@@ -9,8 +9,9 @@ import pytest
 import torch
 from conftest import restorer, tiny
 from PIL import Image
-from skimage.metrics import peak_signal_noise_ratio, structural_similarity
+from skimage.metrics import peak_signal_noise_ratio
 from torch.nn import functional
+from torchmetrics.functional.image import structural_similarity_index_measure
 
 import localsr
 from localsr import metrics
@@ -225,18 +226,16 @@ def test_metrics_by_hand() -> None:
 
 
 @pytest.mark.parametrize("side", [16, 33, 96])
-def test_metrics_are_scikit_images(side: int) -> None:
+def test_metrics_are_torchmetrics_and_scikit_images(side: int) -> None:
     random = np.random.default_rng(side)
     one = random.integers(0, 256, (2, 1, side, side)).astype(np.float64)
     other = (one + random.normal(0, 20, one.shape)).clip(0, 255)
-    mine = metrics.ssim(torch.from_numpy(one), torch.from_numpy(other))
-    ours = metrics.psnr(torch.from_numpy(one), torch.from_numpy(other))
-    for k in range(2):
-        settings = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
-        theirs = structural_similarity(one[k, 0], other[k, 0], **settings)
-        assert mine[k].item() == pytest.approx(theirs, abs=1e-9)
-        psnr = peak_signal_noise_ratio(one[k, 0], other[k, 0], data_range=255)
-        assert ours[k].item() == pytest.approx(psnr, abs=1e-5)
+    pair = torch.from_numpy(one), torch.from_numpy(other)
+    settings = {"sigma": 1.5, "data_range": 255.0, "reduction": "none", "return_full_image": True}
+    _, full = structural_similarity_index_measure(*pair, **settings)
+    assert torch.allclose(metrics.ssim(*pair), full[..., 5:-5, 5:-5].mean((1, 2, 3)), atol=1e-6)
+    psnr = [peak_signal_noise_ratio(one[k, 0], other[k, 0], data_range=255) for k in range(2)]
+    assert metrics.psnr(*pair).tolist() == pytest.approx(psnr, abs=1e-5)
     assert metrics.ssim(torch.zeros(2, 1, 10, 40), torch.zeros(2, 1, 10, 40)).isnan().all()
 
 

@@ -12,7 +12,7 @@ from localsr.evaluation import figures, sheet
 from localsr.evaluation.figures import compare_sheet
 from localsr.geometry import Box, whole
 from localsr.inference import scene
-from localsr.inference.scene import Restoration
+from localsr.inference.restoration import Restoration
 from localsr.inference.strategies import Strategy
 
 

@@ -23,6 +23,7 @@ from PIL import Image, ImageCms
 from localsr import images
 from localsr.errors import BoxError, ImageError, OutputError
 from localsr.geometry import Box, Size, whole
+from localsr.images.vips import SPACES, from_array, profile_of, with_profile
 
 Array = NDArray[Any]
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -50,7 +51,7 @@ def scene(height: int, width: int, bands: int, depth: int = 8) -> Array:
 def vips(pixels: Array, space: str | None = None) -> pyvips.Image:
     """Hand an array to libvips."""
     depth = 8 if pixels.dtype == np.uint8 else 16
-    image = images._image(pixels, space or images.SPACES[1 if pixels.shape[2] < 3 else 3, depth])
+    image = from_array(pixels, space or SPACES[1 if pixels.shape[2] < 3 else 3, depth])
     return image
 
 
@@ -94,7 +95,7 @@ def test_round_trip_keeps_pixels_bands_depth_and_profile(tmp_path: Path, suffix:
     pixels = scene(23, 31, bands, depth)
     profile = SRGB if bands >= 3 else None
     source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
-    images._with_profile(vips(pixels), profile).write_to_file(str(source))
+    with_profile(vips(pixels), profile).write_to_file(str(source))
     photo = images.read(source)
     assert (photo.size, photo.bands, photo.depth) == (Size(31, 23), bands, depth)
     assert (photo.profile, photo.name, photo.has_alpha) == (profile, source.name, bands in (2, 4))
@@ -121,9 +122,9 @@ def test_cmyk_stays_cmyk(tmp_path: Path, suffix: str, tagged: bool) -> None:
     """CMYK is read as sRGB and written as CMYK with its own profile."""
     smooth = np.stack(np.broadcast_arrays(*np.ogrid[60:180:24j, 60:180:32j], np.float64(120)), axis=2).astype(np.uint8)
     cmyk = vips(smooth).icc_transform("cmyk")
-    profile = images._profile(cmyk)
+    profile = profile_of(cmyk)
     source, target = tmp_path / f"in{suffix}", tmp_path / f"out{suffix}"
-    images._with_profile(cmyk, profile if tagged else None).write_to_file(str(source))
+    with_profile(cmyk, profile if tagged else None).write_to_file(str(source))
     photo = images.read(source)
     assert (photo.bands, photo.is_cmyk, photo.has_alpha, photo.profile) == (4, True, False, profile if tagged else None)
     assert np.abs(levels(full(photo), 8).astype(int) - smooth).max() <= 20  # CMYK has less blue
@@ -149,7 +150,7 @@ def test_cmyk_of_16_bit_keeps_its_depth(tmp_path: Path) -> None:
 
 def test_cmyk_with_a_damaged_profile_reads_without_it() -> None:
     """What fits no pixels is neither used nor carried on."""
-    cmyk = images._with_profile(vips(scene(9, 12, 3)).icc_transform("cmyk"), b"garbage" * 40)
+    cmyk = with_profile(vips(scene(9, 12, 3)).icc_transform("cmyk"), b"garbage" * 40)
     photo = images.read(bytes(cmyk.tiffsave_buffer()))
     assert photo.profile is None
     assert np.isfinite(full(photo)).all()
@@ -214,7 +215,7 @@ def test_bmp(tmp_path: Path, mode: str) -> None:
 def test_float_tiff_counts_as_16_bit(tmp_path: Path) -> None:
     """Values in [0, 1] are taken as they are."""
     values = (scene(9, 12, 3) / 255).astype(np.float32)
-    images._image(values, "srgb").tiffsave(str(tmp_path / "f.tif"))
+    from_array(values, "srgb").tiffsave(str(tmp_path / "f.tif"))
     photo = images.read(tmp_path / "f.tif")
     assert photo.depth == 16
     assert np.array_equal(full(photo), values.transpose(2, 0, 1))
@@ -255,8 +256,8 @@ def test_pixels_are_clamped_and_rounded_to_the_nearest(tmp_path: Path) -> None:
 def test_the_profile_is_carried(tmp_path: Path, suffix: str) -> None:
     """Byte for byte, pixels unconverted."""
     photo = images.read(Image.fromarray(scene(9, 12, 3)))
-    p3 = images._profile(vips(scene(4, 4, 3)).icc_transform("p3"))
-    tagged = images.read(bytes(images._with_profile(vips(scene(9, 12, 3)), p3).pngsave_buffer()))
+    p3 = profile_of(vips(scene(4, 4, 3)).icc_transform("p3"))
+    tagged = images.read(bytes(with_profile(vips(scene(9, 12, 3)), p3).pngsave_buffer()))
     assert p3 is not None
     assert np.array_equal(full(tagged), full(photo))
     images.write(tmp_path / f"a{suffix}", full(tagged), None, tagged)
@@ -422,7 +423,7 @@ def test_preview_fits_and_never_enlarges() -> None:
     assert (small.shape, small.dtype) == ((50, 25, 3), np.uint8)
     assert np.abs(small.astype(int) - 156).max() <= 1
     assert photo.preview(1000).shape == (200, 100, 3)
-    tagged = images._with_profile(vips(scene(9, 12, 3)), b"garbage" * 40)
+    tagged = with_profile(vips(scene(9, 12, 3)), b"garbage" * 40)
     assert np.array_equal(images.read(bytes(tagged.pngsave_buffer())).preview(12), scene(9, 12, 3))
     p3 = vips(scene(9, 12, 3) // 4 + 90).icc_transform("p3")
     shown = images.read(bytes(p3.pngsave_buffer())).preview(12)
@@ -558,7 +559,7 @@ def test_nan_pixels(bad: float) -> None:
     """One pixel is enough, in the window that holds it."""
     values = np.full((9, 12, 3), 0.5, np.float32)
     values[4, 6, 1] = bad
-    photo = images.read(bytes(images._image(values, "srgb").tiffsave_buffer()))
+    photo = images.read(bytes(from_array(values, "srgb").tiffsave_buffer()))
     assert photo.window(Box(0, 0, 6, 9)).max() == 0.5
     for ask in (lambda: photo.window(Box(6, 4, 7, 5)), lambda: full(photo), lambda: photo.preview(20)):
         with pytest.raises(ImageError, match=r"float pixels .*\[0, 1\]"):

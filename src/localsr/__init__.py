@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     )
     from localsr.geometry import Box, Size
     from localsr.images import Photo, read
+    from localsr.inference.restoration import Restoration
     from localsr.inference.restorer import Restorer, restore
-    from localsr.inference.scene import Restoration, Scene
+    from localsr.inference.scene import Scene
     from localsr.inference.strategies import Strategy
 
 __version__ = "0.1.0"
@@ -33,7 +34,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "LocalSRError": "errors",
     "OutputError": "errors",
     "Photo": "images",
-    "Restoration": "inference.scene",
+    "Restoration": "inference.restoration",
     "Restorer": "inference.restorer",
     "Scene": "inference.scene",
     "Size": "geometry",

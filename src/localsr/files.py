@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from localsr.errors import OutputError
 
 
-def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
-    """Write to a temporary file beside `path`, sync it and rename it; folders are made.
+@contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """Give a temporary name beside `path` to write to; at the end it is synced and takes the name. Folders are made.
 
-    After a kill or on a full disk the old file stands untouched. Raises `OutputError`.
+    After an error, a kill or on a full disk the old file stands untouched. Raises `OutputError`.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     if target.exists() and not target.is_file():
@@ -21,15 +24,22 @@ def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
-                file.write(data)
-                file.flush()
+            yield temporary
+            with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, target)
         finally:
             temporary.unlink(missing_ok=True)
+    except OutputError:
+        raise
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror}; what was there is untouched") from error
+
+
+def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
+    """Write a file by `replacing`."""
+    with replacing(path) as temporary, temporary.open("xb") as file:
+        file.write(data)
 
 
 def sweep(folder: Path) -> None:

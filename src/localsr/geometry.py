@@ -75,6 +75,11 @@ class Box:
         return Size(self.width, self.height)
 
     @property
+    def area(self) -> int:
+        """Pixels in the box."""
+        return self.width * self.height
+
+    @property
     def rows(self) -> slice:
         """The box's rows, to index an array with."""
         return slice(self.top, self.bottom)

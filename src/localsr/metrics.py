@@ -1,10 +1,10 @@
-"""How far a restored picture is from the original, in the field's numbers; torchmetrics does the arithmetic."""
+"""How far a restored picture is from the original, in the field's numbers."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+from torchmetrics.functional.image import peak_signal_noise_ratio
 
 WINDOW = 11  # px, side of SSIM's
 BEST = 100.0  # dB, of what is restored without any error: an infinite one would make a mean of no use
@@ -33,16 +33,16 @@ def ssim(restored: Tensor, original: Tensor) -> Tensor:
     """Give the structural similarity `(n,)` of `(n, 1, h, w)` in levels: Gaussian window of 11, sigma 1.5 (Wang 2004).
 
     The mean is over windows that lie within, as Wang's and MATLAB's; there is none in what is smaller than one: NaN.
-    In float64: float32 takes a tenth of the time, but is up to 3e-4 off where a picture is bright and flat.
+    By scikit-image: torchmetrics gives the same map, 40 times slower, and counts its mirrored border in the mean.
     """
+    from skimage.metrics import structural_similarity  # not needed to train
+
     if min(restored.shape[-2:]) < WINDOW:
-        return restored.new_full((len(restored),), torch.nan)
-    found = structural_similarity_index_measure(
-        restored.double(), original.double(), sigma=1.5, data_range=255.0, reduction="none", return_full_image=True
-    )
-    assert isinstance(found, tuple)
-    edge = WINDOW // 2
-    return found[1][..., edge:-edge, edge:-edge].mean((1, 2, 3))
+        return restored.new_full((len(restored),), torch.nan, dtype=torch.float64)
+    wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
+    one, other = (part[:, 0].double().cpu().numpy() for part in (restored, original))
+    found = [structural_similarity(a, b, **wang) for a, b in zip(one, other, strict=True)]  # type: ignore[no-untyped-call]
+    return torch.tensor(found)
 
 
 def psnr_y(restored: Tensor, original: Tensor) -> float:

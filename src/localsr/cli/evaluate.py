@@ -85,7 +85,7 @@ def run(
         raise ConfigError(f"--record keeps the numbers of fp32, not of {precision}")
     if timing and output is None:
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
-    need("evaluate", "torchmetrics", "polars")
+    need("evaluate", "polars", "skimage", "torchmetrics")
     from localsr.data.benchmark import Benchmark
     from localsr.data.layouts import find as find_data
     from localsr.evaluation.protocol import evaluate

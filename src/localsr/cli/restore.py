@@ -5,21 +5,26 @@ from __future__ import annotations
 import json
 import math
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
 from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, bar
 from localsr.errors import ConfigError
-from localsr.geometry import Box
+from localsr.geometry import Box, Size
 
 if TYPE_CHECKING:
+    from localsr.inference.restoration import Restoration
     from localsr.inference.restorer import Restorer
-    from localsr.inference.scene import Restoration
+    from localsr.inference.scene import Scene
+    from localsr.inference.strategies import Strategy
 
 LOSSLESS = (".png", ".tif", ".tiff", ".webp")  # suffixes that a default name keeps; .png for any other
+LARGE = 2**26  # pixels of a region from which it is not kept in memory: 0.8 GB
+FEATHER = 4  # LR px
 NAME = 180  # bytes of a photo's name in a default name; file systems take 255 in all
 
 
@@ -61,6 +66,21 @@ Share = Annotated[
     bool,
     typer.Option("--share", help="Restore regions that crowd as one, where that is cheaper; pixels differ a little."),
 ]
+Into = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="OUT",
+        help="Write the whole picture with the regions in it, the rest enlarged by bicubic; each alone only with -o.",
+        show_default=False,
+    ),
+]
+SameSize = Annotated[
+    bool, typer.Option("--same-size", help="Into the picture at its own size: regions restored, then reduced again.")
+]
+Feather = Annotated[
+    int,
+    typer.Option(min=0, metavar="PX", help="Into the picture: the rim of a region that fades in; 0 for exact pixels."),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
 
 
@@ -76,6 +96,9 @@ def run(
     compare: Compare = None,
     clip: Clip = False,
     share: Share = False,
+    into: Into = None,
+    same_size: SameSize = False,
+    feather: Feather = FEATHER,
     max_memory: MaxMemory = None,
     as_json: Json = False,
 ) -> None:
@@ -93,25 +116,76 @@ def run(
 
     way = Strategy.named(strategy) if strategy is not None else None
     restorer = Restorer.load(model, scale=scale, device=device, precision=precision, max_memory=max_memory)
-    paths = targets(photo, inside, restorer.scale, output)
-    refuse(photo, inside, restorer.scale, paths, compare)
+    paths = targets(photo, inside, restorer.scale, output) if into is None or output is not None else []
+    refuse(photo, inside, restorer.scale, paths, compare, into)
+    if into is None and (same_size or feather != FEATHER):
+        raise ConfigError("--same-size and --feather are for the whole picture; name its file with --into")
     scene = restorer.encode(source)
+    done = regions(scene, inside, paths, way, share=share, compare=compare)
+    whole = None
+    if into is not None:
+        from localsr.inference.paste import Pasting, paste
+
+        with bar("pasting") as progress:
+            whole = paste(into, scene, inside, way, Pasting(feather, same_size), progress)
+    if as_json:
+        typer.echo(json.dumps(report(photo, restorer, source.size, scene.strategy(way), done, compare, into)))
+        return
+    for r in done:
+        typer.echo(f"{r.path}: {r.box.scaled(scene.scale).size} px, {scene.strategy(way)}, {r.seconds:.2f} s")
+    if compare is not None:
+        typer.echo(f"{compare}: compared with nearest neighbour and bicubic")
+    if into is not None:
+        rim = f"a rim of {feather} px" if feather else "no rim"
+        count = f"{len(inside)} region{'s' if len(inside) > 1 else ''}"
+        typer.echo(f"{into}: {whole} px, {count} restored with {rim}")
+
+
+class Region(NamedTuple):
+    """A region that is written."""
+
+    box: Box
+    path: Path
+    seconds: float
+
+
+def regions(
+    scene: Scene,
+    boxes: Sequence[Box],
+    paths: Sequence[Path],
+    way: Strategy | None,
+    *,
+    share: bool,
+    compare: Path | None,
+) -> list[Region]:
+    """Restore boxes and write each as soon as it is there; what does not fit in memory goes to its file in pieces."""
+    if not paths:
+        return []
+    from localsr.inference.paste import write_large
+
+    done: dict[int, Region] = {}
+    kept: dict[int, Restoration] = {}
+    large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > LARGE]
+    small = [n for n in range(len(boxes)) if n not in large]
+    if large and compare is not None:
+        raise ConfigError(f"a sheet shows regions of up to {LARGE >> 20} megapixels; leave out --compare")
     with bar("restoring") as progress:
-        found = scene.restore(inside, way, share=share, progress=progress)
-    for restoration, path in zip(found, paths, strict=True):
-        restoration.save(path)
+        for k, r in scene.stream([boxes[n] for n in small], way, share=share, progress=progress):
+            n = small[k]
+            r.save(paths[n])
+            done[n] = Region(r.box, paths[n], r.seconds)
+            if compare is not None:
+                kept[n] = r
+    for n in large:
+        began = time.perf_counter()
+        with bar(f"restoring {paths[n].name}") as progress:
+            write_large(paths[n], scene, boxes[n], way, progress)
+        done[n] = Region(boxes[n], paths[n], time.perf_counter() - began)
     if compare is not None:
         from localsr.evaluation.figures import compare_sheet
 
-        compare_sheet(compare, source, found)
-    if as_json:
-        typer.echo(json.dumps(report(photo, restorer, found, paths, compare)))
-        return
-    for r, path in zip(found, paths, strict=True):
-        size = r.box.scaled(r.scale).size
-        typer.echo(f"{path}: {size} px, {r.strategy}, {r.seconds:.2f} s")
-    if compare is not None:
-        typer.echo(f"{compare}: compared with nearest neighbour and bicubic")
+        compare_sheet(compare, scene.photo, [kept[n] for n in small])
+    return [done[n] for n in range(len(boxes))]
 
 
 def targets(photo: Path, boxes: Sequence[Box], scale: int, output: str | None) -> list[Path]:
@@ -146,9 +220,13 @@ def longest(path: Path) -> float:
     return LONGEST.get(FORMATS.get(path.suffix.lower(), ""), math.inf)
 
 
-def refuse(photo: Path, boxes: Sequence[Box], scale: int, paths: Sequence[Path], compare: Path | None) -> None:
+def refuse(
+    photo: Path, boxes: Sequence[Box], scale: int, paths: Sequence[Path], compare: Path | None, into: Path | None
+) -> None:
     """Refuse, before any work, names that cannot be or must not be written."""
-    for box, path in zip(boxes, paths, strict=True):
+    if compare is not None and not paths:
+        raise ConfigError("--compare shows regions; with --into alone there are none, so name their files with -o")
+    for box, path in zip(boxes, paths, strict=False):
         if max(box.width, box.height) * scale > longest(path):
             size = box.scaled(scale).size
             raise ConfigError(
@@ -156,7 +234,9 @@ def refuse(photo: Path, boxes: Sequence[Box], scale: int, paths: Sequence[Path],
             )
     from localsr.images import FORMATS
 
-    wanted = [(path, tuple(FORMATS)) for path in paths]
+    wanted = [(path, tuple(FORMATS)) for path in ([] if into is None else [into]) + list(paths)]
+    if into is not None and into.resolve() in [path.resolve() for path in paths]:
+        raise ConfigError(f"{into} is named for the picture and for a region; choose another name for one")
     if compare is not None:
         from localsr.evaluation.figures import MAX_ROWS
 
@@ -175,24 +255,31 @@ def refuse(photo: Path, boxes: Sequence[Box], scale: int, paths: Sequence[Path],
 
 
 def report(
-    photo: Path, restorer: Restorer, found: Sequence[Restoration], paths: Sequence[Path], compare: Path | None
+    photo: Path,
+    restorer: Restorer,
+    size: Size,
+    strategy: Strategy,
+    done: Sequence[Region],
+    compare: Path | None,
+    into: Path | None,
 ) -> dict[str, Any]:
     """Give what `--json` prints."""
-    size = found[0].photo.size
     return {
         "input": str(photo),
         "size": [size.width, size.height],
         "model": {"name": restorer.card.name, "sha256": restorer.card.sha256},
         "scale": restorer.scale,
-        "strategy": str(found[0].strategy),
+        "strategy": str(strategy),
         "regions": [
             {
                 "box": [r.box.left, r.box.top, r.box.right, r.box.bottom],
-                "output": str(path),
-                "width": r.box.width * r.scale,
-                "height": r.box.height * r.scale,
+                "output": str(r.path),
+                "width": r.box.width * restorer.scale,
+                "height": r.box.height * restorer.scale,
                 "seconds": round(r.seconds, 4),
             }
-            for r, path in zip(found, paths, strict=True)
+            for r in done
         ],
-    } | ({"compare": str(compare)} if compare is not None else {})
+        **({} if compare is None else {"compare": str(compare)}),
+        **({} if into is None else {"into": str(into)}),
+    }

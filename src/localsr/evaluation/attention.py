@@ -12,7 +12,7 @@ from matplotlib.patches import Circle, Rectangle
 from localsr.evaluation.figures import write_sheet
 from localsr.evaluation.sheet import BRIGHT, DARK, DPI, FONT, GREY, Pixels, printable
 from localsr.images import Photo
-from localsr.inference.scene import Attention
+from localsr.inference.restoration import Attention
 
 LONG, WIDE = 1200, 720  # pixels of the photo's long side at most, and of the map's width at least
 LINE = 26  # pixels of a line of text

@@ -12,8 +12,8 @@ from torch import Tensor
 from localsr import images
 from localsr.evaluation.ways import Way
 from localsr.geometry import Box, whole
+from localsr.inference.restoration import Attention, bicubic
 from localsr.inference.restorer import Restorer
-from localsr.inference.scene import Attention, bicubic
 from localsr.inference.strategies import Strategy
 
 

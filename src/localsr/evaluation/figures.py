@@ -20,7 +20,7 @@ from localsr import images
 from localsr.errors import ConfigError
 from localsr.evaluation.sheet import Layout, Pixels, Row, draw, printable, stacked
 from localsr.images import Photo
-from localsr.inference.scene import Restoration, bicubic
+from localsr.inference.restoration import Restoration, bicubic
 from localsr.resize import resize
 
 MAX_ROWS = 24  # regions on a sheet; Agg draws at most 65,535 pixels in height

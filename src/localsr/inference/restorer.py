@@ -16,7 +16,8 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.jobs import PRECISIONS
 from localsr.inference.memory import room
-from localsr.inference.scene import Restoration, Scene
+from localsr.inference.restoration import Restoration
+from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple, overload
@@ -23,49 +23,28 @@ from localsr.inference.cost import scene_load
 from localsr.inference.jobs import Job, attend, batches, encode, run, sampled
 from localsr.inference.memory import LIBRARIES, MEGABYTE, resident
 from localsr.inference.planning import plan, shared
+from localsr.inference.restoration import Attention, Bill, Restoration, enlarged_alpha
 from localsr.inference.speed import calibrated
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
-from localsr.resize import enlarge
 
 Progress = Callable[[int, int], None]  # (done, of) in LR px
 
 
-@dataclass(frozen=True)
-class Restoration:
-    """The answer: HR pixels of one box and how they were made."""
+class Piece(NamedTuple):
+    """A part of a restored box."""
 
-    pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
-    alpha: NDArray[np.float32] | None  # (1, s h, s w) in [0, 1], where the photo has it
     box: Box  # LR px of the upright picture
-    scale: int
-    strategy: Strategy
-    model: str  # name of the network
-    precision: str  # that the pixels were computed in, one of PRECISIONS
-    seconds: float  # from box to pixels; a batch's time is shared among its boxes by their area
-    photo: Photo  # what it was made from: depth, bands and profile
-
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write a picture with the photo's depth, bands and profile; PNG, JPEG, TIFF, WebP or BMP by suffix."""
-        images.write(Path(path), self.pixels, self.alpha, self.photo)
+    pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
 
 
-@dataclass(frozen=True)
-class Attention:
-    """What the GCM drew on for a box: each sampled patch and its share of the attention; the shares sum to 1."""
+class Done(NamedTuple):
+    """A job that has run."""
 
-    box: Box
-    patches: list[Box]  # LR px of the upright picture
-    shares: list[float]  # the mean over heads and queries
-
-
-class Bill(NamedTuple):
-    """What boxes cost by one strategy."""
-
-    gflops: float  # of the boxes
-    gflops_scene: float  # of the patches, once a picture
-    seconds: float  # of both, on this machine
-    megabytes: float  # that the process has at its peak, results and libraries counted in
+    job: Job
+    pixels: NDArray[np.float32]  # (3, s h, s w) of the job's ROI
+    precision: str  # one of PRECISIONS
+    seconds: float  # its share of the batch
 
 
 class Scene:
@@ -99,6 +78,11 @@ class Scene:
             self._context = encode(network, photo, self._patches, pixels)
         else:
             self._context = saved.read(path, network, len(self._patches), self._about)
+
+    @property
+    def scale(self) -> int:
+        """How many times a region is enlarged."""
+        return self._network.config.scale
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
@@ -177,49 +161,58 @@ class Scene:
         jobs = plan(boxes, size, network, way, count, self._memory)
         return shared(jobs, size, network, count) if share and way is not Strategy.CROP else jobs
 
+    def pieces(
+        self,
+        box: Box,
+        strategy: Strategy | str | None = None,
+        *,
+        clip: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[Piece]:
+        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory."""
+        inside = box.clipped(self.photo.size) if clip else box.checked(self.photo.size)
+        way, network = self._choose(strategy)
+        jobs = plan([inside], self.photo.size, network, way, len(self._patches), self._memory)
+        return (Piece(done.job.taper.roi, done.pixels) for done in self._run(jobs, way, network, progress))
+
+    def _run(self, jobs: Sequence[Job], way: Strategy, network: CLSR, progress: Progress | None) -> Iterator[Done]:
+        """Run jobs, those that are alike together."""
+        context = self._context if way is Strategy.CLSR else None
+        total, area = sum(job.taper.roi.area for job in jobs), 0
+        for batch in batches(jobs, network, len(self._patches), self._memory):
+            began = time.perf_counter()
+            for part, pixels, precision in run(network, self.photo, batch, context, self._precision):
+                spent = (time.perf_counter() - began) / len(part)
+                area += sum(job.taper.roi.area for job in part)
+                if progress is not None:
+                    progress(area, total)
+                for job, own in zip(part, pixels, strict=True):
+                    yield Done(job, own, precision, spent)
+                began = time.perf_counter()
+
     def _work(
         self, boxes: Sequence[Box], way: Strategy, network: CLSR, jobs: Sequence[Job], progress: Progress | None
     ) -> Iterator[tuple[int, Restoration]]:
-        """Run the jobs; a box is done with the last job that it waits for."""
-        scale, context = network.config.scale, self._context if way is Strategy.CLSR else None
-        waiting = [0] * len(boxes)
-        for job in jobs:
-            for n in job.boxes:
-                waiting[n] += 1
+        """Put boxes together from jobs; a box is done with the last job that it waits for."""
+        scale = network.config.scale
+        waiting = Counter(n for job in jobs for n in job.boxes)
         pixels: dict[int, NDArray[np.float32]] = {}
         seconds, precisions = [0.0] * len(boxes), [self._precision] * len(boxes)
-        total, done = sum(_area(job.taper.roi) for job in jobs), 0
-        for batch in batches(jobs, network, len(self._patches), self._memory):
-            began = time.perf_counter()
-            for part_of, parts, precision in run(network, self.photo, batch, context, self._precision):
-                spent = (time.perf_counter() - began) / len(part_of)
-                ready = []
-                for job, part in zip(part_of, parts, strict=True):
-                    for n in job.boxes:
-                        box = boxes[n]
-                        if n not in pixels:
-                            pixels[n] = np.empty((3, scale * box.height, scale * box.width), np.float32)
-                        common = box.intersection(job.taper.roi)
-                        there, here = common.within(box).scaled(scale), common.within(job.taper.roi).scaled(scale)
-                        pixels[n][:, there.rows, there.columns] = part[:, here.rows, here.columns]
-                        seconds[n] += spent / len(job.boxes)
-                        precisions[n] = precision if precision != self._precision else precisions[n]
-                        waiting[n] -= 1
-                        if not waiting[n]:
-                            ready.append(n)
-                    done += _area(job.taper.roi)
-                if progress is not None:
-                    progress(done, total)
-                for n in ready:
-                    box = boxes[n]
-                    alpha = self._alpha(box, scale)
-                    yield (
-                        n,
-                        Restoration(
-                            pixels.pop(n), alpha, box, scale, way, self._name, precisions[n], seconds[n], self.photo
-                        ),
-                    )
-                began = time.perf_counter()
+        for done in self._run(jobs, way, network, progress):
+            tile = done.job.taper.roi
+            for n in done.job.boxes:
+                box = boxes[n]
+                if n not in pixels:
+                    pixels[n] = np.empty((3, scale * box.height, scale * box.width), np.float32)
+                common = box.intersection(tile)
+                there, here = common.within(box).scaled(scale), common.within(tile).scaled(scale)
+                pixels[n][:, there.rows, there.columns] = done.pixels[:, here.rows, here.columns]
+                seconds[n] += done.seconds / len(done.job.boxes)
+                precisions[n] = done.precision if done.precision != self._precision else precisions[n]
+                waiting[n] -= 1
+                if not waiting[n]:
+                    alpha, made = enlarged_alpha(self.photo, box, scale), (precisions[n], seconds[n])
+                    yield n, Restoration(pixels.pop(n), alpha, box, scale, way, self._name, *made, self.photo)
 
     def cost(self, boxes: Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
         """Tell what restoring boxes would cost by each strategy that can run; the first call measures the machine.
@@ -239,7 +232,7 @@ class Scene:
             work = [(len(b), b[0].load(network, patches)) for b in batches(jobs, network, patches, self._memory)]
             scene = scene_load(network.config, patches)
             flops = sum(count * each.flops for count, each in work)
-            made = sum(3 * 4 * _area(box.scaled(network.config.scale)) for box in boxes)
+            made = sum(3 * 4 * box.scaled(network.config.scale).area for box in boxes)
             most = max((count * each.bytes for count, each in work), default=0)
             bills[way] = Bill(
                 flops / 1e9,
@@ -277,6 +270,10 @@ class Scene:
             total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
         return Attention(box, patches, (total / total.sum()).tolist())
 
+    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
+        """Give the strategy that runs when `asked` is asked for; `ConfigError` for one that cannot."""
+        return self._choose(asked)[0]
+
     def _choose(self, strategy: Strategy | str | None) -> tuple[Strategy, CLSR]:
         """Settle the strategy and the network that runs it."""
         if strategy is None:
@@ -290,26 +287,7 @@ class Scene:
             raise ConfigError(f"{self._name} has no plain twin at hand, which {way} runs; put it beside the checkpoint")
         return way, self._plain
 
-    def _alpha(self, box: Box, scale: int) -> NDArray[np.float32] | None:
-        """Enlarge the photo's alpha beside the colour, by bicubic, whose kernel sees 2 px."""
-        around = box.grow(2).clipped(self.photo.size)
-        alpha = self.photo.alpha(around)
-        if alpha is None:
-            return None
-        return enlarge(torch.from_numpy(alpha), around, box, scale).numpy()
-
-
-def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
-    """Enlarge a box by bicubic with what its kernel sees around it: `(3, s h, s w)` in [0, 1]."""
-    around = box.grow(2).clipped(photo.size)
-    return enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
-
 
 def _digest(photo: Photo, patches: torch.Tensor) -> str:
     """Hash all that keys and values follow from besides the network: the picture's size and its patches' pixels."""
     return hashlib.sha256(f"{photo.size}".encode() + patches.numpy().tobytes()).hexdigest()
-
-
-def _area(box: Box) -> int:
-    """Pixels in a box."""
-    return box.width * box.height

@@ -20,7 +20,8 @@ from localsr import images, metrics
 from localsr.data.benchmark import Pair
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, tiles, whole
-from localsr.inference.scene import Scene, bicubic
+from localsr.inference.restoration import bicubic
+from localsr.inference.scene import Scene
 from localsr.models.backbone import Taper, crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches

@@ -1,17 +1,15 @@
-"""The only door for pixels: open a picture lazily, read windows of it, write a result that looks like its source.
+"""A picture as the user has it, opened lazily and read by windows.
 
-libvips does the work. Here it reads JPEG, PNG, TIFF and WebP and nothing else (its other loaders are blocked for the
-whole process); BMP, which it cannot read, goes through Pillow. Grey and RGB keep their own colour space and the ICC
-profile travels with them; CMYK and Lab become sRGB, and CMYK is turned back on writing. Grey is its one band three
-times; on writing it is the mean of the three. Alpha is straight, never premultiplied.
+libvips does the work. Here it reads JPEG, PNG, TIFF and WebP and nothing else; BMP, which it cannot read, goes through
+Pillow. Grey and RGB keep their own colour space and the ICC profile travels with them; CMYK and Lab become sRGB. Grey
+is its one band three times. Alpha is straight, never premultiplied.
 """
 
 from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,27 +19,17 @@ import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from localsr.errors import ImageError, LocalSRError, OutputError
-from localsr.files import write_whole
+from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
+from localsr.images.vips import DTYPES, FORMS, SPACES, Pixels, from_array, profile_of, to_levels, told, with_profile
 
 ALLOWED = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
-FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp", b"BM": "bmp"}
 MAGIC |= dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff")
 FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "error", "webp": "error"}  # "error" fills holes in JPEG with grey
-SAVE: dict[str, dict[str, Any]] = {
-    "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4: the edges that were restored stay
-    "tiff": {"compression": "deflate", "predictor": "horizontal"},
-    "webp": {"lossless": True, "exact": True},  # exact: colours under alpha 0 stay
-}
-FORMS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
-DTYPES = {form: np.dtype(code) for code, form in FORMS.items()}
-SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  # of (bands, depth)
 PLAIN = (*SPACES.values(), "rgb", "multiband", "scrgb")  # spaces whose values are taken as they are
 MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "I", "F")  # of Pillow; any other becomes RGB or RGBA
 
-LONGEST = {"jpeg": 65_535, "webp": 16_383}  # px of a side that a format can hold
 MAX_PIXELS = 2**40  # of a tiled TIFF, of which only the tiles under a window are decoded
 MAX_DECODED = 2**30  # pixels of what must be decoded at once: a tile of a tiled TIFF, all of any other picture
 FREE_BYTES = 2**28  # decoded; below it any picture may be packed as tightly as it likes
@@ -50,13 +38,6 @@ MAX_LEVELS = 32  # of a pyramid, which 2**32 pixels a side would need
 SMALL = 2**16  # pixels of a window; below it Region.fetch wins (90 x at 24 x 24), above it a pipeline's threads
 HEAD = 2**16  # bytes looked at for the format and for a PNG's animation chunk
 
-pyvips.operation_block_set("VipsForeignLoad", True)
-for _family in ("Jpeg", "Png", "Tiff", "Webp"):
-    pyvips.operation_block_set(f"VipsForeignLoad{_family}", False)
-pyvips.block_untrusted_set(True)
-pyvips.cache_set_max(0)  # its cache would keep open the files of the last hundred operations, and hold their pixels
-
-Pixels: TypeAlias = NDArray[np.float32]
 Picture: TypeAlias = Any  # a NumPy array or a Pillow image
 Source: TypeAlias = str | os.PathLike[str] | bytes | Picture
 
@@ -90,9 +71,9 @@ class Photo:
 
     def preview(self, max_side: int) -> NDArray[np.uint8]:
         """Give the whole picture as 8-bit sRGB `(h, w, 3)`, shrunk to fit `max_side` pixels, never enlarged."""
-        with _told(f"{self.name or 'the picture'} cannot be read"):
-            image = self._colour if self._colour.format != "float" else _levels(self.window(whole(self.size)), 8)
-            image = _with_profile(image, _profile(image, usable=True))
+        with told(f"{self.name or 'the picture'} cannot be read"):
+            image = self._colour if self._colour.format != "float" else to_levels(self.window(whole(self.size)), 8)
+            image = with_profile(image, profile_of(image, usable=True))
             fit = {"height": max_side, "size": "down", "no_rotate": True, "output_profile": "srgb"}
             small = image.thumbnail_image(max_side, **fit).colourspace("srgb").cast("uchar")
             return cast(NDArray[np.uint8], small.numpy())
@@ -101,7 +82,7 @@ class Photo:
         """Read boxes of the colour or of the alpha: `(bands, h, w)`, [0, 1]."""
         dtype, found = DTYPES[image.format], []
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
-        with _told(f"{self.name or 'the picture'} cannot be read"):
+        with told(f"{self.name or 'the picture'} cannot be read"):
             region = pyvips.Region.new(image)  # its own for every call: a region belongs to one thread
             for box in boxes:
                 box.checked(self.size)
@@ -115,25 +96,13 @@ class Photo:
         return found
 
 
-@contextmanager
-def _told(title: str, family: type[ImageError | OutputError] = ImageError, end: str = "") -> Iterator[None]:
-    """Turn whatever libvips, the system and Pillow's parsers raise into one line of ours."""
-    try:
-        yield
-    except (LocalSRError, MemoryError):
-        raise
-    except Exception as error:
-        said = (getattr(error, "strerror", "") or getattr(error, "detail", "") or str(error) or repr(error)).strip()
-        raise family(f"{title}: {said.splitlines()[0][:200]}{end}") from error
-
-
 def read(source: Source) -> Photo:
     """Open a picture: a path, the bytes of a file, a Pillow image or a NumPy array.
 
     Arrays are `(h, w)` or `(h, w, 1..4)`: uint8, uint16, or float in [0, 1]. `ImageError` for what is no picture.
     """
     title = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
-    with _told(f"{title} cannot be read"):
+    with told(f"{title} cannot be read"):
         if isinstance(source, str | os.PathLike):
             path = Path(source)
             if path.exists() and not path.is_file():
@@ -213,18 +182,10 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
     if outside or not fits or pixels.dtype.str[1:] not in FORMS:
         given = f"an array {pixels.shape} of {pixels.dtype}{' not in [0, 1]' if outside else ''}"
         raise ImageError(f"{given} is no picture; give (h, w) or (h, w, 1..4) of uint8, uint16, or float in [0, 1]")
-    image = _image(pixels.reshape(*pixels.shape[:2], bands), "cmyk" if mode == "CMYK" else "multiband")
+    image = from_array(pixels.reshape(*pixels.shape[:2], bands), "cmyk" if mode == "CMYK" else "multiband")
     if turn in range(1, 9):
         image.set_type(pyvips.GValue.gint_type, "orientation", turn)
-    return _photo(title, name, _with_profile(image, profile))
-
-
-def _image(pixels: NDArray[Any], space: str) -> pyvips.Image:
-    """Copy an array `(h, w, bands)` into libvips."""
-    height, width, bands = pixels.shape
-    form = FORMS[pixels.dtype.str[1:]]
-    data = pixels.astype(DTYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
-    return pyvips.Image.new_from_memory(data, width, height, bands, form).copy(interpretation=space)
+    return _photo(title, name, with_profile(image, profile))
 
 
 def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
@@ -236,8 +197,8 @@ def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
     image = image.autorot()
     alpha = image.extract_band(base) if bands > base else None
     colour = image.extract_band(0, n=base)
-    profile = _profile(colour, usable=is_cmyk) if is_cmyk or space in PLAIN else None
-    colour = _with_profile(colour, profile)  # so that libvips falls back to its own CMYK where that does not fit
+    profile = profile_of(colour, usable=is_cmyk) if is_cmyk or space in PLAIN else None
+    colour = with_profile(colour, profile)  # so that libvips falls back to its own CMYK where that does not fit
     if is_cmyk:
         bits = 16 if colour.format == "ushort" else 8
         colour = colour.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=bits)
@@ -250,70 +211,3 @@ def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
     return Photo(
         Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha
     )
-
-
-def _profile(image: pyvips.Image, *, usable: bool = False) -> bytes | None:
-    """Give the embedded ICC profile, or only one that fits the pixels."""
-    try:
-        if usable:
-            image.icc_import(embedded=True)
-        return bytes(image.get("icc-profile-data"))
-    except pyvips.Error:
-        return None
-
-
-def _with_profile(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
-    """Embed an ICC profile, or none."""
-    image = image.copy()
-    image.remove("icc-profile-data")
-    if profile is not None:
-        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
-    return image
-
-
-def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, like: Photo) -> None:
-    """Write RGB `pixels` `(3, H, W)` and `alpha` `(1, H, W)`, both [0, 1], with the depth, bands and profile of `like`.
-
-    What a format cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP,
-    sRGB for CMYK in PNG, WebP and BMP, sRGB for any profile in BMP. The file appears whole or, with an `OutputError`,
-    not at all.
-    """
-    kind = FORMATS.get(Path(path).suffix.lower())
-    if kind is None:
-        raise OutputError(f"{path} is not written: its name must end in one of {', '.join(FORMATS)}")
-    planes = [pixels] if alpha is None else [pixels, alpha]
-    shapes = [(bands, *pixels.shape[1:]) for bands in (3, 1)][: len(planes)]
-    if [p.shape for p in planes] != shapes or not all(np.isfinite(p).all() for p in planes):
-        raise OutputError(f"{path} is not written: {[p.shape for p in planes]} must be (3, H, W), (1, H, W) and finite")
-    with _told(f"{path} could not be written", OutputError, "; what was there is untouched"):
-        data = _encode(kind, pixels, None if kind in ("jpeg", "bmp") else alpha, like)
-    write_whole(path, data)
-
-
-def _encode(kind: str, pixels: Pixels, alpha: Pixels | None, like: Photo) -> bytes:
-    """Encode a picture."""
-    depth = like.depth if kind in ("png", "tiff") else 8
-    image = _levels(pixels.mean(axis=0, keepdims=True) if like.bands < 3 else pixels, depth)
-    image = _with_profile(image, None if like.is_cmyk else like.profile)
-    if like.is_cmyk and kind in ("jpeg", "tiff"):
-        image = _with_profile(image.icc_import(input_profile="srgb"), like.profile)
-        builtin = {} if like.profile else {"output_profile": "cmyk"}
-        image = _with_profile(image.icc_export(depth=depth, **builtin), like.profile)
-    elif (kind == "bmp" or (kind == "webp" and like.bands < 3)) and _profile(image, usable=True):
-        image = _with_profile(image.icc_transform("srgb", embedded=True), None)  # BMP holds none, WebP none for grey
-    if kind == "bmp":
-        from PIL import Image
-
-        file = io.BytesIO()
-        Image.fromarray(image.numpy()).save(file, "BMP")
-        return file.getvalue()
-    if alpha is not None:
-        image = image.bandjoin(_levels(alpha, depth))
-    big = {"bigtiff": True} if kind == "tiff" and pixels.size > 2**30 else {}  # past 4 GB in 16 bit, with alpha
-    return cast(bytes, getattr(image, f"{kind}save_buffer")(keep="icc", **SAVE.get(kind, {}), **big))
-
-
-def _levels(pixels: Pixels, depth: int) -> pyvips.Image:
-    """Round `(bands, h, w)` to the nearest level."""
-    levels = np.rint(np.clip(pixels, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
-    return _image(levels.transpose(1, 2, 0), SPACES[len(pixels), depth])

@@ -1,0 +1,71 @@
+"""libvips as this project uses it: which loaders may run, its errors as ours, arrays and profiles in and out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from localsr.errors import ImageError, LocalSRError, OutputError
+
+FORMS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
+DTYPES = {form: np.dtype(code) for code, form in FORMS.items()}
+SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  # of (bands, depth)
+
+pyvips.operation_block_set("VipsForeignLoad", True)
+for _family in ("Jpeg", "Png", "Tiff", "Webp"):
+    pyvips.operation_block_set(f"VipsForeignLoad{_family}", False)
+pyvips.block_untrusted_set(True)
+pyvips.operation_block_set("VipsForeignLoadRaw", False)  # of a canvas; no file that is given is ever tried by it
+pyvips.cache_set_max(0)  # its cache would keep open the files of the last hundred operations, and hold their pixels
+
+Pixels: TypeAlias = NDArray[np.float32]
+
+
+@contextmanager
+def told(title: str, family: type[ImageError | OutputError] = ImageError, end: str = "") -> Iterator[None]:
+    """Turn whatever libvips, the system and Pillow's parsers raise into one line of ours."""
+    try:
+        yield
+    except (LocalSRError, MemoryError):
+        raise
+    except Exception as error:
+        said = (getattr(error, "strerror", "") or getattr(error, "detail", "") or str(error) or repr(error)).strip()
+        raise family(f"{title}: {said.splitlines()[0][:200]}{end}") from error
+
+
+def from_array(pixels: NDArray[Any], space: str) -> pyvips.Image:
+    """Copy an array `(h, w, bands)` into libvips."""
+    height, width, bands = pixels.shape
+    form = FORMS[pixels.dtype.str[1:]]
+    data = pixels.astype(DTYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
+    return pyvips.Image.new_from_memory(data, width, height, bands, form).copy(interpretation=space)
+
+
+def profile_of(image: pyvips.Image, *, usable: bool = False) -> bytes | None:
+    """Give the embedded ICC profile, or only one that fits the pixels."""
+    try:
+        if usable:
+            image.icc_import(embedded=True)
+        return bytes(image.get("icc-profile-data"))
+    except pyvips.Error:
+        return None
+
+
+def with_profile(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
+    """Embed an ICC profile, or none."""
+    image = image.copy()
+    image.remove("icc-profile-data")
+    if profile is not None:
+        image.set_type(pyvips.GValue.blob_type, "icc-profile-data", profile)
+    return image
+
+
+def to_levels(pixels: Pixels, depth: int) -> pyvips.Image:
+    """Round `(bands, h, w)` to the nearest level."""
+    levels = np.rint(np.clip(pixels, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
+    return from_array(levels.transpose(1, 2, 0), SPACES[len(pixels), depth])

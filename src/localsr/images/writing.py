@@ -1,0 +1,207 @@
+"""Pictures written so that they look like their source: its depth, bands and profile, as far as the format can."""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self, cast
+
+import numpy as np
+import pyvips
+from numpy.typing import NDArray
+
+from localsr.errors import OutputError
+from localsr.files import replacing, write_whole
+from localsr.geometry import Box, Size
+from localsr.images.photo import Photo
+from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, told, with_profile
+
+FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
+LONGEST = {"jpeg": 65_535, "webp": 16_383}  # px of a side that a format can hold
+SAVE: dict[str, dict[str, Any]] = {
+    "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4: the edges that were restored stay
+    "tiff": {"compression": "deflate", "predictor": "horizontal"},
+    "webp": {"lossless": True, "exact": True},  # exact: colours under alpha 0 stay
+}
+METADATA = ("exif-data", "xmp-data", "iptc-data")  # that go along where all of a picture is written again
+ROOM = 2**20  # bytes; a disk with less is full
+TILED = 2**26  # pixels of a TIFF from which it is written in tiles: its windows can be read alone
+OPAQUE = ("jpeg", "bmp")  # formats without alpha
+
+
+def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, like: Photo) -> None:
+    """Write RGB `pixels` `(3, H, W)` and `alpha` `(1, H, W)`, both [0, 1], with the depth, bands and profile of `like`.
+
+    What a format cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP,
+    sRGB for CMYK in PNG, WebP and BMP, sRGB for any profile in BMP. The file appears whole or, with an `OutputError`,
+    not at all.
+    """
+    kind = _kind(path)
+    planes = [pixels] if alpha is None else [pixels, alpha]
+    shapes = [(bands, *pixels.shape[1:]) for bands in (3, 1)][: len(planes)]
+    if [p.shape for p in planes] != shapes or not all(np.isfinite(p).all() for p in planes):
+        raise OutputError(f"{path} is not written: {[p.shape for p in planes]} must be (3, H, W), (1, H, W) and finite")
+    with told(f"{path} could not be written", OutputError, "; what was there is untouched"):
+        levels = _levels(pixels, None if kind in OPAQUE else alpha, like, _depth(kind, like))
+        image = _finished(kind, from_array(levels, "multiband"), like)
+        if kind == "bmp":
+            data = _bmp(image)
+        else:
+            data = cast(bytes, getattr(image, f"{kind}save_buffer")(keep="icc", **_options(kind, image)))
+    write_whole(path, data)
+
+
+class Canvas:
+    """A picture in the making that need not fit in memory: its levels lie in a file without a name.
+
+    To be used in a `with`; `finish` writes the picture, whole or not at all.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], size: Size, like: Photo, *, alpha: bool) -> None:
+        """Begin a picture of `size`; `OutputError` if the disk or the format has no room for it."""
+        self.path, self.size, self.like = Path(path), size, like
+        self._kind = _kind(path)
+        self._depth = _depth(self._kind, like)
+        self._bands = (1 if like.bands < 3 else 3) + (alpha and self._kind not in OPAQUE)
+        self._pixel = self._bands * self._depth // 8
+        if max(size.width, size.height) > LONGEST.get(self._kind, 2**31):
+            raise OutputError(f"{path} would hold {size} px, but its format ends at {LONGEST[self._kind]} px a side")
+        folder = self.path.resolve().parent
+        wanted = 2 * size.width * size.height * self._pixel  # the levels, and a file that may be as large
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            free = shutil.disk_usage(folder).free
+            if free < wanted:
+                raise OutputError(f"{path} needs {wanted >> 20} MB while it is made; {folder} has {free >> 20} MB left")
+            self._file = tempfile.TemporaryFile(dir=folder)  # closed by __exit__
+            self._file.truncate(size.width * size.height * self._pixel)
+        except OSError as error:
+            raise OutputError(f"{path} could not be begun: {error.strerror or error}") from error
+
+    def __enter__(self) -> Self:
+        """Give the canvas."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Give the disk back."""
+        self._file.close()
+
+    def put(self, box: Box, pixels: Pixels, alpha: Pixels | None = None) -> None:
+        """Set a box: RGB `pixels` `(3, h, w)` and `alpha` `(1, h, w)`, both [0, 1]; opaque without."""
+        box.checked(self.size)
+        if alpha is None and self._bands in (2, 4):
+            alpha = np.ones((1, *pixels.shape[1:]), np.float32)
+        levels = _levels(pixels, alpha if self._bands in (2, 4) else None, self.like, self._depth)
+        try:
+            for row, line in enumerate(levels, start=box.top):
+                os.pwrite(self._file.fileno(), line.tobytes(), (row * self.size.width + box.left) * self._pixel)
+        except OSError as error:
+            raise OutputError(f"{self.path} could not be written: {error.strerror}") from error
+
+    def get(self, box: Box) -> Pixels:
+        """Give the colour of a box as it was set: `(3, h, w)`, [0, 1], rounded to levels."""
+        box.checked(self.size)
+        count = box.width * self._pixel
+        lines = [
+            os.pread(self._file.fileno(), count, (row * self.size.width + box.left) * self._pixel)
+            for row in range(box.top, box.bottom)
+        ]
+        levels = np.frombuffer(b"".join(lines), f"u{self._depth // 8}").reshape(box.height, box.width, self._bands)
+        colour = levels[..., : 3 if self._bands >= 3 else 1].transpose(2, 0, 1).astype(np.float32)
+        return np.repeat(colour, 3 // len(colour), axis=0) / np.float32(2**self._depth - 1)
+
+    def finish(self, *, metadata: bool = False) -> None:
+        """Write the picture; with `metadata`, the EXIF, XMP and IPTC of the photo it is like go along."""
+        form = FORMS[f"u{self._depth // 8}"]
+        self._file.flush()
+        with (
+            replacing(self.path) as temporary,
+            told(f"{self.path} could not be written", OutputError, "; what was there is untouched"),
+        ):
+            raw = pyvips.Image.rawload(
+                f"/dev/fd/{self._file.fileno()}", self.size.width, self.size.height, self._bands, format=form
+            )
+            image = _finished(self._kind, raw, self.like)
+            if self._kind == "bmp":
+                temporary.write_bytes(_bmp(image))
+                return
+            keep = "icc"
+            if metadata:
+                image, keep = _with_metadata(image, self.like), "icc|exif|xmp|iptc"
+            try:
+                getattr(image, f"{self._kind}save")(str(temporary), keep=keep, **_options(self._kind, image))
+            except pyvips.Error as error:  # which knows no errno
+                if shutil.disk_usage(temporary.parent).free < ROOM:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
+                raise
+
+
+def _kind(path: str | os.PathLike[str]) -> str:
+    """Give the format of a name."""
+    kind = FORMATS.get(Path(path).suffix.lower())
+    if kind is None:
+        raise OutputError(f"{path} is not written: its name must end in one of {', '.join(FORMATS)}")
+    return kind
+
+
+def _depth(kind: str, like: Photo) -> int:
+    """Give the bits that a format keeps of a photo's."""
+    return like.depth if kind in ("png", "tiff") else 8
+
+
+def _levels(pixels: Pixels, alpha: Pixels | None, like: Photo, depth: int) -> NDArray[np.unsignedinteger[Any]]:
+    """Round to the nearest level: `(h, w, bands)`; grey, the mean of the three, where the photo is."""
+    colour = pixels.mean(axis=0, keepdims=True) if like.bands < 3 else pixels
+    both = colour if alpha is None else np.concatenate([colour, alpha])
+    levels = np.rint(np.clip(both, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))
+
+
+def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:
+    """Bring levels, colour and perhaps alpha, to the space and profile that the file is to have."""
+    depth = 8 if image.format == "uchar" else 16
+    bands = 3 if image.bands >= 3 else 1
+    colour = image.extract_band(0, n=bands).copy(interpretation=SPACES[bands, depth])
+    colour = with_profile(colour, None if like.is_cmyk else like.profile)
+    if like.is_cmyk and kind in ("jpeg", "tiff"):
+        colour = with_profile(colour.icc_import(input_profile="srgb"), like.profile)
+        builtin = {} if like.profile else {"output_profile": "cmyk"}
+        colour = with_profile(colour.icc_export(depth=depth, **builtin), like.profile)
+    elif (kind == "bmp" or (kind == "webp" and like.bands < 3)) and profile_of(colour, usable=True):
+        colour = with_profile(colour.icc_transform("srgb", embedded=True), None)  # BMP holds none, WebP none for grey
+    return colour if image.bands == bands else colour.bandjoin(image.extract_band(bands))
+
+
+def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
+    """Copy a photo's metadata, but for the orientation: pixels are upright."""
+    image, origin = image.copy(), like._colour
+    for name in origin.get_fields():
+        if name in METADATA or name.startswith("exif-ifd"):
+            image.set_type(origin.get_typeof(name), name, origin.get(name))
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or that of the EXIF block comes back
+    return image
+
+
+def _options(kind: str, image: pyvips.Image) -> dict[str, Any]:
+    """Give what a format is written with."""
+    options = dict(SAVE.get(kind, {}))
+    if kind == "tiff":
+        options["bigtiff"] = image.width * image.height * image.bands > 2**30  # past 4 GB in 16 bit, with alpha
+        options["tile"] = image.width * image.height > TILED
+    return options
+
+
+def _bmp(image: pyvips.Image) -> bytes:
+    """Encode as BMP, which libvips does not write."""
+    from PIL import Image
+
+    file = io.BytesIO()
+    Image.fromarray(image.numpy()).save(file, "BMP")
+    return file.getvalue()

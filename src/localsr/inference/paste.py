@@ -1,0 +1,125 @@
+"""Restored boxes back in their picture: all of it enlarged, or at its own size, with a rim that fades."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from os import PathLike
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsr.errors import ConfigError
+from localsr.geometry import Box, Size, whole
+from localsr.images import Canvas, Photo
+from localsr.inference.restoration import bicubic, enlarged_alpha
+from localsr.inference.scene import Progress, Scene
+from localsr.inference.strategies import Strategy
+
+STRIP = 2**20  # pixels of the result that are enlarged at once
+MAX_FEATHER = 256  # LR px
+
+
+class Pasting(NamedTuple):
+    """How boxes go into the picture."""
+
+    feather: int = 4  # LR px inside a box over which it fades in; 0 for exact pixels
+    same_size: bool = False  # the picture's own size, boxes restored and reduced again; else all of it enlarged
+
+
+def paste(
+    path: str | PathLike[str],
+    scene: Scene,
+    boxes: Sequence[Box],
+    strategy: Strategy | str | None = None,
+    how: Pasting = Pasting(),  # noqa: B008  # frozen
+    progress: Progress = lambda *_: None,
+) -> Size:
+    """Write the picture with its boxes restored, the rest by bicubic or as it was, and return its size.
+
+    Depth, profile, alpha and metadata are the photo's. Neither the picture nor a box need fit in memory. `progress`
+    hears of LR px, of the picture's and the boxes'. Raises `BoxError`, `ConfigError`, and `OutputError` for a file that
+    could not be written.
+    """
+    if not 0 <= how.feather <= MAX_FEATHER:
+        raise ConfigError(f"a feather of {how.feather} px cannot be; give 0 to {MAX_FEATHER} LR px")
+    photo, scale = scene.photo, scene.scale
+    factor = 1 if how.same_size else scale
+    inside = [box.checked(photo.size) for box in boxes]
+    size = whole(photo.size).scaled(factor).size
+    total, done = whole(photo.size).area + sum(box.area for box in inside), 0
+    with Canvas(path, size, photo, alpha=photo.has_alpha) as canvas:
+        for strip in _strips(photo.size, factor):
+            pixels = photo.window(strip) if how.same_size else bicubic(photo, strip, scale)
+            canvas.put(strip.scaled(factor), pixels, _alpha(photo, strip, factor))
+            done += strip.area
+            progress(done, total)
+        for box in inside:
+            for piece in scene.pieces(box, strategy):
+                pixels = _reduced(piece.pixels, scale) if how.same_size else piece.pixels
+                there = piece.box.scaled(factor)
+                weight = _weight(piece.box, box, photo.size, how.feather, factor)
+                pixels = canvas.get(there) * (1 - weight) + pixels * weight
+                canvas.put(there, pixels, _alpha(photo, piece.box, factor))
+                done += piece.box.area
+                progress(done, total)
+        canvas.finish(metadata=True)
+    return size
+
+
+def write_large(
+    path: str | PathLike[str],
+    scene: Scene,
+    box: Box,
+    strategy: Strategy | str | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Write a restored box that need not fit in memory, as `Restoration.save` would."""
+    size = box.scaled(scene.scale).size
+    with Canvas(path, size, scene.photo, alpha=scene.photo.has_alpha) as canvas:
+        for piece in scene.pieces(box, strategy, progress=progress):
+            alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
+            canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
+        canvas.finish()
+
+
+def _strips(size: Size, factor: int) -> Iterator[Box]:
+    """Cut a picture into strips over its whole width."""
+    rows = max(STRIP // (size.width * factor**2), 1)
+    for top in range(0, size.height, rows):
+        yield Box(0, top, size.width, min(top + rows, size.height))
+
+
+def _alpha(photo: Photo, box: Box, factor: int) -> NDArray[np.float32] | None:
+    """Give the alpha of a box, enlarged `factor` times."""
+    return photo.alpha(box) if factor == 1 else enlarged_alpha(photo, box, factor)
+
+
+def _reduced(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
+    """Reduce by the mean of `scale` x `scale` pixels, which needs no neighbours: pieces fit without a seam."""
+    bands, height, width = pixels.shape
+    cells = pixels.reshape(bands, height // scale, scale, width // scale, scale)
+    reduced: NDArray[np.float32] = cells.mean((2, 4), dtype=np.float32)
+    return reduced
+
+
+def _weight(piece: Box, box: Box, size: Size, feather: int, factor: int) -> NDArray[np.float32]:
+    """Give the share `(h, w)` that a restored piece has of the result: it rises over the rim of its box.
+
+    Where a box ends with the picture, there is nothing to fade into.
+    """
+
+    def along(first: int, last: int, low: int, high: int, length: int) -> NDArray[np.float32]:
+        places = np.arange(first * factor, last * factor, dtype=np.float32) + np.float32(0.5)
+        rise = np.full(len(places), np.inf, np.float32)
+        if low > 0:
+            rise = np.minimum(rise, places - low * factor)
+        if high < length:
+            rise = np.minimum(rise, high * factor - places)
+        share: NDArray[np.float32] = np.minimum(rise / np.float32(max(feather * factor, 0.5)), np.float32(1))
+        return share
+
+    columns = along(piece.left, piece.right, box.left, box.right, size.width)
+    rows = along(piece.top, piece.bottom, box.top, box.bottom, size.height)
+    weight: NDArray[np.float32] = rows[:, None] * columns
+    return weight
