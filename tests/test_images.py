@@ -746,3 +746,31 @@ def test_grey_as_webp(tmp_path: Path) -> None:
     photo = images.read(png(scene(9, 12, 1)))
     images.write(tmp_path / "a.webp", full(photo), None, photo)
     assert np.array_equal(full(images.read(tmp_path / "a.webp")), full(photo))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "tif", "webp"])
+def test_a_large_picture_is_decoded_once_into_the_cache(
+    suffix: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    pixels = np.random.default_rng(0).integers(0, 256, (150, 220, 3), dtype=np.uint8)
+    exif = Image.Exif()
+    exif[0x0112] = 6 if suffix == "jpg" else 1
+    path = tmp_path / f"a.{suffix}"
+    Image.fromarray(pixels).save(path, exif=exif, icc_profile=SRGB)
+    before = images.read(path)
+    monkeypatch.setattr("localsr.images.photo.DECODED", 1000)
+    heard: list[tuple[int, int]] = []
+    after = images.read(path, lambda *done: heard.append(done))
+    assert heard[-1] == (150, 150)
+    assert (after.size, after.bands, after.profile) == (before.size, before.bands, before.profile)
+    box = Box(17, 20, 90, 111)
+    assert np.array_equal(after.window(box), before.window(box))
+    assert list((tmp_path / "cache" / "localsr").iterdir()) == []
+    monkeypatch.setattr("localsr.images.spool.ROOM", 2**60)
+    with pytest.raises(ImageError, match=r"MB decoded; .* has .* MB left"):
+        images.read(path)
+    data = path.read_bytes()
+    monkeypatch.setattr("localsr.images.spool.ROOM", 0)
+    with pytest.raises(ImageError):
+        images.read(data[: len(data) // 2])

@@ -126,7 +126,7 @@ def test_metadata_goes_along(tmp_path: Path) -> None:
 
 def test_a_region_in_pieces_is_the_region(scene: localsr.Scene, tmp_path: Path) -> None:
     box = Box(1, 2, 57, 49)
-    tight = localsr.Scene(scene.photo, "tiny", scene._network, scene._plain, memory=2**20)
+    tight = scene.bounded(2**20)
     pieces = list(tight.pieces(box))
     assert len(pieces) > 3
     assert sum(piece.box.area for piece in pieces) == box.area

@@ -39,7 +39,7 @@ def test_random_scenes_through_every_route(backbone: str, tmp_path: Path) -> Non
         scene = one.encode(photo)
         scene.save(tmp_path / "scene")
         loaded = one.encode(photo, tmp_path / "scene")
-        tight = localsr.Scene(photo, "tiny", one._network, one._plain, memory=2 * MEGABYTE)
+        tight = scene.bounded(2 * MEGABYTE)
         for way in Strategy:
             alone = [scene.restore(box, way).pixels for box in boxes]
             routes = {
@@ -73,7 +73,7 @@ def test_boxes_that_crowd_share_a_tile(noise: localsr.Photo, monkeypatch: pytest
     far = scene.restore(apart, share=True)
     assert ran == [1, 1]
     assert all(np.abs(a.pixels - b.pixels).max() < 1e-5 for a, b in zip(far, scene.restore(apart), strict=True))
-    exact = dataclasses.replace(tiny(), halo=one._network.exact_halo)
+    exact = dataclasses.replace(tiny(), halo=one.network.exact_halo)
     network = awake(exact)
     every = localsr.Restorer(network, Card("tiny", exact), awake(exact.without_context())).encode(noise).restore(crowd)
     for a, b in zip(together, every, strict=True):  # each is what all the halo it needs gives

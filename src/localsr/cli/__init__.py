@@ -1,6 +1,7 @@
 """The command `localsr`: text to values, errors to exit codes; what a command needs is imported when it runs.
 
-Exit codes: 0 done, 1 a fault of localsr, 2 wrong usage or input, 4 out of disk or memory, 130 interrupted, 143 ended.
+Exit codes: 0 done, 1 a fault of localsr, 2 wrong usage or input, 3 a check failed, 4 out of disk or memory, 130
+interrupted, 143 ended.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import cost, evaluate, explain, flops, import_, models, report, restore, train
+from localsr.cli import cost, evaluate, explain, flops, import_, models, report, restore, train, verify
 from localsr.errors import LocalSRError, OutputError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
@@ -68,7 +69,7 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 wrong usage or input, 4 out of disk or memory, 130 or 143 stopped by a signal.",
+    epilog="Exit codes: 0 done, 2 wrong usage or input, 3 a check failed, 4 out of disk or memory, 130 or 143 stopped.",
 )
 app.command("restore")(restore.run)
 app.command("cost")(cost.run)
@@ -79,6 +80,7 @@ app.command("import")(import_.run)
 app.command("train")(train.run)
 app.command("evaluate")(evaluate.run)
 app.command("report")(report.run)
+app.command("verify")(verify.run)
 
 
 def _version(wanted: bool) -> None:

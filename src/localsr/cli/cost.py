@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, show
+from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, bar, show
 from localsr.cli.restore import Boxes, Clip, PhotoPath, Share
 from localsr.geometry import Box
 
@@ -31,7 +31,8 @@ def run(
     boxes = [Box.parse(text) for text in box]
     from localsr import images
 
-    source = images.read(photo)
+    with bar("decoding") as progress:
+        source = images.read(photo, progress)
     inside = [b.clipped(source.size) if clip else b.checked(source.size) for b in boxes]
     from localsr.inference.restorer import Restorer
 

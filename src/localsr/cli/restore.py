@@ -109,7 +109,8 @@ def run(
     boxes = [Box.parse(text) for text in box]
     from localsr import images  # boxes and the picture's header are judged before torch is loaded
 
-    source = images.read(photo)
+    with bar("decoding") as progress:
+        source = images.read(photo, progress)
     inside = [b.clipped(source.size) if clip else b.checked(source.size) for b in boxes]
     from localsr.inference.restorer import Restorer
     from localsr.inference.strategies import Strategy

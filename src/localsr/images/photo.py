@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
+from localsr.images.spool import spooled
 from localsr.images.vips import DTYPES, FORMS, SPACES, Pixels, from_array, profile_of, to_levels, told, with_profile
 
 ALLOWED = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
@@ -34,11 +35,13 @@ MAX_PIXELS = 2**40  # of a tiled TIFF, of which only the tiles under a window ar
 MAX_DECODED = 2**30  # pixels of what must be decoded at once: a tile of a tiled TIFF, all of any other picture
 FREE_BYTES = 2**28  # decoded; below it any picture may be packed as tightly as it likes
 MAX_RATIO = 10_000  # decoded bytes to file bytes above that; a blank 1-bit PNG reaches 8,256
+DECODED = 2**27  # bytes; what has more, decoded, lies in the user's cache and not in memory
 MAX_LEVELS = 32  # of a pyramid, which 2**32 pixels a side would need
 SMALL = 2**16  # pixels of a window; below it Region.fetch wins (90 x at 24 x 24), above it a pipeline's threads
 HEAD = 2**16  # bytes looked at for the format and for a PNG's animation chunk
 
 Picture: TypeAlias = Any  # a NumPy array or a Pillow image
+Progress: TypeAlias = Callable[[int, int], None]  # (done, of) in rows
 Source: TypeAlias = str | os.PathLike[str] | bytes | Picture
 
 
@@ -96,10 +99,12 @@ class Photo:
         return found
 
 
-def read(source: Source) -> Photo:
+def read(source: Source, progress: Progress | None = None) -> Photo:
     """Open a picture: a path, the bytes of a file, a Pillow image or a NumPy array.
 
-    Arrays are `(h, w)` or `(h, w, 1..4)`: uint8, uint16, or float in [0, 1]. `ImageError` for what is no picture.
+    A large file whose format has no windows is decoded once, to a file without a name in the user's cache; `progress`
+    hears of its rows. Arrays are `(h, w)` or `(h, w, 1..4)`: uint8, uint16, or float in [0, 1]. Raises `ImageError` for
+    what is no picture.
     """
     title = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
     with told(f"{title} cannot be read"):
@@ -109,15 +114,17 @@ def read(source: Source) -> Photo:
                 raise ImageError(f"{title} is not a file; {ALLOWED}")
             with path.open("rb", buffering=0) as file:  # libvips duplicates the descriptor: the pixels stay readable
                 weight = os.fstat(file.fileno()).st_size  # when another file takes the name
-                return _read_source(title, path.name, file.fileno(), file.read(HEAD), weight)
+                return _read_source(title, path.name, file.fileno(), file.read(HEAD), weight, progress)
         if isinstance(source, bytes):
-            return _read_source(title, "", source, source[:HEAD], len(source))
+            return _read_source(title, "", source, source[:HEAD], len(source), progress)
         if hasattr(source, "__array_interface__"):
             return _read_array(title, "", source)
     raise ImageError(f"a {type(source).__name__} is no picture; give a path, bytes, a Pillow image or a NumPy array")
 
 
-def _read_source(title: str, name: str, data: bytes | int, head: bytes, weight: int) -> Photo:
+def _read_source(
+    title: str, name: str, data: bytes | int, head: bytes, weight: int, progress: Progress | None
+) -> Photo:
     """Open `data`, bytes or a descriptor, of `weight` bytes beginning with `head`; `title` names it in messages."""
     kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
     if not kind or (kind == "webp" and head[8:12] != b"WEBP"):
@@ -131,12 +138,12 @@ def _read_source(title: str, name: str, data: bytes | int, head: bytes, weight: 
         _limit(title, Size(*bmp.size), Size(*bmp.size), 4, weight)
         return _read_array(title, name, bmp)
 
-    def load(**options: int) -> pyvips.Image:
+    def load(**options: Any) -> pyvips.Image:  # noqa: ANN401  # libvips' options
         if isinstance(data, int):
             os.lseek(data, 0, os.SEEK_SET)
         origin = pyvips.Source.new_from_descriptor(data) if isinstance(data, int) else data  # which pyvips holds
         loader = getattr(pyvips.Image, f"{kind}load_{'source' if isinstance(data, int) else 'buffer'}")
-        return loader(origin, access="random", fail_on=FAIL_ON[kind], **options)
+        return loader(origin, **{"access": "random", "fail_on": FAIL_ON[kind]} | options)
 
     image = load()
     fields = image.get_fields()
@@ -149,7 +156,10 @@ def _read_source(title: str, name: str, data: bytes | int, head: bytes, weight: 
     size = unit = Size(image.width, image.height)
     if "tile-width" in fields:
         unit = Size(image.get("tile-width"), image.get("tile-height"))
-    _limit(title, size, unit, image.bands * DTYPES.get(image.format, np.dtype("f8")).itemsize, weight)
+    pixel = image.bands * DTYPES.get(image.format, np.dtype("f8")).itemsize
+    _limit(title, size, unit, pixel, weight)
+    if unit == size and size.width * size.height * pixel > DECODED and image.format in DTYPES:
+        image = spooled(load(access="sequential"), title, progress or (lambda *_: None))
     return _photo(title, name, image)
 
 

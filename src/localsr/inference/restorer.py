@@ -34,7 +34,10 @@ def embedded() -> dict[str, Path]:
 
 
 class Restorer:
-    """A network, and its plain twin where it has context: `crop`, `halo` and `full` run the plain backbone."""
+    """A network, and its plain twin where it has context: `crop`, `halo` and `full` run the plain backbone.
+
+    `network` and `plain` are theirs, `plain` None where there is no twin at hand; `card` is what the checkpoint says.
+    """
 
     def __init__(
         self,
@@ -49,8 +52,8 @@ class Restorer:
         if precision not in PRECISIONS:
             raise ConfigError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
         self.card, self.precision, self.max_memory = card, precision, max_memory
-        self._network = network
-        self._plain = network if network.config.plain else plain
+        self.network = network
+        self.plain = network if network.config.plain else plain
 
     @classmethod
     def load(
@@ -86,14 +89,14 @@ class Restorer:
     @property
     def multiple(self) -> int:
         """LR px that a picture's sides must be a multiple of for every window to lie on the network's own grid."""
-        return self._network.backbone.multiple
+        return self.network.backbone.multiple
 
     def with_halo(self, halo: int) -> Self:
         """Give the same networks, keeping `halo` LR px around an ROI at every step where `halo` and `clsr` do."""
         if not 0 <= halo <= 256:
             raise ConfigError(f"a halo of {halo} LR px cannot be; give 0 to 256")
-        network = self._network.with_halo(halo)
-        plain = self._plain and self._plain.with_halo(halo)
+        network = self.network.with_halo(halo)
+        plain = self.plain and self.plain.with_halo(halo)
         card = dataclasses.replace(self.card, config=network.config)
         return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
 
@@ -106,8 +109,8 @@ class Restorer:
         return Scene(
             photo,
             self.card.name,
-            self._network,
-            self._plain,
+            self.network,
+            self.plain,
             self.precision,
             sha256=self.card.sha256,
             memory=None if self.max_memory is None else room(self.max_memory),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import time
 from collections import Counter
@@ -83,6 +84,18 @@ class Scene:
     def scale(self) -> int:
         """How many times a region is enlarged."""
         return self._network.config.scale
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """The strategies that can run here."""
+        plain, context = self._plain is not None, not self._network.config.plain
+        return [way for way in Strategy if (context if way is Strategy.CLSR else plain)]
+
+    def bounded(self, memory: int) -> Scene:
+        """Give this scene with a bound on the bytes of a batch's tensors."""
+        other = copy.copy(self)
+        other._memory = memory
+        return other
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
@@ -223,10 +236,8 @@ class Scene:
         for box in boxes:
             box.checked(size)
         bills = {}
-        for way in Strategy:
-            if (way is Strategy.CLSR and self._network.config.plain) or (way is not Strategy.CLSR and not self._plain):
-                continue
-            way, network = self._choose(way)
+        for way in self.strategies:
+            network = self._choose(way)[1]
             speed = calibrated(f"{self._name} {way} {self._precision}", *self._samples(way))
             jobs = self._jobs(boxes, way, network, share=share)
             work = [(len(b), b[0].load(network, patches)) for b in batches(jobs, network, patches, self._memory)]

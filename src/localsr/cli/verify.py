@@ -1,0 +1,35 @@
+"""`localsr verify`: the engine's promises, tried with a network's own weights."""
+
+from __future__ import annotations
+
+import typer
+
+from localsr.cli.console import Device, Model, Scale, show
+
+FAILED = 3  # exit code: some of what was tried failed
+
+
+def run(model: Model = None, scale: Scale = None, device: Device = "auto") -> None:
+    """Check that a region comes out the same by every route: alone, in a list, in tiles, from a saved scene."""
+    from rich import box
+    from rich.table import Table
+
+    from localsr.evaluation.verify import verify
+    from localsr.inference.restorer import Restorer
+
+    def load(place: str) -> Restorer:
+        return Restorer.load(model, scale=scale, device=place)
+
+    restorer = load(device)
+    table = Table(title=f"{restorer.card.name}: largest differences of a pixel in [0, 1]", box=box.SIMPLE_HEAD)
+    for name in ("check", "difference", "allowed", ""):
+        table.add_column(name, justify="left" if name in ("check", "") else "right")
+    broken = 0
+    for check in verify(restorer, load):
+        told = "not tried: " + check.note if check.worst is None else "pass" if check.passed else "FAIL"
+        worst = "" if check.worst is None else f"{check.worst:.1e}"
+        table.add_row(check.name, worst, f"{check.allowed:.0e}", told)
+        broken += not check.passed
+    show(table)
+    if broken:
+        raise typer.Exit(FAILED)

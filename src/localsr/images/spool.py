@@ -1,0 +1,41 @@
+"""A picture decoded once: its pixels in a file without a name, from which windows are read."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+
+import platformdirs
+import pyvips
+
+from localsr.errors import ImageError
+from localsr.images.vips import DTYPES
+
+ROOM = 2**28  # bytes that must stay free
+
+
+def spooled(image: pyvips.Image, title: str, progress: Callable[[int, int], None]) -> pyvips.Image:
+    """Decode `image`, opened for one pass, and give it back as one whose windows can be read in any order.
+
+    `progress` hears how many rows are done, of how many. `ImageError` where the disk has no room for it; after a kill
+    nothing is left.
+    """
+    folder = platformdirs.user_cache_path("localsr", ensure_exists=True)
+    wanted = image.width * image.height * image.bands * DTYPES[image.format].itemsize
+    free = shutil.disk_usage(folder).free
+    if free < wanted + ROOM:
+        raise ImageError(f"{title} takes {wanted >> 20} MB decoded; {folder} has {free >> 20} MB left")
+    image.set_progress(True)
+    image.signal_connect("eval", lambda _, told: progress(told.percent * image.height // 100, image.height))
+    with tempfile.TemporaryFile(dir=folder) as file:
+        image.rawsave_target(pyvips.Target.new_to_descriptor(file.fileno()))
+        raw = pyvips.Image.rawload(
+            f"/dev/fd/{file.fileno()}", image.width, image.height, image.bands, format=image.format
+        )
+    progress(image.height, image.height)
+    raw = raw.copy(interpretation=image.interpretation)
+    for name in image.get_fields():  # profile, orientation, metadata
+        if name == "orientation" or name.endswith("-data") or name.startswith("exif-ifd"):
+            raw.set_type(image.get_typeof(name), name, image.get(name))
+    return raw

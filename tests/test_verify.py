@@ -1,0 +1,48 @@
+"""`localsr verify` passes what holds and fails what does not."""
+
+import pytest
+import torch
+from conftest import awake, restorer, tiny
+from typer.testing import CliRunner
+
+import localsr
+from localsr.cli import app
+from localsr.evaluation import verify as module
+from localsr.evaluation.verify import Check, verify
+from localsr.models.checkpoint import Card
+from localsr.models.clsr import BACKBONES
+
+
+def never(device: str) -> localsr.Restorer:
+    raise AssertionError(device)
+
+
+@pytest.mark.parametrize("backbone", BACKBONES)
+def test_every_backbone_keeps_every_promise(backbone: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
+    checks = list(verify(restorer(tiny(backbone)), never))
+    assert [c.name for c in checks if c.worst is None] == ["accelerator = CPU"]
+    assert all(c.passed for c in checks), checks
+    plain = localsr.Restorer(awake(tiny(backbone, context=False)), Card("plain", tiny(backbone, context=False)))
+    assert [c.note for c in verify(plain, never) if c.worst is None] == ["a plain network"] * 2 + [
+        "there is no accelerator"
+    ]
+
+
+def test_a_broken_promise_is_found() -> None:
+    one = restorer(tiny())
+    one.network.pim.reach = tuple(r - 2 for r in one.network.pim.reach)  # it reads too little
+    broken = [c for c in verify(one, never) if not c.passed]
+    assert "PIM on what is near = on all of the picture" in [c.name for c in broken]
+    assert not Check("a", 2e-5, 1e-5).passed
+    assert Check("a", None, 1e-5).passed
+
+
+def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
+    result = CliRunner().invoke(app, ["verify", "--model", "clsr-light-x4"])
+    assert result.exit_code == 0, result.output
+    assert result.stdout.count("pass") == 5
+    monkeypatch.setattr(module, "EXACT", -1.0)
+    result = CliRunner().invoke(app, ["verify", "--model", "clsr-light-x4"])
+    assert result.exit_code == 3
+    assert result.stdout.count("FAIL") == 5
