@@ -14,8 +14,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import localsr
-from localsr.inference.restorer import BICUBIC, DEFAULT
 from localsr.inference.restoration import bicubic
+from localsr.inference.restorer import BICUBIC, DEFAULT
 
 REGIONS = {  # package, photo: left upper corners
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"): [(238, 30), (200, 165), (70, 468), (345, 490)],

@@ -146,7 +146,7 @@ def test_a_benchmark_without_lr_makes_it(folder: Path, tmp_path: Path) -> None:
     assert pair.lr.shape == (32, 24, 3)
     assert pair.hr.shape == (3, 128, 96)
     assert not benchmark.published
-    with pytest.raises(localsr.DataError, match="LR px, less than 24"):
+    with pytest.raises(localsr.DataError, match="LR px, less than the 24 of an ROI"):
         Benchmark(tmp_path / "set", 4, 24)[1]
     with pytest.raises(localsr.DataError, match="is no data set"):
         Benchmark(tmp_path, 4, 8)

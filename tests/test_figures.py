@@ -11,8 +11,7 @@ from localsr.errors import ConfigError, OutputError
 from localsr.evaluation import figures, sheet
 from localsr.evaluation.figures import compare_sheet
 from localsr.geometry import Box, whole
-from localsr.inference import scene
-from localsr.inference.restoration import Restoration
+from localsr.inference.restoration import Restoration, bicubic
 from localsr.inference.strategies import Strategy
 
 
@@ -64,16 +63,16 @@ def test_panels_hold_the_pixels(tmp_path, size, box, scale, factor):
     got = drawn(tmp_path / "s.png")
     restored = find(got, enlarged(r.pixels, factor))
     nearest = find(got, enlarged(photo.window(box), factor * scale))
-    bicubic = find(got, enlarged(scene.bicubic(photo, box, scale), factor))
+    second = find(got, enlarged(bicubic(photo, box, scale), factor))
     assert len(restored) == 1
     assert nearest
-    assert bicubic
+    assert second
     if box.width > sheet.WIDE * box.height:
-        assert nearest[0][0] < bicubic[0][0] < restored[0][0]
-        assert nearest[0][1] == bicubic[0][1] == restored[0][1]
+        assert nearest[0][0] < second[0][0] < restored[0][0]
+        assert nearest[0][1] == second[0][1] == restored[0][1]
     else:
-        assert nearest[0][0] == bicubic[0][0] == restored[0][0]
-        assert nearest[0][1] < bicubic[-1][1] < restored[0][1]
+        assert nearest[0][0] == second[0][0] == restored[0][0]
+        assert nearest[0][1] < second[-1][1] < restored[0][1]
 
 
 def test_a_row_for_each_region(tmp_path):
@@ -89,10 +88,10 @@ def test_a_row_for_each_region(tmp_path):
 
 def test_bicubic_knows_what_is_around():
     photo = images.read(picture(60, 50))
-    full = scene.bicubic(photo, whole(photo.size), 4)
+    full = bicubic(photo, whole(photo.size), 4)
     for box in (Box(20, 20, 30, 31), Box(0, 0, 1, 1), Box(59, 40, 60, 50)):
         large = box.scaled(4)
-        np.testing.assert_allclose(scene.bicubic(photo, box, 4), full[:, large.rows, large.columns], atol=1e-6)
+        np.testing.assert_allclose(bicubic(photo, box, 4), full[:, large.rows, large.columns], atol=1e-6)
 
 
 def test_a_large_region_is_shrunk(tmp_path, monkeypatch):

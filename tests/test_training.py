@@ -205,7 +205,7 @@ def test_a_restart_that_cannot_start_throws_nothing_away(recipe: Recipe, tmp_pat
     for wrong, message in (
         ({"folders": (str(tmp_path / "nowhere"),)}, "is no folder"),
         ({"init": "unknown"}, "no network 'unknown'"),
-        ({"validation": str(tmp_path / "bad")}, "less than an ROI of 48"),
+        ({"validation": str(tmp_path / "bad")}, "less than the 48 of an ROI"),
         ({"context": 3, "roi": (3, 3)}, "must be a multiple of 1 and at least 6"),
     ):
         with pytest.raises(localsr.LocalSRError, match=message):

@@ -67,7 +67,7 @@ class Benchmark(Dataset[Pair]):
             lr = reduce(torch.from_numpy(cut), scale).numpy()
         h, w = lr.shape[1] // multiple * multiple, lr.shape[2] // multiple * multiple
         if not h or not w:
-            raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than {multiple}")
+            raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than the {multiple} of an ROI")
         if hr.shape[1] < h * scale or hr.shape[2] < w * scale:
             raise DataError(f"{path} is smaller than {scale} times its LR")
         lr = np.ascontiguousarray(lr[:, :h, :w].transpose(1, 2, 0))
