@@ -189,6 +189,21 @@ def test_div2k_as_it_unpacks(tmp_path: Path) -> None:
     assert benchmark[0].lr.shape == (8, 8, 3)
 
 
+def test_a_data_set_in_folders(tmp_path: Path) -> None:
+    for k, name in enumerate(("a/0.png", "b/0.png")):
+        for folder, sides in (("HR", (32, 32)), ("LR_x4", (8, 8))):
+            path = tmp_path / "my set" / folder / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(np.full((*sides, 3), k, np.uint8)).save(path)
+    benchmark = Benchmark(tmp_path / "my set", 4, 8)
+    assert benchmark.name == "my-set"
+    assert [benchmark[k].name for k in range(2)] == ["a/0.png", "b/0.png"]
+    assert [int(benchmark[k].lr.max()) for k in range(2)] == [0, 1]
+    Image.new("RGB", (4, 4)).save(tmp_path / "my set" / "LR_x4" / "b" / "0.png")
+    with pytest.raises(localsr.DataError, match="4 x 4 px, which is no x4 reduction"):
+        benchmark[1]
+
+
 def test_a_data_set_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(localsr.DataError, match="neither a folder nor one of set5, set14, bsd100"):
         layouts.find("bsd1000", tmp_path)

@@ -1,6 +1,7 @@
 """The protocol, its numbers and its costs."""
 
 import dataclasses
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ import localsr
 from localsr import metrics
 from localsr.data.benchmark import Benchmark
 from localsr.evaluation.protocol import evaluate, every
-from localsr.evaluation.results import Result, difference
+from localsr.evaluation.results import Result, Run, difference
 from localsr.evaluation.ways import Way
 from localsr.geometry import Box, Size
 from localsr.inference.cost import cost
@@ -153,6 +154,9 @@ def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
     (tmp_path / "b" / "parts" / "00002-rois.parquet").write_bytes(b"half a file")  # its picture is not said to be done
     with pytest.raises(localsr.DataError, match=r"another run: .*roi was 8, is 4"):
         evaluate(Benchmark(tmp_path / "set", 4, 8), one, tmp_path / "b", roi=4, ways=asked)
+    told = json.loads((tmp_path / "b" / "run.json").read_text())
+    with Run(tmp_path / "b", told), pytest.raises(localsr.DataError, match="another process is at work"):
+        evaluate(benchmark, one, tmp_path / "b", roi=8, ways=asked)
     read: list[int] = []
 
     class Counted(Benchmark):
@@ -169,9 +173,18 @@ def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
     assert broken.about == unbroken.about
     assert broken.rois().equals(unbroken.rois())
     assert broken.pictures.drop("seconds").equals(unbroken.pictures.drop("seconds"))
+    assert sorted(p.name for p in (tmp_path / "b").iterdir()) == sorted(p.name for p in (tmp_path / "a").iterdir())
     read.clear()
     evaluate(counted, one, tmp_path / "b", roi=8, ways=asked)
     assert read == []
+    (tmp_path / "set" / "HR" / "2.png").write_bytes((tmp_path / "set" / "HR" / "1.png").read_bytes())
+    with pytest.raises(localsr.DataError, match="another run: files was"):
+        evaluate(Benchmark(tmp_path / "set", 4, 8), one, tmp_path / "b", roi=8, ways=asked)
+    (tmp_path / "c" / "parts").mkdir(parents=True)
+    with pytest.raises(localsr.DataError, match="of an unknown run"):
+        evaluate(benchmark, one, tmp_path / "c", roi=8, ways=asked)
+    (tmp_path / "c" / "parts").rmdir()
+    assert evaluate(benchmark, one, tmp_path / "c[1]", roi=8, ways=asked).rois().height == unbroken.rois().height
 
 
 def test_a_sample_of_rois(benchmark: Benchmark, tmp_path: Path) -> None:
@@ -184,6 +197,14 @@ def test_a_sample_of_rois(benchmark: Benchmark, tmp_path: Path) -> None:
     assert len(both) == len(some.rois())
     assert np.allclose(both["psnr_y"].to_numpy(), both["psnr_y_right"].to_numpy(), atol=1e-3)
     assert some.values("halo") == some.pictures.filter(pl.col("way") == "halo")["roi_psnr_y"].to_list()
+
+
+def test_plain_ways_cost_what_the_twin_does(benchmark: Benchmark, tmp_path: Path) -> None:
+    one = restorer(tiny())
+    wide = dataclasses.replace(tiny(context=False), halo=(6, 4, 2))
+    one.plain = restorer(wide).network
+    found = evaluate(benchmark, one, tmp_path / "r", roi=8, ways=ways("halo", "clsr")).about["strategies"]
+    assert found["halo"]["gflops_roi"] == pytest.approx(cost(wide, Strategy.HALO, 8, Size(32, 24)).roi / 1e9, abs=1e-5)
 
 
 def test_cells_are_stitched_where_they_belong(benchmark: Benchmark, tmp_path: Path) -> None:
@@ -246,3 +267,4 @@ def test_the_interval_of_a_difference() -> None:
     assert low < mean < high
     assert (high - low) / 2 == pytest.approx(1.96 * 0.2 / 10, rel=0.2)
     assert difference([1.0, 2.0], [1.0, 2.0]) == (0.0, 0.0, 0.0)
+    assert difference([1.5], [1.0]) == (0.5, None, None)

@@ -763,6 +763,13 @@ def test_a_large_picture_is_decoded_once_into_the_cache(
     heard: list[tuple[int, int]] = []
     after = images.read(path, lambda *done: heard.append(done))
     assert heard[-1] == (150, 150)
+    assert len(heard) > 1
+
+    def interrupted(done: int, of: int) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        images.read(path, interrupted)
     assert (after.size, after.bands, after.profile) == (before.size, before.bands, before.profile)
     box = Box(17, 20, 90, 111)
     assert np.array_equal(after.window(box), before.window(box))

@@ -126,7 +126,7 @@ def test_metadata_goes_along(tmp_path: Path) -> None:
 
 def test_a_region_in_pieces_is_the_region(scene: localsr.Scene, tmp_path: Path) -> None:
     box = Box(1, 2, 57, 49)
-    tight = scene.bounded(2**20)
+    tight = scene.bounded(2**22)
     pieces = list(tight.pieces(box))
     assert len(pieces) > 3
     assert sum(piece.box.area for piece in pieces) == box.area
@@ -151,12 +151,40 @@ def test_a_canvas(tmp_path: Path, noise: localsr.Photo, monkeypatch: pytest.Monk
         Canvas(tmp_path / "a.webp", Size(20_000, 10), noise, alpha=False)
     with pytest.raises(OutputError, match=r"a\.gif is not written"):
         Canvas(tmp_path / "a.gif", Size(20, 10), noise, alpha=False)
-    with pytest.raises(OutputError, match="MB while it is made"):
+    with pytest.raises(OutputError, match="MB are needed while it is made"):
         Canvas(tmp_path / "a.tif", Size(2**24, 2**24), noise, alpha=False)
     with Canvas(tmp_path / "b.png", Size(20, 10), noise, alpha=False) as canvas:
+        whole_ = os.pwrite
+        monkeypatch.setattr(os, "pwrite", lambda file, data, place: whole_(file, data[:5], place))  # a part at a time
+        canvas.put(Box(3, 2, 10, 7), pixels)
+        assert np.abs(canvas.get(Box(3, 2, 10, 7)) - pixels).max() <= 0.5 / 255 + 1e-6
         monkeypatch.setattr(os, "pwrite", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "No space left")))
         with pytest.raises(OutputError, match="No space left"):
             canvas.put(Box(3, 2, 10, 7), pixels)
+
+
+def test_a_small_box_is_not_lost_in_its_rim(scene: localsr.Scene, tmp_path: Path) -> None:
+    box = Box(20, 20, 24, 24)
+    paste(tmp_path / "a.png", scene, [box])
+    middle = Box(22, 22, 23, 23).scaled(4)
+    mine = np.rint(scene.restore(box).pixels[:, 8:12, 8:12] * 255)
+    assert np.abs(levels(tmp_path / "a.png")[:, middle.rows, middle.columns] - mine).max() <= 1
+
+
+def test_the_resolution_stays(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.jpg", dpi=(300, 300), quality=95)
+    paste(tmp_path / "out.jpg", restorer(tiny()).encode(localsr.read(tmp_path / "in.jpg")), [Box(3, 4, 9, 12)])
+    with Image.open(tmp_path / "out.jpg") as out:
+        assert tuple(round(float(n)) for n in out.info["dpi"]) == (300, 300)
+
+
+def test_cmyk_is_enlarged_and_not_pasted_at_its_own_size(tmp_path: Path) -> None:
+    Image.new("CMYK", (40, 30), (10, 200, 30, 0)).save(tmp_path / "in.tif")
+    scene = restorer(tiny()).encode(localsr.read(tmp_path / "in.tif"))
+    assert paste(tmp_path / "out.tif", scene, [Box(3, 4, 9, 12)]) == Size(160, 120)
+    with pytest.raises(ConfigError, match="CMYK"):
+        paste(tmp_path / "same.tif", scene, [Box(3, 4, 9, 12)], how=Pasting(same_size=True))
 
 
 def test_wrong_ways_to_paste(scene: localsr.Scene, tmp_path: Path) -> None:

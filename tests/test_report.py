@@ -22,6 +22,7 @@ from localsr.evaluation.tables import Setting
 from localsr.evaluation.timing import timings
 from localsr.evaluation.ways import Way
 from localsr.inference.strategies import Strategy
+from localsr.models.config import ModelConfig
 
 OF = Setting(4, "bicubic", 8)
 WAYS = [Way.named(name) for name in ("bicubic", "crop", "halo-1", "halo-2", "halo", "clsr", "full")]
@@ -72,7 +73,11 @@ def test_table_1(results: list[Result]) -> None:
 def test_the_papers_numbers_stand_where_it_has_them(results: list[Result], tmp_path: Path) -> None:
     carn = localsr.models.presets.PRESETS["carn-m"]
     one = results[0].about
-    claims = {"model": carn.with_context().to_dict(), "protocol": one["protocol"] | {"roi": 24}}
+    claims = {
+        "model": carn.with_context().to_dict(),
+        "protocol": one["protocol"] | {"roi": 24},
+        "pictures": [str(k) for k in range(100)],
+    }
     table = tables.table_1([made(results[0], tmp_path, claims)], Setting(4, "bicubic", 24))
     assert [row[5] for row in table.rows] == [
         "",
@@ -81,6 +86,13 @@ def test_the_papers_numbers_stand_where_it_has_them(results: list[Result], tmp_p
         "27.39 / 0.8854 / 1.63",
         "27.38 / 0.8854 / 35.37",
     ]
+    for change in (
+        {"pictures": one["pictures"]},  # four of a hundred are not the paper's
+        {"model": ModelConfig().to_dict()},  # three stages, which no network of the paper has but CARN-M
+        {"protocol": claims["protocol"] | {"rois": "some"}},
+    ):
+        table = tables.table_1([made(results[0], tmp_path, claims | change)], Setting(4, "bicubic", 24))
+        assert {row[5] for row in table.rows} == {""}
 
 
 def test_differences_are_paired_and_ties_are_called_so(results: list[Result]) -> None:
@@ -95,6 +107,7 @@ def test_differences_are_paired_and_ties_are_called_so(results: list[Result]) ->
     for told in found.values():
         low, high = map(float, re.findall(r"\(([+-][\d.]+) to ([+-][\d.]+)\)", told)[0])
         assert told.endswith(", a tie") == (low <= 0 <= high) or 0 in (low, high)  # rounded
+    assert tables.spread((0.003, None, None)) == "+0.003 (of one picture: no interval)"
     assert tables.spread((0.01, -0.02, 0.04)) == "+0.010 (-0.020 to +0.040), a tie"
     assert tables.spread((-0.03, -0.04, -0.02)) == "-0.030 (-0.040 to -0.020)"
 
@@ -123,6 +136,8 @@ def test_ablations_take_what_is_there_and_invent_nothing(results: list[Result], 
     ]
     assert table.rows[1][4] == "37.93"
     loss = [variant(f"l{v}", {}, {"context_loss": v}) for v in ([0.0, 0.0], [1.0, 1.0], [0.5, 0.0])]
+    with pytest.raises(localsr.DataError, match="two are the same row"):
+        ablations.ablation([none, pim, variant("again", {"gcm": False}, {"seed": 9})], modules)
     (table,) = ablations.ablation(loss, weights)
     assert [row[1] == "not trained" for row in table.rows] == [False, True, True, True, False]
 
@@ -204,14 +219,53 @@ def test_what_is_no_result(tmp_path: Path) -> None:
         Result.read(tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("part", "value"),
+    [
+        ("protocol", {}),
+        ("checkpoint", {"name": "../../escaped"}),
+        ("model", {"stages": "many"}),
+        ("ways", ["best"]),
+        ("strategies", {}),
+        ("strategies", 3),
+        ("pictures", [1]),
+        ("recipe", []),
+        ("examples", [{"name": "../../private", "box": [0, 0, 1, 1], "difference": 1.0}]),
+        ("examples", [{"name": "a"}]),
+        ("examples", 3),
+    ],
+)
+def test_foreign_results(results: list[Result], tmp_path: Path, part: str, value: object) -> None:
+    for name in ("pictures.parquet", "rois.parquet"):
+        (tmp_path / name).write_bytes((results[0].folder / name).read_bytes())
+    about = json.loads((results[0].folder / "result.json").read_text())
+    (tmp_path / "result.json").write_text(json.dumps(about))
+    assert Result.read(tmp_path).about == results[0].about
+    (tmp_path / "result.json").write_text(json.dumps(about | {part: value}))
+    with pytest.raises(localsr.DataError, match="can be read"):
+        Result.read(tmp_path)
+    (tmp_path / "result.json").write_text("[" * 100_000)
+    with pytest.raises(localsr.DataError, match="can be read"):
+        Result.read(tmp_path)
+
+
+def test_results_of_other_pictures_do_not_share_a_column(results: list[Result], tmp_path: Path) -> None:
+    about = {"pictures": ["0.png"], "checkpoint": results[1].about["checkpoint"] | {"name": "other"}}
+    with pytest.raises(localsr.DataError, match="of other pictures of bsd100"):
+        report.report([*results, made(results[1], tmp_path, about)])
+
+
 def test_timing(results: list[Result]) -> None:
     heard: list[tuple[int, int]] = []
-    rows = timings("edsr-light-x4", [Strategy.CROP], 8, "cpu", lambda *done: heard.append(done), names=("BSD100",))
+    measured = timings(
+        "edsr-light-x4", [Strategy.CROP], 8, "cpu", "bf16", lambda *done: heard.append(done), names=("BSD100",)
+    )
     assert heard == [(1, 1)]
-    (row,) = rows
+    assert (measured["precision"], "threads" in measured["machine"]) == ("bf16", True)
+    (row,) = measured["rows"]
     assert (row["strategy"], row["size"]) == ("crop", "216 x 144")
     assert 0 < row["later"]
     assert 0 < row["first"]
     assert 50 < row["peak_mb"] < 4000
-    (table,) = tables.timing_table([dataclasses.replace(results[0], timing=rows), results[1]])
+    (table,) = tables.timing_table([dataclasses.replace(results[0], timing=measured), results[1]])
     assert table.rows[0][1] == "216 x 144"

@@ -2,6 +2,7 @@
 
 import dataclasses
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,7 @@ def test_random_scenes_through_every_route(backbone: str, tmp_path: Path) -> Non
         scene = one.encode(photo)
         scene.save(tmp_path / "scene")
         loaded = one.encode(photo, tmp_path / "scene")
-        tight = scene.bounded(2 * MEGABYTE)
+        tight = scene.bounded(5 * MEGABYTE)
         for way in Strategy:
             alone = [scene.restore(box, way).pixels for box in boxes]
             routes = {
@@ -78,6 +79,10 @@ def test_boxes_that_crowd_share_a_tile(noise: localsr.Photo, monkeypatch: pytest
     every = localsr.Restorer(network, Card("tiny", exact), awake(exact.without_context())).encode(noise).restore(crowd)
     for a, b in zip(together, every, strict=True):  # each is what all the halo it needs gives
         assert np.abs(a.pixels - b.pixels).max() < 1e-5
+    ran.clear()
+    least = max(job.load(one.network, 16).bytes for job in plan(crowd, noise.size, one.network, Strategy.CLSR, 16))
+    scene.bounded(2 * least).restore(crowd, share=True)
+    assert max(ran) < len(crowd)  # the tile would not fit
     full = scene.restore(crowd, "full", share=True)
     for a, b in zip(full, scene.restore(crowd, "full"), strict=True):
         assert np.abs(a.pixels - b.pixels).max() < 1e-5
@@ -151,6 +156,8 @@ def test_a_saved_scene_is_of_one_picture_and_one_network(noise: localsr.Photo, t
             one.encode(noise, path)
     with pytest.raises(localsr.CheckpointError, match="cannot be read"):
         one.encode(noise, tmp_path / "gone")
+    with pytest.raises(localsr.ConfigError, match="was never saved"):
+        localsr.Restorer(one.network, Card("new", one.network.config)).encode(noise).save(path)
     with pytest.raises(localsr.ConfigError, match="nothing to save"):
         restorer(tiny(context=False)).encode(noise).save(path)
 
@@ -163,6 +170,8 @@ def test_little_memory_makes_small_tiles() -> None:
     assert len(tightly) > 3 * len(freely)
     assert max(job.load(network, 16).bytes for job in tightly) < 6 * MEGABYTE
     assert sum(job.taper.roi.width * job.taper.roi.height for job in tightly) == 900 * 700
+    with pytest.raises(localsr.ConfigError, match="the smallest tile takes"):
+        plan(box, size, network, Strategy.CLSR, 16, MEGABYTE // 4)
     with pytest.raises(localsr.ConfigError, match="100 MB are not enough: libraries and weights take"):
         room(100)
     assert peak() >= resident() > 50 * MEGABYTE
@@ -230,7 +239,12 @@ def test_a_calibration_is_kept_and_a_damaged_one_made_again(tmp_path: Path) -> N
 
     def work(flops: int) -> int:
         calls.append(flops)
+        time.sleep(flops / 50_000)
         return flops
+
+    assert speed.calibrated("odd", lambda: work(100), lambda: work(1), tmp_path).call == 0
+    assert not (tmp_path / "speed.json").exists()  # the larger work was faster: nothing to keep
+    calls.clear()
 
     first = speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path)
     assert len(calls) == 2 * (1 + speed.TURNS)

@@ -17,7 +17,7 @@ from typer.core import TyperGroup
 
 from localsr import __version__
 from localsr.cli import cost, evaluate, explain, flops, import_, models, report, restore, train, verify
-from localsr.errors import LocalSRError, OutputError, StoppedError
+from localsr.errors import LocalSRError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
@@ -49,7 +49,7 @@ def verdict(error: BaseException) -> tuple[int, str]:
         return INTERRUPTED, "interrupted"
     if isinstance(error, StoppedError):
         return 128 + error.signum, sentence
-    system = error.__cause__ if isinstance(error, OutputError) else error
+    system = error.__cause__ if isinstance(error, LocalSRError) else error
     if isinstance(system, OSError) and system.errno in NO_ROOM:
         return EXHAUSTED, sentence
     if isinstance(error, LocalSRError):

@@ -90,7 +90,7 @@ def run(
     from localsr.data.layouts import find as find_data
     from localsr.evaluation.protocol import evaluate
     from localsr.evaluation.ways import Way
-    from localsr.inference.restorer import BICUBIC, Restorer
+    from localsr.inference.restorer import BICUBIC, Restorer, find
 
     if model is None and degradation == "bicubic":
         model = BICUBIC.get(scale or 4)
@@ -109,24 +109,20 @@ def run(
             progress=progress,
         )
     show(table(result))
-    for names, (mean, low, high) in result.about["differences"].items():
-        tie = ", a tie" if low <= 0 <= high else ""
-        typer.echo(f"{names}: {mean:+.3f} dB, 95 % of resamples in {low:+.3f} to {high:+.3f}{tie}")
+    from localsr.evaluation.tables import spread
+
+    for names, interval in result.about["differences"].items():
+        typer.echo(f"{names}: {spread(interval)} dB")
     if timing and output is not None and result.timing is None:
-        measure(output, model, restorer, roi, device)
+        from localsr.evaluation.timing import timings
+
+        strategies = [way.strategy for way in result.ways if way.strategy and way == Way(way.strategy)]
+        path = str(find(model, restorer.scale))
+        with bar("timing") as progress:
+            measured = timings(path, strategies, roi, device, precision, progress)
+        write_whole(output / "timing.json", (json.dumps(measured, indent=2) + "\n").encode())
     if record:
         keep(model, restorer, result.about)
-
-
-def measure(output: Path, model: str | None, restorer: Restorer, roi: int, device: str) -> None:
-    """Write seconds and memory beside a result."""
-    from localsr.evaluation.protocol import every
-    from localsr.evaluation.timing import timings
-
-    strategies = [way.strategy for way in every(restorer) if way.strategy is not None]
-    with bar("timing") as progress:
-        rows = timings(model, strategies, roi, device, progress)
-    write_whole(output / "timing.json", (json.dumps(rows, indent=2) + "\n").encode())
 
 
 def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 LOSSLESS = (".png", ".tif", ".tiff", ".webp")  # suffixes that a default name keeps; .png for any other
 LARGE = 2**26  # pixels of a region from which it is not kept in memory: 0.8 GB
+PIXEL = 64  # bytes of --max-memory for a pixel that is kept: 12 as it is, three times as much while it is written
 FEATHER = 4  # LR px
 NAME = 180  # bytes of a photo's name in a default name; file systems take 255 in all
 
@@ -79,7 +80,9 @@ SameSize = Annotated[
 ]
 Feather = Annotated[
     int,
-    typer.Option(min=0, metavar="PX", help="Into the picture: the rim of a region that fades in; 0 for exact pixels."),
+    typer.Option(
+        min=0, max=256, metavar="PX", help="Into the picture: the rim of a region that fades in; 0 for exact pixels."
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
 
@@ -121,8 +124,13 @@ def run(
     refuse(photo, inside, restorer.scale, paths, compare, into)
     if into is None and (same_size or feather != FEATHER):
         raise ConfigError("--same-size and --feather are for the whole picture; name its file with --into")
+    side = max(source.size.width, source.size.height) * (1 if same_size else restorer.scale)
+    if into is not None and side > longest(into):
+        raise ConfigError(f"{into} would have {side} px a side, but its format ends at {longest(into)}; use .tif")
+    if into is not None and share:
+        raise ConfigError("--share is for regions in files of their own; leave it out with --into")
     scene = restorer.encode(source)
-    done = regions(scene, inside, paths, way, share=share, compare=compare)
+    done = regions(scene, inside, paths, way, share=share, compare=compare, max_memory=max_memory)
     whole = None
     if into is not None:
         from localsr.inference.paste import Pasting, paste
@@ -158,18 +166,20 @@ def regions(
     *,
     share: bool,
     compare: Path | None,
+    max_memory: int | None,
 ) -> list[Region]:
     """Restore boxes and write each as soon as it is there; what does not fit in memory goes to its file in pieces."""
     if not paths:
         return []
     from localsr.inference.paste import write_large
 
+    most = LARGE if max_memory is None else min(LARGE, max_memory * 2**20 // PIXEL)
     done: dict[int, Region] = {}
     kept: dict[int, Restoration] = {}
-    large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > LARGE]
+    large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > most]
     small = [n for n in range(len(boxes)) if n not in large]
     if large and compare is not None:
-        raise ConfigError(f"a sheet shows regions of up to {LARGE >> 20} megapixels; leave out --compare")
+        raise ConfigError(f"a sheet shows regions of up to {most / 1e6:.0f} megapixels; leave out --compare")
     with bar("restoring") as progress:
         for k, r in scene.stream([boxes[n] for n in small], way, share=share, progress=progress):
             n = small[k]
@@ -236,8 +246,6 @@ def refuse(
     from localsr.images import FORMATS
 
     wanted = [(path, tuple(FORMATS)) for path in ([] if into is None else [into]) + list(paths)]
-    if into is not None and into.resolve() in [path.resolve() for path in paths]:
-        raise ConfigError(f"{into} is named for the picture and for a region; choose another name for one")
     if compare is not None:
         from localsr.evaluation.figures import MAX_ROWS
 
@@ -246,6 +254,8 @@ def refuse(
             raise ConfigError(f"{compare} is named for the sheet and for a region; choose another name for one")
         if len(paths) > MAX_ROWS:
             raise ConfigError(f"a sheet shows at most {MAX_ROWS} regions, not {len(paths)}; leave out --compare")
+    if into is not None and into.resolve() in [path.resolve() for path, _ in wanted[1:]]:
+        raise ConfigError(f"{into} is named for the picture and for something else; choose another name for one")
     for path, suffixes in wanted:
         if path.suffix.lower() not in suffixes:
             raise ConfigError(f"{path} must end in {', '.join(suffixes)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from pathlib import Path
 from typing import NamedTuple
 
@@ -49,13 +51,22 @@ class Benchmark(Dataset[Pair]):
         """Whether LR is read, not made."""
         return self.degradation == "bicubic" and self.files[0].lr is not None
 
+    @property
+    def digest(self) -> str:
+        """Tell these pictures from others, and from themselves once they are changed."""
+        told = []
+        for name, *paths in self.files:
+            stats = [path.stat() for path in paths if path is not None]
+            told.append([name, *((s.st_size, s.st_mtime_ns) for s in stats)])
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
     def drawn(self, k: int) -> Degradation:
         """Give the photo's degradation of picture k."""
         return Degradation.draw(SEED, k)
 
     def __getitem__(self, k: int) -> Pair:
         """Read pair k; an LR that was not published is made by `resize.reduce`, or by the photo's degradation k."""
-        (path, published), scale, multiple = self.files[k], self.scale, self.multiple
+        (name, path, published), scale, multiple = self.files[k], self.scale, self.multiple
         hr = read_rgb(path)
         h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
         cut = np.ascontiguousarray(hr[:, :h, :w])
@@ -63,6 +74,10 @@ class Benchmark(Dataset[Pair]):
             lr = self.drawn(k).apply(cut, scale)
         elif published is not None:
             lr = read_rgb(published)
+            sides = zip(hr.shape[1:], lr.shape[1:], strict=True)
+            if not all(large // scale <= small <= -(-large // scale) for large, small in sides):
+                size, small = f"{hr.shape[2]} x {hr.shape[1]}", f"{lr.shape[2]} x {lr.shape[1]}"
+                raise DataError(f"{published} has {small} px, which is no x{scale} reduction of {path.name}, {size} px")
         else:
             lr = reduce(torch.from_numpy(cut), scale).numpy()
         h, w = lr.shape[1] // multiple * multiple, lr.shape[2] // multiple * multiple
@@ -71,4 +86,4 @@ class Benchmark(Dataset[Pair]):
         if hr.shape[1] < h * scale or hr.shape[2] < w * scale:
             raise DataError(f"{path} is smaller than {scale} times its LR")
         lr = np.ascontiguousarray(lr[:, :h, :w].transpose(1, 2, 0))
-        return Pair(path.name, lr, np.ascontiguousarray(hr[:, : h * scale, : w * scale]))
+        return Pair(name, lr, np.ascontiguousarray(hr[:, : h * scale, : w * scale]))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 from pathlib import Path
 from typing import NamedTuple
 
@@ -24,6 +26,7 @@ LR = ("LR_x{0}", "LRbicx{0}", "LR_bicubic/X{0}", "../{1}_LR_bicubic/X{0}")  # be
 class Files(NamedTuple):
     """A picture and the LR that was published with it, if any."""
 
+    name: str  # within its data set; text, whatever bytes the file system has
     hr: Path
     lr: Path | None
 
@@ -46,9 +49,10 @@ def find(data: str, root: Path | None) -> Path:
 
 
 def called(folder: Path) -> str:
-    """Name a data set: its name in SETS, or its folder's."""
+    """Name a data set: its name in SETS, or its folder's as files may be called."""
     own = folder.resolve().name
-    return next((name for name, known in SETS.items() if own.lower() in known), own)
+    known = next((name for name, folders in SETS.items() if own.lower() in folders), own)
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", known).strip("-.")[:100] or "data"
 
 
 def files(folder: Path, scale: int) -> list[Files]:
@@ -61,9 +65,10 @@ def files(folder: Path, scale: int) -> list[Files]:
         raise DataError(f"{folder} is no folder; name one that holds a data set")
     both = sorted(p for p in folder.glob(f"**/*_SRF_{scale}_HR.*") if p.suffix.lower() in SUFFIXES)
     if both:
-        return [Files(hr, _published(hr, [hr.with_name(hr.name.replace("_HR.", "_LR."))])) for hr in both]
-    within = next((folder / name for name in HR if (folder / name).is_dir()), None)
-    if within is not None:
+        beside = [_published(hr, [hr.with_name(hr.name.replace("_HR.", "_LR."))]) for hr in both]
+        return [Files(_text(hr.relative_to(folder)), hr, lr) for hr, lr in zip(both, beside, strict=True)]
+    within = next((folder / name for name in HR if (folder / name).is_dir()), folder)
+    if within is not folder:
         originals = pictures(within)
     else:
         originals = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
@@ -71,16 +76,18 @@ def files(folder: Path, scale: int) -> list[Files]:
         raise DataError(f"{folder} is no data set: it has neither a folder {', '.join(HR)} nor pictures")
     places = [folder / name.format(scale, folder.name.removesuffix("_HR")) for name in LR]
     reduced = next((place for place in places if place.is_dir()), None)
-    if reduced is None:
-        return [Files(hr, None) for hr in originals]
-    suffixes = sorted(SUFFIXES)
-    return [
-        Files(
-            hr,
-            _published(hr, [reduced / f"{hr.stem}{x}{s}" for x in ("", f"x{scale}") for s in (hr.suffix, *suffixes)]),
-        )
-        for hr in originals
-    ]
+    found = []
+    for hr in originals:
+        inner = hr.relative_to(within)
+        names = [inner.with_name(f"{hr.stem}{x}{s}") for x in ("", f"x{scale}") for s in (hr.suffix, *sorted(SUFFIXES))]
+        lr = None if reduced is None else _published(hr, [reduced / name for name in names])
+        found.append(Files(_text(inner), hr, lr))
+    return found
+
+
+def _text(path: Path) -> str:
+    """Give a path as text that any file can hold."""
+    return os.fsencode(path).decode(errors="replace")
 
 
 def _published(hr: Path, names: list[Path]) -> Path:

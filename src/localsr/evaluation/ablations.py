@@ -6,9 +6,10 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from localsr.errors import DataError
 from localsr.evaluation.document import Table
 from localsr.evaluation.results import Result, difference
-from localsr.evaluation.tables import config, data, grouped, setting, spread
+from localsr.evaluation.tables import config, data, grouped, name, protocol, psnr, setting, spread
 from localsr.evaluation.ways import Way
 from localsr.inference.strategies import Strategy
 
@@ -84,17 +85,20 @@ ABLATIONS = (
 def ablation(results: Sequence[Result], kind: Ablation) -> list[Table]:
     """Fill a table for each family of networks that differ in nothing but what it varies; a missing one says so."""
     tables: list[Table] = []
-    aside = {*kind.varied, "name", "seed", "limits", "data"}
+    aside = {*kind.varied, "name", "seed", "limits"}
 
     def family(result: Result) -> str:
         about = result.about
         recipe = {k: v for k, v in about["recipe"].items() if k not in aside and k != "model"}
         model = {k: v for k, v in about["model"].items() if k not in kind.varied}
-        return json.dumps([setting(result), data(result), about["pictures"], model, recipe], sort_keys=True)
+        return json.dumps([protocol(result), about["pictures"], model, recipe], sort_keys=True)
 
-    for own in grouped(results, family).values():
-        found = {kind.which(r): r for r in own}
-        if len(found.keys() & set(kind.rows)) < 2:
+    for own in grouped([r for r in results if _own(r) in r.ways], family).values():
+        found = {kind.which(r): r for r in own if kind.which(r) in kind.rows}
+        if len(found) < sum(kind.which(r) in kind.rows for r in own):
+            names = ", ".join(name(r) for r in own)
+            raise DataError(f"of {names} two are the same row of {kind.title}; give one result a row")
+        if len(found) < 2:
             continue
         first = next(found[row] for row in kind.rows if row in found)
         rows = []
@@ -105,9 +109,8 @@ def ablation(results: Sequence[Result], kind: Ablation) -> list[Table]:
                 continue
             way = _own(result)
             apart = difference(result.values(way), first.values(_own(first))) if result is not first else None
-            psnr = result.about["strategies"][str(way)]["psnr_y"]
             told = spread(apart) if apart else ""
-            rows.append((*label, f"{psnr:.3f}", told, f"{kind.paper[row]:.2f}"))
+            rows.append((*label, f"{psnr(result, way):.3f}", told, f"{kind.paper[row]:.2f}"))
         columns = (*kind.columns, "PSNR Y", "against the first row", "paper")
         suffix = f"-{len(tables) + 1}" if tables else ""
         steps = f"{first.about['recipe'].get('steps', 'unknown')} steps"

@@ -14,7 +14,10 @@ from pathlib import Path
 import jinja2
 from markupsafe import Markup, escape
 
+from localsr.errors import DataError
 from localsr.files import write_whole
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 
 @dataclass(frozen=True)
@@ -59,6 +62,8 @@ Part = Heading | Text | Table | Figure
 def write(folder: Path, title: str, parts: Sequence[Part]) -> Path:
     """Write `report.html`, which needs no other file, `report.md` with its figures beside it, a CSV for each table."""
     for part in parts:
+        if isinstance(part, Table | Figure) and not NAME.fullmatch(part.name):
+            raise DataError(f"{part.name!r} is no name for a file of a report")
         if isinstance(part, Table):
             write_whole(folder / f"{part.name}.csv", _csv(part))
         elif isinstance(part, Figure):

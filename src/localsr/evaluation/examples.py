@@ -14,6 +14,7 @@ from localsr import images
 from localsr.data.benchmark import Benchmark, Pair
 from localsr.evaluation.attention import attention_map
 from localsr.evaluation.feeds import Feeds
+from localsr.evaluation.figures import write_sheet
 from localsr.evaluation.ways import Way
 from localsr.geometry import Box
 from localsr.inference.strategies import Strategy
@@ -30,7 +31,7 @@ def write_examples(
     if CONTEXT not in feeds.ways:
         return []
     found: list[dict[str, Any]] = []
-    names = [hr.name for hr, _ in benchmark.files]
+    names = [file.name for file in benchmark.files]
     shown = [way for way in AGAINST if way in feeds.ways]
     for against in shown:
         for kind, row in extremes(rois, against):
@@ -38,7 +39,7 @@ def write_examples(
             box = Box.from_xywh(row["left"], row["top"], roi, roi)
             name = f"{kind}-{against}-{row['rank']}"
             panels = _panels(pair, box, feeds, (*shown, CONTEXT))
-            _write(folder / "examples" / f"{name}.png", np.concatenate(list(panels.values()), 1))
+            write_sheet(folder / "examples" / f"{name}.png", np.concatenate(list(panels.values()), 1))
             if attention and not found:
                 photo = images.read(pair.lr)
                 attention_map(folder / "examples" / "attention.png", photo, feeds.attention(CONTEXT, pair.lr, box), "")
@@ -76,9 +77,3 @@ def _panels(pair: Pair, box: Box, feeds: Feeds, ways: Sequence[Way]) -> dict[str
         pixels = feeds.restore(way, pair.lr, [box])[0].numpy()
         made[str(way)] = np.rint(pixels * 255).astype(np.uint8).transpose(1, 2, 0)
     return made | {"HR": pair.hr[:, large.rows, large.columns].transpose(1, 2, 0)}
-
-
-def _write(path: Path, pixels: NDArray[np.uint8]) -> None:
-    """Write an 8-bit picture."""
-    pixels = np.ascontiguousarray(pixels)
-    images.write(path, pixels.transpose(2, 0, 1).astype(np.float32) / np.float32(255), None, images.read(pixels))

@@ -15,6 +15,7 @@ from localsr.geometry import Box, whole
 from localsr.inference.restoration import Attention, bicubic
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
+from localsr.models.config import ModelConfig
 
 
 class Feeds:
@@ -29,7 +30,8 @@ class Feeds:
         """Give the cells `(n, 3, s h, s w)`, RGB in [0, 1], of an LR picture `(h, w, 3)`, 8-bit RGB."""
         photo = images.read(lr)
         size = photo.size
-        if way.strategy is None or (way.strategy is Strategy.FULL and area(cells) == size.width * size.height):
+        everything = sum(cell.area for cell in cells) == whole(size).area
+        if way.strategy is None or (way.strategy is Strategy.FULL and everything):
             # `full` of every cell is the whole picture's restoration, to 1e-5; once is enough
             picture = self._whole(way, photo)
             large = [cell.scaled(self.scale) for cell in cells]
@@ -52,11 +54,12 @@ class Feeds:
             return torch.from_numpy(bicubic(photo, box, self.scale))
         return torch.from_numpy(self._restorers[way].encode(photo).restore(box, way.strategy).pixels)
 
+    def config(self, way: Way) -> ModelConfig:
+        """Give the network that a way runs: the plain twin has a halo of its own."""
+        restorer = self._restorers[way]
+        network = restorer.network if way.strategy is Strategy.CLSR else restorer.plain or restorer.network
+        return network.config
+
     def attention(self, way: Way, lr: NDArray[np.uint8], cell: Box) -> Attention:
         """Tell which patches of an LR picture the GCM draws on for a cell."""
         return self._restorers[way].encode(images.read(lr)).attention(cell)
-
-
-def area(cells: Sequence[Box]) -> int:
-    """LR px in all of them."""
-    return sum(c.width * c.height for c in cells)

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure as Canvas
 
 from localsr.evaluation.document import Figure
 from localsr.evaluation.results import Result
-from localsr.evaluation.tables import Setting, data, name
+from localsr.evaluation.tables import Setting, data, name, psnr
 from localsr.evaluation.ways import Way
 from localsr.inference.strategies import Strategy
 
@@ -19,7 +19,7 @@ MARKERS = {"crop": "s", "halo": "o", "clsr": "*", "full": "D"}
 COLOURS = ("#0b5394", "#cc4125", "#38761d", "#674ea7", "#b45f06", "#134f5c")
 
 
-def pareto(results: Sequence[Result], of: Setting) -> Figure:
+def pareto(results: Sequence[Result], of: Setting) -> Figure | None:
     """Figure 6 and the one that decides: PSNR over the GFLOPs of a first ROI, a point for each way, the Pareto line."""
     canvas, axes = _axes()
     points = []
@@ -36,6 +36,8 @@ def pareto(results: Sequence[Result], of: Setting) -> Figure:
             place = (6, -4) if own else (3, -11)
             axes.annotate(label, (x, y), textcoords="offset points", xytext=place, fontsize=8, color=colour)
         axes.plot([], [], "-", color=colour, linewidth=4, label=name(result))
+    if not points:
+        return None
     best: list[tuple[float, float]] = []
     for x, y in sorted(points, key=lambda p: (p[0], -p[1])):
         if not best or y > best[-1][1]:
@@ -108,9 +110,7 @@ def context_size(results: Sequence[Result], of: Setting) -> Figure | None:
 
 def _numbers(result: Result, way: Way, cost: str) -> tuple[float, float]:
     """Give cost and PSNR of a way; of ROIs where pictures were only sampled."""
-    numbers = result.about["strategies"][str(way)]
-    psnr = numbers["psnr_y"]
-    return numbers[cost], numbers["roi_psnr_y"] if psnr is None else psnr
+    return result.about["strategies"][str(way)][cost], psnr(result, way)
 
 
 def _axes() -> tuple[Canvas, Axes]:

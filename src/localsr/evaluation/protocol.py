@@ -20,7 +20,7 @@ from localsr import __version__, metrics
 from localsr.data.benchmark import Benchmark, Pair
 from localsr.errors import ConfigError
 from localsr.evaluation.examples import write_examples
-from localsr.evaluation.feeds import Feeds, area
+from localsr.evaluation.feeds import Feeds
 from localsr.evaluation.results import Result, Run
 from localsr.evaluation.timing import machine
 from localsr.evaluation.ways import Way
@@ -54,17 +54,17 @@ def evaluate(
         raise ConfigError(f"a sample of {sample} ROIs is none")
     chosen = tuple(ways) or every(restorer)
     feeds = Feeds(restorer, chosen)
-    run = Run(folder, _about(benchmark, restorer, roi, chosen, sample))
-    if not run.finished:
-        for k in range(len(benchmark)):
-            if not run.has(k):
-                pair = benchmark[k]
-                cells = _cells(pair, roi, sample, k)
-                run.add(k, *_measured(pair, feeds, cells, roi, restorer.card.config))
-            if progress is not None:
-                progress(k + 1, len(benchmark))
-        gcm = restorer.card.config.gcm
-        run.finish(write_examples(folder, run.rois(), feeds, benchmark, roi, attention=gcm))
+    with Run(folder, _about(benchmark, restorer, roi, chosen, sample)) as run:
+        if not run.finished:
+            for k in range(len(benchmark)):
+                if not run.has(k):
+                    pair = benchmark[k]
+                    cells = _cells(pair, roi, sample, k)
+                    run.add(k, *_measured(pair, feeds, cells, roi))
+                if progress is not None:
+                    progress(k + 1, len(benchmark))
+            gcm = restorer.card.config.gcm
+            run.finish(write_examples(folder, run.rois(), feeds, benchmark, roi, attention=gcm))
     return Result.read(folder)
 
 
@@ -84,15 +84,13 @@ def _cells(pair: Pair, roi: int, sample: int | None, k: int) -> list[Box]:
     return [cells[n] for n in sorted(chosen)]
 
 
-def _measured(
-    pair: Pair, feeds: Feeds, cells: Sequence[Box], roi: int, config: ModelConfig
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _measured(pair: Pair, feeds: Feeds, cells: Sequence[Box], roi: int) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Restore a picture's cells by every way: a row for each way and ROI, and one for each way."""
     height, width, _ = pair.lr.shape
     hr = torch.from_numpy(pair.hr).float()
     large = [cell.scaled(feeds.scale) for cell in cells]
     theirs = torch.stack([hr[:, box.rows, box.columns] for box in large])
-    complete = area(cells) == width * height
+    complete = sum(cell.area for cell in cells) == width * height
     by_roi, by_picture = [], []
     for way in feeds.ways:
         began = time.perf_counter()
@@ -106,7 +104,7 @@ def _measured(
             stitched = [metrics.stack(part, width // roi)[None] for part in (mine, theirs)]
             one = {key: values[0] for key, values in _scores(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
-        spent = {"rois": len(cells), "seconds": seconds, **gflops(config, way, roi, Size(width, height))}
+        spent = {"rois": len(cells), "seconds": seconds, **gflops(feeds.config(way), way, roi, Size(width, height))}
         by_picture.append({"picture": pair.name, "way": str(way), **one, **means, **spent})
     return pl.concat(by_roi), pl.DataFrame(by_picture)
 
@@ -143,6 +141,7 @@ def _about(
     return {
         "protocol": protocol,
         "checkpoint": {"name": card.name, "sha256": card.sha256, "plain": card.plain},
+        "files": benchmark.digest,
         "model": card.config.to_dict(),
         "recipe": card.recipe,
         "ways": [str(way) for way in ways],
@@ -154,7 +153,5 @@ def gflops(config: ModelConfig, way: Way, roi: int, size: Size) -> dict[str, flo
     """Count the GFLOPs of an ROI of a picture of `size`: with the scene at hand, and of the first one."""
     if way.strategy is None:
         return {"gflops_roi": 0.0, "gflops_first_roi": 0.0}
-    if way.halo is not None:
-        config = config.with_halo(way.halo)
     found = cost(config, way.strategy, roi, way.seen(Box(0, 0, roi, roi), size).size)
     return {"gflops_roi": found.roi / 1e9, "gflops_first_roi": (found.roi + found.scene) / 1e9}

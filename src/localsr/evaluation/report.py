@@ -76,6 +76,13 @@ def _distinct(results: Sequence[Result]) -> None:
         if len(own) > 1:
             folders = " and ".join(str(r.folder) for r in own)
             raise DataError(f"{folders} are both of {network} on {each}, {of}; give one of them")
+    for (each, of), own in grouped(results, lambda r: (data(r), setting(r))).items():
+        odd = next((r for r in own if not tables.same(own[0], r)), None)
+        if odd is not None:
+            pair = f"{own[0].folder} and {odd.folder}"
+            raise DataError(
+                f"{pair} are of other pictures of {each}, or cropped or sampled otherwise ({of}); report them apart"
+            )
 
 
 def _about(results: Sequence[Result]) -> str:

@@ -17,6 +17,7 @@ PICTURES = {  # LR, of Table 2
     "Manga109": Size(408, 576),
     "Test2K": Size(816, 528),
 }
+COUNTS = {"bsd100": 100, "urban100": 100, "manga109": 109}  # pictures in a whole set, which the paper measured
 HALOS = (0, 1, 2, 4, 8)
 
 

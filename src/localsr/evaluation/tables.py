@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from localsr.evaluation.document import Table
 from localsr.evaluation.results import Interval, Result, difference
-from localsr.evaluation.table1 import PAPER, PICTURES, QUALITY
+from localsr.evaluation.table1 import COUNTS, PAPER, PICTURES, QUALITY
 from localsr.evaluation.ways import Way
 from localsr.inference.strategies import Strategy
 from localsr.models.config import ModelConfig
@@ -60,6 +60,8 @@ def data(result: Result) -> str:
 def spread(interval: Interval) -> str:
     """Write a difference with its interval of 95 %; one that holds 0 is a tie."""
     mean, low, high = interval
+    if low is None or high is None:
+        return f"{mean:+.3f} (of one picture: no interval)"
     told = f"{mean:+.3f} ({low:+.3f} to {high:+.3f})"
     return f"{told}, a tie" if low <= 0 <= high else told
 
@@ -99,25 +101,37 @@ def _order(way: Way) -> int:
 def _cells(result: Result, way: Way, of: Setting) -> list[str]:
     """Give PSNR, SSIM and GFLOPs of a way, and the paper's three."""
     numbers = result.about["strategies"][str(way)]
-    psnr, ssim = (numbers[k] if numbers[k] is not None else numbers[f"roi_{k}"] for k in ("psnr_y", "ssim_y"))
+    ssim = numbers["ssim_y"] if numbers["ssim_y"] is not None else numbers["roi_ssim_y"]
     cost = "" if way.strategy is None else f"{numbers['gflops_first_roi']:.2f}"
-    return [f"{psnr:.3f}", f"{ssim:.4f}", cost, _papers(result, way, of)]
+    return [f"{psnr(result, way):.3f}", "n/a" if ssim is None else f"{ssim:.4f}", cost, _papers(result, way, of)]
+
+
+def psnr(result: Result, way: Way) -> float:
+    """Give the PSNR Y of a way in dB: of stitched pictures, or of ROIs where pictures were only sampled."""
+    return fmean(result.values(way))
 
 
 def _papers(result: Result, way: Way, of: Setting) -> str:
     """Give the paper's PSNR, SSIM and GFLOPs where it has them."""
     sets = [each.lower() for each in PICTURES]
-    if of != Setting(4, "bicubic", 24) or data(result) not in sets:
+    about = result.about["protocol"]
+    complete = len(result.about["pictures"]) == COUNTS.get(data(result)) and about["rois"] == "all"
+    if of != Setting(4, "bicubic", 24) or not complete:
         return ""
-    plain = config(result).without_context()
-    preset = next((p for p in QUALITY if replace(PRESETS[p].without_context(), halo=plain.halo) == plain), None)
+    plain = _backbone(config(result))
+    preset = next((p for p in QUALITY if _backbone(PRESETS[p]) == plain), None)
     if preset is None or way.strategy not in QUALITY[preset]:
         return ""
     k = sets.index(data(result))
-    psnr, ssim = QUALITY[preset][way.strategy][k]
+    paper_psnr, paper_ssim = QUALITY[preset][way.strategy][k]
     row = PAPER[preset]
     flops = {Strategy.CROP: row.crop, Strategy.FULL: row.full[k], Strategy.CLSR: row.clsr[k]}[way.strategy]
-    return f"{psnr:.2f} / {ssim:.4f} / {flops:.2f}"
+    return f"{paper_psnr:.2f} / {paper_ssim:.4f} / {flops:.2f}"
+
+
+def _backbone(config: ModelConfig) -> dict[str, Any]:
+    """Give what a network is without its context and its halo."""
+    return {key: value for key, value in config.without_context().to_dict().items() if key != "halo"}
 
 
 def differences(results: Sequence[Result], of: Setting) -> Table | None:
@@ -132,7 +146,7 @@ def differences(results: Sequence[Result], of: Setting) -> Table | None:
                     apart = difference(result.values(one), result.values(other))
                     rows.append((each, f"`{name(result)}`: `{one}` - `{other}`", spread(apart)))
         for result, plain in ((a, b) for a in own for b in own):
-            if clsr in result.ways and config(plain) == config(result).without_context() and _same(result, plain):
+            if clsr in result.ways and config(plain) == config(result).without_context() and same(result, plain):
                 for other in (halo, full):
                     if other in plain.ways:
                         apart = difference(result.values(clsr), plain.values(other))
@@ -147,11 +161,15 @@ def differences(results: Sequence[Result], of: Setting) -> Table | None:
     return Table(file, title, ("data", "difference", "dB"), tuple(rows), note) if rows else None
 
 
-def _same(one: Result, other: Result) -> bool:
+def same(one: Result, other: Result) -> bool:
     """Tell whether two results are of the same pictures, cropped and reduced the same way."""
-    keys = ("pictures", "scale", "degradation", "lr", "roi", "rois", "crop")
-    a, b = one.about, other.about
-    return a["pictures"] == b["pictures"] and all(a["protocol"][k] == b["protocol"][k] for k in keys)
+    return one.about["pictures"] == other.about["pictures"] and protocol(one) == protocol(other)
+
+
+def protocol(result: Result) -> list[Any]:
+    """Give what two results must share for their pictures to be compared one by one."""
+    about = result.about["protocol"]
+    return [about[key] for key in ("data", "scale", "degradation", "lr", "roi", "rois", "crop")]
 
 
 def timing_table(results: Sequence[Result]) -> list[Table]:
@@ -160,16 +178,15 @@ def timing_table(results: Sequence[Result]) -> list[Table]:
     for result in results:
         if result.timing is None:
             continue
-        machine = result.about["machine"]
         rows = [
             (f"`{row['strategy']}`", row["size"], f"{row['first']:.3f}", f"{row['later']:.3f}", f"{row['peak_mb']}")
-            for row in result.timing
+            for row in result.timing["rows"]
         ]
-        place = f"{machine['cpu']}, {machine['threads']} threads"
+        place = f"{result.timing['machine']}, {result.timing['precision']}"
         title = f"Time and memory: `{name(result)}`, ROI {setting(result).roi}, {place}"
         note = (
             "Each row in a process of its own: seconds of a picture's first ROI with its patches, the median of later "
-            "ones, and the process's peak resident memory, libraries and weights counted in. `full` restores all of it."
+            "ones, and its peak memory on the host, libraries and weights counted in. `full` restores all of it."
         )
         columns = ("strategy", "picture, LR px", "first ROI, s", "later ROI, s", "peak MB")
         tables.append(Table(f"time-{len(tables) + 1}", title, columns, tuple(rows), note))

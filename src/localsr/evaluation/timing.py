@@ -38,13 +38,14 @@ def machine() -> dict[str, Any]:
 
 
 def timings(
-    model: str | None,
+    model: str,
     strategies: Sequence[Strategy],
     roi: int,
-    device: str,
+    device: str = "auto",
+    precision: str = "fp32",
     progress: Progress = lambda *_: None,
     names: Sequence[str] = tuple(PICTURES),
-) -> list[dict[str, Any]]:
+) -> dict[str, Any]:
     """Measure each strategy on pictures of Table 2's sizes: a first ROI with its scene, later ones, and peak memory.
 
     `full` restores all of a picture, as in Table 1. Seconds; MB of resident memory, weights and libraries counted in.
@@ -53,15 +54,21 @@ def timings(
     rows = []
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn"), max_tasks_per_child=1) as pool:
         for done, (way, name, size) in enumerate(jobs, start=1):
-            found = pool.submit(_timed, model, way, size.width, size.height, roi, device).result()
+            found = pool.submit(_timed, model, way, size.width, size.height, roi, device, precision).result()
             rows.append({"strategy": str(way), "picture": name, "size": str(size), **found})
             progress(done, len(jobs))
-    return rows
+    told = machine()
+    place = told["accelerator"] if device != "cpu" and told["accelerator"] != "None" else f"{told['threads']} threads"
+    return {"machine": f"{told['cpu']}, {place}", "precision": precision, "rows": rows}
 
 
-def _timed(model: str | None, way: Strategy, width: int, height: int, roi: int, device: str) -> dict[str, float]:
+def _timed(
+    model: str, way: Strategy, width: int, height: int, roi: int, device: str, precision: str
+) -> dict[str, float]:
     """Restore ROIs of a picture of noise; runs in a process of its own."""
-    restorer = Restorer.load(model, device=device)
+    restorer = Restorer.load(model, device=device, precision=precision)
+    if way is not Strategy.CLSR and restorer.plain is not None:  # which has no patches to encode
+        restorer = Restorer(restorer.plain, restorer.card, None, precision)
     pixels = np.random.default_rng(0).integers(0, 256, (height, width, 3), dtype=np.uint8)
     photo, size = images.read(pixels), Size(width, height)
     middle = Box.from_xywh((width - roi) // 2, (height - roi) // 2, roi, roi)

@@ -158,7 +158,7 @@ def _read_source(
         unit = Size(image.get("tile-width"), image.get("tile-height"))
     pixel = image.bands * DTYPES.get(image.format, np.dtype("f8")).itemsize
     _limit(title, size, unit, pixel, weight)
-    if unit == size and size.width * size.height * pixel > DECODED and image.format in DTYPES:
+    if unit.width * unit.height * pixel > DECODED and image.format in DTYPES:
         image = spooled(load(access="sequential"), title, progress or (lambda *_: None))
     return _photo(title, name, image)
 

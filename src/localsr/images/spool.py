@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 import tempfile
 from collections.abc import Callable
+from typing import Any
 
 import platformdirs
 import pyvips
@@ -25,11 +27,27 @@ def spooled(image: pyvips.Image, title: str, progress: Callable[[int, int], None
     wanted = image.width * image.height * image.bands * DTYPES[image.format].itemsize
     free = shutil.disk_usage(folder).free
     if free < wanted + ROOM:
-        raise ImageError(f"{title} takes {wanted >> 20} MB decoded; {folder} has {free >> 20} MB left")
+        told = f"{title} takes {wanted >> 20} MB decoded; {folder} has {free >> 20} MB left"
+        raise ImageError(told) from OSError(errno.ENOSPC, told)
+    stopped: list[BaseException] = []
+
+    def follow(_: pyvips.Image, told: Any) -> None:  # noqa: ANN401  # libvips' own
+        try:
+            progress(told.percent * image.height // 100, image.height)
+        except BaseException as error:  # which must not end in C: Ctrl-C comes here
+            stopped.append(error)
+            image.set_kill(True)
+
     image.set_progress(True)
-    image.signal_connect("eval", lambda _, told: progress(told.percent * image.height // 100, image.height))
+    image.signal_connect("eval", follow)
     with tempfile.TemporaryFile(dir=folder) as file:
-        image.rawsave_target(pyvips.Target.new_to_descriptor(file.fileno()))
+        try:
+            image.rawsave_target(pyvips.Target.new_to_descriptor(file.fileno()))
+        except pyvips.Error:
+            if not stopped:
+                raise
+        if stopped:
+            raise stopped[0]
         raw = pyvips.Image.rawload(
             f"/dev/fd/{file.fileno()}", image.width, image.height, image.bands, format=image.format
         )

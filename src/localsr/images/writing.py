@@ -22,7 +22,7 @@ from localsr.images.photo import Photo
 from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, told, with_profile
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
-LONGEST = {"jpeg": 65_535, "webp": 16_383}  # px of a side that a format can hold
+LONGEST = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side that a format can hold
 SAVE: dict[str, dict[str, Any]] = {
     "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4: the edges that were restored stay
     "tiff": {"compression": "deflate", "predictor": "horizontal"},
@@ -77,7 +77,8 @@ class Canvas:
             folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(folder).free
             if free < wanted:
-                raise OutputError(f"{path} needs {wanted >> 20} MB while it is made; {folder} has {free >> 20} MB left")
+                told = f"{wanted >> 20} MB are needed while it is made; {folder} has {free >> 20} MB left"
+                raise OSError(errno.ENOSPC, told)
             self._file = tempfile.TemporaryFile(dir=folder)  # closed by __exit__
             self._file.truncate(size.width * size.height * self._pixel)
         except OSError as error:
@@ -101,7 +102,10 @@ class Canvas:
         levels = _levels(pixels, alpha if self._bands in (2, 4) else None, self.like, self._depth)
         try:
             for row, line in enumerate(levels, start=box.top):
-                os.pwrite(self._file.fileno(), line.tobytes(), (row * self.size.width + box.left) * self._pixel)
+                data, place = line.tobytes(), (row * self.size.width + box.left) * self._pixel
+                while data:  # a disk that is nearly full takes a part
+                    done = os.pwrite(self._file.fileno(), data, place)
+                    data, place = data[done:], place + done
         except OSError as error:
             raise OutputError(f"{self.path} could not be written: {error.strerror}") from error
 
@@ -180,10 +184,11 @@ def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:
 
 
 def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
-    """Copy a photo's metadata, but for the orientation: pixels are upright."""
-    image, origin = image.copy(), like._colour
+    """Copy a photo's resolution and metadata, but for the orientation: pixels are upright. TIFF takes no EXIF."""
+    origin = like._colour
+    image = image.copy(xres=origin.xres, yres=origin.yres)
     for name in origin.get_fields():
-        if name in METADATA or name.startswith("exif-ifd"):
+        if name in METADATA or name == "resolution-unit" or name.startswith("exif-ifd"):
             image.set_type(origin.get_typeof(name), name, origin.get(name))
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or that of the EXIF block comes back
     return image

@@ -23,7 +23,7 @@ MAX_FEATHER = 256  # LR px
 class Pasting(NamedTuple):
     """How boxes go into the picture."""
 
-    feather: int = 4  # LR px inside a box over which it fades in; 0 for exact pixels
+    feather: int = 4  # LR px inside a box over which it fades in, a quarter of its short side at most; 0 for none
     same_size: bool = False  # the picture's own size, boxes restored and reduced again; else all of it enlarged
 
 
@@ -43,6 +43,11 @@ def paste(
     """
     if not 0 <= how.feather <= MAX_FEATHER:
         raise ConfigError(f"a feather of {how.feather} px cannot be; give 0 to {MAX_FEATHER} LR px")
+    scene.strategy(strategy)  # or all of the background would be enlarged before it is refused
+    if how.same_size and scene.photo.is_cmyk:
+        raise ConfigError(
+            "a CMYK picture would change all over on its way through sRGB; convert it, or have it enlarged"
+        )
     photo, scale = scene.photo, scene.scale
     factor = 1 if how.same_size else scale
     inside = [box.checked(photo.size) for box in boxes]
@@ -119,6 +124,7 @@ def _weight(piece: Box, box: Box, size: Size, feather: int, factor: int) -> NDAr
         share: NDArray[np.float32] = np.minimum(rise / np.float32(max(feather * factor, 0.5)), np.float32(1))
         return share
 
+    feather = min(feather, min(box.width, box.height) // 4)
     columns = along(piece.left, piece.right, box.left, box.right, size.width)
     rows = along(piece.top, piece.bottom, box.top, box.bottom, size.height)
     weight: NDArray[np.float32] = rows[:, None] * columns

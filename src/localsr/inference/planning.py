@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import reduce
 
+from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.cost import load
 from localsr.inference.jobs import Job
@@ -27,25 +28,33 @@ def plan(
     jobs = []
     for n, box in enumerate(boxes):
         bounds = box if way is Strategy.CROP else whole(size)
-        for taper in _tapers(box, size, network, way, patches, memory):
-            jobs.append(Job((n,), taper, network.near(taper, size), bounds))
+
+        def job(taper: Taper, n: int = n, bounds: Box = bounds) -> Job:
+            return Job((n,), taper, network.near(taper, size), bounds)
+
+        one, exact = job(way.taper(box, size, network)), network.exact_halo
+        first, margin = one.taper.windows[0], exact[0]
+        side = max(TILE, 2 * margin)
+        small = first.area <= (side + 2 * margin) ** 2
+        if small and (memory is None or one.load(network, patches).bytes <= memory):
+            jobs.append(one)
+            continue
+        if memory is not None:
+            side = _side(side, network, patches, memory)
+        jobs += [job(one.taper.part(tile, exact)) for tile in tiles(box, side)]
     return jobs
 
 
-def _tapers(box: Box, size: Size, network: CLSR, way: Strategy, patches: int, memory: int | None) -> list[Taper]:
-    """Cut one box."""
-    taper, exact = way.taper(box, size, network), network.exact_halo
-    first, margin = taper.windows[0], exact[0]
-    side = max(TILE, 2 * margin)
-    if memory is not None:
-        while side > LEAST and _bytes(Box(0, 0, side, side), network, way, patches) > memory:
-            side = max(side // 2, LEAST)
-    if first.width * first.height <= (side + 2 * margin) ** 2:
-        return [taper]
-    return [taper.part(tile, exact) for tile in tiles(box, side)]
+def _side(side: int, network: CLSR, patches: int, memory: int) -> int:
+    """Halve the side of a tile until it takes no more than `memory` bytes; `ConfigError` if none is that small."""
+    while (taken := _bytes(Box(0, 0, side, side), network, patches)) > memory:
+        if side <= LEAST:
+            raise ConfigError(f"the smallest tile takes {taken >> 20} MB, but only {memory >> 20} MB are left for it")
+        side = max(side // 2, LEAST)
+    return side
 
 
-def _bytes(tile: Box, network: CLSR, way: Strategy, patches: int) -> int:
+def _bytes(tile: Box, network: CLSR, patches: int) -> int:
     """Count the memory of a tile in the middle of a large picture."""
     margin = 2 * network.exact_halo[0] + 64
     size = Size(tile.width + 2 * margin, tile.height + 2 * margin)
@@ -54,8 +63,11 @@ def _bytes(tile: Box, network: CLSR, way: Strategy, patches: int) -> int:
     return load(network.config, taper, network.near(taper, size), patches).bytes
 
 
-def shared(jobs: Sequence[Job], size: Size, network: CLSR, patches: int) -> list[Job]:
-    """Put jobs whose boxes have their middle in one cell of TILE px together wherever that counts fewer FLOPs."""
+def shared(jobs: Sequence[Job], size: Size, network: CLSR, patches: int, memory: int | None = None) -> list[Job]:
+    """Put jobs whose boxes have their middle in one cell of TILE px together.
+
+    Wherever that counts fewer FLOPs and the tile does not take more than `memory` bytes.
+    """
     cells: dict[tuple[int, int], list[Job]] = {}
     for job in jobs:
         roi = job.taper.roi
@@ -63,8 +75,9 @@ def shared(jobs: Sequence[Job], size: Size, network: CLSR, patches: int) -> list
     found = []
     for members in cells.values():
         tile = _tile(members, size, network)
-        apart = sum(job.load(network, patches).flops for job in members)
-        found += [tile] if len(members) > 1 and tile.load(network, patches).flops < apart else members
+        together, apart = tile.load(network, patches), sum(job.load(network, patches).flops for job in members)
+        fits = memory is None or together.bytes <= memory
+        found += [tile] if len(members) > 1 and fits and together.flops < apart else members
     return found
 
 

@@ -69,9 +69,9 @@ class Restorer:
 
         A network with context brings its plain twin, if that lies beside it or in the package. `device` is torch's
         name of one, or "auto" for an accelerator where there is one; `precision` "fp32", "bf16" or "fp16". `max_memory`
-        in MB is what the process is to stay below: batches and tiles are made as small as that needs. Raises
-        `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for what the network or the machine
-        has not.
+        in MB is what the process is to stay below, kept results aside: batches and tiles are made as small as that
+        needs. Raises `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for what the network or
+        the machine has not.
         """
         place = _device(device)
         path = find(name_or_path, scale)

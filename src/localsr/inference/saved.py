@@ -42,7 +42,7 @@ def read(path: Path, network: CLSR, patches: int, about: dict[str, str]) -> Cont
     shapes = {"keys": one, "values": one, "places": (1, tokens, 2)}
     try:
         tensors = load(data)
-    except SafetensorError as error:
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"scene {path} is damaged: {error}") from error
     sound = {k: tuple(v.shape) for k, v in tensors.items()} == shapes
     if not sound or not all(t.dtype == torch.float32 and t.isfinite().all() for t in tensors.values()):

@@ -51,7 +51,8 @@ class Done(NamedTuple):
 class Scene:
     """What all boxes of one photo share; made by `Restorer.encode`, immutable, for any thread as often as one likes.
 
-    The pixels of a box depend on the box and on nothing else: not on what is asked for with it, before or at once.
+    The pixels of a box depend on the box and on nothing else: not on what is asked for with it, before or at once;
+    but for `share`, whose point is that they may.
     """
 
     def __init__(
@@ -104,6 +105,8 @@ class Scene:
         """
         if self._context is None:
             raise ConfigError(f"{self._name} has no global context module, so a scene of it holds nothing to save")
+        if not self._about["network"]:
+            raise ConfigError(f"{self._name} was never saved, so nothing could tell that a scene is of its weights")
         saved.write(Path(path), self._context, self._about)
 
     @overload
@@ -172,7 +175,7 @@ class Scene:
         """Plan the work for boxes within the picture."""
         size, count = self.photo.size, len(self._patches)
         jobs = plan(boxes, size, network, way, count, self._memory)
-        return shared(jobs, size, network, count) if share and way is not Strategy.CROP else jobs
+        return shared(jobs, size, network, count, self._memory) if share and way is not Strategy.CROP else jobs
 
     def pieces(
         self,
@@ -238,7 +241,9 @@ class Scene:
         bills = {}
         for way in self.strategies:
             network = self._choose(way)[1]
-            speed = calibrated(f"{self._name} {way} {self._precision}", *self._samples(way))
+            device = next(network.parameters()).device
+            key = f"{self._about['network'][:16]} {way} {self._precision} {device}"
+            speed = calibrated(key, *self._samples(way))
             jobs = self._jobs(boxes, way, network, share=share)
             work = [(len(b), b[0].load(network, patches)) for b in batches(jobs, network, patches, self._memory)]
             scene = scene_load(network.config, patches)

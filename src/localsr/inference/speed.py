@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import platform
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,11 +34,14 @@ class Speed(NamedTuple):
 def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], folder: Path | None = None) -> Speed:
     """Give the speed kept under `key` for this machine; measure it by two pieces of work that return their FLOPs."""
     path = (folder or platformdirs.user_cache_path("localsr")) / "speed.json"
-    key = f"{key}, torch {torch.__version__}, {torch.get_num_threads()} threads, {os.cpu_count()} cores"
+    machine = f"{torch.get_num_threads()} threads, {os.cpu_count()} cores, {platform.node()}"
+    key = f"{key}, torch {torch.__version__}, {machine}"
     kept = _kept(path)
     if key not in kept:
         (light, few), (heavy, many) = _timed(small), _timed(large)
-        rate = max(many - few, 1) / max(heavy - light, 1e-9)
+        if heavy <= light:  # noise, or a device for which both are nothing: not worth keeping
+            return Speed(0.0, many / heavy)
+        rate = (many - few) / (heavy - light)
         kept[key] = [max(light - few / rate, 0.0), rate]
         try:
             write_whole(path, json.dumps(kept, indent=2).encode())
