@@ -112,7 +112,7 @@ def run(
     from localsr.evaluation.tables import spread
 
     for names, interval in result.about["differences"].items():
-        typer.echo(f"{names}: {spread(interval)} dB")
+        typer.echo(f"{names}, dB: {spread(interval)}")
     if timing and output is not None and result.timing is None:
         from localsr.evaluation.timing import timings
 

@@ -81,6 +81,8 @@ def table_1(results: Sequence[Result], of: Setting) -> Table:
                 found = next((r for r in own if data(r) == each and way in r.ways), None)
                 cells += _cells(found, way, of) if found else [""] * 4
             rows.append(tuple(cells))
+    kept = [n for n, title in enumerate(columns) if title != "paper" or any(row[n] for row in rows)]
+    columns, rows = [columns[n] for n in kept], [tuple(row[n] for n in kept) for row in rows]
     note = (
         "PSNR in dB and SSIM of stitched pictures, on Y, mean over pictures. GFLOPs of a picture's first ROI, patches "
         "and all. The paper: PSNR / SSIM / GFLOPs; its SSIM is of restored patches by its own words, but none of the "
