@@ -175,12 +175,12 @@ def routes(folder: Path) -> None:
             boxes.append(Box.from_xywh(x, y, *sides))
         scene = restorer.encode(photo)
         alone = [scene.restore(box).pixels for box in boxes]
-        for other in (scene, scene.bounded(2**23)):
+        for other in (scene, scene.bounded(2**25)):
             found = other.restore(boxes[::-1])[::-1]
             worst = max(worst, *(float(np.abs(a - b.pixels).max()) for a, b in zip(alone, found, strict=True)))
     flat = localsr.read(np.full((200, 300, 3), 128, np.uint8))
     for way in localsr.Strategy:
-        pixels = restorer.encode(flat).bounded(2**23).restore(whole(flat.size), way).pixels
+        pixels = restorer.encode(flat).bounded(2**25).restore(whole(flat.size), way).pixels
         apart = max(apart, float(pixels[:, 40:-40, 40:-40].max() - pixels[:, 40:-40, 40:-40].min()))
     print("200 random scenes, three boxes each: alone, in a list backwards, in tiles")
     print(f"| largest difference of a pixel in [0, 1] | {worst:.1e} |\n|---|---:|")
