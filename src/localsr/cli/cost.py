@@ -7,9 +7,8 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, bar, show
-from localsr.cli.restore import Boxes, Clip, PhotoPath, Share
-from localsr.geometry import Box
+from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, show
+from localsr.cli.restore import Boxes, Clip, PhotoPath, Share, opened
 
 
 def run(
@@ -28,12 +27,7 @@ def run(
 
     The first call for a network measures the machine for a second or two; it is kept in your cache folder.
     """
-    boxes = [Box.parse(text) for text in box]
-    from localsr import images
-
-    with bar("decoding") as progress:
-        source = images.read(photo, progress)
-    inside = [b.clipped(source.size) if clip else b.checked(source.size) for b in boxes]
+    source, inside = opened(photo, box, clip=clip)
     from localsr.inference.restorer import Restorer
 
     restorer = Restorer.load(model, scale=scale, device=device, precision=precision, max_memory=max_memory)

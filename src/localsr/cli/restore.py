@@ -17,6 +17,7 @@ from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
 
 if TYPE_CHECKING:
+    from localsr.images import Photo
     from localsr.inference.restoration import Restoration
     from localsr.inference.restorer import Restorer
     from localsr.inference.scene import Scene
@@ -109,12 +110,7 @@ def run(
 
     Nothing is written if one of the boxes is bad. Existing files are replaced, the photo itself never.
     """
-    boxes = [Box.parse(text) for text in box]
-    from localsr import images  # boxes and the picture's header are judged before torch is loaded
-
-    with bar("decoding") as progress:
-        source = images.read(photo, progress)
-    inside = [b.clipped(source.size) if clip else b.checked(source.size) for b in boxes]
+    source, inside = opened(photo, box, clip=clip)
     from localsr.inference.restorer import Restorer
     from localsr.inference.strategies import Strategy
 
@@ -148,6 +144,16 @@ def run(
         rim = f"a rim of {feather} px" if feather else "no rim"
         count = f"{len(inside)} region{'s' if len(inside) > 1 else ''}"
         typer.echo(f"{into}: {whole} px, {count} restored with {rim}")
+
+
+def opened(photo: Path, box: Sequence[str], *, clip: bool) -> tuple[Photo, list[Box]]:
+    """Read boxes and the picture's header, and judge both before torch is loaded."""
+    boxes = [Box.parse(text) for text in box]
+    from localsr import images
+
+    with bar("decoding") as progress:
+        source = images.read(photo, progress)
+    return source, [b.clipped(source.size) if clip else b.checked(source.size) for b in boxes]
 
 
 class Region(NamedTuple):

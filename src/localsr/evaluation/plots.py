@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -28,7 +28,7 @@ def pareto(results: Sequence[Result], of: Setting) -> Figure | None:
         for way in result.ways:
             if way.strategy is None or way.context is not None:
                 continue
-            x, y = _numbers(result, way, "gflops_first_roi")
+            x, y = result.about["strategies"][str(way)]["gflops_first_roi"], psnr(result, way)
             points.append((x, y))
             own = way.halo is None
             axes.plot(x, y, MARKERS[way.strategy], color=colour, markersize=10 if own else 5, alpha=1 if own else 0.7)
@@ -54,63 +54,68 @@ def pareto(results: Sequence[Result], of: Setting) -> Figure | None:
 
 def input_size(results: Sequence[Result], of: Setting) -> Figure | None:
     """Figure 2a: PSNR over the side of the input around the ROI, from the halos that were compared."""
-    canvas, axes = _axes()
-    drawn = False
-    for n, result in enumerate(results):
+
+    def points(result: Result) -> dict[int, Way]:
         halos = {way.halo: way for way in result.ways if way.strategy is Strategy.HALO and way.halo is not None}
         if Way(Strategy.CROP) in result.ways:
             halos.setdefault(0, Way(Strategy.CROP))
-        if len(halos) < 3:
-            continue
-        drawn, colour = True, COLOURS[n % len(COLOURS)]
-        sides = sorted(halos)
-        scores = [_numbers(result, halos[h], "gflops_roi")[1] for h in sides]
-        axes.plot([of.roi + 2 * h for h in sides], scores, "o-", color=colour, label=name(result))
-        if Way(Strategy.FULL) in result.ways:
-            score = _numbers(result, Way(Strategy.FULL), "gflops_roi")[1]
-            axes.axhline(score, color=colour, linestyle=":", linewidth=1)
-    if not drawn:
-        return None
-    axes.set(xlabel=f"side of the input around an ROI of {of.roi} LR px", ylabel="PSNR Y, dB")
-    axes.legend(loc="lower right", fontsize=8)
+        return {of.roi + 2 * halo: way for halo, way in halos.items()}
+
     each = data(results[0])
-    title = f"Figure 2a: PSNR over the input around the ROI: {each}, {of}"
-    note = "Plain backbones; dotted: `full`, which sees every pixel that can matter."
-    return Figure(f"figure-2a-{each}-x{of.scale}-{of.degradation}-roi{of.roi}", title, _png(canvas), note)
+    return _curves(
+        results,
+        points,
+        Way(Strategy.FULL),
+        f"figure-2a-{each}-x{of.scale}-{of.degradation}-roi{of.roi}",
+        f"Figure 2a: PSNR over the input around the ROI: {each}, {of}",
+        f"side of the input around an ROI of {of.roi} LR px",
+        "Plain backbones; dotted: `full`, which sees every pixel that can matter.",
+    )
 
 
 def context_size(results: Sequence[Result], of: Setting) -> Figure | None:
     """Figure 9: PSNR of `clsr` over the side of the picture that it sees, in sides of the ROI."""
+
+    def points(result: Result) -> dict[int, Way]:
+        return {way.context: way for way in result.ways if way.context is not None and way.halo is None}
+
+    each, sampled = data(results[0]), results[0].about["protocol"]["rois"]
+    note = "`clsr` on the picture cut to so many ROIs around the ROI; dotted: all of the picture."
+    return _curves(
+        results,
+        points,
+        Way(Strategy.CLSR),
+        f"figure-9-{each}-x{of.scale}-{of.degradation}-roi{of.roi}",
+        f"Figure 9: PSNR over the context: {each}, {of}",
+        "side of the context, in sides of the ROI",
+        note if sampled == "all" else f"{note} ROIs: {sampled}.",
+    )
+
+
+def _curves(
+    results: Sequence[Result],
+    points: Callable[[Result], dict[int, Way]],
+    limit: Way,
+    file: str,
+    title: str,
+    label: str,
+    note: str,
+) -> Figure | None:
+    """Draw PSNR over the keys of `points`, a curve for each result with three or more, dotted what `limit` reaches."""
     canvas, axes = _axes()
-    drawn = False
     for n, result in enumerate(results):
-        ways = {way.context: way for way in result.ways if way.context is not None and way.halo is None}
+        ways, colour = points(result), COLOURS[n % len(COLOURS)]
         if len(ways) < 3:
             continue
-        drawn, colour = True, COLOURS[n % len(COLOURS)]
         sides = sorted(ways)
-        axes.plot(
-            sides, [_numbers(result, ways[k], "gflops_roi")[1] for k in sides], "o-", color=colour, label=name(result)
-        )
-        if Way(Strategy.CLSR) in result.ways:
-            score = _numbers(result, Way(Strategy.CLSR), "gflops_roi")[1]
-            axes.axhline(score, color=colour, linestyle=":", linewidth=1)
-    if not drawn:
+        axes.plot(sides, [psnr(result, ways[k]) for k in sides], "o-", color=colour, label=name(result))
+        if limit in result.ways:
+            axes.axhline(psnr(result, limit), color=colour, linestyle=":", linewidth=1)
+    if not axes.lines:
         return None
-    axes.set(xlabel="side of the context, in sides of the ROI", ylabel="PSNR Y, dB")
+    axes.set(xlabel=label, ylabel="PSNR Y, dB")
     axes.legend(loc="lower right", fontsize=8)
-    each = data(results[0])
-    title = f"Figure 9: PSNR over the context: {each}, {of}"
-    sampled = results[0].about["protocol"]["rois"]
-    note = "`clsr` on the picture cut to so many ROIs around the ROI; dotted: all of the picture."
-    if sampled != "all":
-        note += f" ROIs: {sampled}."
-    return Figure(f"figure-9-{each}-x{of.scale}-{of.degradation}-roi{of.roi}", title, _png(canvas), note)
-
-
-def _numbers(result: Result, way: Way, cost: str) -> tuple[float, float]:
-    """Give cost and PSNR of a way; of ROIs where pictures were only sampled."""
-    return result.about["strategies"][str(way)][cost], psnr(result, way)
+    return Figure(file, title, _png(canvas), note)
 
 
 def _axes() -> tuple[Canvas, Axes]:

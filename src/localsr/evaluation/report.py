@@ -30,9 +30,7 @@ def report(results: Sequence[Result]) -> list[Part]:
 
 def comparison(results: Sequence[Result], of: Setting) -> list[Part]:
     """Give Table 1, the differences and the curves of one setting."""
-    parts: list[Part] = [tables.table_1(results, of)]
-    if (apart := tables.differences(results, of)) is not None:
-        parts.append(apart)
+    parts = _tables(results, of)
     for own in grouped(results, data).values():
         curves = (plots.pareto(own, of), plots.input_size(own, of), plots.context_size(own, of))
         parts += [curve for curve in curves if curve is not None]
@@ -112,12 +110,13 @@ def _protocols(results: Sequence[Result]) -> list[Part]:
 def readme(results: Sequence[Result]) -> list[Part]:
     """Give the part of a report that a README shows: Table 1 and the differences."""
     _distinct(results)
-    parts: list[Part] = []
-    for of, own in sorted(grouped(results, setting).items()):
-        parts.append(tables.table_1(own, of))
-        if (apart := tables.differences(own, of)) is not None:
-            parts.append(apart)
-    return parts
+    return [part for of, own in sorted(grouped(results, setting).items()) for part in _tables(own, of)]
+
+
+def _tables(results: Sequence[Result], of: Setting) -> list[Part]:
+    """Give Table 1 and the differences of one setting."""
+    apart = tables.differences(results, of)
+    return [tables.table_1(results, of), *([] if apart is None else [apart])]
 
 
 def read(folders: Sequence[Path]) -> list[Result]:

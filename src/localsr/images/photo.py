@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
 from localsr.images.spool import spooled
-from localsr.images.vips import DTYPES, FORMS, SPACES, Pixels, from_array, profile_of, to_levels, told, with_profile
+from localsr.images.vips import DTYPES, FORMS, SPACES, Pixels, from_array, profile_of, rounded, told, with_profile
 
 ALLOWED = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp", b"BM": "bmp"}
@@ -75,7 +75,11 @@ class Photo:
     def preview(self, max_side: int) -> NDArray[np.uint8]:
         """Give the whole picture as 8-bit sRGB `(h, w, 3)`, shrunk to fit `max_side` pixels, never enlarged."""
         with told(f"{self.name or 'the picture'} cannot be read"):
-            image = self._colour if self._colour.format != "float" else to_levels(self.window(whole(self.size)), 8)
+            image = (
+                self._colour
+                if self._colour.format != "float"
+                else from_array(rounded(self.window(whole(self.size)), 8), "srgb")
+            )
             image = with_profile(image, profile_of(image, usable=True))
             fit = {"height": max_side, "size": "down", "no_rotate": True, "output_profile": "srgb"}
             small = image.thumbnail_image(max_side, **fit).colourspace("srgb").cast("uchar")
@@ -90,7 +94,7 @@ class Photo:
             for box in boxes:
                 box.checked(self.size)
                 corner = (box.left, box.top, box.width, box.height)
-                small = box.width * box.height <= SMALL
+                small = box.area <= SMALL
                 data = region.fetch(*corner) if small else image.crop(*corner).write_to_memory()
                 pixels = np.frombuffer(data, dtype).reshape(box.height, box.width, image.bands).transpose(2, 0, 1)
                 if dtype.kind == "f" and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN is neither

@@ -65,7 +65,7 @@ def with_profile(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
     return image
 
 
-def to_levels(pixels: Pixels, depth: int) -> pyvips.Image:
-    """Round `(bands, h, w)` to the nearest level."""
+def rounded(pixels: Pixels, depth: int) -> NDArray[Any]:
+    """Round `(bands, h, w)` in [0, 1] to the nearest level: `(h, w, bands)`."""
     levels = np.rint(np.clip(pixels, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
-    return from_array(levels.transpose(1, 2, 0), SPACES[len(pixels), depth])
+    return np.ascontiguousarray(levels.transpose(1, 2, 0))

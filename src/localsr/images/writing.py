@@ -19,7 +19,7 @@ from localsr.errors import OutputError
 from localsr.files import replacing, write_whole
 from localsr.geometry import Box, Size
 from localsr.images.photo import Photo
-from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, told, with_profile
+from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, rounded, told, with_profile
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
 LONGEST = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side that a format can hold
@@ -163,9 +163,7 @@ def _depth(kind: str, like: Photo) -> int:
 def _levels(pixels: Pixels, alpha: Pixels | None, like: Photo, depth: int) -> NDArray[np.unsignedinteger[Any]]:
     """Round to the nearest level: `(h, w, bands)`; grey, the mean of the three, where the photo is."""
     colour = pixels.mean(axis=0, keepdims=True) if like.bands < 3 else pixels
-    both = colour if alpha is None else np.concatenate([colour, alpha])
-    levels = np.rint(np.clip(both, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
-    return np.ascontiguousarray(levels.transpose(1, 2, 0))
+    return rounded(colour if alpha is None else np.concatenate([colour, alpha]), depth)
 
 
 def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:

@@ -45,6 +45,15 @@ class Job(NamedTuple):
         return load(network.config, *self.local(network.grid), patches)
 
 
+class Done(NamedTuple):
+    """A job that has run."""
+
+    job: Job
+    pixels: NDArray[np.float32]  # (3, s h, s w) of the job's ROI
+    precision: str  # one of PRECISIONS
+    seconds: float  # its share of the batch
+
+
 def batches(jobs: Sequence[Job], network: CLSR, patches: int, memory: int | None) -> Iterator[list[Job]]:
     """Put jobs that are alike together, up to BATCH and to so many bytes; one job is a batch whatever it takes."""
     alike: dict[tuple[Taper, Box], list[Job]] = {}
@@ -52,7 +61,7 @@ def batches(jobs: Sequence[Job], network: CLSR, patches: int, memory: int | None
         alike.setdefault(job.local(network.grid), []).append(job)
     for (taper, _), members in alike.items():
         window = taper.windows[0]
-        count = max(1, BATCH // (window.width * window.height))
+        count = max(1, BATCH // window.area)
         if memory is not None:
             count = max(1, min(count, memory // max(members[0].load(network, patches).bytes, 1)))
         for first in range(0, len(members), count):

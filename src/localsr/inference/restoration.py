@@ -46,6 +46,13 @@ class Attention:
     shares: list[float]  # the mean over heads and queries
 
 
+class Piece(NamedTuple):
+    """A part of a restored box."""
+
+    box: Box  # LR px of the upright picture
+    pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
+
+
 class Bill(NamedTuple):
     """What boxes cost by one strategy."""
 

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 
 from localsr.errors import CheckpointError
 from localsr.files import write_whole
-from localsr.models.checkpoint import header
+from localsr.models.checkpoint import contents, header
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context
 
@@ -26,12 +26,7 @@ def write(path: Path, context: Context, about: dict[str, str]) -> None:
 
 def read(path: Path, network: CLSR, patches: int, about: dict[str, str]) -> Context:
     """Read them for a network; `CheckpointError` for a file that is damaged, or belongs to something else."""
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise CheckpointError(f"{path} has {path.stat().st_size} bytes; a scene has at most {MAX_FILE}")
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"scene {path} cannot be read: {error.strerror}") from error
+    data = contents(path, "scene", MAX_FILE)
     told = header(path, data, FORMAT, "scene", "encode the photo and save it")
     for key, value in about.items():
         if told.get(key) != value:

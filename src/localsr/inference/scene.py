@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple, overload
+from typing import overload
 
 import numpy as np
 import torch
@@ -21,31 +21,15 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference import saved
 from localsr.inference.cost import scene_load
-from localsr.inference.jobs import Job, attend, batches, encode, run, sampled
+from localsr.inference.jobs import Done, Job, attend, batches, encode, run, sampled
 from localsr.inference.memory import LIBRARIES, MEGABYTE, resident
 from localsr.inference.planning import plan, shared
-from localsr.inference.restoration import Attention, Bill, Restoration, enlarged_alpha
+from localsr.inference.restoration import Attention, Bill, Piece, Restoration, enlarged_alpha
 from localsr.inference.speed import calibrated
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
 
 Progress = Callable[[int, int], None]  # (done, of) in LR px
-
-
-class Piece(NamedTuple):
-    """A part of a restored box."""
-
-    box: Box  # LR px of the upright picture
-    pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
-
-
-class Done(NamedTuple):
-    """A job that has run."""
-
-    job: Job
-    pixels: NDArray[np.float32]  # (3, s h, s w) of the job's ROI
-    precision: str  # one of PRECISIONS
-    seconds: float  # its share of the batch
 
 
 class Scene:

@@ -78,12 +78,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
     """Read tensors and card, the header's size, format and sha256 checked first; nothing in the file is executed."""
-    try:
-        if path.stat().st_size > MAX_FILE:
-            raise CheckpointError(f"{path} has {path.stat().st_size} bytes; a checkpoint has at most {MAX_FILE}")
-        data = path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"checkpoint {path} cannot be read: {error.strerror}") from error
+    data = contents(path, "checkpoint", MAX_FILE)
     about = header(path, data, FORMAT, "checkpoint", "`localsr models` lists what is at hand")
     try:
         tensors = load_tensors(data)
@@ -139,6 +134,16 @@ def digest(tensors: dict[str, Tensor]) -> str:
         sha.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         sha.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return sha.hexdigest()
+
+
+def contents(path: Path, what: str, most: int) -> bytes:
+    """Read the file of a `what`, which has at most so many bytes."""
+    try:
+        if path.stat().st_size > most:
+            raise CheckpointError(f"{path} has {path.stat().st_size} bytes; a {what} has at most {most}")
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{what} {path} cannot be read: {error.strerror}") from error
 
 
 def header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str, str]:
