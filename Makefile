@@ -1,6 +1,7 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
 .PHONY: demo test check
 PYTHON ?= python3
+export OMP_WAIT_POLICY ?= passive# as `localsr` itself: on a busy machine tests would spin for an hour
 BIN := .venv/bin
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
 

@@ -40,7 +40,8 @@ class Upsample(nn.Module):
     def forward(self, features: Features) -> Tensor:
         """Features to HR pixels."""
         details = functional.pixel_shuffle(self.conv(features.z), self.scale)
-        picture = functional.interpolate(features.carry[1], scale_factor=float(self.scale), mode="bicubic")
+        lr = features.carry[1].contiguous()  # channels last it would take twice as long
+        picture = functional.interpolate(lr, scale_factor=float(self.scale), mode="bicubic")
         return picture + details
 
 
