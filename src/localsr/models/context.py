@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
@@ -113,7 +114,7 @@ class GlobalContext(nn.Module):
         cells = window.snapped(self.stride)
         queries, places, (rows, columns) = self._ask(z, window, cells, origins)
         keys, values = _per_row(context.keys, z.shape[0]), _per_row(context.values, z.shape[0])
-        parts = ((queries, places),)
+        parts: Iterable[tuple[Tensor, Tensor]] = [(queries, places)]
         if not is_exporting():  # so many queries at a time: their bias has 100 MB
             parts = zip(torch.split(queries, CHUNK, 2), torch.split(places, CHUNK, 1), strict=True)
         g = torch.cat(
