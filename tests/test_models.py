@@ -146,14 +146,14 @@ def test_fresh_scaling_is_bilinear() -> None:
 
 @torch.no_grad()
 def test_the_attention_is_what_the_gcm_aggregates_by(picture: torch.Tensor) -> None:
-    network = awake(tiny())
+    network = awake(dataclasses.replace(tiny(), pim=False))
     assert network.gcm is not None
     taper = Strategy.CLSR.taper(Box(20, 20, 30, 30), SIZE, network)
     context = network.gcm.encode(torch.rand(1, 16, 3, 6, 6), torch.rand(1, 16, 2) * 50)
     x, origins = crop(picture, taper.windows[0]), torch.zeros(1, 2)
     features = network.backbone.deep(x, taper, 1)
     expected = network.gcm.weights(features.z, taper.windows[1], origins, context)
-    assert torch.equal(network.attention(x, taper, origins, context), expected)
+    assert torch.equal(network.attention(picture, whole(SIZE), taper, origins, context), expected)
     z = torch.rand(1, 16, taper.windows[1].height, taper.windows[1].width)
     weights = network.gcm.weights(z, taper.windows[1], torch.zeros(1, 2), context)
     assert torch.allclose(weights.sum(-1), torch.ones(()), atol=1e-5)

@@ -15,6 +15,7 @@ PUBLIC = {
     "DataError",
     "ImageError",
     "LocalSRError",
+    "OnnxRestorer",
     "OutputError",
     "Photo",
     "Restoration",

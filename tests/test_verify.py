@@ -13,6 +13,12 @@ from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES
 
 
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Graphs take half a minute to make; test_export compares them."""
+    monkeypatch.setattr(module, "_onnx", lambda one: Check("ONNX = torch", 0.0, 1e-4))
+
+
 def never(device: str) -> localsr.Restorer:
     raise AssertionError(device)
 
@@ -46,7 +52,7 @@ def test_a_broken_promise_is_found() -> None:
 def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["verify", "--model", "clsr-light-x4"])
     assert result.exit_code == 0, result.output
-    assert result.stdout.count("pass") == 5
+    assert result.stdout.count("pass") == 6
     monkeypatch.setattr(module, "EXACT", -1.0)
     result = CliRunner().invoke(app, ["verify", "--model", "clsr-light-x4"])
     assert result.exit_code == 3

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
         LocalSRError,
         OutputError,
     )
+    from localsr.export.restorer import OnnxRestorer
     from localsr.geometry import Box, Size
     from localsr.images import Photo, read
     from localsr.inference.restoration import Restoration
@@ -32,6 +33,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "DataError": "errors",
     "ImageError": "errors",
     "LocalSRError": "errors",
+    "OnnxRestorer": "export.restorer",
     "OutputError": "errors",
     "Photo": "images",
     "Restoration": "inference.restoration",
@@ -51,6 +53,7 @@ __all__ = [
     "DataError",
     "ImageError",
     "LocalSRError",
+    "OnnxRestorer",
     "OutputError",
     "Photo",
     "Restoration",

@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import cost, evaluate, explain, flops, import_, models, report, restore, train, verify
+from localsr.cli import cost, evaluate, explain, export, flops, import_, models, report, restore, train, verify
 from localsr.errors import LocalSRError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
@@ -77,6 +77,7 @@ app.command("explain")(explain.run)
 app.command("flops")(flops.run)
 app.command("models")(models.run)
 app.command("import")(import_.run)
+app.command("export")(export.run)
 app.command("train")(train.run)
 app.command("evaluate")(evaluate.run)
 app.command("report")(report.run)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -16,6 +17,8 @@ from localsr.errors import ConfigError
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
+
+    from localsr.inference.restorer import Restorer
 
 PATIENCE = 1.0  # seconds of work before a bar shows
 WIDE = 200  # columns where the output is no terminal: a table in a file is not folded
@@ -35,6 +38,10 @@ MaxMemory = Annotated[
     typer.Option(
         "--max-memory", metavar="MB", min=1, help="Stay below it: smaller batches and tiles.", show_default=False
     ),
+]
+Runtime = Annotated[
+    str,
+    typer.Option(metavar="torch|onnx", help="What computes; onnx: a folder of `localsr export`, or made when needed."),
 ]
 Precision = Annotated[str, typer.Option(metavar="fp32|bf16|fp16", help="How to compute; fp32 again if not finite.")]
 
@@ -64,6 +71,22 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if shown is not None:
             shown.stop()
+
+
+def loaded(runtime: str, model: str | None, scale: int | None, **settings: Any) -> Restorer:  # noqa: ANN401
+    """Load the restorer of a runtime; `settings` are `Restorer.load`'s."""
+    from localsr.inference.restorer import Restorer
+
+    if runtime == "torch":
+        if model is not None and os.path.isdir(model):
+            raise ConfigError(f"{model} is a folder; for one of `localsr export`, add --runtime onnx")
+        return Restorer.load(model, scale=scale, **settings)
+    if runtime != "onnx":
+        raise ConfigError(f"runtime {runtime!r} is not one of torch, onnx")
+    from localsr.export.restorer import OnnxRestorer
+
+    with bar("exporting, once for this network") as progress:
+        return OnnxRestorer.load(model, scale=scale, progress=progress, **settings)
 
 
 def need(extra: str, *modules: str) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, show
+from localsr.cli.console import Device, MaxMemory, Model, Precision, Runtime, Scale, loaded, show
 from localsr.cli.restore import Boxes, Clip, PhotoPath, Share, opened
 
 
@@ -18,6 +18,7 @@ def run(
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "fp32",
+    runtime: Runtime = "torch",
     max_memory: MaxMemory = None,
     clip: Clip = False,
     share: Share = False,
@@ -28,9 +29,7 @@ def run(
     The first call for a network measures the machine for a second or two; it is kept in your cache folder.
     """
     source, inside = opened(photo, box, clip=clip)
-    from localsr.inference.restorer import Restorer
-
-    restorer = Restorer.load(model, scale=scale, device=device, precision=precision, max_memory=max_memory)
+    restorer = loaded(runtime, model, scale, device=device, precision=precision, max_memory=max_memory)
     bills = restorer.encode(source).cost(inside, share=share)
     if as_json:
         told = {str(way): bill._asdict() for way, bill in bills.items()}

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localsr.cli.console import Device, Model, Precision, Scale, bar, need, show
+from localsr.cli.console import Device, Model, Precision, Runtime, Scale, bar, loaded, need, show
 from localsr.errors import CheckpointError, ConfigError
 from localsr.files import write_whole
 
@@ -68,6 +68,7 @@ def run(
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "fp32",
+    runtime: Runtime = "torch",
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pictures.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At most N ROIs of a picture, drawn by its number.")
@@ -83,6 +84,8 @@ def run(
         raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit and --sample")
     if record and precision != "fp32":
         raise ConfigError(f"--record keeps the numbers of fp32, not of {precision}")
+    if runtime != "torch" and (record or timing):
+        raise ConfigError("--record and --timing are of torch; leave out --runtime")
     if timing and output is None:
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
     need("evaluate", "polars", "skimage", "torchmetrics")
@@ -90,11 +93,11 @@ def run(
     from localsr.data.layouts import find as find_data
     from localsr.evaluation.protocol import evaluate
     from localsr.evaluation.ways import Way
-    from localsr.inference.restorer import BICUBIC, Restorer, find
+    from localsr.inference.restorer import BICUBIC, find
 
     if model is None and degradation == "bicubic":
         model = BICUBIC.get(scale or 4)
-    restorer = Restorer.load(model, scale=scale, device=device, precision=precision)
+    restorer = loaded(runtime, model, scale, device=device, precision=precision)
     ways = [] if strategy is None else [Way.named(name.strip()) for name in strategy.split(",")]
     multiple = math.lcm(roi, restorer.multiple)
     benchmark = Benchmark(find_data(data, root), restorer.scale, multiple, limit, degradation=degradation)

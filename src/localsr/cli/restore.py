@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
-from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, bar
+from localsr.cli.console import Device, MaxMemory, Model, Precision, Runtime, Scale, bar, loaded
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
 
@@ -97,6 +97,7 @@ def run(
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "fp32",
+    runtime: Runtime = "torch",
     compare: Compare = None,
     clip: Clip = False,
     share: Share = False,
@@ -111,11 +112,10 @@ def run(
     Nothing is written if one of the boxes is bad. Existing files are replaced, the photo itself never.
     """
     source, inside = opened(photo, box, clip=clip)
-    from localsr.inference.restorer import Restorer
     from localsr.inference.strategies import Strategy
 
     way = Strategy.named(strategy) if strategy is not None else None
-    restorer = Restorer.load(model, scale=scale, device=device, precision=precision, max_memory=max_memory)
+    restorer = loaded(runtime, model, scale, device=device, precision=precision, max_memory=max_memory)
     paths = targets(photo, inside, restorer.scale, output) if into is None or output is not None else []
     refuse(photo, inside, restorer.scale, paths, compare, into)
     if into is None and (same_size or feather != FEATHER):

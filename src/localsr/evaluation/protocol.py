@@ -136,6 +136,8 @@ def _about(
         "localsr": __version__,
         "torch": torch.__version__,
     }
+    if restorer.network.runtime != "torch":
+        protocol["runtime"] = restorer.network.runtime
     if benchmark.degradation == "photo":
         protocol["degradations"] = [benchmark.drawn(k).to_dict() for k in range(len(benchmark))]
     return {

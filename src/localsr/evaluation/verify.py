@@ -96,11 +96,24 @@ def verify(restorer: Restorer, load: Callable[[str], Restorer]) -> Iterator[Chec
             path = Path(folder) / "scene.safetensors"
             scene.save(path)
             yield Check("a saved scene = a fresh one", worst(restorer.encode(photo, path)), EXACT)
+    yield _onnx(restorer if restorer.network.device.type == "cpu" else load("cpu"))
     if torch.accelerator.is_available():
-        other = "cpu" if next(restorer.network.parameters()).device.type != "cpu" else "auto"
+        other = "cpu" if restorer.network.device.type != "cpu" else "auto"
         yield Check("accelerator = CPU", worst(load(other).encode(photo)), DEVICE)
     else:
         yield Check("accelerator = CPU", None, DEVICE, "there is no accelerator")
+
+
+def _onnx(restorer: Restorer) -> Check:
+    """Compare the graphs of `localsr export` with torch."""
+    from localsr.export import restorer as onnx
+
+    name = "ONNX = torch"
+    try:
+        onnx.need()
+    except ConfigError as error:
+        return Check(name, None, onnx.ALLOWED, str(error))
+    return Check(name, onnx.traced(restorer)[0].difference, onnx.ALLOWED)
 
 
 @torch.inference_mode()

@@ -18,7 +18,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
-from localsr.models.backbone import Taper, crop
+from localsr.models.backbone import Taper
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
 from localsr.models.context import Context, sample_patches
@@ -58,9 +58,7 @@ def load(config: ModelConfig, taper: Taper, near: Box, patches: int) -> Load:
 
     def work() -> None:
         pixels = torch.empty(1, 3, near.height, near.width, device="meta")
-        p = (network.pim(pixels)[0], near) if network.pim is not None else None
-        x = crop(pixels, taper.windows[0].within(near))
-        network(x, taper, torch.empty(1, 2, device="meta"), _context(config, patches), p)
+        network.restore(pixels, near, taper, torch.empty(1, 2, device="meta"), _context(config, patches))
 
     return _counted(work)
 

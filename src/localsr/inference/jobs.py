@@ -14,8 +14,8 @@ from torch import Tensor
 from localsr.geometry import Box, whole
 from localsr.images import Photo
 from localsr.inference.cost import Load, load
-from localsr.models.backbone import Taper, crop
-from localsr.models.clsr import CLSR, Near
+from localsr.models.backbone import Taper
+from localsr.models.clsr import CLSR
 from localsr.models.context import Context, sample_patches
 
 BATCH = 2**15  # LR px of first windows in one batch: 8 MB a feature map at 64 channels, near the size of the cache
@@ -93,10 +93,9 @@ def restored(
 
     What is not finite in a short precision is done again in fp32; the precision that it came to stands beside it.
     """
-    device, dtype = next(network.parameters()).device, PRECISIONS[precision]
-    with torch.autocast(device.type, dtype, enabled=dtype is not torch.float32):
-        x, taper, origins, near = _inputs(network, photo, jobs)
-        y = network(x, taper, origins, context, near).float()
+    dtype = PRECISIONS[precision]
+    with torch.autocast(network.device.type, dtype, enabled=dtype is not torch.float32):
+        y = network.restore(*_inputs(network, photo, jobs), context).float()
     if dtype is not torch.float32 and not y.isfinite().all():
         log.warning("%d regions were not finite in %s and are done again in fp32", len(jobs), precision)
         return restored(network, photo, jobs, context, "fp32")
@@ -106,8 +105,7 @@ def restored(
 @torch.inference_mode()
 def attend(network: CLSR, photo: Photo, job: Job, context: Context) -> Tensor:
     """Give the weights `(1, heads, queries, tokens)` of one job's attention."""
-    x, taper, origins, near = _inputs(network, photo, [job])
-    return network.attention(x, taper, origins, context, near)
+    return network.attention(*_inputs(network, photo, [job]), context)
 
 
 @torch.inference_mode()
@@ -115,9 +113,8 @@ def encode(network: CLSR, photo: Photo, patches: Sequence[Box], pixels: Tensor) 
     """Make keys and values of a photo's patches `(N, 3, r, r)`."""
     if network.gcm is None:
         return None
-    device = next(network.parameters()).device
-    corners = torch.tensor([[[b.left, b.top] for b in patches]], dtype=torch.float32, device=device)
-    return network.gcm.encode(pixels[None].to(device), corners)
+    corners = torch.tensor([[[b.left, b.top] for b in patches]], dtype=torch.float32, device=network.device)
+    return network.encode(pixels[None].to(network.device), corners)
 
 
 def sampled(network: CLSR, photo: Photo) -> tuple[list[Box], Tensor]:
@@ -138,13 +135,9 @@ def read(photo: Photo, places: Sequence[tuple[Box, Box]]) -> Tensor:
     return torch.from_numpy(np.stack(filled))
 
 
-def _inputs(network: CLSR, photo: Photo, jobs: Sequence[Job]) -> tuple[Tensor, Taper, Tensor, Near | None]:
-    """Read the windows of jobs that are alike and run the PIM on them: what the network's forward takes."""
+def _inputs(network: CLSR, photo: Photo, jobs: Sequence[Job]) -> tuple[Tensor, Box, Taper, Tensor]:
+    """Read the windows of jobs that are alike: what the network's `restore` takes."""
     taper, near = jobs[0].local(network.grid)
-    device = next(network.parameters()).device
-    pixels = read(photo, [(job.near, job.bounds) for job in jobs]).to(device)
-    pixels = pixels.contiguous(memory_format=torch.channels_last)
-    p = (network.pim(pixels)[0], near) if network.pim is not None else None
-    x = crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last)
-    origins = torch.tensor([job.origin(network.grid) for job in jobs], dtype=torch.float32, device=device)
-    return x, taper, origins, p
+    pixels = read(photo, [(job.near, job.bounds) for job in jobs]).to(network.device)
+    origins = torch.tensor([job.origin(network.grid) for job in jobs], dtype=torch.float32, device=network.device)
+    return pixels.contiguous(memory_format=torch.channels_last), near, taper, origins

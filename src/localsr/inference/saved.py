@@ -31,7 +31,7 @@ def read(path: Path, network: CLSR, patches: int, about: dict[str, str]) -> Cont
     for key, value in about.items():
         if told.get(key) != value:
             raise CheckpointError(f"scene {path} is of another {key}; encode the photo again")
-    config, device = network.config, next(network.parameters()).device
+    config, device = network.config, network.device
     tokens = patches * (config.gcm_patch // config.gcm_stride) ** 2  # the config makes it a whole number
     one = (1, config.gcm_heads, tokens, config.channels // config.gcm_heads)
     shapes = {"keys": one, "values": one, "places": (1, tokens, 2)}

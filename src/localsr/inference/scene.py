@@ -225,8 +225,7 @@ class Scene:
         bills = {}
         for way in self.strategies:
             network = self._choose(way)[1]
-            device = next(network.parameters()).device
-            key = f"{self._about['network'][:16]} {way} {self._precision} {device}"
+            key = f"{self._about['network'][:16]} {way} {self._precision} {network.runtime} {network.device}"
             speed = calibrated(key, *self._samples(way))
             jobs = self._jobs(boxes, way, network, share=share)
             work = [(len(b), b[0].load(network, patches)) for b in batches(jobs, network, patches, self._memory)]

@@ -67,10 +67,8 @@ class Features(NamedTuple):
 
 
 def crop(maps: Tensor, box: Box) -> Tensor:
-    """Cut `(..., h, w)` to `box`; the same tensor when nothing is cut."""
-    if maps.shape[-2:] == (box.height, box.width):
-        return maps
-    return maps[..., box.rows, box.columns]
+    """Cut `(..., h, w)` to `box`: a view."""
+    return maps.narrow(-2, box.top, box.height).narrow(-1, box.left, box.width)
 
 
 class Backbone(nn.Module):

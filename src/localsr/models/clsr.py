@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from typing import Self
+from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
@@ -31,7 +31,9 @@ BACKBONES: dict[str, type[Backbone]] = {
 
 
 class CLSR(nn.Module):
-    """The network of one config."""
+    """The network of one config. Who only runs it needs `device`, `encode`, `restore` and `attention`."""
+
+    runtime: ClassVar[str] = "torch"  # what computes it
 
     def __init__(self, config: ModelConfig) -> None:
         """Build with random weights; the context modules add nothing yet."""
@@ -53,6 +55,11 @@ class CLSR(nn.Module):
         other = copy.copy(self)
         other.config = self.config.with_halo(halo)
         return other
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return next(self.parameters()).device
 
     @property
     def exact_halo(self) -> tuple[int, ...]:
@@ -100,13 +107,29 @@ class CLSR(nn.Module):
         y: Tensor = self.backbone(x, taper, add)
         return y
 
-    def attention(self, x: Tensor, taper: Taper, origins: Tensor, context: Context, near: Near | None = None) -> Tensor:
+    def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
+        """Make keys and values of patches `(1, N, 3, r, r)` at `corners` `(1, N, 2)`; None without GCM."""
+        return None if self.gcm is None else self.gcm.encode(patches, corners)
+
+    def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+        """Restore as `forward` does from all that is read, `pixels` `(B, 3, h, w)` of the window `near`."""
+        x, p = self._split(pixels, near, taper)
+        y: Tensor = self(x, taper, origins, context, p)
+        return y
+
+    def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
         """Give the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Fig. 8)."""
         if self.gcm is None:
             raise ConfigError("this network has no global context module, so there is no attention to show")
+        x, p = self._split(pixels, near, taper)
         k = self.config.gcm_after
-        features = self.backbone.deep(x, taper, k, lambda k, z: fuse(z, k, taper, near))
+        features = self.backbone.deep(x, taper, k, lambda k, z: fuse(z, k, taper, p))
         return self.gcm.weights(features.z, taper.windows[k], origins, context)
+
+    def _split(self, pixels: Tensor, near: Box, taper: Taper) -> tuple[Tensor, Near | None]:
+        """Give what the head reads of `pixels`, and what the PIM makes of all of them."""
+        p = (self.pim(pixels)[0], near) if self.pim is not None else None
+        return crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last), p
 
 
 def started(config: ModelConfig, plain: CLSR) -> CLSR:

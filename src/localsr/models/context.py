@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.compiler import is_exporting
 from torch.nn import functional
 
 from localsr.geometry import Box, Size
-from localsr.models.backbone import Backbone, Features
+from localsr.models.backbone import Backbone, Features, crop
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
 
@@ -51,12 +53,8 @@ class Down(nn.Module):
         self.conv = zeroed(nn.Conv2d(channels, channels, stride, stride))
 
     def forward(self, z: Tensor) -> Tensor:
-        """`(B, c, h, w)` to `(B, c, h / stride, w / stride)` rounded up; the edge is repeated to fill the last cell."""
-        stride = self.conv.stride[0]
-        h, w = z.shape[-2:]
-        if h % stride or w % stride:
-            z = functional.pad(z, (0, -w % stride, 0, -h % stride), mode="replicate")
-        y: Tensor = self.conv(z) + functional.avg_pool2d(z, stride)
+        """`(B, c, h, w)`, multiples of the stride, to `(B, c, h / stride, w / stride)`."""
+        y: Tensor = self.conv(z) + functional.avg_pool2d(z, self.conv.stride[0])
         return y
 
 
@@ -113,39 +111,45 @@ class GlobalContext(nn.Module):
         query's cells lie on one grid for the whole picture, wherever the ROI is. `context` holds one picture a row of
         `z`, or one for all.
         """
-        h, w = z.shape[-2:]
-        left, top = window.left % self.stride, window.top % self.stride
-        queries, places, (rows, columns) = self._ask(z, window, origins)
-        keys, values = _per_row(context.keys, len(z)), _per_row(context.values, len(z))
+        cells = window.snapped(self.stride)
+        queries, places, (rows, columns) = self._ask(z, window, cells, origins)
+        keys, values = _per_row(context.keys, z.shape[0]), _per_row(context.values, z.shape[0])
+        parts: Iterable[tuple[Tensor, Tensor]] = [(queries, places)]
+        if not is_exporting():  # so many queries at a time: their bias has 100 MB
+            parts = zip(torch.split(queries, CHUNK, 2), torch.split(places, CHUNK, 1), strict=True)
         g = torch.cat(
-            [  # Eq. 3, so many queries at a time: their bias has 100 MB
+            [  # Eq. 3
                 functional.scaled_dot_product_attention(q, keys, values, attn_mask=self._bias(q, p, context))
-                for q, p in zip(torch.split(queries, CHUNK, 2), torch.split(places, CHUNK, 1), strict=True)
+                for q, p in parts
             ],
             2,
         )
-        g = g.transpose(-1, -2).reshape(len(z), -1, rows, columns)
+        g = g.transpose(-1, -2).reshape(z.shape[0], -1, rows, columns)
         y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
-        return y[..., top : top + h, left : left + w]
+        return crop(y, window.within(cells))
 
     def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
         """Give the softmax of Eq. 3 by itself, `(B, heads, queries, tokens)`; each query's weights sum to 1."""
-        queries, places, _ = self._ask(z, window, origins)
-        similarity = queries @ _per_row(context.keys, len(z)).transpose(-1, -2) / queries.shape[-1] ** 0.5
+        queries, places, _ = self._ask(z, window, window.snapped(self.stride), origins)
+        similarity = queries @ _per_row(context.keys, z.shape[0]).transpose(-1, -2) / queries.shape[-1] ** 0.5
         weights: Tensor = (similarity + self._bias(queries, places, context)).softmax(-1)
         return weights
 
-    def _ask(self, z: Tensor, window: Box, origins: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
-        """Give the queries, beta in them, where they lie `(B, queries, 2)`, and the sides of their grid."""
-        left, top = window.left % self.stride, window.top % self.stride
-        if left or top:
-            z = functional.pad(z, (left, 0, top, 0), mode="replicate")
+    def _ask(self, z: Tensor, window: Box, cells: Box, origins: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """Give the queries, beta in them, where they lie `(B, queries, 2)`, and the sides of their grid.
+
+        `cells` are the window pushed out to whole cells, which the repeated edge of `z` fills.
+        """
+        if is_exporting() or cells != window:
+            inner = window.within(cells)
+            right, bottom = cells.width - inner.left - inner.width, cells.height - inner.top - inner.height
+            z = functional.pad(z, (inner.left, right, inner.top, bottom), mode="replicate")
         q = self.down_query(z)
         rows, columns = q.shape[-2:]
-        corner = q.new_tensor([window.left - left, window.top - top], dtype=torch.float32)
+        corner = torch.stack([q.new_full((), side, dtype=torch.float32) for side in (cells.left, cells.top)])
         places = origins[:, None] + corner + _cell_centres(rows, columns, self.stride, q)
         queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
-        return queries, places.expand(len(z), -1, -1), (rows, columns)
+        return queries, places.expand(z.shape[0], -1, -1), (rows, columns)
 
     def _bias(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
         """Give b of Eq. 3, `(B, heads, queries, tokens)`."""

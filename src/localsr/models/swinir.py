@@ -180,8 +180,9 @@ def _windows(y: Tensor) -> Tensor:
 
 def _joined(windows: Tensor, b: int, h: int, w: int) -> Tensor:
     """`(B n, 64, c)` back to `(B, h, w, c)`."""
-    parts = windows.view(b, h // WINDOW, w // WINDOW, WINDOW, WINDOW, -1)
-    return parts.transpose(2, 3).reshape(b, h, w, -1)
+    c = windows.shape[-1]
+    parts = windows.view(b, h // WINDOW, w // WINDOW, WINDOW, WINDOW, c)
+    return parts.transpose(2, 3).reshape(b, h, w, c)
 
 
 def _relative(device: torch.device) -> Tensor:

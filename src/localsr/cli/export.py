@@ -1,0 +1,32 @@
+"""`localsr export`: a network as ONNX graphs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from localsr.cli.console import Model, Scale, bar
+
+
+def run(
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.", show_default=False)
+    ],
+    model: Model = None,
+    scale: Scale = None,
+) -> None:
+    """Write a network as ONNX graphs: `encode` once a picture, `restore` once a region, for every size.
+
+    They are compared with torch first. `--runtime onnx --model DIR` runs them.
+    """
+    from localsr.export.restorer import ALLOWED, export
+    from localsr.inference.restorer import Restorer
+
+    with bar("exporting") as progress:
+        card = export(Restorer.load(model, scale=scale, device="cpu"), output, progress)
+    for name in card.graphs:
+        path = output / f"{name}.onnx"
+        typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
+    typer.echo(f"largest difference to torch: {card.difference:.1e} of a pixel in [0, 1], {ALLOWED:.0e} allowed")

@@ -1,0 +1,1 @@
+"""The networks as ONNX graphs, and the comparison that proves them."""

@@ -1,0 +1,214 @@
+"""From a network to ONNX graphs, by its own `encode` and `restore`.
+
+`encode`: `patches` `(1, N, 3, r, r)` RGB in [0, 1], `corners` `(1, N, 2)` x and y in LR px -> `keys`, `values` and
+`places`.
+`restore`: `pixels` `(B, 3, h, w)` RGB in [0, 1], `windows` `(n + 3, 4)`, for a network with GCM `origins` `(B, 2)`,
+`keys`, `values`, `places` -> `hr` `(B, 3, s h', s w')` in [0, 1]. Windows are left, top, right, bottom, int64, in the
+coordinates of `CLSR.restore`: what `pixels` cover, what the head reads, what is kept after each of n stages, the ROI.
+
+Every size is free. What a graph cuts out is an input: at the picture's border a taper is not symmetric, so that no
+function of the sizes alone could tell. One graph serves every strategy, halo and box.
+"""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, cast
+
+import torch
+from torch import Tensor, nn
+from torch.export import Dim
+from torch.overrides import TorchFunctionMode
+
+from localsr.geometry import Box, Size
+from localsr.models.backbone import Taper
+from localsr.models.clsr import CLSR
+from localsr.models.context import Context
+
+OPSET = 18  # Resize as torch has it, and old enough for what people run
+EXAMPLE = Size(72, 64)  # of the picture that is traced: multiples of SwinIR's window
+INNER = Box(24, 24, 43, 41)  # the ROI that is traced
+CONTEXT = ("keys", "values", "places")
+
+
+def windows(near: Box, taper: Taper) -> Tensor:
+    """Give the input `windows`."""
+    return torch.tensor([[b.left, b.top, b.right, b.bottom] for b in (near, *taper.windows, taper.roi)])
+
+
+def encoding(network: CLSR) -> bytes:
+    """Trace the graph *encode* of a network with GCM."""
+    side = network.config.gcm_patch
+    inputs = {"patches": torch.rand(1, 4, 3, side, side), "corners": torch.rand(1, 4, 2)}
+    count = Dim("patches")
+    return _traced(_Encode(network), inputs, {"patches": {1: count}, "corners": {1: count}}, CONTEXT)
+
+
+def restoring(network: CLSR) -> bytes:
+    """Trace the graph *restore*."""
+    config, multiple = network.config, network.backbone.multiple
+    taper = Taper.around(INNER, EXAMPLE, config.halo, multiple)
+    near = network.near(taper, EXAMPLE)
+    batch = Dim("batch")
+    rows, columns = ((Dim(n) if multiple == 1 else multiple * Dim(n)) for n in ("rows", "columns"))
+    inputs = {"pixels": torch.rand(2, 3, near.height, near.width), "windows": windows(near, taper)}
+    free: dict[str, Any] = {"pixels": {0: batch, 2: rows, 3: columns}, "windows": None}
+    if network.gcm is not None:
+        tokens, heads = Dim("tokens"), config.gcm_heads
+        keys, values = torch.rand(2, 1, heads, 36, config.channels // heads)  # one tensor twice would be one input
+        inputs |= {"origins": torch.zeros(2, 2), "keys": keys, "values": values, "places": torch.rand(1, 36, 2)}
+        free |= {"origins": {0: batch}, "keys": {2: tokens}, "values": {2: tokens}, "places": {1: tokens}}
+    return _traced(_Restore(network), inputs, free, ("hr",))
+
+
+class _Window:
+    """A `Box` whose sides are known when a graph runs: it has what a forward asks of a box.
+
+    Widths and heights are traced as symbols of their own, so that two windows of one size are known to be.
+    """
+
+    def __init__(self, row: Tensor, width: int, height: int) -> None:
+        """Take the sides as a tensor `(4,)`, and the symbols of width and height."""
+        self._row, self.width, self.height = row, width, height
+
+    @classmethod
+    def of(cls, row: Tensor, multiple: int) -> _Window:
+        """Make a window whose sides are multiples of so many px."""
+        width, height = _symbols((row[2:] - row[:2]) // multiple, 2)
+        return cls(row, multiple * width, multiple * height)
+
+    @cached_property
+    def _corner(self) -> list[int]:
+        return _symbols(self._row[:2], 0)
+
+    @property
+    def left(self) -> int:
+        """The first column."""
+        return self._corner[0]
+
+    @property
+    def top(self) -> int:
+        """The first row."""
+        return self._corner[1]
+
+    def within(self, outer: _Window) -> _Window:
+        """Give the same window in the coordinates of `outer`."""
+        return _Window(self._row - outer._row[:2].repeat(2), self.width, self.height)
+
+    def scaled(self, scale: int) -> _Window:
+        """Give the same window in a picture enlarged `scale` times."""
+        return _Window(self._row * scale, self.width * scale, self.height * scale)
+
+    def snapped(self, multiple: int) -> _Window:
+        """Push the sides out to multiples of so many px."""
+        row = torch.cat([self._row[:2] // multiple, (self._row[2:] + multiple - 1) // multiple]) * multiple
+        return self.of(row, multiple)
+
+
+def _symbols(values: Tensor, least: int) -> list[int]:
+    """Give what a tensor will hold as symbols. Sizes are traced as 2 or more: torch treats 1 apart, ONNX does not."""
+    found: list[int] = values.tolist()
+    for value in found:
+        torch._check(value >= least)  # type: ignore[no-untyped-call]
+    return found
+
+
+class _Slices(TorchFunctionMode):
+    """Has `narrow` traced as ONNX's Slice, whose size is the one that was asked for.
+
+    torch's own slice clamps its bounds, so that the size of the result would be an expression that nothing can divide.
+    """
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:  # noqa: ANN401
+        """Replace one function."""
+        if func is not torch.Tensor.narrow:
+            return func(*args, **(kwargs or {}))
+        maps, axis, start, length = args
+        shape = list(maps.shape)
+        shape[axis] = length
+        bounds = [torch.scalar_tensor(at, dtype=torch.int64).reshape(1) for at in (start, start + length)]
+        inputs = (maps, *bounds, torch.tensor([axis % maps.ndim]))
+        return torch.onnx.ops.symbolic("Slice", inputs, dtype=maps.dtype, shape=shape, version=OPSET)
+
+
+class _Encode(nn.Module):
+    """The graph *encode*."""
+
+    def __init__(self, network: CLSR) -> None:
+        """Take a network with GCM."""
+        super().__init__()
+        self.network = network
+
+    def forward(self, patches: Tensor, corners: Tensor) -> Context | None:
+        """Make keys, values, places."""
+        return self.network.encode(patches, corners)
+
+
+class _Restore(nn.Module):
+    """The graph *restore*."""
+
+    def __init__(self, network: CLSR) -> None:
+        """Take a network."""
+        super().__init__()
+        self.network = network
+
+    def forward(
+        self,
+        pixels: Tensor,
+        windows: Tensor,
+        origins: Tensor | None = None,
+        keys: Tensor | None = None,
+        values: Tensor | None = None,
+        places: Tensor | None = None,
+    ) -> Tensor:
+        """Restore, clamped to [0, 1]."""
+        network, steps = self.network, len(self.network.config.halo)
+        with _Slices():
+            near = _Window(windows[0], pixels.shape[3], pixels.shape[2])
+            units = [network.backbone.multiple] * (steps - 1) + [1, 1]  # as Taper has it: the last window's is 1
+            *kept, roi = (_Window.of(windows[k], unit) for k, unit in enumerate(units, start=1))
+            taper = Taper(cast(tuple[Box, ...], tuple(kept)), cast(Box, roi), network.backbone.multiple)
+            context = None if keys is None or values is None or places is None else Context(keys, values, places)
+            at = pixels.new_zeros(1, 2) if origins is None else origins
+            return network.restore(pixels, cast(Box, near), taper, at, context).clamp(0, 1)
+
+
+def _traced(module: nn.Module, inputs: dict[str, Tensor], free: dict[str, Any], outputs: tuple[str, ...]) -> bytes:
+    """Trace a module into the bytes of a graph that holds its weights."""
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module.eval(),
+            kwargs=inputs,
+            dynamic_shapes=free,
+            output_names=outputs,
+            opset_version=OPSET,
+            dynamo=True,
+            verbose=False,
+        )
+    assert program is not None
+    data: bytes = program.model_proto.SerializeToString()
+    return data
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep to itself what torch tells its own developers about an export: names of axes, torchvision's absence."""
+    log = logging.getLogger("torch.onnx")
+    level = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        log.setLevel(level)
