@@ -15,7 +15,7 @@ from localsr.models.backbone import Backbone, Features, crop
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
 
-CHUNK = 2**14  # queries
+CHUNK = 2**9  # queries: with 576 tokens their bias has 5 MB, near a cache; 32 ROIs take 50 ms, as one 97
 
 
 class Context(NamedTuple):
@@ -113,17 +113,7 @@ class GlobalContext(nn.Module):
         """
         cells = window.snapped(self.stride)
         queries, places, (rows, columns) = self._ask(z, window, cells, origins)
-        keys, values = _per_row(context.keys, z.shape[0]), _per_row(context.values, z.shape[0])
-        parts: Iterable[tuple[Tensor, Tensor]] = [(queries, places)]
-        if not is_exporting():  # so many queries at a time: their bias has 100 MB
-            parts = zip(torch.split(queries, CHUNK, 2), torch.split(places, CHUNK, 1), strict=True)
-        g = torch.cat(
-            [  # Eq. 3
-                functional.scaled_dot_product_attention(q, keys, values, attn_mask=self._bias(q, p, context))
-                for q, p in parts
-            ],
-            2,
-        )
+        g = self._attended(queries, places, context)
         g = g.transpose(-1, -2).reshape(z.shape[0], -1, rows, columns)
         y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
         return crop(y, window.within(cells))
@@ -131,7 +121,7 @@ class GlobalContext(nn.Module):
     def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
         """Give the softmax of Eq. 3 by itself, `(B, heads, queries, tokens)`; each query's weights sum to 1."""
         queries, places, _ = self._ask(z, window, window.snapped(self.stride), origins)
-        similarity = queries @ _per_row(context.keys, z.shape[0]).transpose(-1, -2) / queries.shape[-1] ** 0.5
+        similarity = queries @ context.keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
         weights: Tensor = (similarity + self._bias(queries, places, context)).softmax(-1)
         return weights
 
@@ -150,6 +140,26 @@ class GlobalContext(nn.Module):
         places = origins[:, None] + corner + _cell_centres(rows, columns, self.stride, q)
         queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
         return queries, places.expand(z.shape[0], -1, -1), (rows, columns)
+
+    def _attended(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
+        """Give g of Eq. 3, `(B, heads, queries, c / heads)`, so many queries at a time."""
+        b, _, n, _ = queries.shape
+        shared = context.keys.shape[0] == 1  # one picture for all: all ask it in one row
+        if shared:
+            queries, places = queries.transpose(0, 1).flatten(1, 2)[None], places.flatten(0, 1)[None]
+        parts: Iterable[tuple[Tensor, Tensor]] = [(queries, places)]
+        if not is_exporting():
+            parts = zip(torch.split(queries, CHUNK, 2), torch.split(places, CHUNK, 1), strict=True)
+        g = torch.cat(
+            [
+                functional.scaled_dot_product_attention(
+                    q, context.keys, context.values, attn_mask=self._bias(q, p, context)
+                )
+                for q, p in parts
+            ],
+            2,
+        )
+        return g.reshape(self.heads, b, n, -1).transpose(0, 1) if shared else g
 
     def _bias(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
         """Give b of Eq. 3, `(B, heads, queries, tokens)`."""
@@ -176,11 +186,6 @@ class Extractor(nn.Module):
         for stage in self.stages:
             features = stage(features)
         return features.z
-
-
-def _per_row(tokens: Tensor, rows: int) -> Tensor:
-    """Share one picture's tokens among all rows."""
-    return tokens.expand(rows, -1, -1, -1)
 
 
 def _distance(one: Tensor, other: Tensor) -> Tensor:
