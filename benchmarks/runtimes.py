@@ -22,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="clsr-light-x4")
     parser.add_argument(
-        "--graphs", help="a folder of `localsr export`; by default the one in the cache, made if needed"
+        "--graphs", help="a folder of `localsr export`; else the one in the cache, made if needed"
     )
     asked = parser.parse_args()
     model = asked.model
