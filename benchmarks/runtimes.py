@@ -21,9 +21,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--model", default="clsr-light-x4")
-    parser.add_argument(
-        "--graphs", help="a folder of `localsr export`; else the one in the cache, made if needed"
-    )
+    parser.add_argument("--graphs", help="a folder of `localsr export`; else the one in the cache, made if needed")
     asked = parser.parse_args()
     model = asked.model
     random = np.random.default_rng(0)
