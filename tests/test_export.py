@@ -103,10 +103,11 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     for _ in range(2):
         assert OnnxRestorer.load("edsr-light-x4").card.name == "tiny"
     assert len(calls) == 1
-    monkeypatch.setattr(module, "traced", lambda one, progress: (folders.read(exported)[0], {}))
+    monkeypatch.setattr(module, "traced", lambda one, progress: folders.read(exported))
     monkeypatch.setattr(module, "export", export)
-    told = CliRunner().invoke(app, ["export", "--model", "edsr-light-x4", "-o", str(exported)])
+    told = CliRunner().invoke(app, ["export", "--model", "edsr-light-x4", "-o", str(tmp_path / "out")])
     assert "largest difference to torch" in told.stdout, told.output
+    assert OnnxRestorer.load(tmp_path / "out").scale == 4
 
 
 def test_what_is_far_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,9 +80,7 @@ def _card(folder: Path) -> GraphCard:
     try:
         told = json.loads(data)
         if not isinstance(told, dict) or told.pop("format", None) != FORMAT:
-            raise CheckpointError(
-                f"{path} is no card of localsr's graphs (format {FORMAT}); `localsr export` makes one"
-            )
+            raise ValueError(f"it is no card of graphs (format {FORMAT}); `localsr export` makes one")
         card = GraphCard(**{**told, "config": ModelConfig.from_dict(told["config"])})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ConfigError) as error:
         raise CheckpointError(f"{path} is damaged or of another version: {error}") from error

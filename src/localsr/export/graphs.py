@@ -53,7 +53,7 @@ def restoring(network: CLSR) -> bytes:
     config, multiple = network.config, network.backbone.multiple
     taper = Taper.around(INNER, EXAMPLE, config.halo, multiple)
     near = network.near(taper, EXAMPLE)
-    batch = Dim("batch")
+    batch = Dim("batch", min=2)  # as `_symbols` has it
     rows, columns = ((Dim(n) if multiple == 1 else multiple * Dim(n)) for n in ("rows", "columns"))
     inputs = {"pixels": torch.rand(2, 3, near.height, near.width), "windows": windows(near, taper)}
     free: dict[str, Any] = {"pixels": {0: batch, 2: rows, 3: columns}, "windows": None}
