@@ -8,10 +8,12 @@ root=$1
 export PATH="$PWD/.venv/bin:$PATH" OMP_NUM_THREADS=1 root
 rows=(
     "modules-none model.gcm=false model.pim=false" "modules-pim model.gcm=false" "modules-gcm model.pim=false" "modules-both"
-    "lambda-0 context_loss=[0.0,0.0]" "lambda-0.1 context_loss=[0.1,0.1]" "lambda-0.5 context_loss=[0.5,0.5]"
-    "lambda-0.8 context_loss=[0.8,0.8]" "lambda-1 context_loss=[1.0,1.0]"
-    "padding-0 model.halo=[0,0,0,0]" "padding-2 model.halo=[2,2,2,2]" "padding-4 model.halo=[4,4,4,4]"
-    "padding-8 model.halo=[8,8,8,8]" "padding-12 model.halo=[12,12,12,12]"
+    "lambda-0 steps=1000 context_loss=[0.0,0.0]" "lambda-0.1 steps=1000 context_loss=[0.1,0.1]"
+    "lambda-0.5 steps=1000 context_loss=[0.5,0.5]" "lambda-0.8 steps=1000 context_loss=[0.8,0.8]"
+    "lambda-1 steps=1000 context_loss=[1.0,1.0]"
+    "padding-0 steps=1000 model.halo=[0,0,0,0]" "padding-2 steps=1000 model.halo=[2,2,2,2]"
+    "padding-4 steps=1000 model.halo=[4,4,4,4]" "padding-8 steps=1000 model.halo=[8,8,8,8]"
+    "padding-12 steps=1000 model.halo=[12,12,12,12]"
 )
 row() {
     set -- $1
