@@ -13,7 +13,7 @@ LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"files", "geometry"},
     {"images", "resize", "metrics"},
     {"models"},
-    {"inference", "data", "export"},
+    {"inference", "data", "export", "sources"},
     {"training", "evaluation", "serving", "batch"},
     {"cli"},
     {"__main__"},
