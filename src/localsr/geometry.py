@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import re
 from dataclasses import dataclass
 from typing import Self
 
@@ -51,17 +50,6 @@ class Box:
     def from_xywh(cls, x: int, y: int, width: int, height: int) -> Self:
         """Make a box from its left upper corner and its size."""
         return cls(x, y, x + width, y + height)
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `x,y,w,h`: left, top, width and height in pixels, as the command takes them."""
-        numbers = text.split(",")
-        if len(numbers) != 4 or not all(re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", n, re.ASCII) for n in numbers):
-            raise BoxError(f"box {text!r} is not x,y,w,h; give four whole numbers of pixels, such as 40,60,128,96")
-        x, y, width, height = map(int, numbers)
-        if width <= 0 or height <= 0:
-            raise BoxError(f"box {text!r} has no area; its width and height, the last two numbers, must be above 0")
-        return cls.from_xywh(x, y, width, height)
 
     @classmethod
     def outward(cls, left: float, top: float, right: float, bottom: float) -> Self:

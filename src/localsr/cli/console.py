@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,6 +65,25 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     finally:
         if shown is not None:
             shown.stop()
+
+
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """Draw on stderr, if that is a terminal, that work goes on whose end nobody knows, once it takes over a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    shown = Console(stderr=True).status(title)
+    timer = threading.Timer(PATIENCE, shown.start)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        shown.stop()
 
 
 def need(extra: str, *modules: str) -> None:

@@ -34,13 +34,12 @@ class Annotations:
         `BoxError` if two names fit, or if the picture's own file is malformed.
         """
         anywhere = self.pictures.get("", ())
-        named = [name for name in (*self.pictures, *self.broken) if name] if paired else []
-        name = named[0] if len(named) == 1 else self._named(picture)
+        name = self.names[0] if paired and len(self.names) == 1 else self.named(picture)
         if name in self.broken:
             raise BoxError(self.broken[name])
         return anywhere + (self.pictures[name] if name else ())
 
-    def _named(self, picture: str | PathLike[str]) -> str:
+    def named(self, picture: str | PathLike[str]) -> str:
         """Give the name that fits a picture best, or nothing."""
         own = _parts(fspath(picture))
         if not own:
@@ -59,10 +58,15 @@ class Annotations:
         return best[0] if best else ""
 
     @cached_property
+    def names(self) -> list[str]:
+        """The pictures that have a name, in order."""
+        return [name for name in (*self.pictures, *self.broken) if name]
+
+    @cached_property
     def _index(self) -> dict[str, list[str]]:
         """Names by their last part without suffix."""
         index: dict[str, list[str]] = {}
-        for name in (*self.pictures, *self.broken):
+        for name in self.names:
             if parts := _parts(name):
                 index.setdefault(_stem(parts[0]), []).append(name)
         return index

@@ -7,7 +7,7 @@
         pixels = photo.window(box)  # or photo.preview(1024), 8-bit sRGB
         yield Found(Box(40, 60, 168, 156), "sign", 0.9)
 
-`localsr restore --detect sign` finds it there.
+`localsr restore --detect sign` finds it there. The built-in ones come the same way; a path of an ONNX file is one too.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import functools
 import math
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
 from typing import TypeAlias
 
 from localsr.errors import BoxError, ConfigError, LocalSRError
@@ -59,6 +60,10 @@ def _entries() -> dict[str, EntryPoint]:
 @functools.lru_cache(maxsize=16)
 def _load(name: str) -> Detector:
     """Load a detector once a process."""
+    if name.lower().endswith(".onnx"):
+        from localsr.sources import onnx
+
+        return onnx.Adapter(Path(name))
     entries = _entries()
     if name not in entries:
         raise ConfigError(f"no detector {name!r}; there are {', '.join(sorted(entries)) or 'none'}")

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from localsr.images import Photo
 
 MOST = 100_000  # regions of one picture
+SURE = 0.5  # the score from which what a detector finds counts
 WIDEST = 10.0  # shares of a region that a margin may have
 
 
@@ -103,6 +104,7 @@ class Regions:
     given: tuple[Region, ...] = ()
     detect: tuple[str, ...] = ()  # names of detectors, or paths of ONNX files
     margin: Margin = Margin()
+    min_score: float | None = None  # what is less sure is dropped; None: what a detector finds below `SURE`
     min_size: int = 0  # px; a region whose shorter side has fewer, before it is grown, is dropped
     merge: bool = False  # regions that overlap become the box around them
     clip: bool = False  # what is given may leave the picture and is cut; what a detector finds always is
@@ -113,11 +115,14 @@ class Regions:
         Raises `BoxError` for a region that cannot be, `ConfigError` for a detector that is not there or fails.
         """
         found = [region.on(photo.size, clip=self.clip) for region in self.given]
+        if self.min_score is not None:
+            found = [f for f in found if f.score is None or f.score >= self.min_score]
         if self.detect:
             from localsr.sources import detectors
 
+            least = SURE if self.min_score is None else self.min_score
             for name in self.detect:
-                found += detectors.run(name, photo)
+                found += [f for f in detectors.run(name, photo) if f.score is None or f.score >= least]
         return self.settle(found, photo.size)
 
     def settle(self, found: Iterable[Found], size: Size) -> tuple[Found, ...]:
