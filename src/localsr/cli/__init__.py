@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import cost, evaluate, explain, flops, import_, models, report, restore, train, verify
+from localsr.cli import batch, cost, evaluate, explain, flops, import_, models, report, restore, train, verify
 from localsr.errors import LocalSRError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
@@ -72,6 +72,7 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 wrong usage or input, 3 a check failed, 4 out of disk or memory, 130 or 143 stopped.",
 )
 app.command("restore")(restore.run)
+app.command("batch")(batch.run)
 app.command("cost")(cost.run)
 app.command("explain")(explain.run)
 app.command("flops")(flops.run)
