@@ -1,5 +1,5 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-.PHONY: demo test check
+.PHONY: demo test check regions
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
@@ -18,6 +18,10 @@ check: .venv/made ## lint and types, then the tests
 	@echo "check: ruff and mypy, then make test"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(MAKE) --no-print-directory test
+
+regions: .venv/made ## 20,000 generated pictures with regions through every format and back, and as many damaged files
+	@echo "regions: about ten minutes"
+	@$(BIN)/python -m pytest tests/test_sources.py --hypothesis-profile=long --durations=5
 
 .venv/made: pyproject.toml constraints.txt
 	@echo "installing into .venv: about a minute"

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from torch import nn
 
 import localsr
@@ -28,6 +29,7 @@ BOXES = [  # of a picture of 60 x 50 px: one px, odd sizes, alike but for their 
 SHARED = Path(__file__).parents[2] / "shared"
 
 torch.set_num_threads(2)
+settings.register_profile("long", max_examples=20_000)  # `make regions`
 
 
 def awake(config: ModelConfig, seed: int = 0) -> CLSR:

@@ -66,10 +66,12 @@ def _load(name: str) -> Detector:
         return onnx.Adapter(Path(name))
     entries = _entries()
     if name not in entries:
-        raise ConfigError(f"no detector {name!r}; there are {', '.join(sorted(entries)) or 'none'}")
+        raise ConfigError(
+            f"no detector {name!r}; there are {', '.join(sorted(entries)) or 'none'}, or name an ONNX file"
+        )
     try:
         detector = entries[name].load()
-    except ImportError as error:
+    except Exception as error:  # whatever a package does while it is imported
         raise ConfigError(f"the detector {name} cannot be loaded: {error}") from error
     if not callable(detector):
         raise ConfigError(f"the detector {name} of {entries[name].value} is no callable")
@@ -79,8 +81,12 @@ def _load(name: str) -> Detector:
 
 def _checked(one: object, name: str, photo: Photo) -> Found:
     """Judge what a detector gave."""
+    origin = f"the detector {name}"
     if not isinstance(one, Found) or not isinstance(one.box, Box):
-        raise BoxError(f"the detector {name} gave {type(one).__name__}, which is no Found with a Box")
+        raise BoxError(f"{origin} gave {type(one).__name__}, which is no Found with a Box")
     if one.score is not None and not math.isfinite(one.score):
-        raise BoxError(f"the detector {name} gave the score {one.score}")
-    return one._replace(box=one.box.clipped(photo.size), label=one.label or name, origin=f"the detector {name}")
+        raise BoxError(f"{origin} gave the score {one.score}")
+    try:
+        return Found(one.box.clipped(photo.size), one.label or name, one.score, origin)
+    except BoxError as error:
+        raise BoxError(f"{origin}: {error}") from None

@@ -54,5 +54,8 @@ def from_json(data: bytes, kind: type[T], origin: str) -> T:
         if byte := re.search(r" \(byte ([0-9]+)\)$", told):
             line = data.count(b"\n", 0, int(byte[1])) + 1
             raise BoxError(f"{origin}, line {line}: is no JSON: {told[: byte.start()]}") from None
+        if "truncated" in told:
+            last = data.count(b"\n") + 1
+            raise BoxError(f"{origin}, line {last}: is cut off in the middle of its JSON") from None
         what, _, entry = told.partition(" - at ")
         raise BoxError(f"{origin}{f', {entry}' if entry else ''}: {what}".replace("`", "")) from None
