@@ -2,6 +2,7 @@
 
 import json
 import math
+import pickle
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -297,6 +298,11 @@ def test_grow_min_size_and_score() -> None:
     for bad in ("-1", "10 %", "ten", "1001%", "nan%", ""):
         with pytest.raises(ConfigError, match="margin"):
             Margin.parse(bad)
+
+
+def test_regions_travel_to_other_processes() -> None:
+    regions = Regions((text("1%,1%,5%,5%"),), ("face",), Margin(share=0.1), 0.5, 3, True, True)
+    assert pickle.loads(pickle.dumps(regions)) == regions
 
 
 @given(st.lists(st.builds(Box.from_xywh, *[st.integers(0, 40)] * 2, *[st.integers(1, 12)] * 2), max_size=12))

@@ -49,7 +49,7 @@ def run(name: str, photo: Photo) -> list[Found]:
         raise ConfigError(f"the detector {name} failed: {type(error).__name__}: {error}") from error
     if len(found) > MOST:
         raise BoxError(f"the detector {name} found {len(found)} regions; a picture may have {MOST}")
-    return sorted(found, key=lambda f: -math.inf if f.score is None else -f.score)
+    return sorted(found, key=lambda f: math.inf if f.score is None else -f.score)
 
 
 def _entries() -> dict[str, EntryPoint]:
