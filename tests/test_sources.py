@@ -196,6 +196,27 @@ def test_the_formats_carry_labels_and_scores(tmp_path: Path) -> None:
     assert (region.label, region.score, region.on(SIZE).box) == ("x", 0.25, Box(1, 2, 4, 6))
 
 
+def test_shapes_of_labelme(tmp_path: Path) -> None:
+    """The box around a polygon, a circle of centre and rim, a mask whose corners are pixels."""
+    shapes = [
+        {"points": [[5, 5], [9.5, 7], [2, 8]], "shape_type": "polygon"},
+        {"points": [[10, 10], [13, 14]], "shape_type": "circle"},
+        {"points": [[3, 4], [8, 6]], "shape_type": "mask", "mask": "iVBOR"},
+    ]
+    (tmp_path / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": None}))
+    found = [region.on(SIZE).box for region in read(tmp_path / "a.json").of("a.jpg")]
+    assert found == [Box(2, 5, 10, 8), Box(5, 5, 15, 15), Box(3, 4, 9, 7)]
+
+
+def test_windows_line_ends_and_marks(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"\xef\xbb\xbf0 .5 .5 .1 .1\r\n\r\n0 .5 .5 .2 .2\r\n")
+    (tmp_path / "classes.txt").write_bytes(b"sign\r\n")
+    assert [region.label for region in read(tmp_path / "a.txt").of("a.png")] == ["sign"] * 2
+    (tmp_path / "b.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(coco([(1, 2, 3, 4)], SIZE)).encode())
+    assert len(read(tmp_path / "b.json").of(NAME)) == 1
+    assert read_lines('{"box": "1,2,3,4", "label": "a\u2028b"}\r\n'.encode()).of("x")[0].label == "a\u2028b"
+
+
 def test_a_mask_of_several_parts(tmp_path: Path) -> None:
     """Corners touch; what is transparent is not painted; a JPEG's noise is not either."""
     pixels = np.zeros((20, 30, 4), np.uint8)
@@ -438,6 +459,8 @@ def one_coco(**changes: object) -> str:
         ("a.xml", "", ("line 1", "no XML", "no element found")),
         ("a.xml", "<annotation>\n<object></annotation>", ("line 2", "no XML", "mismatched tag")),
         ("a.xml", LAUGHS, ("line 2", "document type")),
+        ("a.xml", '<?xml version="1.0" encoding="foo"?><annotation/>', ("line 1", "foo")),
+        ("a.xml", '<?xml version="1.0" encoding="big5"?><annotation/>', ("line 1", "multi-byte")),
         ("a.xml", "<svg/>", ("line 1", "'svg'", "begins with annotation")),
         ("a.xml", "<annotation>" * 100, ("line 1", "nested too deeply")),
         ("a.xml", XML.format("nan"), ("line 1", "xmin 'nan' is no number")),

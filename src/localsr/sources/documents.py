@@ -33,7 +33,7 @@ def load(path: Path, largest: int = LARGEST) -> bytes:
 def lines(data: bytes, origin: str) -> list[str]:
     """Give the lines of a text; `BoxError` where it is none."""
     try:
-        return data.decode(ENCODING).splitlines()
+        return data.decode(ENCODING).split("\n")  # splitlines() also parts a JSON text at U+2028; \r is white space
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
         raise BoxError(f"{origin}, line {line}: is no text in UTF-8") from None

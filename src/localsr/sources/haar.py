@@ -17,9 +17,7 @@ from localsr.sources.vision import opencv
 
 LONGEST = 2048  # px; a larger picture is looked at shrunk; a megapixel takes 1.5 s on two cores
 LEAST = 3  # windows that must agree; what is found at `HALF` or above counts, unless the user lowers --min-score
-HALF = (
-    6  # windows whose score is a half: on BSD100 nine right and one wrong reach it, three wrong do not
-)
+HALF = 6  # windows whose score is a half: on BSD100 nine right and one wrong reach it, three wrong do not
 
 
 def face(photo: Photo) -> Iterator[Found]:

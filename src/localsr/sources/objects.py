@@ -128,6 +128,8 @@ def _labelme(said: Document, shapes: list[Shape], path: str) -> Pictures:
         if each.shape_type == "circle" and len(each.points) == 2:  # its centre, and a point on it
             (x, y), radius = each.points[0], math.dist(*each.points)
             left, top, right, bottom = x - radius, y - radius, x + radius, y + radius
+        if each.shape_type == "mask":  # its corners are pixels, both inside
+            right, bottom = right + 1, bottom + 1
         found.append(Region(left, top, right, bottom, False, each.label or "", None, origin, size))
     return {said.imagePath or "": tuple(found)}
 

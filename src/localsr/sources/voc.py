@@ -67,6 +67,10 @@ class _Reader:
         except expat.ExpatError as error:
             told = expat.ErrorString(error.code)
             raise BoxError(f"{self.origin}, line {error.lineno}: is no XML: {told}") from None
+        except BoxError:
+            raise
+        except (LookupError, ValueError) as error:  # of an encoding that is unknown, or of several bytes
+            raise BoxError(f"{self.origin}, line 1: {error}") from None
 
     def _refuse(self, reason: str) -> None:
         """Stop."""

@@ -43,7 +43,7 @@ def _region(columns: list[str], names: list[str], origin: str) -> Region:
     for name, share in zip(COLUMNS[1:5], (x, y, width, height), strict=True):
         if not 0 <= share <= 1 + SPILL:
             raise BoxError(f"{origin}: {name} is {share:g}; it is a share of the picture, from 0 to 1")
-    label = names[int(kind)] if kind < len(names) else str(int(kind))
+    label = (names[int(kind)] if kind < len(names) else "") or str(int(kind))
     sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return Region(*sides, True, label, score[0] if score else None, origin)
 
@@ -51,4 +51,5 @@ def _region(columns: list[str], names: list[str], origin: str) -> Region:
 def _names(folder: Path) -> list[str]:
     """Read the classes' names, one a line, where they lie beside the labels."""
     path = folder / "classes.txt"
-    return documents.lines(documents.load(path, LARGEST), str(path)) if path.is_file() else []
+    rows = documents.lines(documents.load(path, LARGEST), str(path)) if path.is_file() else []
+    return [row.strip() for row in rows]
