@@ -1,5 +1,5 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-.PHONY: demo test check regions
+.PHONY: demo test check regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
@@ -23,9 +23,26 @@ regions: .venv/made ## 20,000 generated pictures with regions through every form
 	@echo "regions: about ten minutes"
 	@$(BIN)/python -m pytest tests/test_sources.py --hypothesis-profile=long --durations=5
 
+batch-kill: .venv/made ## 5,000 pictures, a random worker killed every 5 s, the command itself three times; memory
+	@echo "batch-kill: a quarter of an hour or more"
+	@$(BIN)/python benchmarks/batch.py kill
+
+batch-poison: .venv/made ## 1,000 pictures, ten of which kill their worker
+	@echo "batch-poison: minutes"
+	@$(BIN)/python benchmarks/batch.py poison
+
+batch-scaling: .venv/made ## two workers against one, 500 pictures; the same by Ray where it is installed
+	@echo "batch-scaling: minutes; the machine should have nothing else to do"
+	@$(BIN)/python benchmarks/batch.py scaling
+
+batch-ray: .venv/made ## 2,000 pictures on a Ray cluster of two nodes, one of them killed
+	@echo "batch-ray: installs ray (80 MB), then takes minutes"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	@$(BIN)/python benchmarks/batch.py ray
+
 .venv/made: pyproject.toml constraints.txt
 	@echo "installing into .venv: about a minute"
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'localsr needs Python 3.11 or newer')"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,detect,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,detect,batch,dev]'
 	@touch $@

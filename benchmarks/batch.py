@@ -26,7 +26,12 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 from PIL import Image
+
+from localsr.models import checkpoint
+from localsr.models.clsr import CLSR
+from localsr.models.config import ModelConfig
 
 EVERY = 5.0  # seconds between two kills of a worker
 POISON = """import os, sys
@@ -55,12 +60,16 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, help="how many, in place of each part's own number")
     parser.add_argument("--every", type=float, default=EVERY, help="seconds between two kills of a worker")
     parser.add_argument("--commands", type=int, default=3, help="how often the command itself is killed")
-    parser.add_argument("--model", help="a network, in place of the default")
+    parser.add_argument("--model", help="a network, in place of a small random one, and of the default for scaling")
     chosen = parser.parse_args()
     for name in chosen.parts or parts:
         work, count = parts[name]
         with tempfile.TemporaryDirectory(prefix="localsr-batch-") as folder:
-            work(Path(folder), chosen.pictures or count, chosen)
+            if chosen.model is None and name != "scaling":  # deaths do not ask what is computed
+                own = argparse.Namespace(**vars(chosen) | {"model": str(network(Path(folder)))})
+            else:
+                own = chosen
+            work(Path(folder), chosen.pictures or count, own)
     for told in broken:
         print(f"BROKEN: {told}")
     sys.exit(bool(broken))
@@ -194,6 +203,15 @@ def nodes(folder: Path, count: int, chosen: argparse.Namespace) -> None:
     check(sound and not stray(folder / "broken"), "results differ, or something is left over")
 
 
+def network(folder: Path) -> Path:
+    """Make a small random network with context."""
+    config = ModelConfig(channels=16, stages=2, blocks=1, halo=(3, 2, 2), gcm=True, pim=True, pim_channels=4)
+    torch.manual_seed(0)
+    path = folder / "random.safetensors"
+    checkpoint.save(path, CLSR(config), checkpoint.Card("random", config))
+    return path
+
+
 def pictures(folder: Path, count: int, bad: int = 0, size: int = 40, region: int = 12) -> Path:
     """Make pictures of soft noise and a manifest with a region of each; every so many are poison."""
     draw, lines = np.random.default_rng(0), ["picture,x,y,w,h"]
@@ -217,7 +235,8 @@ def start(
     args = [sys.executable, "-m", "localsr", "batch", str(manifest), "-o", str(out), *more]
     if model is not None:
         args += ["--model", model]
-    env = os.environ | ({"PYTHONPATH": str(hook)} if hook is not None else {})
+    path = [str(hook), *filter(None, [os.environ.get("PYTHONPATH")])]
+    env = os.environ | ({"PYTHONPATH": os.pathsep.join(path)} if hook is not None else {})
     with out.with_suffix(".log").open("ab") as log:
         return subprocess.Popen(args, stdout=log, stderr=log, env=env)
 

@@ -1,7 +1,14 @@
 """Many pictures: manifests, names, the table, what a rerun does, what dies on the way."""
 
+import base64
+import hashlib
+import json
 import os
+import re
 import signal
+import subprocess
+import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +16,20 @@ import numpy as np
 import pytest
 from conftest import awake, tiny
 from PIL import Image
+from typer.testing import CliRunner
 
 import localsr
 from localsr.batch import crew, places
 from localsr.batch.bill import bill, rates
 from localsr.batch.crew import Gone, Ready, Reply, work
 from localsr.batch.jobs import Job, Setup, jobs
+from localsr.batch.local import Local, workers
 from localsr.batch.run import run
 from localsr.batch.table import Table, read
 from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, Full, Rates, Row, Worker
+from localsr.cli import app, batch
 from localsr.errors import BoxError, CheckpointError, ConfigError, DataError, LocalSRError, OutputError, StoppedError
+from localsr.files import locked
 from localsr.geometry import Box
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
@@ -26,6 +37,12 @@ from localsr.models import checkpoint
 from localsr.sources import Found, Regions, text
 
 RATES = Rates(0, 0, 0, 0, 0)
+POISON = """import os, sys
+if any("spawn_main" in word for word in sys.orig_argv):
+    import localsr.images
+    read = localsr.images.read
+    localsr.images.read = lambda source: os.kill(os.getpid(), 9) if "07" in str(source) else read(source)
+"""
 BOXES = ("3,4,20,14", "40%,40%,30%,30%", "1,1,9,9")
 
 
@@ -473,3 +490,199 @@ def test_the_bill_is_a_projection(many, setup, tmp_path) -> None:
 
 def _open(job):
     return localsr.read(job.picture)
+
+
+# engines
+
+
+def quiet(many, setup):
+    """The results of a run in which nothing dies."""
+    there = replace(setup, folder=setup.folder + "-quiet")
+    run(many, there, lambda: Inline(there))
+    return contents(there.folder)
+
+
+def test_killed_processes_cost_nothing(many, setup) -> None:
+    engine = Local(setup, RATES, 2)
+
+    def kill(tally):
+        if tally.done in (1, 6):
+            os.kill(engine.processes[tally.done % 2], signal.SIGKILL)
+
+    tally = run(many, setup, lambda: engine, kill)
+    assert tally.states == {DONE: 12}
+    assert contents(setup.folder) == quiet(many, setup)
+    assert read(setup.folder).height == 24
+    assert not stray(setup.folder)
+    assert not engine.processes
+
+
+def test_a_process_that_cannot_start_says_why(many, setup) -> None:
+    other = replace(setup, sha256="0" * 64)
+    with pytest.raises(LocalSRError, match="put the same file on every machine"):
+        run(many, other, lambda: Local(other, RATES, 1))
+    with locked(Path(setup.folder)):
+        pass  # it was let go
+
+
+def test_the_command_is_killed_interrupted_and_goes_on(many, setup, tmp_path) -> None:
+    (tmp_path / "hook").mkdir()
+    (tmp_path / "hook/sitecustomize.py").write_text(POISON)
+    (tmp_path / "m.csv").write_text("picture,box\n" + "".join(f'{j.picture},"3,4,20,14;1,1,9,9"\n' for j in many))
+    command = (sys.executable, "-m", "localsr", "batch", "m.csv", "-o", setup.folder)
+    args = [*command, "--model", setup.model, "--workers", "2"]
+    env = os.environ | {"PYTHONPATH": str(tmp_path / "hook")}
+
+    def begin():
+        about = {"cwd": tmp_path, "env": env, "start_new_session": True}
+        process = subprocess.Popen(args, stderr=subprocess.PIPE, text=True, **about)
+        before = len(contents(setup.folder))
+        while process.poll() is None and len(contents(setup.folder)) < before + 3:
+            time.sleep(0.005)
+        return process
+
+    with begin() as process:
+        process.kill()
+    kept = {path: path.stat().st_mtime_ns for path in Path(setup.folder).glob("*.png")}
+    with begin() as process:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does: to the workers too
+        told = process.communicate()[1]
+    assert process.returncode == 130 or "11 done" in told
+    assert process.returncode != 130 or "run the same command again and it goes on" in told
+    with begin() as process:
+        told = process.communicate()[1]
+    assert process.returncode == 3, told
+    table = read(setup.folder)
+    assert dict(table.group_by("status").len().iter_rows()) == {DONE: 22, ASIDE: 1}
+    assert "the last time it was ended by signal 9" in table.filter(table["status"] == ASIDE)["reason"][0]
+    healthy = [job for job in many if "07" not in job.picture]
+    asked = [job._replace(regions=regions("3,4,20,14", "1,1,9,9")) for job in healthy]
+    assert contents(setup.folder) == quiet(asked, setup)
+    assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
+    assert not stray(setup.folder)
+    assert not _alive(setup.model)
+
+
+def _alive(word: str) -> list[str]:
+    """Processes whose command line holds a word, after a moment to end in."""
+    for _ in range(100):
+        found = [p.parent.name for p in Path("/proc").glob("[0-9]*/cmdline") if word.encode() in _read(p)]
+        if not found:
+            break
+        time.sleep(0.1)
+    return found
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return b""
+
+
+def test_as_many_workers_as_the_machine_holds(monkeypatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
+    monkeypatch.setattr("localsr.batch.local.available", lambda: 5 * 700 * 2**20)
+    assert (workers(), workers(7)) == (5, 7)
+    monkeypatch.setattr("localsr.batch.local.available", lambda: 0)
+    assert workers() == 1
+
+
+@pytest.mark.filterwarnings("ignore")  # ray's own
+def test_a_lost_node_costs_nothing(many, setup) -> None:
+    pytest.importorskip("ray", reason="ray is not installed; it comes with: pip install 'localsr[ray]'")
+    from ray.cluster_utils import Cluster as Nodes
+
+    from localsr.batch.cluster import Cluster
+
+    room = {"object_store_memory": 80 * 2**20}
+    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **room})
+    try:
+        victim, _ = (nodes.add_node(num_cpus=1, **room) for _ in range(2))
+
+        def lose(tally):
+            if tally.done == 4:
+                nodes.remove_node(victim, allow_graceful=False)
+
+        tally = run(many, setup, lambda: Cluster(setup, RATES, None, nodes.address), lose)
+        assert tally.states == {DONE: 12}
+        assert contents(setup.folder) == quiet(many, setup)
+        other = replace(setup, sha256="0" * 64)
+        with pytest.raises(LocalSRError, match="put the same file on every machine"):
+            run(many, other, lambda: Cluster(other, RATES, 1, nodes.address))
+    finally:
+        nodes.shutdown()
+
+
+# the command
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path, setup):
+    """The command with an engine in this process."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(batch, "started", lambda engine, setup, rates, *_: Inline(setup))
+
+    def call(*args):
+        return CliRunner().invoke(app, ["batch", *args, "--model", setup.model])
+
+    return call
+
+
+def test_a_folder_from_the_command(command, many, tmp_path) -> None:
+    (tmp_path / "in/broken.jpg").write_bytes(b"nothing")
+    result = command("in", "-o", "out", "--box", "1,1,9,9", "--contact-sheet", "sheet.html")
+    assert result.exit_code == 3, result.output
+    assert "12 done (12 regions), 1 failed" in result.output
+    assert "12 of 12 regions, before and after" in result.output
+    again = command("in", "-o", "out", "--box", "1,1,9,9", "--json")
+    told = json.loads(again.stdout)
+    assert told == {"pictures": 13, "done": 12, "empty": 0, "failed": 1, "set aside": 0, "regions": 12, "kept": 12}
+
+
+def test_the_page_needs_nothing_and_runs_only_its_own(command, many, tmp_path) -> None:
+    (tmp_path / "m.csv").write_text('picture,box,label\nin/00.png,"1,1,9,9","<script>alert(1)</script>"\n')
+    assert command("m.csv", "-o", "out", "--contact-sheet", "sheet.html").exit_code == 0
+    page = (tmp_path / "sheet.html").read_text()
+    (script,) = re.findall(r"<script>(.*?)</script>", page, re.DOTALL)
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    assert f"script-src 'sha256-{digest}'" in page
+    assert "default-src 'none'" in page
+    assert page.count("data:image/webp;base64,") == 2
+    assert not re.findall(r"(?:src|href)=\"(?!data:)", page)
+
+
+def test_many_regions_are_shown_in_part(command, many, monkeypatch) -> None:
+    monkeypatch.setattr("localsr.batch.contact.MOST", 5)
+    result = command("in", "-o", "out", "--box", "1,1,9,9", "--contact-sheet", "sheet.html")
+    assert "5 of 12 regions, before and after" in result.output
+    assert "5 of them here, spread over all" in Path("sheet.html").read_text()
+
+
+def test_the_bill_comes_first(command, many) -> None:
+    result = command("in", "-o", "out", "--box", "1,1,9,9", "--dry-run", "--workers", "2")
+    assert "12 pictures, all of them opened\n12 regions, 0.0 megapixels of results" in result.output
+    assert "with 2 workers on this machine" in result.output
+    assert not Path("out").exists()
+    told = json.loads(command("in", "-o", "out", "--box", "1,1,9,9", "--dry-run", "--json").stdout)
+    assert told["regions"] == 12
+    assert told["pixels"] == 12 * 81 * 16
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["--engine", "spark"], "not one of local, ray"),
+        (["--address", "auto"], "add --engine ray"),
+        (["--contact-sheet", "page.png"], "must end in .html"),
+        (["--layout", "{stem}.png"], "must have {key}"),
+        (["--box", "1,1,9"], "no region"),
+        (["--pattern", "*.gif"], "no pictures by"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_any_work(command, many, args, told) -> None:
+    result = command("in", "-o", "out", *(["--box", "1,1,9,9"] if "--box" not in args else []), *args)
+    assert result.exit_code == 2
+    assert told in result.output
+    assert not Path("out").exists()

@@ -13,7 +13,7 @@ import os
 import re
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import ray
 from ray.exceptions import ActorDiedError, RayActorError, RayError, RayTaskError
@@ -47,7 +47,7 @@ class Cluster:
                 ray.init(address=address, log_to_driver=False, logging_level=logging.ERROR, include_dashboard=False)
             except (ConnectionError, ValueError, RayError) as error:
                 raise ConfigError(f"there is no Ray cluster at {address or 'this machine'}: {error}") from error
-        there: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        there: dict[str, float] = cast(Any, ray).cluster_resources()
         gpus = 0 if setup.device == "cpu" else int(there.get("GPU", 0))
         self.size = size or gpus or max(1, int(there.get("CPU", 1)))
         self._worker: Any = ray.remote(Actor).options(num_cpus=1, num_gpus=1 if gpus else 0, max_restarts=0)

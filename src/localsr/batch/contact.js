@@ -1,10 +1,9 @@
 "use strict";
 const cards = document.getElementById("cards"), figures = [...cards.children];
 const [key, down, find, all, shown] = ["key", "down", "find", "all", "shown"].map(id => document.getElementById(id));
-const numeric = figures.length && k => figures.every(f => f.dataset[k] === "" || !isNaN(f.dataset[k]));
 function arrange() {
   const k = key.value, sign = down.checked ? -1 : 1, words = find.value.toLowerCase().split(/\s+/).filter(Boolean);
-  const number = numeric && numeric(k);
+  const number = figures.every(f => !isNaN(f.dataset[k]));  // nothing counts as a number
   const order = (a, b) => {
     const x = a.dataset[k], y = b.dataset[k];
     if ((x === "") !== (y === "")) return x === "" ? 1 : -1;

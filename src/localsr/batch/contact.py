@@ -96,6 +96,7 @@ def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
         "before": _webp(before),
         "after": _webp(after),
         "by": by,
+        "sides": f"{after.shape[1]} / {after.shape[0]}",
         "name": name,
         "label": row["label"],
         "score": "" if row["score"] is None else row["score"],

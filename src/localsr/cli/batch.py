@@ -240,6 +240,8 @@ class Pace:
 
     def at(self, tally: Tally) -> str:
         """Say rate, time left, and what came to nothing."""
+        if not tally.done:  # workers are starting
+            return ""
         now = time.monotonic()
         self._seen.append((now, tally.done))
         while now - self._seen[0][0] > RECENT and len(self._seen) > 2:
