@@ -483,6 +483,8 @@ def test_boxes_on_standard_input(nets, here):
     assert result.exit_code == 0, result.stderr
     names = ["photo-0-0-8x8-x4.png", "photo-1-1-5x5-x4.png", "photo-4-5-12x8-x4.png"]
     assert files(here) == names
+    other = '{"picture": "b.png", "bbox": [1, 1, 5, 5]}'
+    fails(CliRunner().invoke(app, args, input=other), 2, "standard input is about b.png, which is not photo.png")
     fails(CliRunner().invoke(app, args, input="0,0,8,8\n0,0,8\n"), 2, "standard input, line 2: '0,0,8' is no region")
     assert files(here) == names
 

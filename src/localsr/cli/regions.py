@@ -107,10 +107,12 @@ def from_file(photo: Path, boxes: str) -> tuple[Region, ...]:
     else:
         with waiting(f"reading {boxes}"):
             annotations = sources.read(boxes)
-    found = annotations.of(photo, paired=True)
+    paired = boxes != "-" and not Path(boxes).is_dir()  # a file of one picture is meant for this one, even renamed
+    found = annotations.of(photo, paired=paired)
     if not found and (names := annotations.names) and not annotations.named(photo):
-        told = f"{len(names):,} pictures, such as {names[0]}" if len(names) > 1 else names[0]
-        raise BoxError(f"{annotations.origin} is about {told}; none of them is {photo.name}")
+        several = f"{len(names):,} pictures, such as {names[0]}; none of them is {photo.name}"
+        one = f"{names[0]}, which is not {photo.name}"
+        raise BoxError(f"{annotations.origin} is about {several if len(names) > 1 else one}")
     return found
 
 
