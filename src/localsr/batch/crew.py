@@ -19,7 +19,7 @@ from localsr.errors import LocalSRError, OutputError
 
 TRIES = 3  # of a picture whose worker dies
 LOSSES = 10  # of a picture whose workers die for whatever reason, as with their machine
-STARTS = 8  # of workers one after another that die before they are ready: no memory, no machine
+STARTS = 20  # of workers that die before they are ready, while nobody is at work: no memory, no machine
 PATIENCE = 0.5  # seconds between two looks at whether to stop
 
 
@@ -104,7 +104,7 @@ def work(
             if isinstance(event, Ready):
                 hands[slot], unborn = None, 0
             elif isinstance(event, Reply):
-                held = hands[slot]
+                held, unborn = hands[slot], 0
                 hands[slot] = None
                 if isinstance(event.rows, Full):
                     full = event.rows.reason
@@ -114,7 +114,7 @@ def work(
                 ready = slot in hands
                 held = hands.pop(slot, None)
                 unborn += not ready
-                if unborn >= STARTS:
+                if unborn >= STARTS and not hands:
                     raise LocalSRError(f"workers do not start: {event.reason}")
                 if held is not None:
                     deaths[held] += event.blamed
@@ -123,6 +123,7 @@ def work(
                         yield Outcome(jobs[held], [], losses[held], event.reason)
                     else:
                         again.append(held)
-                engine.start(slot)
+                if fresh or again:
+                    engine.start(slot)
     if full:
         raise OutputError(full) from OSError(errno.ENOSPC, full)
