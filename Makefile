@@ -1,5 +1,5 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-.PHONY: demo test check
+.PHONY: demo test check regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
 export OMP_WAIT_POLICY ?= passive# as `localsr` itself: on a busy machine tests would spin for an hour
 BIN := .venv/bin
@@ -20,9 +20,30 @@ check: .venv/made ## lint and types, then the tests
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(MAKE) --no-print-directory test
 
+regions: .venv/made ## 20,000 generated pictures with regions through every format and back, and as many damaged files
+	@echo "regions: about ten minutes"
+	@$(BIN)/python -m pytest tests/test_sources.py --hypothesis-profile=long --durations=5
+
+batch-kill: .venv/made ## 5,000 pictures, a random worker killed every 5 s, the command itself three times; memory
+	@echo "batch-kill: a quarter of an hour or more"
+	@$(BIN)/python benchmarks/batch.py kill
+
+batch-poison: .venv/made ## 1,000 pictures, ten of which kill their worker
+	@echo "batch-poison: minutes"
+	@$(BIN)/python benchmarks/batch.py poison
+
+batch-scaling: .venv/made ## two workers against one, 500 pictures; the same by Ray where it is installed
+	@echo "batch-scaling: minutes; the machine should have nothing else to do"
+	@$(BIN)/python benchmarks/batch.py scaling
+
+batch-ray: .venv/made ## 2,000 pictures on a Ray cluster of two nodes, one of them killed
+	@echo "batch-ray: installs ray (80 MB), then takes minutes"
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
+	@$(BIN)/python benchmarks/batch.py ray
+
 .venv/made: pyproject.toml constraints.txt
 	@echo "installing into .venv: about a minute"
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'localsr needs Python 3.11 or newer')"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,detect,batch,dev]'
 	@touch $@

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import settings
 from torch import nn
 
 import localsr
@@ -28,6 +29,9 @@ BOXES = [  # of a picture of 60 x 50 px: one px, odd sizes, alike but for their 
 SHARED = Path(__file__).parents[2] / "shared"
 
 torch.set_num_threads(2)
+settings.register_profile("short", deadline=None)  # a busy machine is no fault of what is tested
+settings.register_profile("long", deadline=None, max_examples=20_000)  # `make regions`
+settings.load_profile("short")
 
 
 def awake(config: ModelConfig, seed: int = 0) -> CLSR:

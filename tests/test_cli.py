@@ -228,7 +228,7 @@ def test_a_full_disk(nets, here, monkeypatch):
 
 
 def test_default_names(here):
-    from localsr.cli.restore import default_name
+    from localsr.cli.outputs import default_name
 
     box = Box(1, 2, 4, 6)
     assert default_name(Path("a/street.TIF"), box, 2) == "street-1-2-3x4-x2.tif"
@@ -431,3 +431,97 @@ def test_into_the_whole_picture(nets, here, monkeypatch):
     fails(restore(nets, *args, "a.gif"), 2, "must end in")
     fails(restore(nets, *args, "a.png", "-o", "a.png"), 2, "another name")
     fails(restore(nets, *args, "a.png", "--compare", "s.png"), 2, "-o")
+
+
+def test_boxes_in_every_form(nets, here):
+    args = ("--box", "4,5:16,13", "--box", "10%,10%,50%,50%", "--box", "rel:0,0,0.26,0.26", "-o", "out")
+    result = restore(nets, *args, "--json")
+    assert result.exit_code == 0, result.stderr
+    boxes = [region["box"] for region in json.loads(result.stdout)["regions"]]
+    assert boxes == [[4, 5, 16, 13], [4, 3, 24, 18], [0, 0, 11, 8]]
+    fails(restore(nets), 2, "--box", "--boxes", "--detect")
+    fails(restore(nets, "--box", "110%,0%,10%,10%"), 2, "(44, 0, 48, 3)", "leaves the picture")
+
+
+def test_boxes_from_a_file(nets, here):
+    coco = {
+        "images": [{"id": 1, "file_name": "a/photo.png", "width": 40, "height": 30}, {"id": 2, "file_name": "b.png"}],
+        "annotations": [
+            {"image_id": 1, "bbox": [4, 5, 12, 8], "category_id": 3, "score": 0.75},
+            {"image_id": 1, "bbox": [10, 10, 12, 8]},
+            {"image_id": 1, "bbox": [30, 0, 4, 4]},
+            {"image_id": 2, "bbox": [0, 0, 1, 1]},
+        ],
+        "categories": [{"id": 3, "name": "sign"}],
+    }
+    Path("coco.json").write_text(json.dumps(coco))
+    Path("a").mkdir()
+    Path("a/photo.png").write_bytes(Path("photo.png").read_bytes())
+    model = ("--model", nets / "plain.safetensors", "-o", "out", "--json")
+    told = json.loads(run("restore", "a/photo.png", "--boxes", "coco.json", *model).stdout)["regions"]
+    assert [region["box"] for region in told] == [[4, 5, 16, 13], [10, 10, 22, 18], [30, 0, 34, 4]]
+    assert (told[0]["label"], told[0]["score"], "label" in told[1]) == ("sign", 0.75, False)
+    settled = ("--min-size", 5, "--merge-overlapping", "--grow", 1)
+    told = json.loads(run("restore", "a/photo.png", "--boxes", "coco.json", *settled, *model).stdout)["regions"]
+    assert [region["box"] for region in told] == [[3, 4, 23, 19]]
+    found = run("restore", "a/photo.png", "--boxes", "coco.json", "--min-size", 13, *model)
+    fails(found, 3, "no region in a/photo.png", "dropped: 3, the best of 12 x 8 px and score 0.75", "--min-size")
+    Path("c.png").write_bytes(Path("photo.png").read_bytes())
+    fails(
+        run("restore", "c.png", "--boxes", "coco.json", *model), 2, "is about 2 pictures, such as a/photo.png", "c.png"
+    )
+    fails(restore(nets, "--boxes", "gone.json"), 2, "gone.json is not there")
+    fails(restore(nets, "--box", "0,0,4,4", "--grow", "x"), 2, "'x' is no margin")
+    Path("photo.txt").write_text("")
+    fails(restore(nets, "--boxes", "photo.txt"), 3, "no region in photo.png, so there is nothing to do")
+
+
+def test_boxes_on_standard_input(nets, here):
+    args = ["restore", "photo.png", "--boxes", "-", "--model", str(nets / "plain.safetensors"), "-o", "out"]
+    lines = '{"box": [4, 5, 16, 13]}\n0,0,8,8\n{"picture": "photo.png", "bbox": [1, 1, 5, 5]}\n'
+    result = CliRunner().invoke(app, args, input=lines)
+    assert result.exit_code == 0, result.stderr
+    names = ["photo-0-0-8x8-x4.png", "photo-1-1-5x5-x4.png", "photo-4-5-12x8-x4.png"]
+    assert files(here) == names
+    other = '{"picture": "b.png", "bbox": [1, 1, 5, 5]}'
+    fails(CliRunner().invoke(app, args, input=other), 2, "standard input is about b.png, which is not photo.png")
+    fails(CliRunner().invoke(app, args, input="0,0,8,8\n0,0,8\n"), 2, "standard input, line 2: '0,0,8' is no region")
+    assert files(here) == names
+
+
+def test_detect(nets, here, monkeypatch):
+    from localsr.sources import Found, detectors
+
+    def find(photo):
+        return [Found(Box(1, 2, 9, 12), "sign", 0.9), Found(Box(20, 10, 45, 28), "sign", 0.6), Found(Box(0, 0, 5, 5))]
+
+    monkeypatch.setattr(detectors, "_load", lambda name: find)
+    result = restore(nets, "--detect", "sign", "--into", "sharp.png")
+    assert result.exit_code == 0, result.stderr
+    first, second, third, last = result.stdout.splitlines()
+    assert first == "found sign at 1,2,8,10, score 0.90"
+    assert second == "found sign at 20,10,20,18, score 0.60"
+    assert third == "found sign at 0,0,5,5"
+    assert last.startswith("sharp.png: 160 x 120 px, 3 regions restored")
+    assert files(here) == ["sharp.png"]
+    told = json.loads(restore(nets, "--detect", "sign", "--into", "sharp.png", "--min-score", "0.7", "--json").stdout)
+    assert told["regions"][0] == {"box": [1, 2, 9, 12], "label": "sign", "score": 0.9}
+    assert len(told["regions"]) == 2
+    monkeypatch.setattr(detectors, "_load", lambda name: lambda photo: [Found(Box(0, 0, 5, 5), "sign", 0.4)])
+    words = ("no sign in photo.png", "the best of 5 x 5 px and score 0.40", "--min-score")
+    fails(restore(nets, "--detect", "sign", "--into", "none.png"), 3, *words)
+    assert not Path("none.png").exists()
+
+
+def test_detectors_that_are_not_there(nets, here):
+    fails(restore(nets, "--detect", "faces"), 2, "no detector 'faces'; there are ", "face")
+    fails(restore(nets, "--detect", "gone.onnx"), 2, "gone.onnx is no file")
+
+
+def test_cost_and_explain_take_the_same_regions(nets, here, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(here))
+    Path("lines.jsonl").write_text("0,0,8,8\n50%,50%,10%,10%\n")
+    result = run("cost", "photo.png", "--boxes", "lines.jsonl", "--model", nets / "plain.safetensors")
+    assert "2 regions of a picture" in result.stdout, result.stderr
+    args = ("explain", "photo.png", "--box", "10%,20%:40%,50%", "--model", nets / "context.safetensors")
+    assert run(*args, "-o", "map.png").exit_code == 0

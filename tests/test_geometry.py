@@ -15,26 +15,6 @@ lengths = st.integers(1, 60)
 boxes = st.builds(Box.from_xywh, sides, sides, lengths, lengths)
 
 
-def test_parse_reads_left_top_width_height() -> None:
-    """`x,y,w,h`, blanks and signs allowed."""
-    assert Box.parse("40,60,128,96") == Box(40, 60, 168, 156)
-    assert Box.parse(" -4, +6 ,1,2") == Box(-4, 6, -3, 8)
-
-
-@pytest.mark.parametrize("text", ["", "1,2,3", "1,2,3,4,5", "a,b,c,d", "1.5,2,3,4", "1,2,3,4e1", "٣,1,2,3", "9" * 30])
-def test_parse_refuses_what_is_no_four_numbers(text: str) -> None:
-    """The message repeats what was given and shows an example."""
-    with pytest.raises(BoxError, match="40,60,128,96"):
-        Box.parse(text)
-
-
-@pytest.mark.parametrize("text", ["1,2,0,4", "1,2,3,0", "1,2,-3,4"])
-def test_parse_refuses_no_area(text: str) -> None:
-    """Width and height are above 0."""
-    with pytest.raises(BoxError, match="no area"):
-        Box.parse(text)
-
-
 @pytest.mark.parametrize("bad", [1.0, "1", None, True, float("nan")])
 def test_a_side_is_a_whole_number(bad: object) -> None:
     """Not a float, not a text, not a truth value."""

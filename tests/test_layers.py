@@ -10,10 +10,10 @@ import localsr
 ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
-    {"files", "geometry"},
+    {"files", "geometry", "pages"},
     {"images", "resize", "metrics"},
     {"models"},
-    {"inference", "data"},
+    {"inference", "data", "sources"},
     {"export"},
     {"training", "evaluation", "serving", "batch"},
     {"cli"},

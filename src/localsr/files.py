@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
-from localsr.errors import OutputError
+from localsr.errors import DataError, OutputError
 
 
 @contextmanager
@@ -46,3 +48,14 @@ def sweep(folder: Path) -> None:
     """Remove what a kill in the middle of `write_whole` has left in a folder that nobody else writes to."""
     for path in folder.glob(".localsr-*.part"):
         path.unlink(missing_ok=True)
+
+
+def locked(folder: Path) -> TextIO:
+    """Hold a folder until the file that is given is closed, if only by a kill; `DataError` if another process does."""
+    lock = (folder / ".lock").open("w")
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        lock.close()
+        raise DataError(f"another process is at work in {folder}; wait for it or choose another folder") from error
+    return lock

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import re
+import math
 from dataclasses import dataclass
 from typing import Self
 
 from localsr.errors import BoxError
+
+SLACK = 1 / 64  # px; what six decimals of a share lose on a side of 20,000 px
+FARTHEST = 2**40  # px; no picture reaches there
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -49,15 +52,23 @@ class Box:
         return cls(x, y, x + width, y + height)
 
     @classmethod
-    def parse(cls, text: str) -> Self:
-        """Read `x,y,w,h`: left, top, width and height in pixels, as the command takes them."""
-        numbers = text.split(",")
-        if len(numbers) != 4 or not all(re.fullmatch(r"\s*[+-]?[0-9]{1,18}\s*", n, re.ASCII) for n in numbers):
-            raise BoxError(f"box {text!r} is not x,y,w,h; give four whole numbers of pixels, such as 40,60,128,96")
-        x, y, width, height = map(int, numbers)
-        if width <= 0 or height <= 0:
-            raise BoxError(f"box {text!r} has no area; its width and height, the last two numbers, must be above 0")
-        return cls.from_xywh(x, y, width, height)
+    def outward(cls, left: float, top: float, right: float, bottom: float) -> Self:
+        """Give the smallest box of whole pixels that holds a region; the one rounding rule for all that is no integer.
+
+        A side within `SLACK` of a whole pixel lies on it. Raises `BoxError` for no area and for what is no number.
+        """
+        told = f"({', '.join(f'{side:.10g}' for side in (left, top, right, bottom))})"
+        if not all(abs(side) <= FARTHEST for side in (left, top, right, bottom)):  # NaN is not
+            raise BoxError(f"box {told} is not made of numbers up to {FARTHEST} px")
+        if not (left < right and top < bottom):
+            raise BoxError(f"box {told} has no area; right must exceed left and bottom exceed top")
+        x1, x2 = math.floor(left + SLACK), math.ceil(right - SLACK)
+        y1, y2 = math.floor(top + SLACK), math.ceil(bottom - SLACK)
+        if x1 >= x2:  # a sliver on the line between two pixels
+            x1, x2 = math.floor(left), math.ceil(right)
+        if y1 >= y2:
+            y1, y2 = math.floor(top), math.ceil(bottom)
+        return cls(x1, y1, x2, y2)
 
     @property
     def width(self) -> int:

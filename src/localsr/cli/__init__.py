@@ -1,7 +1,7 @@
 """The command `localsr`: text to values, errors to exit codes; what a command needs is imported when it runs.
 
-Exit codes: 0 done, 1 a fault of localsr, 2 wrong usage or input, 3 a check failed, 4 out of disk or memory, 130
-interrupted, 143 ended.
+Exit codes: 0 done, 1 a fault of localsr, 2 wrong usage or input, 3 a check failed or (some of) the work came to
+nothing, 4 out of disk or memory, 130 interrupted, 143 ended.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import cost, evaluate, explain, export, flops, import_, models, report, restore, train, verify
+from localsr.cli import batch, cost, evaluate, explain, export, flops, import_, models, report, restore, train, verify
 from localsr.errors import LocalSRError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
@@ -69,9 +69,11 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
-    epilog="Exit codes: 0 done, 2 wrong usage or input, 3 a check failed, 4 out of disk or memory, 130 or 143 stopped.",
+    epilog="Exit codes: 0 done, 2 wrong usage or input, 3 a check failed or some work came to nothing, 4 out of disk "
+    "or memory, 130 or 143 stopped.",
 )
 app.command("restore")(restore.run)
+app.command("batch")(batch.run)
 app.command("cost")(cost.run)
 app.command("explain")(explain.run)
 app.command("flops")(flops.run)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -87,6 +88,25 @@ def loaded(runtime: str, model: str | None, scale: int | None, **settings: Any) 
 
     with bar("exporting, once for this network") as progress:
         return OnnxRestorer.load(model, scale=scale, progress=progress, **settings)
+
+
+@contextmanager
+def waiting(title: str) -> Iterator[None]:
+    """Draw on stderr, if that is a terminal, that work goes on whose end nobody knows, once it takes over a second."""
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    shown = Console(stderr=True).status(title)
+    timer = threading.Timer(PATIENCE, shown.start)
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        shown.stop()
 
 
 def need(extra: str, *modules: str) -> None:

@@ -7,20 +7,27 @@ from typing import Annotated
 
 import typer
 
+from localsr.cli import regions
 from localsr.cli.console import Device, MaxMemory, Model, Precision, Runtime, Scale, loaded, show
-from localsr.cli.restore import Boxes, Clip, PhotoPath, Share, opened
+from localsr.cli.restore import PhotoPath, Share
 
 
 def run(
     photo: PhotoPath,
-    box: Boxes,
+    box: regions.Boxes = None,
+    boxes: regions.BoxesFile = None,
+    detect: regions.Detect = None,
+    grow: regions.Grow = "0",
+    min_size: regions.MinSize = 0,
+    min_score: regions.MinScore = None,
+    merge: regions.Merge = False,
     scale: Scale = None,
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "fp32",
     runtime: Runtime = "torch",
     max_memory: MaxMemory = None,
-    clip: Clip = False,
+    clip: regions.Clip = False,
     share: Share = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
@@ -28,7 +35,9 @@ def run(
 
     The first call for a network measures the machine for a second or two; it is kept in your cache folder.
     """
-    source, inside = opened(photo, box, clip=clip)
+    want = regions.asked(photo, box, boxes, detect, grow, min_size, min_score, merge=merge, clip=clip)
+    source, found = regions.opened(photo, want, silent=as_json)
+    inside = [one.box for one in found]
     restorer = loaded(runtime, model, scale, device=device, precision=precision, max_memory=max_memory)
     bills = restorer.encode(source).cost(inside, share=share)
     if as_json:

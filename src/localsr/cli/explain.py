@@ -11,7 +11,6 @@ import typer
 from localsr.cli.console import Model, Scale
 from localsr.cli.restore import PhotoPath
 from localsr.errors import ConfigError
-from localsr.geometry import Box
 
 
 def run(
@@ -23,11 +22,11 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
 ) -> None:
     """Draw which of the sampled patches the global context module drew on for a region (the paper's Figure 8)."""
-    region = Box.parse(box)
-    from localsr import images
+    from localsr import images, sources
 
+    given = sources.text(box)
     source = images.read(photo)
-    region.checked(source.size)
+    region = given.on(source.size).box
     if output.suffix.lower() != ".png":
         raise ConfigError(f"{output} must end in .png")
     if output.exists() and output.samefile(photo):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import base64
 import csv
 import io
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from pathlib import Path
 
-import jinja2
 from markupsafe import Markup, escape
 
 from localsr.errors import DataError
 from localsr.files import write_whole
+from localsr.pages import data_url, page
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -69,9 +67,9 @@ def write(folder: Path, title: str, parts: Sequence[Part]) -> Path:
         elif isinstance(part, Figure):
             write_whole(folder / f"{part.name}.png", part.png)
     write_whole(folder / "report.md", markdown(title, parts).encode())
-    page = folder / "report.html"
-    write_whole(page, _html(title, parts).encode())
-    return page
+    path = folder / "report.html"
+    write_whole(path, _html(title, parts))
+    return path
 
 
 def markdown(title: str, parts: Sequence[Part]) -> str:
@@ -114,23 +112,15 @@ def _csv(table: Table) -> bytes:
     return file.getvalue().encode()
 
 
-def _html(title: str, parts: Sequence[Part]) -> str:
+def _html(title: str, parts: Sequence[Part]) -> bytes:
     """Write the page; all that comes from a result is escaped, and the page forbids itself every request."""
-    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
-    filters: dict[str, Callable[..., str]] = {"data": _data, "kind": _kind, "marked": _marked}
-    environment.filters.update(filters)
-    template = environment.from_string(files("localsr.evaluation").joinpath("report.html.jinja").read_text())
-    return template.render(title=title, parts=parts)
+    filters: dict[str, Callable[..., str]] = {"data": data_url, "kind": _kind, "marked": _marked}
+    return page("localsr.evaluation", "report.html.jinja", filters, title=title, parts=parts)
 
 
 def _kind(part: Part) -> str:
     """Give the name of a part's class, by which the template chooses."""
     return type(part).__name__
-
-
-def _data(png: bytes) -> str:
-    """Give a PNG as an address that holds it."""
-    return "data:image/png;base64," + base64.b64encode(png).decode()
 
 
 def _marked(text: str) -> Markup:

@@ -7,10 +7,8 @@ shrunk. Colours are those of a file saved with the pixels.
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Sequence
 from os import PathLike
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -82,16 +80,8 @@ def _panel(pixels: NDArray[np.float32], photo: Photo) -> Pixels:
     long, short = max(height, width), min(height, width)
     if long > MOST:
         size = [max(1, round(side * MOST / long)) for side in (height, width)]
-        return _srgb(resize(torch.from_numpy(pixels), *size).clamp(0, 1).numpy(), photo)
+        return images.srgb(resize(torch.from_numpy(pixels), *size).clamp(0, 1).numpy(), photo)
     factor = math.ceil(LEAST / long)
     while short * factor < THIN and long * (factor + 1) <= MOST:
         factor += 1
-    return _srgb(pixels, photo).repeat(factor, axis=0).repeat(factor, axis=1)
-
-
-def _srgb(pixels: NDArray[np.float32], photo: Photo) -> Pixels:
-    """Show pixels as a file would that is saved with them: its bands, depth and profile decide the colours."""
-    with tempfile.TemporaryDirectory(prefix="localsr-") as folder:
-        path = Path(folder) / "panel.png"
-        images.write(path, pixels, None, photo)
-        return images.read(path).preview(max(pixels.shape))
+    return images.srgb(pixels, photo).repeat(factor, axis=0).repeat(factor, axis=1)

@@ -9,7 +9,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import io
 import json
 import shutil
@@ -22,7 +21,7 @@ import polars as pl
 
 from localsr.errors import DataError
 from localsr.evaluation.ways import Way
-from localsr.files import sweep, write_whole
+from localsr.files import locked, sweep, write_whole
 from localsr.models.checkpoint import NAME
 from localsr.models.config import ModelConfig
 
@@ -102,12 +101,7 @@ class Run:
         self.finished = False
         self._mine = json.loads(json.dumps({key: value for key, value in about.items() if key != "machine"}))
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = (folder / ".lock").open("w")
-        try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._lock.close()
-            raise DataError(f"another process is at work in {folder}; wait for it or choose another folder") from error
+        self._lock = locked(folder)
         try:
             self._begin()
         except DataError:

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from localsr.errors import OutputError
 from localsr.files import replacing, write_whole
 from localsr.geometry import Box, Size
-from localsr.images.photo import Photo
+from localsr.images.photo import Photo, read
 from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, rounded, told, with_profile
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
@@ -54,6 +54,17 @@ def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, li
         else:
             data = cast(bytes, getattr(image, f"{kind}save_buffer")(keep="icc", **_options(kind, image)))
     write_whole(path, data)
+
+
+def srgb(pixels: Pixels, like: Photo) -> NDArray[np.uint8]:
+    """Show pixels `(3, H, W)` as a file would that is saved with them: `(H, W, 3)`, 8-bit sRGB.
+
+    The bands, depth and profile of `like` decide the colours.
+    """
+    with tempfile.TemporaryDirectory(prefix="localsr-") as folder:
+        path = Path(folder) / "shown.png"
+        write(path, pixels, None, like)
+        return read(path).preview(max(pixels.shape))
 
 
 class Canvas:

@@ -1,0 +1,162 @@
+"""The table of a run: kept in small parts as it grows, one Parquet file in the end, whatever ends the run before.
+
+- `results.parquet`: a row for each region, and for each picture without one
+- `.parts/`: what has come since that file was written; a kill costs the rows of the last moments, never a result, and
+  the next run tells of those results again
+"""
+
+from __future__ import annotations
+
+import io
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self, get_type_hints
+
+import polars as pl
+
+from localsr.batch import places
+from localsr.batch.worker import Row
+from localsr.errors import DataError
+from localsr.files import locked, sweep
+
+NAME, PARTS = "results.parquet", ".parts"
+EVERY = 2.0  # seconds of rows that a kill may cost
+MOST_PARTS = 256  # before they are put together
+KINDS: dict[type | object, pl.DataType] = {
+    str: pl.String(),
+    int: pl.Int64(),
+    float: pl.Float64(),
+    int | None: pl.Int64(),
+    float | None: pl.Float64(),
+}
+
+
+def schema() -> dict[str, pl.DataType]:
+    """Give the columns of the table and their types."""
+    return {name: KINDS[kind] for name, kind in get_type_hints(Row).items()}
+
+
+class Table:
+    """The rows of a folder, of this run and of those before. To be used in a `with`: one run at a time."""
+
+    def __init__(self, folder: str) -> None:
+        """Begin or go on in a folder; `DataError` if another process is at work there, or its table is none."""
+        self.folder = folder
+        self._lock = None
+        if not places.remote(folder):  # a store has no locks
+            Path(folder).mkdir(parents=True, exist_ok=True)
+            self._lock = locked(Path(folder))
+            sweep(Path(folder))
+        self._rows: list[Row] = []
+        self._kept = time.monotonic()
+        try:
+            self._parts = self._found()
+            self.frame = self._read([f"{PARTS}/{part}" for part in self._parts])
+        except BaseException:
+            self.close()
+            raise
+        self._first = _index(self.frame)
+
+    def before(self, picture: str) -> list[Row]:
+        """Give the rows that a picture has from earlier runs."""
+        first, count = self._first.get(picture, (0, 0))
+        return [Row(*values) for values in self.frame.slice(first, count).iter_rows()]
+
+    def add(self, rows: Iterable[Row]) -> None:
+        """Keep rows; they are on the disk within EVERY seconds."""
+        self._rows += rows
+        if time.monotonic() - self._kept > EVERY:
+            self.keep()
+
+    def keep(self) -> None:
+        """Write the rows that are only in memory."""
+        self._kept = time.monotonic()
+        if not self._rows:
+            return
+        part = f"{time.time_ns():020d}-{secrets.token_hex(3)}.parquet"
+        places.store(places.join(self.folder, f"{PARTS}/{part}"), _parquet(_frame(self._rows)))
+        self._rows = []
+        self._parts.append(part)
+        if len(self._parts) > MOST_PARTS:
+            self.finish()
+
+    def finish(self) -> pl.DataFrame:
+        """Put all rows together into `results.parquet`, and give them."""
+        self.keep()
+        frame = self._read([f"{PARTS}/{part}" for part in self._parts])
+        if self._parts or not places.exists(places.join(self.folder, NAME)):
+            places.store(places.join(self.folder, NAME), _parquet(frame))
+        for part in self._parts:
+            places.remove(places.join(self.folder, f"{PARTS}/{part}"))
+        self._parts = []
+        return frame
+
+    def _found(self) -> list[str]:
+        """List the parts that an earlier run has left."""
+        parts = places.join(self.folder, PARTS)
+        if not places.is_folder(parts):
+            return []
+        if not places.remote(parts):
+            sweep(Path(parts))
+        return [place.rsplit("/", 1)[-1] for place in places.listed(parts, "*.parquet")]
+
+    def _read(self, parts: Sequence[str]) -> pl.DataFrame:
+        """Read the table and its parts; of what was told several times of one picture, the last."""
+        names = [name for name in (NAME, *parts) if places.exists(places.join(self.folder, name))]
+        frames = [_frame([])]
+        for name in names:
+            place = places.join(self.folder, name)
+            try:
+                frame = pl.read_parquet(io.BytesIO(places.load(place)))
+                frames.append(frame.select(pl.col(key).cast(kind) for key, kind in schema().items()))
+            except (OSError, pl.exceptions.PolarsError) as error:
+                raise DataError(f"{place} is no table of localsr ({error}); move it away, results are kept") from error
+        return latest(pl.concat(frames))
+
+    def close(self) -> None:
+        """Let another process go on."""
+        if self._lock is not None:
+            self._lock.close()
+
+    def __enter__(self) -> Self:
+        """Give the table."""
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Let another process go on."""
+        self.close()
+
+
+def latest(frame: pl.DataFrame) -> pl.DataFrame:
+    """Give the rows of each picture that were made last, in order."""
+    last = pl.col("finished") == pl.col("finished").max().over("input")
+    return frame.filter(last).unique(maintain_order=True).sort("input", "top", "left", "output", maintain_order=True)
+
+
+def read(folder: str) -> pl.DataFrame:
+    """Read a finished table."""
+    return pl.read_parquet(io.BytesIO(places.load(places.join(folder, NAME))))
+
+
+def _index(frame: pl.DataFrame) -> dict[str, tuple[int, int]]:
+    """Tell where each picture's rows begin, and how many they are."""
+    runs = frame.with_row_index("first").group_by("input").agg(pl.col("first").min(), pl.len())
+    return {picture: (first, count) for picture, first, count in runs.iter_rows()}
+
+
+def _frame(rows: Sequence[Row]) -> pl.DataFrame:
+    """Put rows into columns; a file's name may be no text at all, a table's cell may not."""
+    clean = [[v.encode(errors="replace").decode() if isinstance(v, str) else v for v in row] for row in rows]
+    return pl.DataFrame(clean, schema=schema(), orient="row")
+
+
+def _parquet(frame: pl.DataFrame) -> bytes:
+    """Write a table as the bytes of a Parquet file."""
+    file = io.BytesIO()
+    frame.write_parquet(file)
+    return file.getvalue()

@@ -1,0 +1,65 @@
+"""Regions line by line, from a program or a person.
+
+A line is a region as `--box` takes it, `40,60,128,96`, or a JSON object:
+
+    {"picture": "a.jpg", "box": [40, 60, 168, 156], "label": "sign", "score": 0.9}
+
+`box` is left, top, right, bottom in pixels, as `localsr restore --json` prints it, or a text as `--box` takes it;
+`bbox`, instead, is left, top, width, height in pixels, as COCO has it. All else may be left out; a region without
+`picture` is of any picture. Empty lines are passed over.
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from localsr.errors import BoxError
+from localsr.sources import documents
+from localsr.sources.regions import Region
+from localsr.sources.text import text
+
+Four = tuple[float, float, float, float]
+
+
+class Line(msgspec.Struct):
+    """What a JSON object says."""
+
+    box: str | list[float] | None = None
+    bbox: Four | None = None
+    picture: str = ""
+    label: str = ""
+    score: float | None = None
+
+
+def read(data: bytes, origin: str) -> dict[str, tuple[Region, ...]]:
+    """Read regions by the pictures' names."""
+    if len(data) > documents.LARGEST:
+        raise BoxError(f"{origin} has more than {documents.LARGEST} bytes")
+    found: dict[str, list[Region]] = {}
+    for number, line in enumerate(documents.lines(data, origin), 1):
+        if line.strip():
+            picture, region = _region(line.strip(), f"{origin}, line {number}")
+            found.setdefault(picture, []).append(region)
+    return {picture: tuple(regions) for picture, regions in found.items()}
+
+
+def _region(line: str, origin: str) -> tuple[str, Region]:
+    """Read a line: the picture's name and the region."""
+    if not line.startswith("{"):
+        return "", text(line, origin)
+    said = documents.from_json(line.encode(), Line, origin)
+    if (said.box is None) == (said.bbox is None):
+        raise BoxError(f"{origin}: must have one of box and bbox")
+    if isinstance(said.box, str):
+        found = text(said.box, origin)
+        sides, relative = (found.left, found.top, found.right, found.bottom), found.relative
+    else:
+        relative = False
+        if said.bbox is not None:
+            x, y, width, height = said.bbox
+            sides = (x, y, x + width, y + height)
+        elif said.box is not None and len(said.box) == 4:
+            sides = (said.box[0], said.box[1], said.box[2], said.box[3])
+        else:
+            raise BoxError(f"{origin}: box must be a text, or left, top, right, bottom")
+    return said.picture, Region(*sides, relative, said.label, said.score, origin)
