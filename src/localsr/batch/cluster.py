@@ -1,9 +1,10 @@
 """The engine of many machines: actors of a Ray cluster, each with the network; the only file that imports ray.
 
-Actors and not Ray Data: there a picture that kills its worker takes its whole block with it and is run again without
-end (or, with retries bounded, ends the run), and no hook counts deaths by picture. With actors the counting, the
-retries and the hand-out are `crew.work`, the same as on one machine. Pictures, results and checkpoint must have the
-same paths on all machines (shared storage) or be URLs, and localsr be installed there.
+Actors and not Ray Data: there a row that kills its worker has its whole block run again with "infinite retries" (a row
+of eight that sends SIGKILL: its block of four was begun 15 times in 100 s, and the run never ended), and nothing counts
+deaths by picture. With actors counting, retries and hand-out are `crew.work`, the same as on one machine. Pictures,
+results and checkpoint must have the same paths on all machines (shared storage) or be URLs, and localsr be installed
+there.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
 An engine starts workers and carries messages. `concurrent.futures` and loky give up a whole pool when one process dies,
 and cannot tell on which picture. Pebble replaces the process, but its workers share one pipe under one lock: in three
-of four trials a SIGKILL in the wrong moment ended the pool. Ray Data runs a block again as a whole, for ever or not at
-all. Here every worker has a channel of its own and one picture in hand, so that a death is one picture's.
+of four trials a SIGKILL in the wrong moment ended the pool. Ray Data runs a block again as a whole, for ever. Here
+every worker has a channel of its own and one picture in hand, so that a death is one picture's.
 """
 
 from __future__ import annotations
