@@ -23,5 +23,5 @@ check: .venv/made ## lint and types, then the tests
 	@echo "installing into .venv: about a minute"
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'localsr needs Python 3.11 or newer')"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,serve,dev]'
 	@touch $@
