@@ -1,0 +1,123 @@
+// From a region to its sharp pixels: asked for again whenever its box, the network or the strategy changes.
+
+import * as api from "./api";
+import type { Box } from "./geometry";
+import { release, type Model, type Region } from "./model";
+
+const AT_ONCE = 2; // calls under way when all regions are asked for again; the service has few workers
+const SETTLE = 250; // ms before the price list of a box is asked for: it matters less than its pixels
+
+export class Restoring {
+  private readonly turns = new Map<Region, AbortController>();
+  private readonly waiting: (() => void)[] = [];
+  private running = 0;
+  private billing = 0;
+
+  constructor(
+    private readonly model: Model,
+    private readonly say: (sentence: string) => void,
+  ) {}
+
+  /** Restore a region after a moment in which nothing else is asked of it; what is under way for it is stopped. */
+  ask(region: Region, after = 0): void {
+    this.stop(region);
+    const turn = new AbortController();
+    this.turns.set(region, turn);
+    region.state = "restoring";
+    this.model.changed();
+    setTimeout(() => void this.take(region, turn.signal), after);
+  }
+
+  /** Restore all regions again, the selected one first. */
+  askAll(): void {
+    const { regions, selected } = this.model;
+    const rest = regions.filter((region) => region !== selected);
+    for (const region of selected ? [selected, ...rest] : rest) {
+      release(region);
+      Object.assign(region, { restored: null, attention: null });
+      this.ask(region);
+    }
+  }
+
+  stop(region: Region): void {
+    this.turns.get(region)?.abort();
+    this.turns.delete(region);
+  }
+
+  private async take(region: Region, signal: AbortSignal): Promise<void> {
+    while (this.running >= AT_ONCE) await new Promise<void>((go) => this.waiting.push(go));
+    this.running++;
+    try {
+      if (!signal.aborted) await this.restore(region, signal);
+    } catch (error) {
+      if (signal.aborted || api.stopped(error)) return;
+      Object.assign(region, { state: "failed", said: sentence(error) });
+      this.model.changed();
+      this.say(`Region ${region.number}: ${region.said}`);
+    } finally {
+      this.running--;
+      this.waiting.shift()?.();
+    }
+  }
+
+  private async restore(region: Region, signal: AbortSignal): Promise<void> {
+    const { id } = this.model.picture!;
+    const restored = await api.restore(id, region.box, this.model.way, "png", signal);
+    const sharp = await bitmap(restored.file);
+    if (signal.aborted) return sharp.close();
+    release(region);
+    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", said: "", attention: null });
+    this.model.changed();
+    if (region === this.model.selected) this.price();
+    const soft = await bitmap(await api.bicubic(id, restored.box, restored.scale, signal));
+    if (signal.aborted) return soft.close();
+    region.soft = soft;
+    this.model.changed();
+    if (region === this.model.selected && this.model.context) await this.draw(region, signal);
+  }
+
+  /** Show where the selected region's context came from, or no longer. */
+  async look(on: boolean): Promise<void> {
+    const region = this.model.selected;
+    this.model.context = on;
+    this.model.changed();
+    if (!on || !region || region.attention || region.state !== "sharp") return;
+    await this.draw(region, this.turns.get(region)?.signal).catch((error: unknown) => this.say(sentence(error)));
+  }
+
+  private async draw(region: Region, signal?: AbortSignal): Promise<void> {
+    const { picture, network } = this.model;
+    if (!network?.strategies.includes("clsr")) return;
+    const patches = await api.attention(picture!.id, region.box, network.name);
+    if (signal?.aborted) return;
+    region.attention = patches;
+    this.model.changed();
+  }
+
+  /** Ask what the selected region costs by each strategy. */
+  price(): void {
+    clearTimeout(this.billing);
+    this.billing = window.setTimeout(() => void this.bill(), SETTLE);
+  }
+
+  private async bill(): Promise<void> {
+    const { picture, network, selected } = this.model;
+    if (!picture || !network || !selected) return;
+    const box: Box = selected.box;
+    const bills = await api.cost(picture.id, [box], network.name).catch(() => ({})); // the choice works without
+    if (this.model.selected !== selected || selected.box !== box || this.model.network !== network) return;
+    this.model.bills = bills;
+    this.model.changed();
+  }
+}
+
+async function bitmap(file: Blob): Promise<ImageBitmap> {
+  try {
+    return await createImageBitmap(file);
+  } catch {
+    throw new api.Refusal("It is restored, but too large for this browser to show; download it, or draw it smaller.", 0);
+  }
+}
+
+export const sentence = (error: unknown): string =>
+  error instanceof api.Refusal ? error.message : `Something unexpected happened in the page: ${String(error)}`;
