@@ -1,5 +1,5 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-.PHONY: demo test check
+.PHONY: demo test check page page-check page-latency
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
@@ -18,6 +18,17 @@ check: .venv/made ## lint and types, then the tests
 	@echo "check: ruff and mypy, then make test"
 	@$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy
 	@$(MAKE) --no-print-directory test
+
+page: ## build the page from web/ into the package; needs node 20.19 or newer
+	@cd web && npm ci --silent && npm run --silent build
+
+page-check: ## build the page anew, and compare it with the committed one
+	@echo "page-check: building web/ into build/page"
+	@cd web && npm ci --silent && npm run --silent check && npx vite build --logLevel warn --outDir ../build/page --emptyOutDir
+	@diff -r build/page src/localsr/serving/page || { echo "the committed page is not what web/ gives: make page"; exit 1; }
+
+page-latency: .venv/made ## measure from the end of a drag to sharp pixels, in Chromium
+	@$(BIN)/python benchmarks/page.py
 
 .venv/made: pyproject.toml constraints.txt
 	@echo "installing into .venv: about a minute"

@@ -46,6 +46,7 @@ export class Frames {
     }
     layer.append(this.knob);
     this.slides(slide);
+    layer.addEventListener("wheel", (event) => viewer.osd.canvas.dispatchEvent(new WheelEvent("wheel", event)));
   }
 
   /** Let the knob be dragged, and moved by the arrow keys. */

@@ -55,7 +55,6 @@ const list = new List(model, {
 const opening = new Opening(say, (picture) => open(picture), () => session && body(session));
 
 function add(box: Box): void {
-  performance.mark("asked");
   const region = model.add(box);
   restoring.ask(region);
   queueMicrotask(() => frames.of(region)?.focus({ preventScroll: true }));
