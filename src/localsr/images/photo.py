@@ -177,8 +177,6 @@ def _read_source(
 
 def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int, max_pixels: int) -> None:
     """Refuse a bomb, and more than is wanted; `unit` is what must be decoded at once, a tile or the whole."""
-    if size.width * size.height > max_pixels:
-        raise ImageError(f"{title} has {size} pixels; at most {max_pixels / 1e6:g} megapixels are taken")
     decoded = unit.width * unit.height
     large = size.width * size.height > MAX_PIXELS or decoded > MAX_DECODED
     if large or decoded * pixel_bytes > max(FREE_BYTES, MAX_RATIO * weight):
@@ -186,6 +184,8 @@ def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int, ma
             f"{title} claims {size} pixels in {weight} bytes; allowed are {MAX_DECODED} pixels ({MAX_PIXELS} in a "
             f"tiled TIFF) and, from {FREE_BYTES} decoded bytes on, {MAX_RATIO} of them to a byte of the file"
         )
+    if size.width * size.height > max_pixels:
+        raise ImageError(f"{title} has {size} pixels; at most {max_pixels / 1e6:g} megapixels are taken")
 
 
 def _read_array(title: str, name: str, source: Picture) -> Photo:

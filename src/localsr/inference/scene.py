@@ -214,12 +214,6 @@ class Scene:
                     alpha, made = enlarged_alpha(self.photo, box, scale), (precisions[n], seconds[n])
                     yield n, Restoration(pixels.pop(n), alpha, box, scale, way, self._name, *made, self.photo)
 
-    def flops(self, box: Box, strategy: Strategy | str | None = None) -> int:
-        """Count what restoring a box takes, the scene aside."""
-        way, network = self._choose(strategy)
-        jobs = self._jobs([box.checked(self.photo.size)], way, network, share=False)
-        return sum(job.load(network, len(self._patches)).flops for job in jobs)
-
     def cost(self, boxes: Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
         """Tell what restoring boxes would cost by each strategy that can run; the first call measures the machine.
 
@@ -252,11 +246,13 @@ class Scene:
         """Give two pieces of work to measure by: a small and a large ROI, in the middle of a picture of noise."""
         photo = images.read(np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8))
         scene = Scene(photo, self._name, self._network, self._plain, self._precision)
+        network = self._choose(way)[1]
 
         def work(side: int) -> int:
             box = Box.from_xywh(128 - side // 2, 128 - side // 2, side, side)
             scene.restore(box, way)
-            return scene.flops(box, way)
+            jobs = scene._jobs([box], way, network, share=False)
+            return sum(job.load(network, len(scene._patches)).flops for job in jobs)
 
         return lambda: work(24), lambda: work(96)
 

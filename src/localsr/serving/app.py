@@ -112,7 +112,7 @@ class Service:
             _sign_in(app, self.settings.token)
         if (PAGE / "index.html").is_file():
             app.mount("/", StaticFiles(directory=PAGE, html=True))
-        guarded: ASGIApp = Guard(app, self.settings, self.metrics)
+        guarded: ASGIApp = Guard(app, self.settings, self.metrics, self.pool.admit, lambda: self.ending)
         if self.settings.origins:
             guarded = CORSMiddleware(
                 guarded,

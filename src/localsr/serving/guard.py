@@ -9,6 +9,7 @@ import ipaddress
 import logging
 import secrets
 import time
+from collections.abc import Callable
 from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
@@ -42,9 +43,16 @@ HEADERS = {
 class Guard:
     """An ASGI application around another."""
 
-    def __init__(self, app: ASGIApp, settings: Settings, metrics: Metrics) -> None:
-        """Take what is asked of a request."""
-        self._app, self._settings, self._metrics = app, settings, metrics
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        metrics: Metrics,
+        busy: Callable[[], None],
+        ending: Callable[[], bool],
+    ) -> None:
+        """Take what is asked of a request; `busy` raises where there is no room for its work."""
+        self._app, self._settings, self._metrics, self._busy, self._ending = app, settings, metrics, busy, ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
@@ -64,6 +72,8 @@ class Guard:
 
         try:
             self._admit(scope)
+            if scope["path"].startswith(f"{UPLOAD}/") and scope["path"].count("/") > UPLOAD.count("/") + 1:
+                self._busy()  # before the request is parsed: a crowd is to hear it at once
             await self._app(scope, Body(scope, receive, self._settings).receive, answer)
         except Problem as problem:
             await refusal(problem, key)(scope, receive, answer)
@@ -80,7 +90,7 @@ class Guard:
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
         """Give the headers that every answer has."""
         known = {name for name, _ in message["headers"]}
-        wanted = {**HEADERS, "cache-control": "no-store"}
+        wanted = {**HEADERS, "cache-control": "no-store", **({"connection": "close"} if self._ending() else {})}
         return [(k.encode(), v.encode()) for k, v in wanted.items() if k.encode() not in known]
 
     def _admit(self, scope: Scope) -> None:

@@ -164,15 +164,19 @@ class Pool:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
+    def admit(self) -> None:
+        """Raise the 429 of a full queue."""
+        count = len(self._waiting)
+        if count >= self.limits.queue * self._processes:
+            raise Problem(429, f"{count} requests wait already, the limit; ask again in a moment", retry=1)
+
     async def _free(self, picture: str) -> Worker:
         """Wait for a worker, one that has the picture open if there is a choice."""
         if self._idle:
             worker = next((w for w in self._idle if picture in w.recent), self._idle[-1])
             self._idle.remove(worker)
         else:
-            if len(self._waiting) >= self.limits.queue * self._processes:
-                count = len(self._waiting)
-                raise Problem(429, f"{count} requests wait already, the limit; ask again in a moment", retry=1)
+            self.admit()
             free: asyncio.Future[Worker] = asyncio.get_running_loop().create_future()
             self._waiting.append((free, picture))
             try:

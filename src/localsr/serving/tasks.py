@@ -17,6 +17,7 @@ from localsr.errors import ConfigError, LocalSRError
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
 from localsr.images.vips import Pixels
+from localsr.inference.cost import Flops
 from localsr.inference.paste import Pasting, paste, write_large
 from localsr.inference.restoration import bicubic, enlarged_alpha
 from localsr.inference.restorer import DEFAULT, Restorer, embedded, find
@@ -63,7 +64,7 @@ class Tasks:
         self._open: OrderedDict[str, Open] = OrderedDict()
         noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
         scene = self._restorers[self._default].encode(images.read(noise))
-        scene.flops(scene.restore(Box(16, 16, 80, 80)).box)
+        scene.restore(Box(16, 16, 80, 80))
 
     def networks(self) -> list[dict[str, Any]]:
         """Say what can be asked for."""
@@ -201,16 +202,18 @@ class Tasks:
         large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > LARGE]
         small = [n for n in range(len(boxes)) if n not in large]
         seconds = [0.0] * len(boxes)
-        for k, restored in scene.stream([boxes[n] for n in small], way, progress=progress):
-            restored.save(paths[small[k]])
-            seconds[small[k]] = restored.seconds
-        for n in large:
-            began = time.perf_counter()
-            write_large(paths[n], scene, boxes[n], way, progress)
-            seconds[n] = time.perf_counter() - began
+        with Flops() as counted:
+            for k, restored in scene.stream([boxes[n] for n in small], way, progress=progress):
+                restored.save(paths[small[k]])
+                seconds[small[k]] = restored.seconds
+            for n in large:
+                began = time.perf_counter()
+                write_large(paths[n], scene, boxes[n], way, progress)
+                seconds[n] = time.perf_counter() - began
         made = {"scale": scene.scale, "strategy": str(way), "network": network}
+        each = counted.total / 1e9 / sum(box.area for box in boxes)  # shared by area, as seconds are
         return [
-            {"box": sides(box), **made, "seconds": spent, "gflops": scene.flops(box, way) / 1e9}
+            {"box": sides(box), **made, "seconds": spent, "gflops": each * box.area}
             for box, spent in zip(boxes, seconds, strict=True)
         ]
 

@@ -19,6 +19,7 @@ from typing import Any, BinaryIO
 from localsr.errors import LocalSRError
 
 log = logging.getLogger("localsr.serving.worker")
+NICE = 10  # the service itself, which has little to do, comes first: a crowd hears 429 at once
 
 
 class CancelledError(Exception):
@@ -68,6 +69,7 @@ def main() -> None:
     except LocalSRError as error:
         replies.write(json.dumps({"refused": str(error)}).encode() + b"\n")
         return
+    os.nice(NICE)  # from now on; a worker that starts is waited for
     replies.write(json.dumps({"ready": tasks.networks()}).encode() + b"\n")
     for job in jobs:
         if job["do"] == "forget":
