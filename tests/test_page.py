@@ -304,7 +304,7 @@ def test_saved_alone_together_and_in_the_picture(page, photo):
 def test_by_the_keyboard_alone(page, photo):
     tab, press = page.tab, page.tab.keyboard.press
     tab.goto(page.address)
-    press("Tab")
+    reach(tab, "#pick")
     with tab.expect_file_chooser() as chooser:
         press("Enter")
     chooser.value.set_files(photo)
@@ -420,6 +420,29 @@ def test_what_goes_wrong_is_a_sentence(page, photo, tmp_path):
         f"error: Failed to load resource: {why}".strip()
         for why in ("the server responded with a status of 422", "", "the server responded with a status of 429")
     ]
+    page.complaints.clear()
+
+
+def test_work_outlives_a_reload_and_a_picture_that_was_let_go(page, photo):
+    page.open(photo)
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    with page.tab.expect_response("**/pictures/*") as answer:
+        page.tab.reload()
+    page.sharp()
+    assert page.asked[1] == page.asked[0]
+    page.tab.set_input_files("#file", photo)
+    sync_api.expect(page.tab.locator("#regions li")).to_have_count(0)
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    kept = "JSON.parse(sessionStorage.getItem('localsr')).id"
+    name = page.tab.evaluate(kept)
+    assert name != answer.value.json()["id"]
+    assert page.context.request.delete(f"{page.address}/api/v1/pictures/{name}").status == 204
+    page.drag((300, 150), (350, 200))
+    page.sharp(2)
+    assert page.tab.evaluate(kept) != name  # sent once more
+    assert all("404" in said for said in page.complaints)
     page.complaints.clear()
 
 

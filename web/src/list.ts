@@ -1,6 +1,6 @@
 // The list of regions: thumbnail, time and cost of each; the selected one opened, to compare, set, save and remove.
 
-import { describe, height, width, type Box } from "./geometry";
+import { describe, height, same, width, type Box } from "./geometry";
 import { portrait } from "./ink";
 import type { Model, Region } from "./model";
 
@@ -102,7 +102,7 @@ export class List {
     context.title = able ? "Where the context came from" : "This network looks at no context";
     context.setAttribute("aria-pressed", String(model.context && able));
     this.rings(item, region);
-    item.querySelector<HTMLButtonElement>("[data-do=save]")!.disabled = region.state !== "sharp";
+    item.querySelector<HTMLButtonElement>("[data-do=save]")!.disabled = !savable(region);
   }
 
   private rings(item: HTMLElement, region: Region): void {
@@ -146,6 +146,9 @@ export class List {
 
 const sideOf = (item: HTMLElement, name: string): HTMLInputElement =>
   item.querySelector<HTMLInputElement>(`[data-side=${name}]`)!;
+
+const savable = ({ state, restored, box }: Region): boolean =>
+  state !== "restoring" && restored !== null && same(restored.box, box);
 
 function facts(region: Region): string {
   if (region.state === "restoring") return "Restoring …";

@@ -6,6 +6,7 @@ import { describe, placed, type Box } from "./geometry";
 import { Gestures } from "./gestures";
 import { Ink } from "./ink";
 import { fresh, listen } from "./keys";
+import { Keeping } from "./keeping";
 import { List } from "./list";
 import { Model, type Region, type Tool } from "./model";
 import { Opening } from "./opening";
@@ -15,6 +16,7 @@ import { Say } from "./say";
 import { Settings } from "./settings";
 import { Viewer } from "./viewer";
 
+const KEEP = 600; // s after which the server lets go of a picture, where it does not tell
 const PAUSE = 180; // ms after the last key before a box is restored again
 
 const find = <T extends HTMLElement>(id: string): T => document.querySelector<T>(`#${id}`)!;
@@ -23,9 +25,10 @@ const model = new Model();
 const say = new Say();
 const stage = find("stage");
 const viewer = new Viewer(find("picture"));
-const restoring = new Restoring(model, say.error);
+const keeping = new Keeping(model, () => viewer.rename(model.picture!.id));
+const restoring = new Restoring(model, keeping, say.error);
 const ink = new Ink(find<HTMLCanvasElement>("ink"), viewer, model);
-const saving = new Saving(model, say);
+const saving = new Saving(model, keeping, say);
 const settings = new Settings(model, () => restoring.askAll());
 let session: api.Session | null = null;
 
@@ -52,7 +55,7 @@ const list = new List(model, {
   },
   slide,
 });
-const opening = new Opening(say, (picture) => open(picture), () => session && body(session));
+new Opening(say, open, () => session && body(session));
 
 function add(box: Box): void {
   const region = model.add(box);
@@ -79,10 +82,12 @@ function use(tool: Tool): void {
 }
 
 /** Leave the picture for another one; the server need not keep one that was sent from here. */
-function open(picture: api.Picture): void {
+function open(picture: api.Picture, file: File | null = null): void {
   const before = model.picture;
   for (const region of model.regions) restoring.stop(region);
+  keeping.hold(file);
   model.show(picture);
+  update(); // the stage has its size from here on
   viewer.open(picture);
   if (before && before.id !== session?.picture && before.id !== picture.id) api.forget(before.id).catch(() => {});
   say.tell(`${picture.name ?? "The picture"} is open, ${picture.width} by ${picture.height} pixels`);
@@ -103,6 +108,7 @@ function update(): void {
   settings.update();
   list.update();
   saving.update();
+  keeping.note();
   paint();
 }
 
@@ -173,9 +179,20 @@ async function start(): Promise<void> {
   model.choose(usual);
   const most = body(told);
   if (most) find("limit").textContent = `, up to ${Math.round(most / 2 ** 20)} MiB`;
-  if (told.picture) open(await api.picture(told.picture));
+  keeping.watch(told.limits.keep ?? KEEP);
+  const noted = Keeping.noted();
+  const before = noted && (await api.picture(noted.id).catch(() => null)); // gone, or of another server
+  if (noted && before) resume({ ...before, name: noted.name }, noted);
+  else if (told.picture) open(await api.picture(told.picture));
+}
+
+/** Go on after a reload: the same picture, the same boxes. */
+function resume(picture: api.Picture, noted: NonNullable<ReturnType<typeof Keeping.noted>>): void {
+  open(picture);
+  const network = model.networks.find((other) => other.name === noted.network);
+  if (network) model.choose(network, noted.strategy);
+  for (const box of noted.boxes) restoring.ask(model.add(box));
 }
 
 use("box");
-void opening;
 start().catch((error: unknown) => say.error(sentence(error)));

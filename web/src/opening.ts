@@ -13,7 +13,7 @@ export class Opening {
 
   constructor(
     private readonly say: Say,
-    private readonly opened: (picture: api.Picture) => void,
+    private readonly opened: (picture: api.Picture, file: File) => void,
     private readonly most: () => number | null, // bytes that the server takes
   ) {
     for (const id of ["pick", "open"]) find(id).addEventListener("click", () => this.file.click());
@@ -61,7 +61,7 @@ export class Opening {
     this.busy(file.name);
     try {
       const picture = await api.upload(file, (share) => this.sent(share), under.signal);
-      if (under === this.under) this.opened({ ...picture, name: file.name });
+      if (under === this.under) this.opened({ ...picture, name: file.name }, file);
     } catch (error) {
       if (!api.stopped(error)) this.say.error(`${file.name}: ${sentence(error)}`);
     } finally {

@@ -2,6 +2,7 @@
 
 import * as api from "./api";
 import type { Box } from "./geometry";
+import type { Keeping } from "./keeping";
 import { release, type Model, type Region } from "./model";
 
 const AT_ONCE = 2; // calls under way when all regions are asked for again; the service has few workers
@@ -15,6 +16,7 @@ export class Restoring {
 
   constructor(
     private readonly model: Model,
+    private readonly keeping: Keeping,
     private readonly say: (sentence: string) => void,
   ) {}
 
@@ -44,6 +46,11 @@ export class Restoring {
     this.turns.delete(region);
   }
 
+  /** Of the picture that is open: another one, where the server had let go of it. */
+  private get id(): string {
+    return this.model.picture!.id;
+  }
+
   private async take(region: Region, signal: AbortSignal): Promise<void> {
     while (this.running >= AT_ONCE) await new Promise<void>((go) => this.waiting.push(go));
     this.running++;
@@ -61,17 +68,20 @@ export class Restoring {
   }
 
   private async restore(region: Region, signal: AbortSignal): Promise<void> {
-    const { id } = this.model.picture!;
     const start = performance.now();
-    const restored = await api.restore(id, region.box, this.model.way, "png", signal);
-    const sharp = await bitmap(restored.file);
+    const ask = (): Promise<api.Restored> => api.restore(this.id, region.box, this.model.way, "png", signal);
+    const restored = await this.keeping.again(this.id, ask);
+    const sharp = await bitmap(restored.file).catch((error: unknown) => {
+      if (!signal.aborted) Object.assign(region, { restored, box: restored.box }); // it can be saved
+      throw error;
+    });
     if (signal.aborted) return sharp.close();
     release(region);
     Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", said: "", attention: null });
     this.model.changed();
     afterPaint(() => performance.measure("localsr:sharp", { start }));
     if (region === this.model.selected) this.price();
-    const soft = await bitmap(await api.bicubic(id, restored.box, restored.scale, signal));
+    const soft = await bitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
     if (signal.aborted) return soft.close();
     region.soft = soft;
     this.model.changed();
@@ -120,7 +130,7 @@ async function bitmap(file: Blob): Promise<ImageBitmap> {
   try {
     return await createImageBitmap(file);
   } catch {
-    throw new api.Refusal("It is restored, but too large for this browser to show; download it, or draw it smaller.", 0);
+    throw new api.Refusal("It is restored, but too large for this browser to show; save it, or draw it smaller.", 0);
   }
 }
 

@@ -2,6 +2,7 @@
 
 import * as api from "./api";
 import { height, width } from "./geometry";
+import type { Keeping } from "./keeping";
 import type { Model, Region } from "./model";
 import { sentence } from "./restoring";
 import type { Say } from "./say";
@@ -15,6 +16,7 @@ export class Saving {
 
   constructor(
     private readonly model: Model,
+    private readonly keeping: Keeping,
     private readonly say: Say,
   ) {
     this.all.addEventListener("click", () => void this.saveAll());
@@ -30,36 +32,41 @@ export class Saving {
   }
 
   async saveRegion(region: Region): Promise<void> {
-    const { picture, way } = this.model;
+    const { way } = this.model;
     const { restored } = region;
-    if (!picture || !restored) return;
+    if (!restored) return;
     const format = this.format.value;
     await this.attempt(null, async () => {
-      const file = format === "png" ? restored.file : (await api.restore(picture.id, restored.box, way, format)).file;
+      const file =
+        format === "png" ? restored.file : (await this.ask((id) => api.restore(id, restored.box, way, format))).file;
       const { box, scale } = restored;
       this.hand(file, `-${box.left}-${box.top}-${width(box)}x${height(box)}-x${scale}.${format}`);
     });
   }
 
   private async saveAll(): Promise<void> {
-    const { picture, regions, way } = this.model;
+    const { regions, way } = this.model;
     const boxes = regions.map((region) => region.box);
     if (boxes.length === 1) return this.saveRegion(regions[0]!); // one box comes as a picture, not as a zip
     await this.attempt(this.all, async () => {
-      this.hand(await api.restoreAll(picture!.id, boxes, way, this.format.value), "-regions.zip");
+      this.hand(await this.ask((id) => api.restoreAll(id, boxes, way, this.format.value)), "-regions.zip");
     });
   }
 
   private async savePicture(): Promise<void> {
-    const { picture, regions, way, network } = this.model;
+    const { regions, way, network } = this.model;
     const same = document.querySelector<HTMLInputElement>("input[name=size]:checked")!.value === "same";
     const how = { feather: Number(this.feather.value), same_size: same };
     const format = this.format.value;
     const boxes = regions.map((region) => region.box);
     await this.attempt(this.picture, async () => {
-      const file = await api.paste(picture!.id, boxes, way, how, format);
+      const file = await this.ask((id) => api.paste(id, boxes, way, how, format));
       this.hand(file, `-localsr${same ? "" : `-x${network!.scale}`}.${format}`);
     });
+  }
+
+  private ask<T>(deed: (id: string) => Promise<T>): Promise<T> {
+    return this.keeping.again(this.model.picture!.id, () => deed(this.model.picture!.id));
   }
 
   /** Do what takes a while; its button says so, and what goes wrong is said. */

@@ -5,10 +5,12 @@ import { tile, type Picture } from "./api";
 import { height, width, type Box, type Point } from "./geometry";
 
 const DEEPEST = 40; // CSS pixels to a pixel of the picture
+const TILES = 3; // that are asked for at once: a browser has six connections to a server, and boxes need some
 const SMALLEST = 8; // the lowest level of the pyramid that is asked for: 256 px
 
 export class Viewer {
   readonly osd: OpenSeadragon.Viewer;
+  private id = "";
 
   constructor(readonly element: HTMLElement) {
     noStyle();
@@ -17,6 +19,9 @@ export class Viewer {
       drawer: "canvas", // the same everywhere: WebGL is missing on some machines
       showNavigationControl: false,
       keyboardNavEnabled: false, // the keys are ours
+      imageLoaderLimit: TILES,
+      tileRetryMax: 5, // the queue may be full
+      tileRetryDelay: 1000,
       maxZoomPixelRatio: DEEPEST,
       minZoomImageRatio: 0.7,
       visibilityRatio: 0.4,
@@ -34,6 +39,7 @@ export class Viewer {
   }
 
   open(picture: Picture): void {
+    this.id = picture.id;
     const highest = picture.tiles.levels - 1;
     const tileSource = {
       width: picture.width,
@@ -42,9 +48,15 @@ export class Viewer {
       tileOverlap: 0,
       minLevel: Math.min(SMALLEST, highest),
       maxLevel: highest,
-      getTileUrl: (level: number, column: number, row: number) => tile(picture.id, level, column, row),
+      getTileUrl: (level: number, column: number, row: number) => tile(this.id, level, column, row),
     };
     this.osd.open({ tileSource });
+  }
+
+  /** Go on with the same picture by another id. */
+  rename(id: string): void {
+    this.id = id;
+    this.osd.world.resetItems();
   }
 
   get ready(): boolean {
