@@ -303,11 +303,10 @@ def test_saved_alone_together_and_in_the_picture(page, photo):
 
 def test_by_the_keyboard_alone(page, photo):
     tab, press = page.tab, page.tab.keyboard.press
+    tab.on("filechooser", lambda chooser: chooser.set_files(photo))  # long before it is needed: it takes hold late
     tab.goto(page.address)
     reach(tab, "#pick")
-    with tab.expect_file_chooser() as chooser:
-        press("Enter")
-    chooser.value.set_files(photo)
+    press("Enter")
     tab.wait_for_selector("#work:not([hidden])")
     tab.wait_for_load_state("networkidle")
     reach(tab, "#stage")
@@ -409,8 +408,9 @@ def test_what_goes_wrong_is_a_sentence(page, photo, tmp_path):
     page.open(photo)
     page.tab.route("**/restorations", lambda route: route.abort())
     page.drag((400, 250), (450, 300))
-    sync_api.expect(errors).to_contain_text("The server does not answer")
-    sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("Is localsr still running?")
+    why = "The server does not answer. Is localsr still running?"
+    sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_have_text(why)
+    sync_api.expect(page.tab.locator("#news")).to_have_text(f"Region 1 failed: {why}")
     page.tab.unroute("**/restorations")
     full, headers = {"error": "the queue is full", "request": "1"}, {"Retry-After": "1"}
     page.tab.route("**/restorations", lambda route: route.fulfill(status=429, json=full, headers=headers), times=1)

@@ -26,7 +26,7 @@ const say = new Say();
 const stage = find("stage");
 const viewer = new Viewer(find("picture"));
 const keeping = new Keeping(model, () => viewer.rename(model.picture!.id));
-const restoring = new Restoring(model, keeping, say.error);
+const restoring = new Restoring(model, keeping, say);
 const ink = new Ink(find<HTMLCanvasElement>("ink"), viewer, model);
 const saving = new Saving(model, keeping, say);
 const settings = new Settings(model, () => restoring.askAll());

@@ -4,6 +4,7 @@ import * as api from "./api";
 import type { Box } from "./geometry";
 import type { Keeping } from "./keeping";
 import { release, type Model, type Region } from "./model";
+import type { Say } from "./say";
 
 const AT_ONCE = 2; // calls under way when all regions are asked for again; the service has few workers
 const SETTLE = 250; // ms before the price list of a box is asked for: it matters less than its pixels
@@ -17,7 +18,7 @@ export class Restoring {
   constructor(
     private readonly model: Model,
     private readonly keeping: Keeping,
-    private readonly say: (sentence: string) => void,
+    private readonly say: Say,
   ) {}
 
   /** Restore a region after a moment in which nothing else is asked of it; what is under way for it is stopped. */
@@ -34,11 +35,7 @@ export class Restoring {
   askAll(): void {
     const { regions, selected } = this.model;
     const rest = regions.filter((region) => region !== selected);
-    for (const region of selected ? [selected, ...rest] : rest) {
-      release(region);
-      Object.assign(region, { restored: null, attention: null });
-      this.ask(region);
-    }
+    for (const region of selected ? [selected, ...rest] : rest) this.ask(region);
   }
 
   stop(region: Region): void {
@@ -57,10 +54,7 @@ export class Restoring {
     try {
       if (!signal.aborted) await this.restore(region, signal);
     } catch (error) {
-      if (signal.aborted || api.stopped(error)) return;
-      Object.assign(region, { state: "failed", said: sentence(error) });
-      this.model.changed();
-      this.say(`Region ${region.number}: ${region.said}`);
+      if (!signal.aborted) this.fail(region, null, sentence(error));
     } finally {
       this.running--;
       this.waiting.shift()?.();
@@ -71,21 +65,34 @@ export class Restoring {
     const start = performance.now();
     const ask = (): Promise<api.Restored> => api.restore(this.id, region.box, this.model.way, "png", signal);
     const restored = await this.keeping.again(this.id, ask);
-    const sharp = await bitmap(restored.file).catch((error: unknown) => {
-      if (!signal.aborted) Object.assign(region, { restored, box: restored.box }); // it can be saved
-      throw error;
-    });
-    if (signal.aborted) return sharp.close();
+    const sharp = await createImageBitmap(restored.file).catch(() => null);
+    if (signal.aborted) return sharp?.close();
+    if (!sharp) return this.fail(region, restored, "It is restored, but too large for this browser to show: save it.");
     release(region);
     Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", said: "", attention: null });
     this.model.changed();
     afterPaint(() => performance.measure("localsr:sharp", { start }));
     if (region === this.model.selected) this.price();
-    const soft = await bitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
+    await this.compare(region, restored, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.say.error(sentence(error)); // the region is sharp all the same
+    });
+  }
+
+  /** Get what a sharp region is compared with, and what it drew on where that is shown. */
+  private async compare(region: Region, restored: api.Restored, signal: AbortSignal): Promise<void> {
+    const soft = await createImageBitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
     if (signal.aborted) return soft.close();
     region.soft = soft;
     this.model.changed();
     if (region === this.model.selected && this.model.context) await this.draw(region, signal);
+  }
+
+  /** Say why a region is not shown; what was restored can still be saved. */
+  private fail(region: Region, restored: api.Restored | null, said: string): void {
+    release(region);
+    Object.assign(region, { restored, box: restored?.box ?? region.box, state: "failed", said, attention: null });
+    this.model.changed();
+    this.say.tell(`Region ${region.number} failed: ${said}`); // its card shows it
   }
 
   /** Show where the selected region's context came from, or no longer. */
@@ -94,7 +101,7 @@ export class Restoring {
     this.model.context = on;
     this.model.changed();
     if (!on || !region || region.attention || region.state !== "sharp") return;
-    await this.draw(region, this.turns.get(region)?.signal).catch((error: unknown) => this.say(sentence(error)));
+    await this.draw(region, this.turns.get(region)?.signal).catch((error: unknown) => this.say.error(sentence(error)));
   }
 
   private async draw(region: Region, signal?: AbortSignal): Promise<void> {
@@ -125,14 +132,6 @@ export class Restoring {
 
 /** Run something once what has just changed is on the screen: for the browser's own timing tools, and our benchmark. */
 const afterPaint = (then: () => void): void => void requestAnimationFrame(() => setTimeout(then));
-
-async function bitmap(file: Blob): Promise<ImageBitmap> {
-  try {
-    return await createImageBitmap(file);
-  } catch {
-    throw new api.Refusal("It is restored, but too large for this browser to show; save it, or draw it smaller.", 0);
-  }
-}
 
 export const sentence = (error: unknown): string =>
   error instanceof api.Refusal ? error.message : `Something unexpected happened in the page: ${String(error)}`;
