@@ -78,6 +78,8 @@ class Service:
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
         return code, time.monotonic() - began
 
     def upload(self, data: bytes, name: str = "picture") -> str:

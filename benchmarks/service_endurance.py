@@ -72,6 +72,8 @@ def measure(service: Service, requests: int) -> tuple[Counter[int], list[dict[st
             client.delete(f"/pictures/{key}")
     time.sleep(1)
     rows.append({"requests": "all deleted", **service.state()})
+    if rows[-1]["files"]:
+        print([str(path) for path in (service.folder / "tmp").rglob("*")])
     return statuses, rows
 
 

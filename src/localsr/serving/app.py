@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,8 @@ class Service:
         self.pool.start()
         self._sweeping = asyncio.create_task(self._sweep())
         if self.picture is not None:
-            self.picture.facts, _ = await self.pool.run({"do": "open", "picture": self.picture.job})
+            self.picture.facts, folder = await self.pool.run({"do": "open", "picture": self.picture.job})
+            shutil.rmtree(folder, ignore_errors=True)
             self.store.add(self.picture)
 
     async def stop(self) -> None:
