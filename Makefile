@@ -1,5 +1,6 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-.PHONY: demo test check page page-check page-latency
+SERVICE := $(addprefix service-,latency load slow fuzz endurance kill)
+.PHONY: demo test check page page-check page-latency $(SERVICE)
 PYTHON ?= python3
 BIN := .venv/bin
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
@@ -29,6 +30,10 @@ page-check: ## build the page anew, and compare it with the committed one
 
 page-latency: .venv/made ## measure from the end of a drag to sharp pixels, in Chromium
 	@$(BIN)/python benchmarks/page.py
+
+$(SERVICE): service-%: .venv/made ## the long form of a check of the service: minutes, a table, and a failure where a bar is missed
+	@echo "$@: benchmarks/service_$*.py"
+	@$(BIN)/python benchmarks/service_$*.py
 
 .venv/made: pyproject.toml constraints.txt
 	@echo "installing into .venv: about a minute"

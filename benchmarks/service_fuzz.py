@@ -23,7 +23,7 @@ from urllib.parse import quote
 
 from service import BOX, Service, photo
 
-OPERATIONS = 14
+OPERATIONS = 7  # of 14; the others take nothing that could be varied
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 CONFIG = """[parameters]
 key = "{key}"

@@ -284,7 +284,8 @@ def test_a_client_that_leaves_cancels_its_work(service, picture, api):
     assert service.workers
 
 
-def test_health_metrics_and_reference(service, api):
+def test_health_metrics_and_reference(service, api, picture):
+    assert api.get(f"/pictures/{picture}").status_code == 200
     root = httpx.Client(base_url=service.url)
     assert root.get("/healthz").json() == {"status": "alive"}
     assert root.get("/readyz").json() == {"status": "ready"}
