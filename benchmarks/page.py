@@ -86,7 +86,7 @@ def measure(tab: Page, address: str) -> list[list[float]]:
         left, top, right, bottom = map(int, answer.value.headers["localsr-box"].split(","))
         assert (right - left, bottom - top) == (SIDE, SIDE)
         rows.append([*taken, 1000 * float(answer.value.headers["localsr-seconds"])])
-        tab.wait_for_timeout(600)  # bicubic and the prices have come, too
+        tab.wait_for_timeout(1500)  # bicubic and the prices have come, too
         tab.keyboard.press("Delete")
     return [list(column) for column in zip(*rows[WARM:], strict=True)]
 

@@ -7,7 +7,7 @@ import { release, type Model, type Region } from "./model";
 import type { Say } from "./say";
 
 const AT_ONCE = 2; // calls under way when all regions are asked for again; the service has few workers
-const SETTLE = 250; // ms before the price list of a box is asked for: it matters less than its pixels
+const SETTLE = 800; // ms before a box is priced: its pixels come first, and so does a box that is drawn right after it
 
 export class Restoring {
   private readonly turns = new Map<Region, AbortController>();
