@@ -22,12 +22,14 @@ from service import Service, photo
 
 SIZES = ((64, 48), (640, 480), (333, 777), (1600, 1200))
 
+PICTURES = 12  # at a time, as many of each size: one that is deleted comes again
+
 
 def one(client: httpx.Client, draw: random.Random, pictures: list[tuple[str, int, int]], data: list[bytes]) -> int:
     """Make a request that a client might, and give its status."""
-    kind = draw.choices(("box", "boxes", "tile", "upload", "delete", "wrong", "leave"), (40, 8, 30, 5, 4, 8, 5))[0]
-    if not pictures or (kind == "upload" and len(pictures) < 12):
-        n = draw.randrange(len(SIZES))
+    kind = draw.choices(("box", "boxes", "tile", "delete", "wrong", "leave"), (40, 8, 30, 5, 8, 5))[0]
+    if len(pictures) < PICTURES:
+        n = min(set(range(len(SIZES))), key=lambda n: sum(p[1:] == SIZES[n] for p in pictures))
         answer = client.post("/pictures", content=data[n])
         if answer.status_code == 201:
             pictures.append((answer.json()["id"], *SIZES[n]))

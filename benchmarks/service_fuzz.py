@@ -34,7 +34,7 @@ parameters = {{ key = "none" }}
 SECRET = b"root:x:0:0"
 
 
-def schema(service: Service, key: str, cases: int) -> int:
+def schema(service: Service, key: str, cases: int, seed: int) -> int:
     """Let schemathesis draw cases, about a picture that is there wherever it is not deleted; its exit code."""
     report, config = service.folder / "schemathesis.txt", service.folder / "schemathesis.toml"
     config.write_text(CONFIG.format(key=key))
@@ -43,7 +43,7 @@ def schema(service: Service, key: str, cases: int) -> int:
     command += ["--max-examples", str(-(-cases // OPERATIONS)), "--phases", "examples,fuzzing", "--workers", "1"]
     command += [
         "--seed",
-        "1",
+        str(seed),
         "--request-timeout",
         "90",
         "--suppress-health-check",
@@ -186,6 +186,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--raw", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--names", type=int, default=200)
     asked = parser.parse_args()
     with Service() as service:
@@ -195,7 +196,7 @@ def main() -> None:
         names = traversal(service, key, asked.names)
         print(f"{asked.names} traversal strings on every route: {dict(names)}")
         small = service.upload(photo(64, 48, "PNG"))  # of which all of a case is quickly done
-        code = schema(service, small, asked.cases) if asked.cases else 0
+        code = schema(service, small, asked.cases, asked.seed) if asked.cases else 0
         service.ready(5)
         faults = [line for line in service.log.read_text().splitlines() if "Traceback" in line]
         print(f"tracebacks in the log: {len(faults)}; the service lives")
