@@ -78,8 +78,19 @@ class Page:
         self.tab.goto(self.address)
         if path is not None:
             self.tab.set_input_files("#file", path)
-        self.tab.wait_for_selector("#work:not([hidden])")
-        self.tab.wait_for_load_state("networkidle")
+        self.tab.wait_for_selector("#frames:not([hidden])", state="attached")
+
+    def settled(self) -> np.ndarray:
+        """What is seen on the stage once it changes no more: the tiles have come."""
+        before = self.stage()
+        for _ in range(50):
+            self.tab.wait_for_timeout(200)
+            after = self.stage()
+            busy = self.tab.get_attribute("#picture", "aria-busy") != "false"
+            if not busy and np.array_equal(before, after):
+                return after
+            before = after
+        raise AssertionError("the stage does not come to rest")
 
     def stage(self) -> np.ndarray:
         """What is seen on the stage, grey, without the tools at its left."""
@@ -183,9 +194,7 @@ def test_the_box_drawn_is_the_box_restored_to_the_pixel(page, tmp_path, make):
     page.tab.keyboard.press("1")
     for _ in range(6):  # 7.5 pixels of the screen to one of the picture
         page.tab.keyboard.press("+")
-    page.tab.wait_for_load_state("networkidle")
-    page.tab.wait_for_timeout(300)  # the last tile is drawn
-    start, end = edges(page.stage())
+    start, end = edges(page.settled())
     assert end[0] - start[0] > 6 * box.width
     page.drag(start, end)
     page.sharp()
@@ -307,8 +316,7 @@ def test_by_the_keyboard_alone(page, photo):
     tab.goto(page.address)
     reach(tab, "#pick")
     press("Enter")
-    tab.wait_for_selector("#work:not([hidden])")
-    tab.wait_for_load_state("networkidle")
+    tab.wait_for_selector("#frames:not([hidden])", state="attached")
     reach(tab, "#stage")
     press("n")
     page.sharp()
@@ -321,6 +329,7 @@ def test_by_the_keyboard_alone(page, photo):
     page.sharp()
     assert page.asked[-1]["boxes"] == [moved]
     press("Enter")
+    page.settled()
     assert tab.locator("#frames .frame.selected").bounding_box()["height"] > 250  # zoomed to
     reach(tab, f"{CHOSEN} [data-side=width]")
     press("Control+a")
@@ -473,8 +482,8 @@ def test_view_starts_on_its_photo_as_the_readme_shows_it(browser, photo):
         page.sharp(2)
         page.tab.keyboard.press("z")
         page.tab.locator(f"{CHOSEN} [type=range]").fill("60")
-        page.tab.wait_for_load_state("networkidle")
         page.tab.evaluate("document.activeElement.blur()")
+        page.settled()
         (ROOT / "build").mkdir(exist_ok=True)
         page.tab.screenshot(path=ROOT / "build" / "page.png")
         page.context.close()

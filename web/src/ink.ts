@@ -11,6 +11,7 @@ const EVEN = 0.3; // of the distance between patches: radius of a circle whose p
 
 export class Ink {
   private readonly context: CanvasRenderingContext2D;
+  private shown: readonly unknown[] = []; // all that the last drawing followed from
 
   constructor(
     private readonly canvas: HTMLCanvasElement,
@@ -26,6 +27,10 @@ export class Ink {
     const ratio = devicePixelRatio;
     const wide = Math.round(canvas.clientWidth * ratio);
     const high = Math.round(canvas.clientHeight * ratio);
+    const seen = this.seen(wide, high);
+    // a box that is dragged changes nothing here, and painting without a graphics card would slow the network down
+    if (seen.length === this.shown.length && seen.every((value, n) => value === this.shown[n])) return;
+    this.shown = seen;
     if (canvas.width !== wide || canvas.height !== high) Object.assign(canvas, { width: wide, height: high });
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, wide, high);
@@ -37,6 +42,16 @@ export class Ink {
     const chosen = model.selected;
     if (chosen) this.pixels(chosen, model.split, ratio);
     if (chosen?.attention && model.context) this.circles(chosen, chosen.attention, ratio);
+  }
+
+  private seen(wide: number, high: number): unknown[] {
+    const { model, viewer } = this;
+    if (!viewer.ready || model.picture === null) return [wide, high];
+    const { x, y } = viewer.toScreen({ x: 0, y: 0 });
+    const chosen = model.selected;
+    const rings = model.context ? chosen?.attention : null;
+    const pixels = model.regions.flatMap((region) => [region.sharp, region.soft]);
+    return [wide, high, x, y, viewer.zoom, chosen, model.split, rings, ...pixels];
   }
 
   /** A region's pixels, restored in the first `split` of its width, bicubic in the rest. */

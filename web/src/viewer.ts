@@ -35,6 +35,10 @@ export class Viewer {
     this.osd.addHandler("open", () => {
       this.osd.viewport.resize(new OpenSeadragon.Point(element.clientWidth, element.clientHeight), false);
       this.osd.viewport.goHome(true);
+      const tiles = this.osd.world.getItemAt(0);
+      const busy = (): void => element.setAttribute("aria-busy", String(!tiles.getFullyLoaded()));
+      tiles.addHandler("fully-loaded-change", busy);
+      busy();
     });
   }
 
