@@ -49,7 +49,9 @@ async def storm(address: tuple[str, int], request: bytes, connections: int) -> l
     for _ in tasks:
         await opened.get()
     go.set()
-    return await asyncio.gather(*tasks)
+    found = await asyncio.gather(*tasks)
+    await asyncio.sleep(0.1)  # in which the last are closed
+    return found
 
 
 def raw(service: Service, key: str) -> bytes:

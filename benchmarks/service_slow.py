@@ -35,7 +35,11 @@ async def slow(address: tuple[str, int], kind: str, key: str, until: float, coun
             own = socket.socket()
             own.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)  # or the kernel reads for it
             own.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(own, address)
+            try:
+                await asyncio.get_running_loop().sock_connect(own, address)
+            except OSError:
+                own.close()
+                raise
             reader, writer = await asyncio.open_connection(sock=own, limit=2**10)
             counts[f"{kind} opened"] += 1
             writer.write({**heads, "body": body}[kind])
@@ -87,6 +91,7 @@ def measure(service: Service, each: int, seconds: float) -> dict[str, Any]:
     async def crowd() -> None:
         kinds = ("header", "body", "read")
         await asyncio.gather(*(slow(service.address, k, key, until, counts) for k in kinds for _ in range(each)))
+        await asyncio.sleep(0.1)  # in which the last are closed
 
     asyncio.run(crowd())
     thread.join()

@@ -111,7 +111,8 @@ def test_token(tmp_path):
         ({"Cookie": "localsr="}, 401),
     ):
         assert status(settings, tmp_path, headers) == expected, headers
-    for path in ("/", "/metrics", "/openapi.json", "/api", "/nothing"):
+    assert status(settings, tmp_path, {}, "/") == 303  # to /login
+    for path in ("/metrics", "/openapi.json", "/api", "/nothing"):
         assert status(settings, tmp_path, {}, path) == 401
     assert status(settings, tmp_path, {}, "/healthz") == 200
     assert status(settings, tmp_path, {}, "/readyz") == 503

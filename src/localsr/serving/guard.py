@@ -14,7 +14,7 @@ from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from localsr.serving.limits import LOOPBACK, MEGABYTE, Settings, is_loopback
@@ -76,7 +76,9 @@ class Guard:
                 self._busy()  # before the request is parsed: a crowd is to hear it at once
             await self._app(scope, Body(scope, receive, self._settings).receive, answer)
         except Problem as problem:
-            await refusal(problem, key)(scope, receive, answer)
+            page = problem.status == 401 and scope["path"] == "/"  # a person, who can sign in
+            told: Response = RedirectResponse("/login", 303) if page else refusal(problem, key)
+            await told(scope, receive, answer)
         except Exception:
             log.exception("request %s", key)
             if not status:
