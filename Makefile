@@ -1,5 +1,7 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-.PHONY: demo test check regions batch-kill batch-poison batch-scaling batch-ray
+SERVICE := $(addprefix service-,latency load slow fuzz endurance kill)
+.PHONY: demo test check page page-check page-latency $(SERVICE)
+.PHONY: regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
 export OMP_WAIT_POLICY ?= passive# as `localsr` itself: on a busy machine tests would spin for an hour
 BIN := .venv/bin
@@ -41,9 +43,24 @@ batch-ray: .venv/made ## 2,000 pictures on a Ray cluster of two nodes, one of th
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@$(BIN)/python benchmarks/batch.py ray
 
+page: ## build the page from web/ into the package; needs node 20.19 or newer
+	@cd web && npm ci --silent && npm run --silent build
+
+page-check: ## build the page anew, and compare it with the committed one
+	@echo "page-check: building web/ into build/page"
+	@cd web && npm ci --silent && npm run --silent check && npx vite build --logLevel warn --outDir ../build/page --emptyOutDir
+	@diff -r build/page src/localsr/serving/page || { echo "the committed page is not what web/ gives: make page"; exit 1; }
+
+page-latency: .venv/made ## measure from the end of a drag to sharp pixels, in Chromium
+	@$(BIN)/python benchmarks/page.py
+
+$(SERVICE): service-%: .venv/made ## the long form of a check of the service: minutes, a table, and a failure where a bar is missed
+	@echo "$@: benchmarks/service_$*.py"
+	@$(BIN)/python benchmarks/service_$*.py
+
 .venv/made: pyproject.toml constraints.txt
 	@echo "installing into .venv: about a minute"
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'localsr needs Python 3.11 or newer')"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,detect,batch,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,detect,batch,serve,dev]'
 	@touch $@

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
         ImageError,
         LocalSRError,
         OutputError,
+        ServiceError,
     )
     from localsr.export.restorer import OnnxRestorer
     from localsr.geometry import Box, Size
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from localsr.inference.restorer import Restorer, restore
     from localsr.inference.scene import Scene
     from localsr.inference.strategies import Strategy
+    from localsr.serving.client import Client
 
 __version__ = "0.1.0"
 
@@ -29,6 +31,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "Box": "geometry",
     "BoxError": "errors",
     "CheckpointError": "errors",
+    "Client": "serving.client",
     "ConfigError": "errors",
     "DataError": "errors",
     "ImageError": "errors",
@@ -39,6 +42,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "Restoration": "inference.restoration",
     "Restorer": "inference.restorer",
     "Scene": "inference.scene",
+    "ServiceError": "errors",
     "Size": "geometry",
     "Strategy": "inference.strategies",
     "read": "images",
@@ -49,6 +53,7 @@ __all__ = [
     "Box",
     "BoxError",
     "CheckpointError",
+    "Client",
     "ConfigError",
     "DataError",
     "ImageError",
@@ -59,6 +64,7 @@ __all__ = [
     "Restoration",
     "Restorer",
     "Scene",
+    "ServiceError",
     "Size",
     "Strategy",
     "__version__",

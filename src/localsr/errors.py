@@ -7,6 +7,7 @@
     ├── CheckpointError   weights that are damaged, of another architecture, or not safetensors
     ├── DataError         a data set's folder that is missing, empty or mostly broken
     ├── OutputError       a result that could not be written (disk full, no permission)
+    ├── ServiceError      a service that refuses, is busy, or cannot be reached
     └── StoppedError      work that a signal ended, saved so that it can go on
 
 A message says what was given, what is allowed and what to do.
@@ -39,6 +40,15 @@ class DataError(LocalSRError, ValueError):
 
 class OutputError(LocalSRError, OSError):
     """A result that could not be written; what stood there before is untouched."""
+
+
+class ServiceError(LocalSRError):
+    """A service that refuses, is busy, or cannot be reached."""
+
+    def __init__(self, message: str, status: int = 0) -> None:
+        """Remember the HTTP status; 0 where there was no answer."""
+        super().__init__(message)
+        self.status = status
 
 
 class StoppedError(LocalSRError):

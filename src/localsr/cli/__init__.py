@@ -16,7 +16,21 @@ import typer
 from typer.core import TyperGroup
 
 from localsr import __version__
-from localsr.cli import batch, cost, evaluate, explain, export, flops, import_, models, report, restore, train, verify
+from localsr.cli import (
+    batch,
+    cost,
+    evaluate,
+    explain,
+    export,
+    flops,
+    import_,
+    models,
+    report,
+    restore,
+    serve,
+    train,
+    verify,
+)
 from localsr.errors import LocalSRError, StoppedError
 
 WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
@@ -84,6 +98,8 @@ app.command("train")(train.run)
 app.command("evaluate")(evaluate.run)
 app.command("report")(report.run)
 app.command("verify")(verify.run)
+app.command("view")(serve.view)
+app.command("serve")(serve.run)
 
 
 def _version(wanted: bool) -> None:

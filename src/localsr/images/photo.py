@@ -77,15 +77,23 @@ class Photo:
 
     def preview(self, max_side: int) -> NDArray[np.uint8]:
         """Give the whole picture as 8-bit sRGB `(h, w, 3)`, shrunk to fit `max_side` pixels, never enlarged."""
+        return self._shown(whole(self.size), max_side, max_side, "down")
+
+    def shrunk(self, box: Box, size: Size) -> NDArray[np.uint8]:
+        """Give a box as 8-bit sRGB `(h, w, 3)`, shrunk to `size`; `BoxError` if it leaves the picture."""
+        return self._shown(box.checked(self.size), size.width, size.height, "force")
+
+    def _shown(self, box: Box, width: int, height: int, fit: str) -> NDArray[np.uint8]:
+        """Shrink a box for a screen; `fit` is libvips' word for how it is to have width and height."""
         with told(f"{self.name or 'the picture'} cannot be read"):
             image = (
-                self._colour
+                self._colour.crop(box.left, box.top, box.width, box.height)
                 if self._colour.format != "float"
-                else from_array(rounded(self.window(whole(self.size)), 8), "srgb")
+                else from_array(rounded(self.window(box), 8), "srgb")
             )
             image = with_profile(image, profile_of(image, usable=True))
-            fit = {"height": max_side, "size": "down", "no_rotate": True, "output_profile": "srgb"}
-            small = image.thumbnail_image(max_side, **fit).colourspace("srgb").cast("uchar")
+            how = {"height": height, "size": fit, "no_rotate": True, "output_profile": "srgb"}
+            small = image.thumbnail_image(width, **how).colourspace("srgb").cast("uchar")
             return cast(NDArray[np.uint8], small.numpy())
 
     def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
@@ -117,12 +125,12 @@ class Photo:
         return found
 
 
-def read(source: Source, progress: Progress | None = None) -> Photo:
+def read(source: Source, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Open a picture: a path, the bytes of a file, a Pillow image or a NumPy array.
 
     A large file whose format has no windows is decoded once, to a file without a name in the user's cache; `progress`
-    hears of its rows. Arrays are `(h, w)` or `(h, w, 1..4)`: uint8, uint16, or float in [0, 1]. Raises `ImageError` for
-    what is no picture.
+    hears of its rows. A picture of more than `max_pixels` is refused by its header. Arrays are `(h, w)` or
+    `(h, w, 1..4)`: uint8, uint16, or float in [0, 1]. Raises `ImageError` for what is no picture.
     """
     title = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
     with told(f"{title} cannot be read"):
@@ -132,16 +140,16 @@ def read(source: Source, progress: Progress | None = None) -> Photo:
                 raise ImageError(f"{title} is not a file; {ALLOWED}")
             with path.open("rb", buffering=0) as file:  # libvips duplicates the descriptor: the pixels stay readable
                 weight = os.fstat(file.fileno()).st_size  # when another file takes the name
-                return _read_source(title, path.name, file.fileno(), file.read(HEAD), weight, progress)
+                return _read_source(title, path.name, file.fileno(), file.read(HEAD), weight, progress, max_pixels)
         if isinstance(source, bytes):
-            return _read_source(title, "", source, source[:HEAD], len(source), progress)
+            return _read_source(title, "", source, source[:HEAD], len(source), progress, max_pixels)
         if hasattr(source, "__array_interface__"):
             return _read_array(title, "", source)
     raise ImageError(f"a {type(source).__name__} is no picture; give a path, bytes, a Pillow image or a NumPy array")
 
 
 def _read_source(
-    title: str, name: str, data: bytes | int, head: bytes, weight: int, progress: Progress | None
+    title: str, name: str, data: bytes | int, head: bytes, weight: int, progress: Progress | None, max_pixels: int
 ) -> Photo:
     """Open `data`, bytes or a descriptor, of `weight` bytes beginning with `head`; `title` names it in messages."""
     kind = next((kind for magic, kind in MAGIC.items() if head.startswith(magic)), "")
@@ -153,7 +161,7 @@ def _read_source(
         if weight > 4 * MAX_DECODED + HEAD:
             raise ImageError(f"{title} has {weight} bytes; a BMP of {MAX_DECODED} pixels has four for each")
         bmp = BmpImageFile(io.BytesIO(data if isinstance(data, bytes) else os.pread(data, weight, 0)))
-        _limit(title, Size(*bmp.size), Size(*bmp.size), 4, weight)
+        _limit(title, Size(*bmp.size), Size(*bmp.size), 4, weight, max_pixels)
         return _read_array(title, name, bmp)
 
     def load(**options: Any) -> pyvips.Image:  # noqa: ANN401  # libvips' options
@@ -175,14 +183,14 @@ def _read_source(
     if "tile-width" in fields:
         unit = Size(image.get("tile-width"), image.get("tile-height"))
     pixel = image.bands * DTYPES.get(image.format, np.dtype("f8")).itemsize
-    _limit(title, size, unit, pixel, weight)
+    _limit(title, size, unit, pixel, weight, max_pixels)
     if unit.width * unit.height * pixel > DECODED and image.format in DTYPES:
         image = spooled(load(access="sequential"), title, progress or (lambda *_: None))
     return _photo(title, name, image)
 
 
-def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int) -> None:
-    """Refuse a bomb; `unit` is what must be decoded at once, a tile or the whole."""
+def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int, max_pixels: int) -> None:
+    """Refuse a bomb, and more than is wanted; `unit` is what must be decoded at once, a tile or the whole."""
     decoded = unit.width * unit.height
     large = size.width * size.height > MAX_PIXELS or decoded > MAX_DECODED
     if large or decoded * pixel_bytes > max(FREE_BYTES, MAX_RATIO * weight):
@@ -190,6 +198,8 @@ def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int) ->
             f"{title} claims {size} pixels in {weight} bytes; allowed are {MAX_DECODED} pixels ({MAX_PIXELS} in a "
             f"tiled TIFF) and, from {FREE_BYTES} decoded bytes on, {MAX_RATIO} of them to a byte of the file"
         )
+    if size.width * size.height > max_pixels:
+        raise ImageError(f"{title} has {size} pixels; at most {max_pixels / 1e6:g} megapixels are taken")
 
 
 def _read_array(title: str, name: str, source: Picture) -> Photo:

@@ -1,0 +1,120 @@
+"""What the scripts about the service share: a real `localsr serve`, pictures, and a look at its processes."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+import numpy as np
+from PIL import Image
+
+BOX = {"left": 40, "top": 40, "right": 72, "bottom": 72}
+
+
+class Service:
+    """`localsr serve` in a process and a temporary folder of its own, for a `with`."""
+
+    def __init__(self, *options: str, cores: Sequence[int] = (), command: Sequence[str] = ("serve",)) -> None:
+        """Take more options of the command; `cores` binds it, and its workers, to some."""
+        self._folder = tempfile.TemporaryDirectory(prefix="service-")
+        self.folder = Path(self._folder.name)
+        self.log = self.folder / "log"
+        self._command = [sys.executable, "-m", "localsr", *command, "--port", "0", *options]
+        self._cores = cores
+
+    def __enter__(self) -> Self:
+        """Start it and wait until it can take work."""
+        temporary = self.folder / "tmp"
+        temporary.mkdir()
+        with self.log.open("wb") as log:
+            self.process = subprocess.Popen(
+                self._command,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                env=os.environ | {"TMPDIR": str(temporary)},
+                text=True,
+                preexec_fn=(lambda: os.sched_setaffinity(0, self._cores)) if self._cores else None,
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        if not line.startswith("localsr: http"):
+            raise RuntimeError(f"the service did not start: {self.log.read_text()}")
+        self.url = line.split()[1].rstrip("/")
+        self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
+        self.ready()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it."""
+        self.stop()
+        self._folder.cleanup()
+
+    def ready(self, seconds: float = 120.0) -> float:
+        """Wait until it can take work, and say how long that took."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return time.monotonic() - began
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        raise RuntimeError(f"the service is not ready: {self.log.read_text()[-2000:]}")
+
+    def stop(self) -> tuple[int, float]:
+        """End it by SIGTERM: its exit code, and how long that took."""
+        began = time.monotonic()
+        self.process.send_signal(signal.SIGTERM)
+        code = self.process.wait(60)
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+        return code, time.monotonic() - began
+
+    def upload(self, data: bytes, name: str = "picture") -> str:
+        """Send a picture and give its id."""
+        answer = httpx.post(f"{self.url}/api/v1/pictures", params={"name": name}, content=data, timeout=60)
+        answer.raise_for_status()
+        return str(answer.json()["id"])
+
+    @property
+    def workers(self) -> list[int]:
+        """The processes of its workers."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in children]
+
+    def state(self) -> dict[str, Any]:
+        """Look at the service and its workers: MB in memory, descriptors, threads; and at its temporary files."""
+        pids = [self.process.pid, *self.workers]
+        return {
+            "MB": sum(rss(pid) for pid in pids) / 2**20,
+            "front MB": rss(self.process.pid) / 2**20,
+            "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
+            "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids),
+            "files": len([path for path in (self.folder / "tmp").rglob("*") if path.is_file()]),
+        }
+
+
+def rss(pid: int) -> int:
+    """Give the bytes that a process has in memory."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
+
+
+def photo(width: int = 640, height: int = 480, kind: str = "JPEG", seed: int = 0) -> bytes:
+    """Draw a picture that looks a little like one, and encode it."""
+    small = np.random.default_rng(seed).integers(0, 256, (max(height // 16, 1), max(width // 16, 1), 3), dtype=np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC).save(file, kind)
+    return file.getvalue()

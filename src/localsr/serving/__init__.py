@@ -1,0 +1,1 @@
+"""The service: pictures come in over HTTP, restored regions go out; and the page that shows it."""

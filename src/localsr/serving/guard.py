@@ -1,0 +1,205 @@
+"""What every request passes, before and after the API: who may ask, how slowly, and what is told of it afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from http.cookies import CookieError, SimpleCookie
+from urllib.parse import urlsplit
+
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, RedirectResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from localsr.serving.limits import LOOPBACK, MEGABYTE, Settings, is_loopback
+from localsr.serving.metrics import Metrics
+from localsr.serving.problems import Problem
+
+log = logging.getLogger("localsr.serving")
+UPLOAD = "/api/v1/pictures"
+JSON = 2**20  # bytes of a body that is no picture; 1,000 boxes have 60,000
+LINGER = 2.0  # s in which a body that is too large is still read, so that its sender comes to read the answer
+OPEN = ("/healthz", "/readyz", "/login")  # without a token
+COOKIE = "localsr"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "content-security-policy": POLICY,
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+}
+
+
+class Guard:
+    """An ASGI application around another."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        metrics: Metrics,
+        busy: Callable[[], None],
+        ending: Callable[[], bool],
+    ) -> None:
+        """Take what is asked of a request; `busy` raises where there is no room for its work."""
+        self._app, self._settings, self._metrics, self._busy, self._ending = app, settings, metrics, busy, ending
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let a request through, or refuse it."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        began, key = time.perf_counter(), secrets.token_hex(8)
+        scope.setdefault("state", {})["id"] = key
+        status = 0
+
+        async def answer(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [*message["headers"], (b"localsr-request", key.encode()), *self._headers(message)]
+            await send(message)
+
+        try:
+            self._admit(scope)
+            if scope["path"].startswith(f"{UPLOAD}/") and scope["path"].count("/") > UPLOAD.count("/") + 1:
+                self._busy()  # before the request is parsed: a crowd is to hear it at once
+            await self._app(scope, Body(scope, receive, self._settings).receive, answer)
+        except Problem as problem:
+            page = problem.status == 401 and scope["path"] == "/"  # a person, who can sign in
+            told: Response = RedirectResponse("/login", 303) if page else refusal(problem, key)
+            await told(scope, receive, answer)
+        except Exception:
+            log.exception("request %s", key)
+            if not status:
+                await refusal(Problem(500, "a fault of the service; its log tells more"), key)(scope, receive, answer)
+        finally:
+            spent = time.perf_counter() - began
+            self._metrics.count(scope, status, spent)
+            path = ascii(scope["path"])[1:-1][:200]
+            log.info("%s %s %s %d %.0f ms", key, scope["method"][:20], path, status, 1e3 * spent)
+
+    def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
+        """Give the headers that every answer has."""
+        known = {name for name, _ in message["headers"]}
+        wanted = {**HEADERS, "cache-control": "no-store", **({"connection": "close"} if self._ending() else {})}
+        return [(k.encode(), v.encode()) for k, v in wanted.items() if k.encode() not in known]
+
+    def _admit(self, scope: Scope) -> None:
+        """Raise `Problem` for who may not ask."""
+        headers: dict[str, list[str]] = {}
+        for name, value in scope["headers"]:
+            headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        host = headers.get("host", [""])
+        if len(host) != 1 or not self._is_ours(host[0]):
+            raise Problem(400, "the Host header names another machine than this; --allow-host NAME allows one")
+        for origin in headers.get("origin", []):
+            if origin not in self._settings.origins and urlsplit(origin).netloc.lower() != host[0].lower():
+                raise Problem(403, "pages of other sites may not ask; --allow-origin https://SITE allows one")
+        if headers.get("sec-fetch-site", [""])[0] == "cross-site" and not headers.get("origin"):
+            if scope["path"].startswith("/api/"):
+                raise Problem(403, "pages of other sites may not show these pictures")
+        token = self._settings.token
+        if token is not None and scope["path"] not in OPEN and not _known(token, headers):
+            raise Problem(401, "a token is needed: Authorization: Bearer TOKEN, or sign in at /login")
+
+    def _is_ours(self, host: str) -> bool:
+        """Tell whether a Host header names this service: a name that others control would let their pages in."""
+        try:
+            name = (urlsplit(f"//{host}").hostname or "").lower()
+            int(urlsplit(f"//{host}").port or 0)
+        except ValueError:
+            return False
+        if "@" in host or "/" in host or "?" in host or "#" in host or "\\" in host:
+            return False
+        if name in {*LOOPBACK, self._settings.host.lower(), *(h.lower() for h in self._settings.hosts)}:
+            return True
+        try:
+            return not is_loopback(self._settings.host) and bool(ipaddress.ip_address(name))
+        except ValueError:
+            return False
+
+
+class Body:
+    """A request's body as it comes: bounded in bytes and in time."""
+
+    def __init__(self, scope: Scope, receive: Receive, settings: Settings) -> None:
+        """Look at what is announced."""
+        limits = settings.limits
+        self._receive, self._seconds = receive, limits.body_seconds
+        self._most = limits.body * MEGABYTE if scope["path"] == UPLOAD else JSON
+        self._count, self._done = 0, False
+        self._until = asyncio.get_running_loop().time() + self._seconds
+
+    async def receive(self) -> Message:
+        """Give the next part; 408 for a body that is too slow, 413 for one that is too large."""
+        if self._done:
+            return await self._receive()
+        try:
+            async with asyncio.timeout_at(self._until):
+                message = await self._receive()
+        except TimeoutError:
+            raise HTTPException(408, f"the body took longer than {self._seconds:g} s, the limit") from None
+        self._count += len(message.get("body", b""))
+        self._done = not message.get("more_body", False)
+        if self._count > self._most:
+            await self._discard()
+            size = f"{self._most // MEGABYTE} MiB"
+            raise HTTPException(413, f"the body has more than {size}, the limit; send less")
+        return message
+
+    async def _discard(self) -> None:
+        """Read on for a moment: who is cut off while sending sees a broken connection and not the reason."""
+        try:
+            async with asyncio.timeout(LINGER):
+                while not self._done:
+                    self._done = not (await self._receive()).get("more_body", False)
+        except TimeoutError:
+            return
+
+
+def refusal(problem: Problem, key: str) -> JSONResponse:
+    """Make the answer of a problem."""
+    headers = {} if problem.retry is None else {"retry-after": str(problem.retry)}
+    if problem.status in (401,):
+        headers["www-authenticate"] = "Bearer"
+    if problem.status in (408, 413):
+        headers["connection"] = "close"
+    told = {"error": problem.sentence, "kind": problem.kind, "request": key}
+    return JSONResponse(told, problem.status, headers)
+
+
+def cookie(token: str) -> str:
+    """Give the value of the page's cookie: it proves the token without holding it."""
+    return hmac.new(token.encode(), b"localsr page", hashlib.sha256).hexdigest()
+
+
+def same(one: str, other: str) -> bool:
+    """Compare secrets in a time that tells nothing of them."""
+    return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
+
+
+def _known(token: str, headers: dict[str, list[str]]) -> bool:
+    """Tell whether a request brings the token, or the cookie that was given for it."""
+    for value in headers.get("authorization", []):
+        scheme, _, given = value.partition(" ")
+        if scheme.lower() == "bearer" and same(given.strip(), token):
+            return True
+    for value in headers.get("cookie", []):
+        try:
+            found = SimpleCookie(value).get(COOKIE)
+        except CookieError:
+            continue
+        if found is not None and same(found.value, cookie(token)):
+            return True
+    return False

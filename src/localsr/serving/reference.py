@@ -1,0 +1,64 @@
+"""The API's own page: what OpenAPI says, as plain HTML, with nothing from elsewhere."""
+
+from __future__ import annotations
+
+import json
+from html import escape
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.responses import HTMLResponse
+
+METHODS = ("get", "post", "delete")
+TITLE = "localsr: the API"
+
+
+def add(app: FastAPI) -> None:
+    """Serve the page at /api."""
+
+    @app.get("/api", response_class=HTMLResponse, include_in_schema=False)
+    async def reference() -> HTMLResponse:
+        return HTMLResponse(page(app.openapi()))
+
+
+def page(openapi: dict[str, Any]) -> str:
+    """Write an OpenAPI document as HTML."""
+    routes = [
+        section(path, method, asked)
+        for path, methods in openapi["paths"].items()
+        for method, asked in methods.items()
+        if method in METHODS
+    ]
+    shapes = [
+        f"<h3 id='{escape(name)}'>{escape(name)}</h3><pre>{escape(json.dumps(shape, indent=2))}</pre>"
+        for name, shape in openapi.get("components", {}).get("schemas", {}).items()
+    ]
+    head = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{TITLE}</title>"
+    view = "<meta name='viewport' content='width=device-width'><meta name='color-scheme' content='light dark'>"
+    intro = f"<h1>{TITLE}</h1><p>Version {escape(openapi['info']['version'])}. "
+    machine = "For programs: <a href='/openapi.json'>openapi.json</a>. In Python: <code>localsr.Client</code>.</p>"
+    return f"{head}{view}{intro}{machine}{''.join(routes)}<h2>Shapes</h2>{''.join(shapes)}</html>"
+
+
+def section(path: str, method: str, asked: dict[str, Any]) -> str:
+    """Write one route."""
+    rows = [
+        f"<li><code>{escape(p['name'])}</code> in {escape(p['in'])}{'' if p.get('required') else ', optional'} "
+        f"<code>{escape(json.dumps(p['schema']))}</code></li>"
+        for p in asked.get("parameters", [])
+    ]
+    for media, content in asked.get("requestBody", {}).get("content", {}).items():
+        rows.append(f"<li>body <code>{escape(media)}</code> {shape(content.get('schema', {}))}</li>")
+    for status, answer in asked.get("responses", {}).items():
+        kinds = [f"<code>{escape(m)}</code> {shape(c.get('schema', {}))}" for m, c in answer.get("content", {}).items()]
+        rows.append(f"<li>{escape(status)}: {escape(answer.get('description', ''))} {', '.join(kinds)}</li>")
+    about = escape(asked.get("description", ""))
+    return f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{about}</p><ul>{''.join(rows)}</ul>"
+
+
+def shape(schema: dict[str, Any]) -> str:
+    """Name a shape, with a link to it."""
+    if "$ref" in schema:
+        name = escape(schema["$ref"].rpartition("/")[2])
+        return f"<a href='#{name}'>{name}</a>"
+    return f"list of {shape(schema['items'])}" if "items" in schema else ""

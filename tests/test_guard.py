@@ -1,0 +1,189 @@
+"""Who may ask the service: by which name, from which site, with which token."""
+
+import asyncio
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from localsr.cli import app
+from localsr.errors import ConfigError
+from localsr.serving.app import Service
+from localsr.serving.guard import cookie
+from localsr.serving.limits import Limits, Settings
+from localsr.serving.store import Picture, Store, cleaned
+
+TOKEN = "a-token-of-25-characters-x"
+
+
+def asked(settings, folder, *requests):
+    """The answers of a service that has no workers."""
+
+    async def all_of_them():
+        transport = httpx.ASGITransport(Service(settings, folder).application())
+        async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
+            return [await client.request(method, path, **more) for method, path, more in requests]
+
+    return asyncio.run(all_of_them())
+
+
+def status(settings, folder, headers, path="/api/v1/session", method="GET", **more):
+    (answer,) = asked(settings, folder, (method, path, {"headers": headers, **more}))
+    return answer.status_code
+
+
+@pytest.mark.parametrize(
+    ("host", "expected"),
+    [
+        ("127.0.0.1:8000", 200),
+        ("localhost", 200),
+        ("LOCALHOST:1", 200),
+        ("[::1]:8000", 200),
+        ("evil.example", 400),
+        ("localhost.evil.example", 400),
+        ("192.168.1.9", 400),
+        ("127.0.0.1@evil.example", 400),
+        ("evil.example#@localhost", 400),
+        ("localhost:x", 400),
+        ("", 400),
+    ],
+)
+def test_host(tmp_path, host, expected):
+    assert status(Settings(), tmp_path, {"Host": host}) == expected
+
+
+def test_host_of_a_service_for_others(tmp_path):
+    settings = Settings(host="0.0.0.0", token=TOKEN, hosts=("pictures.example",))
+    for host, expected in (("pictures.example", 200), ("192.168.1.9:80", 200), ("evil.example", 400)):
+        assert status(settings, tmp_path, {"Host": host, "Authorization": f"Bearer {TOKEN}"}) == expected
+
+
+@pytest.mark.parametrize(
+    ("origin", "expected"),
+    [
+        ("http://127.0.0.1:8000", 200),
+        ("https://127.0.0.1:8000", 200),
+        ("http://127.0.0.1:9999", 403),
+        ("http://evil.example", 403),
+        ("null", 403),
+        ("", 403),
+        ("file://", 403),
+    ],
+)
+def test_origin(tmp_path, origin, expected):
+    assert status(Settings(), tmp_path, {"Origin": origin}) == expected
+
+
+def test_a_site_that_is_allowed(tmp_path):
+    settings, site = Settings(origins=("https://site.example",)), {"Origin": "https://site.example"}
+    preflight = {**site, "Access-Control-Request-Method": "POST"}
+    one, two, other = asked(
+        settings,
+        tmp_path,
+        ("GET", "/api/v1/session", {"headers": site}),
+        ("OPTIONS", "/api/v1/pictures", {"headers": preflight}),
+        ("GET", "/api/v1/session", {"headers": {"Origin": "https://evil.example"}}),
+    )
+    assert one.status_code == two.status_code == 200
+    assert one.headers["access-control-allow-origin"] == "https://site.example"
+    assert "Localsr-Box" in one.headers["access-control-expose-headers"]
+    assert other.status_code == 403
+    (plain,) = asked(Settings(), tmp_path, ("GET", "/api/v1/session", {}))
+    assert "access-control-allow-origin" not in plain.headers
+
+
+def test_pictures_are_not_shown_by_other_sites(tmp_path):
+    assert status(Settings(), tmp_path, {"Sec-Fetch-Site": "cross-site"}, "/api/v1/pictures/x/tiles/0/0_0.jpg") == 403
+    assert status(Settings(), tmp_path, {"Sec-Fetch-Site": "same-origin"}) == 200
+
+
+def test_token(tmp_path):
+    settings = Settings(token=TOKEN)
+    for headers, expected in (
+        ({}, 401),
+        ({"Authorization": f"Bearer {TOKEN}"}, 200),
+        ({"Authorization": f"bearer {TOKEN}"}, 200),
+        ({"Authorization": f"Basic {TOKEN}"}, 401),
+        ({"Authorization": "Bearer wrong"}, 401),
+        ({"Authorization": "Bearer \xe9".encode("latin-1")}, 401),
+        ({"Cookie": f"localsr={cookie(TOKEN)}"}, 200),
+        ({"Cookie": f"localsr={TOKEN}"}, 401),
+        ({"Cookie": "localsr="}, 401),
+    ):
+        assert status(settings, tmp_path, headers) == expected, headers
+    assert status(settings, tmp_path, {}, "/") == 303  # to /login
+    for path in ("/metrics", "/openapi.json", "/api", "/nothing"):
+        assert status(settings, tmp_path, {}, path) == 401
+    assert status(settings, tmp_path, {}, "/healthz") == 200
+    assert status(settings, tmp_path, {}, "/readyz") == 503
+
+
+def test_sign_in(tmp_path):
+    settings = Settings(token=TOKEN)
+    form, wrong, right = asked(
+        settings,
+        tmp_path,
+        ("GET", "/login", {}),
+        ("POST", "/login", {"data": {"token": "<script>"}}),
+        ("POST", "/login", {"data": {"token": TOKEN}}),
+    )
+    assert "<form" in form.text
+    assert wrong.status_code == 401
+    assert "script>" not in wrong.text
+    assert "set-cookie" not in wrong.headers
+    assert (right.status_code, right.headers["location"]) == (303, "/")
+    given = right.headers["set-cookie"]
+    assert "HttpOnly" in given
+    assert "SameSite=strict" in given
+    assert TOKEN not in given
+    assert status(settings, tmp_path, {"Cookie": given.partition(";")[0]}) == 200
+
+
+def test_settings_that_cannot_be(tmp_path):
+    with pytest.raises(ConfigError, match=r"0\.0\.0\.0 can be reached from other machines"):
+        Settings(host="0.0.0.0")
+    with pytest.raises(ConfigError, match="16 ASCII characters"):
+        Settings(token="short")
+    with pytest.raises(ConfigError, match="the limit boxes is 0"):
+        Limits(boxes=0)
+    result = CliRunner().invoke(app, ["serve", "--host", "0.0.0.0"], env={"LOCALSR_TOKEN": ""})
+    assert result.exit_code == 2
+    assert "a token is needed" in result.stderr
+    result = CliRunner().invoke(app, ["view", str(tmp_path / "none.jpg"), "--no-browser"])
+    assert result.exit_code == 2
+    assert "is no file" in result.stderr
+
+
+def test_every_limit_has_an_option():
+    shown = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).stdout
+    for default in ("64", "100", "1000", "200", "10.0", "30.0", "60.0", "600.0", "4096", "1024", "4000"):
+        assert f"[default: {default}]" in shown
+
+
+def test_names_from_outside_are_text():
+    assert cleaned("../../etc/passwd\n\x1b[2J\u202ex\x00") == "../../etc/passwd [2J x"
+    assert cleaned("\ud800") == "?"
+    assert cleaned(" \n") == "picture"
+    assert len(cleaned("x" * 10_000)) == 200
+
+
+def test_pictures_are_dropped_by_age_and_by_size(tmp_path):
+    dropped = []
+    store = Store(tmp_path, Limits(disk=1, keep=100), dropped.append)
+    pictures = []
+    for n in range(3):
+        picture = store.new(f"{n}")
+        picture.path.write_bytes(b"x")
+        picture.bytes = 400_000
+        store.add(picture)
+        pictures.append(picture)
+    assert dropped == [pictures[0].id]
+    assert not pictures[0].path.exists()
+    pictures[1].used -= 101
+    own = tmp_path / "own.jpg"
+    own.write_bytes(b"x")
+    store.add(Picture(own, "own", own=False, used=0.0))
+    store.sweep()
+    assert dropped == [pictures[0].id, pictures[1].id]
+    assert own.exists()
+    assert len(store) == 2

@@ -1,0 +1,492 @@
+"""The page in a real browser: what is drawn is what is restored, to the pixel, by mouse, touch and keyboard."""
+
+import base64
+import io
+import json
+import re
+import shutil
+import subprocess
+import sys
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import localsr
+from localsr.geometry import Box
+
+sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not here: pip install playwright")
+CHROMIUM = shutil.which("chromium")
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not here: apt-get install chromium")
+
+ROOT = Path(__file__).parents[1]
+WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
+SHARP = "#regions li[data-state=sharp]"
+CHOSEN = "#regions li.selected"
+
+
+@contextmanager
+def serving(*command: str) -> Iterator[str]:
+    """The address of a service of its own."""
+    whole = [sys.executable, "-m", "localsr", *command, "--port", "0"]
+    with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
+        try:
+            assert server.stdout is not None
+            yield next(found[0] for line in server.stdout if (found := re.search(r"http://[\w.:]+", line)))
+        finally:
+            server.terminate()
+            server.wait(30)
+
+
+@pytest.fixture(scope="module")
+def service() -> Iterator[str]:
+    with serving("serve") as address:
+        yield address
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["sync_api.Browser"]:
+    with sync_api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+class Page:
+    """A tab, what it has asked, and what it has complained of."""
+
+    def __init__(self, browser, address, *, size=WIDE, **more) -> None:
+        self.context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
+        self.tab = self.context.new_page()
+        self.tab.set_default_timeout(20_000)
+        self.address, self.complaints, self.asked, self.elsewhere = address, [], [], []
+        self.tab.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
+        self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.tab.on("request", self._hear)
+
+    def _hear(self, request) -> None:
+        if not request.url.startswith((f"{self.address}/", "blob:")):
+            self.elsewhere.append(request.url)
+        if request.method == "POST" and request.url.endswith(("/restorations", "/paste")):
+            self.asked.append(json.loads(request.post_data))
+
+    def open(self, path: Path | None = None) -> None:
+        self.tab.goto(self.address)
+        if path is not None:
+            self.tab.set_input_files("#file", path)
+        self.tab.wait_for_selector("#frames:not([hidden])", state="attached")
+
+    def settled(self) -> np.ndarray:
+        """What is seen on the stage once it changes no more: the tiles have come."""
+        before = self.stage()
+        for _ in range(50):
+            self.tab.wait_for_timeout(200)
+            after = self.stage()
+            busy = self.tab.get_attribute("#picture", "aria-busy") != "false"
+            if not busy and np.array_equal(before, after):
+                return after
+            before = after
+        raise AssertionError("the stage does not come to rest")
+
+    def stage(self) -> np.ndarray:
+        """What is seen on the stage, grey, without the tools at its left."""
+        shot = self.tab.screenshot(clip=self.tab.locator("#stage").bounding_box())
+        return np.asarray(Image.open(io.BytesIO(shot)).convert("L"))
+
+    def drag(self, start: tuple[float, float], end: tuple[float, float]) -> None:
+        """Drag from one place of the stage to another."""
+        corner = self.tab.locator("#stage").bounding_box()
+        (x, y), (to_x, to_y) = ((corner["x"] + at[0], corner["y"] + at[1]) for at in (start, end))
+        self.tab.mouse.move(x, y)
+        self.tab.mouse.down()
+        self.tab.mouse.move((x + to_x) / 2, (y + to_y) / 2, steps=3)
+        self.tab.mouse.move(to_x, to_y, steps=3)
+        self.tab.mouse.up()
+
+    def sharp(self, count: int = 1) -> None:
+        sync_api.expect(self.tab.locator(SHARP)).to_have_count(count, timeout=20_000)
+
+    def save(self, button: str) -> bytes:
+        with self.tab.expect_download() as download:
+            self.tab.click(button)
+        return Path(download.value.path()).read_bytes()
+
+    def ink(self) -> np.ndarray:
+        """What the page has drawn over the picture, RGBA."""
+        png = self.tab.evaluate("document.querySelector('#ink').toDataURL().split(',')[1]")
+        return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))))
+
+
+@pytest.fixture
+def page(browser, service) -> Iterator[Page]:
+    """A tab that must not complain, nor ask anybody but its server."""
+    page = Page(browser, service)
+    yield page
+    page.context.close()
+    assert page.complaints == []
+    assert page.elsewhere == []
+
+
+def sides(box: Box) -> dict[str, int]:
+    return {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom}
+
+
+def marked(width: int, height: int, box: Box, dtype=np.uint8) -> np.ndarray:
+    """A black picture with one white box, which can be found again on the screen."""
+    pixels = np.zeros((height, width, 3), dtype)
+    pixels[box.rows, box.columns] = np.iinfo(dtype).max
+    return pixels
+
+
+def portrait(folder: Path) -> tuple[Path, Box]:
+    box = Box(140, 335, 163, 352)
+    Image.fromarray(marked(300, 700, box)).save(folder / "portrait.png")
+    return folder / "portrait.png", box
+
+
+def rotated(folder: Path) -> tuple[Path, Box]:
+    """Stored lying, shown upright: turned by a quarter when it is read."""
+    box = Box(190, 305, 217, 320)
+    upright = Image.fromarray(marked(400, 640, box))
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    lying = upright.transpose(Image.Transpose.ROTATE_90)
+    lying.save(folder / "rotated.jpg", quality=100, subsampling=0, exif=exif)
+    return folder / "rotated.jpg", box
+
+
+def deep(folder: Path) -> tuple[Path, Box]:
+    box = Box(251, 190, 270, 211)
+    localsr.images.write(folder / "deep.tif", *_planes(marked(512, 400, box, np.uint16)))
+    return folder / "deep.tif", box
+
+
+def _planes(pixels: np.ndarray) -> tuple:
+    photo = localsr.read(pixels)
+    assert photo.depth == 16
+    return photo.window(Box(0, 0, *pixels.shape[1::-1])), None, photo
+
+
+def poster(folder: Path) -> tuple[Path, Box]:
+    """64 megapixels."""
+    box = Box(3990, 4005, 4013, 4021)
+    Image.fromarray(marked(8000, 8000, box)[..., 0]).save(folder / "poster.jpg", quality=100)
+    return folder / "poster.jpg", box
+
+
+def edges(stage: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
+    """The corners of the white box on the stage, where its brightness crosses one half."""
+    middle = stage[60:-60, 80:-80] > 127
+    rows, columns = np.flatnonzero(middle.any(1)), np.flatnonzero(middle.any(0))
+    left, top, right, bottom = (float(n) for n in (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+    return (left + 80, top + 60), (right + 80, bottom + 60)
+
+
+@pytest.mark.parametrize("make", [portrait, rotated, deep, poster])
+def test_the_box_drawn_is_the_box_restored_to_the_pixel(page, tmp_path, make):
+    path, box = make(tmp_path)
+    page.open(path)
+    page.tab.focus("#stage")
+    page.tab.keyboard.press("1")
+    for _ in range(6):  # 7.5 pixels of the screen to one of the picture
+        page.tab.keyboard.press("+")
+    start, end = edges(page.settled())
+    assert end[0] - start[0] > 6 * box.width
+    page.drag(start, end)
+    page.sharp()
+    assert page.asked[0]["boxes"] == [sides(box)]
+    fields = [page.tab.input_value(f"{CHOSEN} [data-side={side}]") for side in ("left", "top", "width", "height")]
+    assert fields == [str(n) for n in (box.left, box.top, box.width, box.height)]
+    saved = tmp_path / "saved.png"
+    saved.write_bytes(page.save(f"{CHOSEN} [data-do=save]"))
+    photo, depth = localsr.read(saved), localsr.read(path).depth
+    assert (photo.size, photo.depth) == (box.scaled(4).size, depth)
+    pixels = photo.window(Box(0, 0, 4 * box.width, 4 * box.height))
+    rims = [pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]]
+    assert min(rim.mean() for rim in rims) > 0.6  # a pixel to any side, and a rim would be black
+
+
+@pytest.fixture
+def photo() -> Path:
+    """A real photo, of 512 x 600 px."""
+    import matplotlib.cbook
+
+    return Path(matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False))
+
+
+def test_compared_explained_and_priced(page, photo):
+    page.open(photo)
+    page.drag((380, 240), (560, 360))
+    page.sharp()
+    sync_api.expect(page.tab.locator("#frames .knob")).to_be_visible()
+    left, top = (int(page.tab.input_value(f"{CHOSEN} [data-side={side}]")) for side in ("left", "top"))
+    restored = page.ink()
+    page.tab.keyboard.press("c")
+    bicubic = page.ink()
+    page.tab.locator(f"{CHOSEN} [type=range]").fill("50")
+    both = page.ink()
+    rows, columns = np.flatnonzero(restored[..., 3].any(1)), np.flatnonzero(restored[..., 3].any(0))
+    assert (len(columns), len(rows)) == pytest.approx((180, 120), abs=4)  # in its place, and nowhere else
+    half = columns[0] + len(columns) // 2
+    assert not np.array_equal(restored, bicubic)
+    assert np.array_equal(both[:, : half - 2], restored[:, : half - 2])
+    assert np.array_equal(both[:, half + 2 :], bicubic[:, half + 2 :])
+    page.tab.focus("#frames .knob")
+    page.tab.keyboard.press("End")
+    assert np.array_equal(page.ink(), restored)
+
+    prices = page.tab.locator("#strategies .price")
+    sync_api.expect(prices.first).to_contain_text("GFLOPs", timeout=20_000)
+    page.tab.click(f"{CHOSEN} [data-do=context]")
+    sync_api.expect(page.tab.locator(f"{CHOSEN} .rings")).to_contain_text("an even one would be 1.6 %")
+    assert page.ink()[..., 3].any(0).sum() > 400  # circles all over the picture
+    page.tab.click("#strategies label:has(input[value=crop])")
+    sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("crop")
+    assert page.asked[-1]["strategy"] == "crop"
+    assert page.asked[-1]["boxes"] == page.asked[0]["boxes"]
+    plain = page.tab.locator("#network option").filter(has_text="edsr").first.get_attribute("value")
+    page.tab.select_option("#network", plain)
+    sync_api.expect(page.tab.locator(f"{CHOSEN} [data-do=context]")).to_be_disabled()
+    page.sharp()
+    assert page.asked[-1]["network"] == plain
+    assert [left, top] == [page.asked[-1]["boxes"][0][side] for side in ("left", "top")]
+
+
+def test_moved_and_resized_by_handles(page, photo):
+    page.open(photo)
+    page.drag((400, 250), (500, 350))
+    page.sharp()
+    first = page.asked[-1]["boxes"][0]
+    with page.tab.expect_response("**/restorations"):
+        page.drag((450, 300), (470, 330))  # inside: moves
+    page.sharp()
+    moved = page.asked[-1]["boxes"][0]
+    zoom = 100 / (first["right"] - first["left"])
+    assert moved["left"] - first["left"] == pytest.approx(20 / zoom, abs=1)
+    assert moved["top"] - first["top"] == pytest.approx(30 / zoom, abs=1)
+    assert moved["right"] - moved["left"] == first["right"] - first["left"]
+    with page.tab.expect_response("**/restorations"):
+        page.drag((520, 380), (540, 370))  # the handle at the lower right
+    page.sharp()
+    shaped = page.asked[-1]["boxes"][0]
+    assert (shaped["left"], shaped["top"]) == (moved["left"], moved["top"])
+    assert shaped["right"] - moved["right"] == pytest.approx(20 / zoom, abs=1)
+    assert shaped["bottom"] - moved["bottom"] == pytest.approx(-10 / zoom, abs=1)
+    page.drag((150, 100), (250, 180))  # outside: another
+    page.sharp(2)
+    page.tab.mouse.wheel(0, -400)
+    assert len(page.asked) == 4
+
+
+def test_saved_alone_together_and_in_the_picture(page, photo):
+    page.open(photo)
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    page.drag((300, 500), (360, 540))
+    page.sharp(2)
+    boxes = [Box(**asked["boxes"][0]) for asked in page.asked]
+    page.tab.select_option("#format", "webp")
+    alone = localsr.read(page.save(f"{CHOSEN} [data-do=save]"))
+    assert alone.size == boxes[1].scaled(4).size
+    with zipfile.ZipFile(io.BytesIO(page.save("#save-all"))) as together:
+        sizes = [localsr.read(together.read(name)).size for name in together.namelist() if name.endswith("webp")]
+    assert sizes == [box.scaled(4).size for box in boxes]
+    page.tab.select_option("#format", "png")
+    page.tab.click("#sizes label:has(input[value=same])")
+    pasted, source = localsr.read(page.save("#save-picture")), localsr.read(photo)
+    assert pasted.size == source.size
+    whole = Box(0, 0, source.size.width, source.size.height)
+    changed = (np.abs(pasted.window(whole) - source.window(whole)) > 1e-6).any(0)
+    for box in boxes:
+        assert changed[box.rows, box.columns].mean() > 0.5
+        changed[box.rows, box.columns] = False
+    assert not changed.any()  # all else is as it was
+    page.tab.click("#sizes label:has(input[value=large])")
+    assert localsr.read(page.save("#save-picture")).size == whole.scaled(4).size
+    assert page.asked[-1]["boxes"] == [sides(box) for box in boxes]
+
+
+def test_by_the_keyboard_alone(page, photo):
+    tab, press = page.tab, page.tab.keyboard.press
+    tab.on("filechooser", lambda chooser: chooser.set_files(photo))  # long before it is needed: it takes hold late
+    tab.goto(page.address)
+    reach(tab, "#pick")
+    press("Enter")
+    tab.wait_for_selector("#frames:not([hidden])", state="attached")
+    reach(tab, "#stage")
+    press("n")
+    page.sharp()
+    at = page.asked[-1]["boxes"][0]
+    assert (at["right"] - at["left"], at["bottom"] - at["top"]) == (64, 64)
+    for keys in ("ArrowRight", "Control+ArrowDown", "Shift+ArrowLeft", "Shift+Control+ArrowDown"):
+        press(keys)
+    moved = {"left": at["left"] + 1, "top": at["top"] + 10, "right": at["right"], "bottom": at["bottom"] + 20}
+    tab.wait_for_timeout(400)
+    page.sharp()
+    assert page.asked[-1]["boxes"] == [moved]
+    press("Enter")
+    page.settled()
+    assert tab.locator("#frames .frame.selected").bounding_box()["height"] > 250  # zoomed to
+    reach(tab, f"{CHOSEN} [data-side=width]")
+    press("Control+a")
+    tab.keyboard.type("50")
+    press("Tab")
+    tab.wait_for_timeout(100)
+    page.sharp()
+    assert page.asked[-1]["boxes"] == [moved | {"right": moved["left"] + 50}]
+    reach(tab, f"{CHOSEN} [data-do=save]")
+    with tab.expect_download() as download:
+        press("Enter")
+    assert download.value.suggested_filename == f"grace_hopper-{moved['left']}-{moved['top']}-50x74-x4.png"
+    reach(tab, "#frames .frame.selected", "Shift+Tab")
+    press("Delete")
+    page.sharp(0)
+    press("?")
+    sync_api.expect(tab.locator("#help")).to_be_visible()
+    press("Escape")
+    sync_api.expect(tab.locator("#help")).to_be_hidden()
+
+
+def reach(tab, selector: str, key: str = "Tab") -> None:
+    """Press a key until an element has the focus, and see that the focus is shown."""
+    for _ in range(40):
+        tab.keyboard.press(key)
+        if tab.evaluate("s => document.activeElement?.matches(s)", selector):
+            style = "getComputedStyle(document.activeElement).outlineStyle"
+            assert tab.evaluate(style) != "none", f"the focus on {selector} cannot be seen"
+            return
+    raise AssertionError(f"{key} does not lead to {selector}")
+
+
+def test_every_control_has_a_name(page, photo):
+    page.open(photo)
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    sync_api.expect(page.tab.locator("#frames .knob")).to_be_visible()
+    told = page.tab.locator("body").aria_snapshot()
+    nameless = re.findall(r"^\s*- (?:button|combobox|slider|spinbutton|radio|textbox)(?: \[[^\]]*\])*:?.*$", told, re.M)
+    nameless = [line for line in nameless if '"' not in line]
+    assert nameless == []
+    for name in ('button "Draw boxes"', 'slider "Restored up to here', 'combobox "Network"', 'spinbutton "Width"'):
+        assert name in told
+
+
+def test_on_a_phone_by_touch(browser, service, photo):
+    page = Page(browser, service, size=PHONE, has_touch=True, is_mobile=True)
+    page.open(photo)
+    fingers = page.context.new_cdp_session(page.tab)
+
+    def touch(kind: str, *points: tuple[int, int]) -> None:
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": [{"x": x, "y": y} for x, y in points]})
+
+    touch("touchStart", (150, 200))
+    for step in range(1, 6):
+        touch("touchMove", (150 + 12 * step, 200 + 10 * step))
+    touch("touchEnd")
+    page.sharp()
+    frame = page.tab.locator("#frames .frame.selected").bounding_box()
+    assert (frame["width"], frame["height"]) == pytest.approx((60, 50), abs=3)
+    touch("touchStart", (120, 330), (200, 330))
+    for step in range(1, 9):
+        touch("touchMove", (120 - 8 * step, 330), (200 + 8 * step, 330))
+    touch("touchEnd")
+    page.tab.wait_for_timeout(300)
+    assert page.tab.locator("#frames .frame.selected").bounding_box()["width"] > 1.5 * frame["width"]  # pinched
+    assert len(page.asked) == 1  # and not drawn
+    assert page.tab.evaluate("document.scrollingElement.scrollWidth") == 375
+    for control in page.tab.locator("button:visible, select:visible").all():
+        place = control.bounding_box()
+        assert place["x"] >= 0
+        assert place["x"] + place["width"] <= 375
+    page.context.close()
+    assert page.complaints == page.elsewhere == []
+
+
+def test_what_goes_wrong_is_a_sentence(page, photo, tmp_path):
+    (tmp_path / "notes.png").write_bytes(b"no picture at all")
+    page.tab.goto(page.address)
+    page.tab.set_input_files("#file", tmp_path / "notes.png")
+    errors = page.tab.locator("#errors > div")
+    sync_api.expect(errors).to_contain_text("notes.png: picture begins with")
+    errors.get_by_role("button", name="Dismiss").click()
+    sync_api.expect(errors).to_have_count(0)
+    page.open(photo)
+    page.tab.route("**/restorations", lambda route: route.abort())
+    page.drag((400, 250), (450, 300))
+    why = "The server does not answer. Is localsr still running?"
+    sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_have_text(why)
+    sync_api.expect(page.tab.locator("#news")).to_have_text(f"Region 1 failed: {why}")
+    page.tab.unroute("**/restorations")
+    full, headers = {"error": "the queue is full", "request": "1"}, {"Retry-After": "1"}
+    page.tab.route("**/restorations", lambda route: route.fulfill(status=429, json=full, headers=headers), times=1)
+    page.tab.keyboard.press("ArrowRight")
+    page.sharp()  # asked again by itself
+    assert [re.sub(r"\(.*\)|net::\w+", "", said).strip() for said in page.complaints] == [
+        f"error: Failed to load resource: {why}".strip()
+        for why in ("the server responded with a status of 422", "", "the server responded with a status of 429")
+    ]
+    page.complaints.clear()
+
+
+def test_work_outlives_a_reload_and_a_picture_that_was_let_go(page, photo):
+    page.open(photo)
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    with page.tab.expect_response("**/pictures/*") as answer:
+        page.tab.reload()
+    page.sharp()
+    assert page.asked[1] == page.asked[0]
+    page.tab.set_input_files("#file", photo)
+    sync_api.expect(page.tab.locator("#regions li")).to_have_count(0)
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    kept = "JSON.parse(sessionStorage.getItem('localsr')).id"
+    name = page.tab.evaluate(kept)
+    assert name != answer.value.json()["id"]
+    assert page.context.request.delete(f"{page.address}/api/v1/pictures/{name}").status == 204
+    page.drag((300, 150), (350, 200))
+    page.sharp(2)
+    assert page.tab.evaluate(kept) != name  # sent once more
+    assert all("404" in said for said in page.complaints)
+    page.complaints.clear()
+
+
+def test_a_name_is_text_and_a_picture_may_be_dropped(page, photo):
+    name = "<img src=x onerror=alert(1)>.jpg"
+    page.tab.goto(page.address)
+    data = page.tab.evaluate_handle(
+        """([bytes, name]) => {
+            const data = new DataTransfer();
+            data.items.add(new File([Uint8Array.from(atob(bytes), (c) => c.charCodeAt(0))], name));
+            return data;
+        }""",
+        [base64.b64encode(photo.read_bytes()).decode(), name],
+    )
+    page.tab.dispatch_event("#drop", "drop", {"dataTransfer": data})
+    sync_api.expect(page.tab.locator("#about")).to_contain_text(name)
+    assert page.tab.locator("img[src=x]").count() == 0
+
+
+def test_view_starts_on_its_photo_as_the_readme_shows_it(browser, photo):
+    with serving("view", str(photo), "--no-browser") as address:
+        page = Page(browser, address)
+        page.open()
+        sync_api.expect(page.tab.locator("#about")).to_have_text(re.compile("grace_hopper.jpg, 512 . 600, 8 bit"))
+        page.drag((240, 598), (365, 660))
+        page.sharp()
+        page.drag((362, 205), (618, 292))
+        page.sharp(2)
+        page.tab.keyboard.press("z")
+        page.tab.locator(f"{CHOSEN} [type=range]").fill("60")
+        page.tab.evaluate("document.activeElement.blur()")
+        page.settled()
+        (ROOT / "build").mkdir(exist_ok=True)
+        page.tab.screenshot(path=ROOT / "build" / "page.png")
+        page.context.close()
+        assert page.complaints == page.elsewhere == []
+    with Image.open(ROOT / "build" / "page.png") as made, Image.open(ROOT / "docs" / "page.png") as shown:
+        assert made.size == shown.size

@@ -1,0 +1,362 @@
+"""The service as a client meets it: a real process, its limits small, its networks tiny."""
+
+import http.client
+import io
+import json
+import os
+import signal
+import socket
+import time
+import zipfile
+
+import httpx
+import numpy as np
+import pytest
+import service_endurance
+import service_fuzz
+import service_kill
+import service_load
+import service_slow
+from conftest import awake, tiny
+from service import BOX, Service, photo
+
+import localsr
+from localsr import images
+from localsr.errors import BoxError, ConfigError, ImageError, ServiceError
+from localsr.geometry import Box, whole
+from localsr.inference.paste import Pasting, paste
+from localsr.models import checkpoint
+
+SMALL = ["--max-body", "1", "--max-megapixels", "1", "--max-boxes", "5", "--max-output", "4"]
+SLOW = ["--header-timeout", "1", "--body-timeout", "2", "--read-timeout", "2", "--keep", "60"]
+
+
+@pytest.fixture(scope="module")
+def net(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("nets")
+    config = tiny()
+    plain = checkpoint.save(
+        folder / "plain.safetensors",
+        awake(config.without_context()),
+        checkpoint.Card("plain", config.without_context()),
+    )
+    card = checkpoint.Card("tiny", config, plain={"name": "plain", "sha256": plain.sha256})
+    checkpoint.save(folder / "tiny.safetensors", awake(config), card)
+    return folder / "tiny.safetensors"
+
+
+@pytest.fixture(scope="module")
+def service(net):
+    with Service("--model", str(net), "--workers", "1", *SMALL, *SLOW, "--verbose") as running:
+        yield running
+        assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def scene(net):
+    return localsr.Restorer.load(net).encode(localsr.read(photo(64, 48, "PNG")))
+
+
+@pytest.fixture(scope="module")
+def picture(service):
+    return service.upload(photo(64, 48, "PNG"))
+
+
+@pytest.fixture
+def api(service):
+    with httpx.Client(base_url=f"{service.url}/api/v1", timeout=60) as client:
+        yield client
+
+
+def sides(box):
+    return {"left": box.left, "top": box.top, "right": box.right, "bottom": box.bottom}
+
+
+def pixels(data):
+    found = images.read(data)
+    return found.window(whole(found.size))
+
+
+def refused(answer, status, *words):
+    assert answer.status_code == status, answer.text
+    told = answer.json()
+    assert set(told) == {"error", "kind", "request"}
+    assert all(word in told["error"] for word in words), told
+    assert answer.headers.get("localsr-request", told["request"]) == told["request"]
+    assert "/tmp" not in answer.text
+    assert "/work" not in answer.text
+
+
+def test_session_and_networks(api):
+    session = api.get("/session").json()
+    assert session["picture"] is None
+    assert session["limits"]["boxes"] == 5
+    (network,) = api.get("/networks").json()
+    assert (network["name"], network["scale"], network["default"]) == ("tiny", 4, True)
+    assert network["strategies"] == ["crop", "halo", "clsr", "full"]
+
+
+def test_a_picture_comes_and_goes(api):
+    answer = api.post("/pictures", params={"name": "<b>\n../../x\x00\u202e"}, content=photo(64, 48, "PNG"))
+    assert answer.status_code == 201
+    told = answer.json()
+    assert (told["width"], told["height"], told["depth"], told["alpha"]) == (64, 48, 8, False)
+    assert told["name"] == "<b> ../../x"
+    assert told["tiles"] == {"size": 256, "levels": 7}
+    assert api.get(f"/pictures/{told['id']}").json() == told
+    assert api.delete(f"/pictures/{told['id']}").status_code == 204
+    refused(api.get(f"/pictures/{told['id']}"), 404, "no such picture", "1 minutes")
+    refused(api.delete(f"/pictures/{told['id']}"), 404, "no such picture")
+
+
+@pytest.mark.parametrize("box", [Box(11, 7, 34, 21), Box(0, 0, 64, 48), Box(63, 47, 64, 48)])
+@pytest.mark.parametrize("strategy", [None, "crop", "halo", "full"])
+def test_a_region_is_the_librarys(api, picture, scene, box, strategy):
+    asked = {"boxes": [sides(box)], "strategy": strategy}
+    answer = api.post(f"/pictures/{picture}/restorations", json=asked)
+    assert answer.headers["content-type"] == "image/png"
+    assert answer.headers["localsr-box"] == f"{box.left},{box.top},{box.right},{box.bottom}"
+    assert answer.headers["localsr-scale"] == "4"
+    assert answer.headers["localsr-network"] == "tiny"
+    assert answer.headers["localsr-strategy"] == (strategy or "clsr")
+    assert float(answer.headers["localsr-seconds"]) > 0
+    way, network = scene._choose(strategy)
+    jobs = scene._jobs([box], way, network, share=False)
+    counted = sum(job.load(network, len(scene._patches)).flops for job in jobs) / 1e9
+    assert float(answer.headers["localsr-gflops"]) == pytest.approx(counted, abs=1e-4)
+    expected = scene.restore(box, strategy).pixels
+    assert np.abs(pixels(answer.content) - expected).max() <= 0.5 / 255 + 1e-4
+
+
+def test_many_regions_are_a_zip(api, picture, scene):
+    boxes = [Box(1, 2, 9, 9), Box(0, 0, 64, 48), Box(1, 2, 9, 9)]
+    asked = {"boxes": [sides(b) for b in boxes], "format": "tif"}
+    answer = api.post(f"/pictures/{picture}/restorations", json=asked)
+    assert answer.headers["content-type"] == "application/zip"
+    with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
+        index = json.loads(bundle.read("index.json"))["pictures"]
+        assert len(bundle.namelist()) == 4
+        for box, fact in zip(boxes, index, strict=True):
+            assert fact["box"] == sides(box)
+            assert images.read(bundle.read(fact["name"])).size == box.scaled(4).size
+
+
+def test_tiles_are_the_picture(service, api):
+    data = photo(700, 300, "PNG")
+    key, levels = service.upload(data), 11
+    whole_picture = pixels(data)
+    for column, row, box in ((0, 0, Box(0, 0, 256, 256)), (2, 1, Box(512, 256, 700, 300))):
+        answer = api.get(f"/pictures/{key}/tiles/{levels - 1}/{column}_{row}.jpg")
+        assert answer.headers["content-type"] == "image/jpeg"
+        found = pixels(answer.content)
+        assert found.shape[1:] == (box.height, box.width)
+        assert np.abs(found - whole_picture[:, box.rows, box.columns]).mean() < 0.01
+    sizes = {9: (350, 150), 8: (175, 75), 1: (2, 1), 0: (1, 1)}
+    for level, (width, height) in sizes.items():
+        found = images.read(api.get(f"/pictures/{key}/tiles/{level}/0_0.jpg").content)
+        assert (found.size.width, found.size.height) == (min(width, 256), min(height, 256))
+    refused(api.get(f"/pictures/{key}/tiles/11/0_0.jpg"), 422, "no level 11")
+    refused(api.get(f"/pictures/{key}/tiles/10/3_0.jpg"), 422, "outside the picture")
+
+
+def test_tiles_of_a_large_picture_come_from_a_smaller_copy(tmp_path, net):
+    from localsr.serving.tasks import OVERVIEW, Tasks
+
+    tasks = Tasks([str(net)], 64, 100, 100)
+    path = tmp_path / "wide.png"
+    path.write_bytes(photo(2 * OVERVIEW + 1, 16, "PNG"))
+    job = {"picture": {"id": "a", "path": str(path), "any_size": False}, "folder": str(tmp_path), "format": "png"}
+    levels = tasks.open(job, print)["tiles"]["levels"]
+    expected = images.read(path).preview(2049)
+    for column in (0, 8):
+        tasks.tile(job | {"level": levels - 3, "column": column, "row": 0}, print)
+        tile = images.read(tmp_path / "result.png")
+        part = expected[:, column * 256 : column * 256 + 256].transpose(2, 0, 1) / 255
+        assert np.abs(tile.window(whole(tile.size)) - part).mean() < 0.02
+
+
+def test_bicubic_cost_attention_and_paste(api, picture, scene, tmp_path):
+    box = Box(11, 7, 34, 21)
+    answer = api.get(f"/pictures/{picture}/bicubic", params=sides(box) | {"scale": 4})
+    from localsr.inference.restoration import bicubic
+
+    assert np.abs(pixels(answer.content) - bicubic(scene.photo, box, 4)).max() <= 0.5 / 255 + 1e-4
+    bills = api.post(f"/pictures/{picture}/cost", json={"boxes": [sides(box)]}).json()
+    assert set(bills) == {"crop", "halo", "clsr", "full"}
+    assert bills["crop"]["gflops"] < bills["clsr"]["gflops"]
+    found = api.post(f"/pictures/{picture}/attention", json={"box": sides(box)}).json()
+    assert found["box"] == sides(box)
+    assert sum(p["weight"] for p in found["patches"]) == pytest.approx(1)
+    for same_size in (False, True):
+        asked = {"boxes": [sides(box)], "feather": 2, "same_size": same_size}
+        answer = api.post(f"/pictures/{picture}/paste", json=asked)
+        paste(tmp_path / "here.png", scene, [box], how=Pasting(2, same_size))
+        assert np.abs(pixels(answer.content) - pixels((tmp_path / "here.png").read_bytes())).max() <= 1.01 / 255
+
+
+def test_limits_are_named_where_they_are_hit(api, picture):
+    restorations = f"/pictures/{picture}/restorations"
+    refused(api.post("/pictures", content=b"x" * (2**20 + 1)), 413, "1 MiB")
+    refused(api.post("/pictures", content=photo(1100, 1000)), 422, "1100 x 1000", "1 megapixels")
+    refused(api.post(restorations, json={"boxes": [BOX] * 6}), 413, "6 boxes", "at most 5")
+    large = api.post("/pictures", content=photo(1000, 900)).json()["id"]
+    boxes = {"boxes": [{"left": 0, "top": 0, "right": 600, "bottom": 600}]}
+    refused(api.post(f"/pictures/{large}/restorations", json=boxes), 413, "5.8 megapixels", "at most 4")
+    refused(api.post(f"/pictures/{large}/paste", json={"boxes": [BOX]}), 413, "14.4 megapixels")
+
+
+def test_what_cannot_be_asked(api, picture):
+    restorations = f"/pictures/{picture}/restorations"
+    refused(api.post("/pictures", content=b"no picture"), 422, "begins with", "JPEG, PNG")
+    refused(api.post("/pictures", content=photo(64, 48, "PNG")[:40]), 422)
+    refused(api.post(restorations, json={"boxes": [{**BOX, "right": 1000}]}), 422, "leaves the picture", "64 x 48")
+    refused(api.post(restorations, json={"boxes": [{**BOX, "right": 40}]}), 422, "no area")
+    refused(api.post(restorations, json={"boxes": [{**BOX, "left": 1.5}]}), 422, "left")
+    refused(api.post(restorations, json={"boxes": []}), 422)
+    refused(api.post(restorations, content=b"{"), 422)
+    refused(api.post(restorations, json={"boxes": [BOX], "path": "/etc/passwd"}), 422, "path")
+    refused(api.post(restorations, json={"boxes": [BOX], "strategy": "x"}), 422, "leaves the picture")
+    inside = {"boxes": [{"left": 0, "top": 0, "right": 9, "bottom": 9}]}
+    refused(api.post(restorations, json=inside | {"strategy": "x"}), 422, "crop, halo, clsr, full")
+    refused(api.post(restorations, json=inside | {"network": "/etc/passwd"}), 422, "no network", "tiny")
+    refused(api.get("/nothing"), 404)
+    refused(api.put("/pictures"), 405)
+
+
+def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
+    deep = np.random.default_rng(0).integers(0, 2**16, (48, 64, 4), dtype=np.uint16)
+    with localsr.Client(service.url) as client:
+        for source in (scene.photo, photo(64, 48, "PNG"), localsr.read(deep)):
+            remote = client.encode(source)
+            here = localsr.Restorer.load(net).encode(remote.photo)
+            boxes = [Box(11, 7, 34, 21), Box(0, 0, 9, 48)]
+            for mine, theirs in zip(here.restore(boxes), remote.restore(boxes), strict=True):
+                levels = 2**remote.photo.depth - 1
+                assert np.abs(mine.pixels - theirs.pixels).max() <= 0.5 / levels + 1e-4
+                assert (mine.box, mine.scale, mine.strategy) == (theirs.box, theirs.scale, theirs.strategy)
+            assert (theirs.alpha is None) == (mine.alpha is None)
+            assert remote.attention(boxes[0]).shares == pytest.approx(here.attention(boxes[0]).shares, abs=1e-5)
+            assert set(remote.cost(boxes)) == set(here.strategies) == set(remote.strategies)
+            with pytest.raises(BoxError, match="leaves the picture"):
+                remote.restore(Box(0, 0, 65, 1))
+            remote.restore(boxes[0], "halo").save(tmp_path / "sign.png")
+            remote.paste(tmp_path / "all.png", boxes)
+            assert images.read(tmp_path / "all.png").size == whole(remote.photo.size).scaled(4).size
+            remote.close()
+            assert remote.restore(boxes[0]).box == boxes[0]  # sent again
+        with localsr.Client(service.url, model="x") as other, pytest.raises(ConfigError, match="no network 'x'"):
+            other.encode(scene.photo)
+        with pytest.raises(ImageError):
+            client.encode(b"nothing")
+    with localsr.Client("http://127.0.0.1:1") as nobody, pytest.raises(ServiceError, match="cannot be reached"):
+        nobody.networks()
+
+
+def test_slow_ones_are_cut(service):
+    for sent, status in ((b"GET / HTTP/1.1\r\n", 408), (b"POST /api/v1/pictures HTTP/1.1\r\nHost: x\r\n", 408)):
+        with socket.create_connection(service.address) as own:
+            began = time.monotonic()
+            own.sendall(sent)
+            answer = b"".join(iter(lambda: own.recv(9999), b""))
+            assert int(answer.split()[1]) == status
+            assert b"1 s, the limit" in answer
+            assert 0.5 < time.monotonic() - began < 3
+    with socket.create_connection(service.address) as own:
+        own.sendall(b"POST /api/v1/pictures HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nx")
+        answer = b"".join(iter(lambda: own.recv(9999), b""))
+        assert int(answer.split()[1]) == 408
+        assert b"2 s, the limit" in answer
+    row = service_slow.measure(service, 20, 5)
+    assert set(row["honest"]) == {200}
+    assert row["header opened"] >= 20
+    assert row["body opened"] >= 20
+
+
+def test_a_client_that_leaves_cancels_its_work(service, picture, api):
+    body = json.dumps({"boxes": [{"left": 0, "top": 0, "right": 64, "bottom": 48}] * 5, "strategy": "full"})
+    for _ in range(3):
+        connection = http.client.HTTPConnection(*service.address)
+        connection.request("POST", f"/api/v1/pictures/{picture}/restorations", body)
+        connection.close()
+    began = time.monotonic()
+    assert api.get(f"/pictures/{picture}/tiles/0/0_0.jpg").status_code == 200
+    assert time.monotonic() - began < 10
+    assert service.workers
+
+
+def test_health_metrics_and_reference(service, api, picture):
+    assert api.get(f"/pictures/{picture}").status_code == 200
+    with httpx.Client(base_url=service.url) as root:
+        assert root.get("/healthz").json() == {"status": "alive"}
+        assert root.get("/readyz").json() == {"status": "ready"}
+        told = root.get("/metrics").text
+        assert "localsr_workers_ready 1.0" in told
+        assert 'route="/api/v1/pictures/{key}"' in told
+        assert "passwd" not in told
+        page = root.get("/api")
+        assert "/api/v1/pictures/{key}/restorations" in page.text
+        assert "http://" not in page.text
+        assert "https://" not in page.text
+        assert root.get("/openapi.json").json()["info"]["title"] == "localsr"
+        assert "script-src 'self'" in page.headers["content-security-policy"]
+        assert page.headers["x-content-type-options"] == "nosniff"
+
+
+def test_fuzz(service, picture):
+    service_fuzz.raw(service, picture, 100)
+    statuses = service_fuzz.traversal(service, picture, 8)
+    assert set(statuses) <= {404, 405, 422}
+    service.ready(5)
+
+
+def test_a_crowd(service):
+    (row,) = service_load.measure(service, 150, 1)
+    assert set(row["statuses"]) == {200, 429}
+    assert sum(row["statuses"].values()) == 150
+
+
+def test_nothing_grows(service):
+    statuses, rows = service_endurance.measure(service, 60)
+    assert set(statuses) <= {200, 201, 204, 413, 422, 429, 499}
+    assert rows[-1]["descriptors"] <= rows[0]["descriptors"] + 16
+
+
+def test_a_dead_worker_costs_one_request(net):
+    with Service("--model", str(net), "--workers", "2") as service:
+        row = service_kill.kills(service, 1, (0.1, 0.2))
+        assert set(row["statuses"]) <= {200, 503}
+        assert row["statuses"].get(503, 0) <= 1
+        assert row["statuses"][200] > 0
+        os.kill(service.workers[0], signal.SIGSTOP)  # one that hangs holds up nobody's end
+        code, spent = service.stop()
+        assert code == 0
+        assert spent < 30
+
+
+def test_the_end_answers_what_was_accepted(net):
+    row = service_kill.end(["--model", str(net), "--workers", "1"], 0.5)
+    assert set(row["statuses"]) <= {200, 503}
+    assert row["code"] == 0
+    assert row["files left"] == 0
+
+
+def test_work_that_takes_too_long(net):
+    with Service("--model", str(net), "--workers", "1", "--job-timeout", "0.05") as service:
+        answer = httpx.post(f"{service.url}/api/v1/pictures", content=photo(7000, 7000), timeout=60)
+        refused(answer, 504, "0.05 s, the limit")
+        assert service.ready(60) >= 0
+        time.sleep(0.5)
+        assert service.state()["files"] == 0
+
+
+def test_view(net, tmp_path):
+    path = tmp_path / "street <b>.png"
+    path.write_bytes(photo(64, 48, "PNG"))
+    with Service("--no-browser", "--model", str(net), "--workers", "1", command=("view", str(path))) as service:
+        key = httpx.get(f"{service.url}/api/v1/session").json()["picture"]
+        told = httpx.get(f"{service.url}/api/v1/pictures/{key}").json()
+        assert (told["name"], told["width"]) == ("street <b>.png", 64)
+        assert str(tmp_path) not in json.dumps(told)
+        refused(httpx.delete(f"{service.url}/api/v1/pictures/{key}"), 409, "stays")
+        assert httpx.get(f"{service.url}/api/v1/pictures/{key}/tiles/6/0_0.jpg").status_code == 200
+    assert path.exists()

@@ -1,0 +1,182 @@
+// The service's calls, /api/v1. What goes wrong becomes a `Refusal`, whose message is a sentence for the reader.
+
+import type { Box, Size } from "./geometry";
+
+export interface Session {
+  readonly picture: string | null;
+  readonly limits: Readonly<Record<string, number | null>>;
+  readonly version: string;
+}
+
+export interface Network {
+  readonly name: string;
+  readonly scale: number;
+  readonly strategies: readonly string[];
+  readonly default: boolean;
+  readonly description: string;
+}
+
+export interface Picture extends Size {
+  readonly id: string;
+  readonly name: string | null;
+  readonly depth: number;
+  readonly alpha: boolean;
+  readonly tiles: { readonly size: number; readonly levels: number };
+}
+
+export interface Way {
+  readonly network: string;
+  readonly strategy: string;
+}
+
+/** What came back for one box; the box is the one that the service used. */
+export interface Restored {
+  readonly file: Blob;
+  readonly box: Box;
+  readonly scale: number;
+  readonly strategy: string;
+  readonly network: string;
+  readonly seconds: number;
+  readonly gflops: number;
+}
+
+export interface Bill {
+  readonly gflops: number;
+  readonly seconds: number;
+  readonly megabytes: number;
+}
+
+export interface Patch extends Box {
+  readonly weight: number;
+}
+
+export interface Pasting {
+  readonly feather: number;
+  readonly same_size: boolean;
+}
+
+export class Refusal extends Error {
+  constructor(
+    sentence: string,
+    readonly status: number,
+  ) {
+    super(sentence);
+  }
+}
+
+const BASE = "/api/v1";
+const TRIES = 6; // of a call that finds the queue full or a worker on its way back
+const AWAY = "The server does not answer. Is localsr still running?";
+
+export const tile = (id: string, level: number, column: number, row: number): string =>
+  `${BASE}/pictures/${id}/tiles/${level}/${column}_${row}.jpg`;
+
+export const session = (): Promise<Session> => json("/session");
+export const networks = (): Promise<Network[]> => json("/networks");
+export const picture = (id: string): Promise<Picture> => json(`/pictures/${id}`);
+
+export async function forget(id: string): Promise<void> {
+  await call(`/pictures/${id}`, { method: "DELETE" });
+}
+
+export async function restore(id: string, box: Box, way: Way, format: string, signal?: AbortSignal): Promise<Restored> {
+  const answer = await post(`/pictures/${id}/restorations`, { boxes: [box], ...way, format }, signal);
+  const told = (name: string): string => answer.headers.get(`Localsr-${name}`) ?? "";
+  const [left, top, right, bottom] = told("Box").split(",").map(Number);
+  if (left === undefined || top === undefined || right === undefined || bottom === undefined) {
+    throw new Refusal("The server did not say which box it restored; is it of another version?", answer.status);
+  }
+  return {
+    file: await body(answer),
+    box: { left, top, right, bottom },
+    scale: Number(told("Scale")),
+    strategy: told("Strategy"),
+    network: told("Network"),
+    seconds: Number(told("Seconds")),
+    gflops: Number(told("Gflops")),
+  };
+}
+
+export const restoreAll = async (id: string, boxes: readonly Box[], way: Way, format: string): Promise<Blob> =>
+  body(await post(`/pictures/${id}/restorations`, { boxes, ...way, format }));
+
+export const paste = async (
+  id: string,
+  boxes: readonly Box[],
+  way: Way,
+  how: Pasting,
+  format: string,
+): Promise<Blob> => body(await post(`/pictures/${id}/paste`, { boxes, ...way, ...how, format }));
+
+export async function bicubic(id: string, box: Box, scale: number, signal?: AbortSignal): Promise<Blob> {
+  const asked = new URLSearchParams(Object.entries({ ...box, scale }).map(([name, value]) => [name, String(value)]));
+  return body(await call(`/pictures/${id}/bicubic?${asked}`, signal ? { signal } : {}));
+}
+
+export const cost = async (id: string, boxes: readonly Box[], network: string): Promise<Record<string, Bill>> =>
+  (await post(`/pictures/${id}/cost`, { boxes, network })).json();
+
+export async function attention(id: string, box: Box, network: string): Promise<Patch[]> {
+  return (await (await post(`/pictures/${id}/attention`, { box, network })).json()).patches;
+}
+
+/** Send a picture; `progress` hears the share that has gone, 0 to 1. */
+export function upload(file: Blob, progress: (share: number) => void, signal: AbortSignal): Promise<Picture> {
+  return new Promise((resolve, reject) => {
+    const request = new XMLHttpRequest(); // fetch tells nothing of an upload's progress
+    request.open("POST", `${BASE}/pictures`);
+    request.responseType = "json";
+    request.setRequestHeader("Content-Type", "application/octet-stream");
+    request.upload.onprogress = (event) => progress(event.loaded / Math.max(event.total, 1));
+    request.onload = () =>
+      request.status === 201 ? resolve(request.response) : reject(refusal(request.status, request.response));
+    request.onerror = () => reject(new Refusal(AWAY, 0));
+    request.onabort = () => reject(new DOMException("stopped", "AbortError"));
+    signal.addEventListener("abort", () => request.abort());
+    request.send(file);
+  });
+}
+
+const json = async <T>(path: string): Promise<T> => (await call(path)).json();
+
+function post(path: string, value: unknown, signal?: AbortSignal): Promise<Response> {
+  const headers = { "Content-Type": "application/json" };
+  return call(path, { method: "POST", headers, body: JSON.stringify(value), ...(signal ? { signal } : {}) });
+}
+
+/** Make a call; while the service is full or mends itself, wait as long as it says and ask again. */
+async function call(path: string, init: RequestInit = {}): Promise<Response> {
+  for (let tried = 1; ; tried++) {
+    const answer = await fetch(BASE + path, init).catch((error: unknown) => {
+      throw error instanceof DOMException && error.name === "AbortError" ? error : new Refusal(AWAY, 0);
+    });
+    if (answer.ok) return answer;
+    const full = answer.status === 429 || answer.status === 503;
+    if (!full || tried === TRIES) throw refusal(answer.status, await answer.json().catch(() => null));
+    await answer.body?.cancel();
+    await pause(Number(answer.headers.get("Retry-After") ?? 1) || 1, init.signal ?? undefined);
+  }
+}
+
+function pause(seconds: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, Math.min(seconds, 10) * 1000);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    });
+  });
+}
+
+/** Read an answer to its end; a connection that breaks on the way is the server's silence, too. */
+const body = (answer: Response): Promise<Blob> =>
+  answer.blob().catch((error: unknown) => {
+    throw error instanceof DOMException && error.name === "AbortError" ? error : new Refusal(AWAY, 0);
+  });
+
+function refusal(status: number, answer: unknown): Refusal {
+  const said = answer !== null && typeof answer === "object" && "error" in answer ? answer.error : null;
+  return new Refusal(typeof said === "string" ? said : `The server answered with status ${status}.`, status);
+}
+
+export const stopped = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";

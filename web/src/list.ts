@@ -1,0 +1,164 @@
+// The list of regions: thumbnail, time and cost of each; the selected one opened, to compare, set, save and remove.
+
+import { describe, height, same, width, type Box } from "./geometry";
+import { portrait } from "./ink";
+import type { Model, Region } from "./model";
+
+export interface CardDeeds {
+  readonly zoom: (region: Region) => void;
+  readonly context: () => void;
+  readonly save: (region: Region) => void;
+  readonly remove: (region: Region) => void;
+  readonly shape: (region: Region, left: number, top: number, wide: number, high: number) => void;
+  readonly slide: (share: number) => void;
+}
+
+const TALLEST = 220; // CSS pixels of the picture to compare by
+
+interface Card {
+  readonly item: HTMLElement;
+  drawn: string; // what its pictures show, so that they are drawn when that changes
+}
+
+export class List {
+  private readonly list = document.querySelector<HTMLOListElement>("#regions")!;
+  private readonly none = document.querySelector<HTMLElement>("#none")!;
+  private readonly template = document.querySelector<HTMLTemplateElement>("#card")!;
+  private readonly cards = new Map<Region, Card>();
+  private shown: Region | null = null;
+
+  constructor(
+    private readonly model: Model,
+    private readonly deeds: CardDeeds,
+  ) {}
+
+  update(): void {
+    const { model } = this;
+    this.none.hidden = model.regions.length > 0;
+    for (const [region, card] of this.cards) {
+      if (model.regions.includes(region)) continue;
+      card.item.remove();
+      this.cards.delete(region);
+    }
+    for (const region of model.regions) {
+      const card = this.cards.get(region) ?? this.made(region);
+      this.fill(region, card);
+    }
+    if (model.selected !== this.shown) {
+      this.shown = model.selected;
+      const item = this.shown && this.cards.get(this.shown)?.item;
+      if (item && !item.contains(document.activeElement)) item.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  private made(region: Region): Card {
+    const item = (this.template.content.cloneNode(true) as DocumentFragment).querySelector<HTMLElement>("li")!;
+    const { deeds, model } = this;
+    item.querySelector(".pick")!.addEventListener("click", () => model.select(region));
+    const acts: Record<string, () => void> = {
+      zoom: () => deeds.zoom(region),
+      context: () => deeds.context(),
+      save: () => deeds.save(region),
+      remove: () => deeds.remove(region),
+    };
+    for (const button of item.querySelectorAll<HTMLElement>("[data-do]")) {
+      button.addEventListener("click", acts[button.dataset.do ?? ""]!);
+    }
+    item.querySelector<HTMLInputElement>("[type=range]")!.addEventListener("input", (event) => {
+      deeds.slide(Number((event.target as HTMLInputElement).value) / 100);
+    });
+    const side = (name: string): number => Number(sideOf(item, name).value);
+    item.querySelector(".sides")!.addEventListener("change", () => {
+      deeds.shape(region, side("left"), side("top"), side("width"), side("height"));
+      this.sides(item, region.box);
+    });
+    this.list.append(item);
+    const card = { item, drawn: "" };
+    this.cards.set(region, card);
+    return card;
+  }
+
+  private fill(region: Region, card: Card): void {
+    const { item } = card;
+    const { model } = this;
+    const selected = region === model.selected;
+    item.dataset.state = region.state;
+    item.classList.toggle("selected", selected);
+    item.querySelector(".pick")!.setAttribute("aria-pressed", String(selected));
+    item.querySelector(".title")!.textContent = `${region.number}.  ${describe(region.box)}`;
+    item.querySelector(".facts")!.textContent = facts(region);
+    item.querySelector<HTMLElement>(".more")!.hidden = !selected;
+    this.picture(region, card, selected);
+    if (!selected) return;
+    const range = item.querySelector<HTMLInputElement>("[type=range]")!;
+    range.value = String(Math.round(model.split * 100));
+    range.setAttribute("aria-valuetext", `${range.value} % restored, ${100 - Number(range.value)} % bicubic`);
+    item.querySelector("output")!.textContent = `${range.value} %`;
+    range.disabled = region.soft === null;
+    this.sides(item, region.box);
+    const context = item.querySelector<HTMLButtonElement>("[data-do=context]")!;
+    const able = model.network?.strategies.includes("clsr") === true;
+    context.disabled = !able;
+    context.title = able ? "Where the context came from" : "This network looks at no context";
+    context.setAttribute("aria-pressed", String(model.context && able));
+    this.rings(item, region);
+    item.querySelector<HTMLButtonElement>("[data-do=save]")!.disabled = !savable(region);
+  }
+
+  private rings(item: HTMLElement, region: Region): void {
+    const rings = item.querySelector<HTMLElement>(".rings")!;
+    const patches = region.attention;
+    rings.hidden = !(this.model.context && patches);
+    if (!patches) return;
+    const share = (part: number): string => `${(100 * part).toFixed(1)} %`;
+    const most = Math.max(...patches.map((patch) => patch.weight));
+    rings.querySelector("span")!.textContent =
+      `The largest share is ${share(most)}; an even one would be ${share(1 / patches.length)}.`;
+  }
+
+  /** Show the box in its fields, but for one that is being written in. */
+  private sides(item: HTMLElement, box: Box): void {
+    const values = { left: box.left, top: box.top, width: width(box), height: height(box) };
+    for (const [name, value] of Object.entries(values)) {
+      const field = sideOf(item, name);
+      if (document.activeElement !== field || field.value === "") field.value = String(value);
+    }
+  }
+
+  private picture(region: Region, card: Card, selected: boolean): void {
+    const box = region.restored?.box;
+    const shows = box ? `${describe(box)} ${region.restored!.scale} ${selected && this.model.split}` : "";
+    const drawn = `${shows} ${region.sharp !== null} ${region.soft !== null} ${region.restored?.seconds} ${selected}`;
+    if (drawn === card.drawn) return;
+    card.drawn = drawn;
+    portrait(card.item.querySelector<HTMLCanvasElement>(".pick canvas")!, region, 1);
+    const compare = card.item.querySelector<HTMLCanvasElement>(".compare")!;
+    compare.hidden = !region.sharp;
+    if (!selected || !region.sharp) return;
+    const wide = compare.parentElement!.clientWidth || 300;
+    const factor = Math.min(wide / region.sharp.width, TALLEST / region.sharp.height);
+    compare.width = Math.round(region.sharp.width * factor * devicePixelRatio);
+    compare.height = Math.round(region.sharp.height * factor * devicePixelRatio);
+    compare.style.width = `${region.sharp.width * factor}px`;
+    portrait(compare, region, this.model.split);
+  }
+}
+
+const sideOf = (item: HTMLElement, name: string): HTMLInputElement =>
+  item.querySelector<HTMLInputElement>(`[data-side=${name}]`)!;
+
+const savable = ({ state, restored, box }: Region): boolean =>
+  state !== "restoring" && restored !== null && same(restored.box, box);
+
+function facts(region: Region): string {
+  if (region.state === "restoring") return "Restoring …";
+  if (region.state === "failed") return region.said;
+  const { scale, strategy, seconds, gflops } = region.restored!;
+  return `×${scale} · ${strategy} · ${time(seconds)} · ${work(gflops)}`;
+}
+
+export const time = (seconds: number): string =>
+  seconds < 1 ? `${Math.max(Math.round(seconds * 1000), 1)} ms` : `${seconds.toPrecision(3)} s`;
+
+export const work = (gflops: number): string =>
+  `${gflops < 100 ? gflops.toPrecision(2) : Math.round(gflops).toLocaleString("en")} GFLOPs`;

@@ -1,0 +1,95 @@
+// To the reader's disk: a region, all of them in a zip, or the picture with them in it.
+
+import * as api from "./api";
+import { height, width } from "./geometry";
+import type { Keeping } from "./keeping";
+import type { Model, Region } from "./model";
+import { sentence } from "./restoring";
+import type { Say } from "./say";
+
+export class Saving {
+  private readonly format = document.querySelector<HTMLSelectElement>("#format")!;
+  private readonly feather = document.querySelector<HTMLInputElement>("#feather")!;
+  private readonly all = document.querySelector<HTMLButtonElement>("#save-all")!;
+  private readonly picture = document.querySelector<HTMLButtonElement>("#save-picture")!;
+  private readonly enlarged = document.querySelector<HTMLElement>("#enlarged")!;
+
+  constructor(
+    private readonly model: Model,
+    private readonly keeping: Keeping,
+    private readonly say: Say,
+  ) {
+    this.all.addEventListener("click", () => void this.saveAll());
+    this.picture.addEventListener("click", () => void this.savePicture());
+  }
+
+  update(): void {
+    const { regions, picture, network } = this.model;
+    for (const button of [this.all, this.picture]) button.disabled = regions.length === 0 || "busy" in button.dataset;
+    if (picture && network) {
+      this.enlarged.textContent = `Enlarged, ${picture.width * network.scale} × ${picture.height * network.scale}`;
+    }
+  }
+
+  async saveRegion(region: Region): Promise<void> {
+    const { way } = this.model;
+    const { restored } = region;
+    if (!restored) return;
+    const format = this.format.value;
+    await this.attempt(null, async () => {
+      const file =
+        format === "png" ? restored.file : (await this.ask((id) => api.restore(id, restored.box, way, format))).file;
+      const { box, scale } = restored;
+      this.hand(file, `-${box.left}-${box.top}-${width(box)}x${height(box)}-x${scale}.${format}`);
+    });
+  }
+
+  private async saveAll(): Promise<void> {
+    const { regions, way } = this.model;
+    const boxes = regions.map((region) => region.box);
+    if (boxes.length === 1) return this.saveRegion(regions[0]!); // one box comes as a picture, not as a zip
+    await this.attempt(this.all, async () => {
+      this.hand(await this.ask((id) => api.restoreAll(id, boxes, way, this.format.value)), "-regions.zip");
+    });
+  }
+
+  private async savePicture(): Promise<void> {
+    const { regions, way, network } = this.model;
+    const same = document.querySelector<HTMLInputElement>("input[name=size]:checked")!.value === "same";
+    const how = { feather: Number(this.feather.value), same_size: same };
+    const format = this.format.value;
+    const boxes = regions.map((region) => region.box);
+    await this.attempt(this.picture, async () => {
+      const file = await this.ask((id) => api.paste(id, boxes, way, how, format));
+      this.hand(file, `-localsr${same ? "" : `-x${network!.scale}`}.${format}`);
+    });
+  }
+
+  private ask<T>(deed: (id: string) => Promise<T>): Promise<T> {
+    return this.keeping.again(this.model.picture!.id, () => deed(this.model.picture!.id));
+  }
+
+  /** Do what takes a while; its button says so, and what goes wrong is said. */
+  private async attempt(button: HTMLButtonElement | null, deed: () => Promise<void>): Promise<void> {
+    if (button) button.dataset.busy = "";
+    this.model.changed();
+    try {
+      await deed();
+    } catch (error) {
+      this.say.error(sentence(error));
+    } finally {
+      if (button) delete button.dataset.busy;
+      this.model.changed();
+    }
+  }
+
+  private hand(file: Blob, ending: string): void {
+    const name = (this.model.picture?.name ?? "picture").replace(/\.[^.]*$/, "");
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(file);
+    link.download = name + ending;
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+    this.say.tell(`Saved ${link.download}`);
+  }
+}

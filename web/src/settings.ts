@@ -1,0 +1,103 @@
+// Scale, network and strategy: what the server offers, with the selected region's price by each strategy.
+
+import type { Network } from "./api";
+import { time, work } from "./list";
+import type { Model } from "./model";
+
+const MEANT: Readonly<Record<string, string>> = {
+  crop: "the region alone",
+  halo: "the region and a few pixels around it",
+  clsr: "the region, and what the whole picture tells of it",
+  full: "every pixel that can matter",
+};
+
+export class Settings {
+  private readonly scales = document.querySelector<HTMLElement>("#scales")!;
+  private readonly network = document.querySelector<HTMLSelectElement>("#network")!;
+  private readonly about = document.querySelector<HTMLElement>("#network-about")!;
+  private readonly strategies = document.querySelector<HTMLElement>("#strategies")!;
+  private offered: readonly Network[] = [];
+  private shown = "";
+
+  constructor(
+    private readonly model: Model,
+    private readonly chosen: () => void,
+  ) {
+    this.network.addEventListener("change", () => {
+      const network = model.networks.find((other) => other.name === this.network.value);
+      if (network) this.choose(network);
+    });
+  }
+
+  private choose(network: Network, strategy?: string): void {
+    this.model.choose(network, strategy);
+    this.chosen();
+  }
+
+  update(): void {
+    const { model } = this;
+    const { network } = model;
+    if (!network) return;
+    if (this.offered !== model.networks) {
+      this.offered = model.networks;
+      this.offerScales();
+    }
+    if (this.shown !== network.name) {
+      this.shown = network.name;
+      this.offer(network);
+    }
+    for (const input of this.scales.querySelectorAll("input")) input.checked = Number(input.value) === network.scale;
+    for (const label of this.strategies.querySelectorAll("label")) {
+      const input = label.querySelector("input")!;
+      input.checked = input.value === model.strategy;
+      const bill = model.bills[input.value];
+      label.querySelector(".price")!.textContent = bill ? `${work(bill.gflops)}, about ${time(bill.seconds)}` : "";
+    }
+  }
+
+  private offerScales(): void {
+    const scales = [...new Set(this.offered.map((network) => network.scale))].sort((a, b) => a - b);
+    this.scales.replaceChildren(
+      ...scales.map((scale) =>
+        choice("scale", String(scale), `×${scale}`, () => {
+          const fitting = this.offered.filter((network) => network.scale === scale);
+          this.choose(fitting.find((network) => network.default) ?? fitting[0]!);
+        }),
+      ),
+    );
+  }
+
+  /** Offer the networks of the chosen one's scale, and its strategies. */
+  private offer(network: Network): void {
+    const fitting = this.offered.filter((other) => other.scale === network.scale);
+    this.network.replaceChildren(...fitting.map((other) => new Option(other.name, other.name)));
+    this.network.value = network.name;
+    this.about.textContent = network.description;
+    this.strategies.replaceChildren(
+      ...network.strategies.map((name) => {
+        const label = choice("strategy", name, name, () => this.choose(network, name));
+        label.className = "strategy";
+        const meant = document.createElement("span");
+        meant.className = "small";
+        meant.textContent = MEANT[name] ?? "";
+        const price = document.createElement("span");
+        price.className = "price small";
+        label.append(meant, price);
+        return label;
+      }),
+    );
+  }
+}
+
+function choice(group: string, value: string, text: string, chosen: () => void): HTMLLabelElement {
+  const label = document.createElement("label");
+  const input = document.createElement("input");
+  input.type = "radio";
+  input.name = group;
+  input.value = value;
+  input.addEventListener("change", chosen);
+  const name = document.createElement("span");
+  name.textContent = text;
+  label.append(input, name);
+  return label;
+}

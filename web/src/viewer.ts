@@ -1,0 +1,120 @@
+// The picture, panned and zoomed by OpenSeadragon on the server's tiles, and the one change of coordinates.
+
+import OpenSeadragon from "openseadragon";
+import { tile, type Picture } from "./api";
+import { height, width, type Box, type Point } from "./geometry";
+
+const DEEPEST = 40; // CSS pixels to a pixel of the picture
+const TILES = 3; // that are asked for at once: a browser has six connections to a server, and boxes need some
+const SMALLEST = 8; // the lowest level of the pyramid that is asked for: 256 px
+
+export class Viewer {
+  readonly osd: OpenSeadragon.Viewer;
+  private id = "";
+
+  constructor(readonly element: HTMLElement) {
+    noStyle();
+    this.osd = new OpenSeadragon.Viewer({
+      element,
+      drawer: "canvas", // the same everywhere: WebGL is missing on some machines
+      showNavigationControl: false,
+      keyboardNavEnabled: false, // the keys are ours
+      imageLoaderLimit: TILES,
+      tileRetryMax: 5, // the queue may be full
+      tileRetryDelay: 1000,
+      maxZoomPixelRatio: DEEPEST,
+      minZoomImageRatio: 0.7,
+      visibilityRatio: 0.4,
+      animationTime: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.5,
+      gestureSettingsMouse: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false },
+      gestureSettingsTouch: { clickToZoom: false, dblClickToZoom: false, flickEnabled: false, pinchRotate: false },
+      gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false },
+      tabIndex: -1, // one stop for the tab key: the stage around it
+    });
+    // the stage had no size while the start was shown, so the whole picture is fitted again
+    this.osd.addHandler("open", () => {
+      this.osd.viewport.resize(new OpenSeadragon.Point(element.clientWidth, element.clientHeight), false);
+      this.osd.viewport.goHome(true);
+      const tiles = this.osd.world.getItemAt(0);
+      const busy = (): void => element.setAttribute("aria-busy", String(!tiles.getFullyLoaded()));
+      tiles.addHandler("fully-loaded-change", busy);
+      busy();
+    });
+  }
+
+  open(picture: Picture): void {
+    this.id = picture.id;
+    const highest = picture.tiles.levels - 1;
+    const tileSource = {
+      width: picture.width,
+      height: picture.height,
+      tileSize: picture.tiles.size,
+      tileOverlap: 0,
+      minLevel: Math.min(SMALLEST, highest),
+      maxLevel: highest,
+      getTileUrl: (level: number, column: number, row: number) => tile(this.id, level, column, row),
+    };
+    this.osd.open({ tileSource });
+  }
+
+  /** Go on with the same picture by another id. */
+  rename(id: string): void {
+    this.id = id;
+    this.osd.world.resetItems();
+  }
+
+  get ready(): boolean {
+    return this.osd.world.getItemCount() > 0;
+  }
+
+  /** CSS pixels to a pixel of the picture, now. */
+  get zoom(): number {
+    return this.osd.viewport.viewportToImageZoom(this.osd.viewport.getZoom(true));
+  }
+
+  /** A place on the screen, from the stage's left upper corner, in pixels of the picture. */
+  toPicture(place: Point): Point {
+    return this.osd.viewport.viewerElementToImageCoordinates(new OpenSeadragon.Point(place.x, place.y));
+  }
+
+  /** A place of the picture in CSS pixels from the stage's left upper corner. */
+  toScreen(place: Point): Point {
+    return this.osd.viewport.imageToViewerElementCoordinates(new OpenSeadragon.Point(place.x, place.y));
+  }
+
+  /** Make a box fill half of the stage. */
+  goTo(box: Box): void {
+    const wide = width(box);
+    const high = height(box);
+    const around = new OpenSeadragon.Rect(box.left - wide / 2, box.top - high / 2, wide * 2, high * 2);
+    this.osd.viewport.fitBounds(this.osd.viewport.imageToViewportRectangle(around));
+  }
+
+  goHome(): void {
+    this.osd.viewport.goHome();
+  }
+
+  /** One pixel of the picture on one of the screen. */
+  goActual(): void {
+    this.osd.viewport.zoomTo(this.osd.viewport.imageToViewportZoom(1 / devicePixelRatio));
+  }
+
+  zoomBy(factor: number): void {
+    this.osd.viewport.zoomBy(factor);
+    this.osd.viewport.applyConstraints();
+  }
+
+  /** Pan by CSS pixels. */
+  panBy(x: number, y: number): void {
+    const delta = this.osd.viewport.deltaPointsFromPixels(new OpenSeadragon.Point(x, y));
+    this.osd.viewport.panBy(delta);
+    this.osd.viewport.applyConstraints();
+  }
+}
+
+/** Keep OpenSeadragon from a style of its own, which the content security policy refuses: it finds one, of no meaning. */
+function noStyle(): void {
+  const style = document.createElementNS(null, "style");
+  style.setAttribute("data-openseadragon-mobile-css", "");
+  document.head.append(style);
+}
