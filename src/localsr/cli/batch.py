@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localsr.cli import regions
 from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, bar, need
 from localsr.cli.restore import Way
 from localsr.cli.verify import FAILED
@@ -50,20 +51,16 @@ def run(
     pattern: Annotated[
         str | None, typer.Option(metavar="GLOB", help="Which pictures of a folder, such as '**/*.jpg'; by default all.")
     ] = None,
-    box: Annotated[
-        list[str] | None,
-        typer.Option("--box", metavar="X,Y,W,H", help="A region of every picture. Repeat it for more."),
-    ] = None,
+    box: regions.Boxes = None,
     boxes: Annotated[
         Path | None, typer.Option("--boxes", metavar="FILE|DIR", help="Annotations of the pictures, as restore takes.")
     ] = None,
-    detect: Annotated[
-        list[str] | None, typer.Option("--detect", metavar="NAME|ONNX", help="Find regions: face, plate, ...")
-    ] = None,
-    grow: Annotated[str, typer.Option("--grow", metavar="PX|%", help="Grow each region on each side.")] = "0",
-    min_size: Annotated[int, typer.Option("--min-size", min=0, metavar="PX", help="Drop smaller regions.")] = 0,
-    merge: Annotated[bool, typer.Option("--merge-overlapping", help="Make one region of those that overlap.")] = False,
-    clip: Annotated[bool, typer.Option("--clip", help="Cut a region that leaves its picture.")] = False,
+    detect: regions.Detect = None,
+    grow: regions.Grow = "0",
+    min_size: regions.MinSize = 0,
+    min_score: regions.MinScore = None,
+    merge: regions.Merge = False,
+    clip: regions.Clip = False,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -109,11 +106,15 @@ def run(
     from localsr import sources
     from localsr.batch import places
     from localsr.batch.jobs import LAYOUT, Setup, jobs
+    from localsr.sources import detectors
 
+    for name in detect or ():
+        detectors.check(name)
     asked = sources.Regions(
         given=tuple(sources.text(one) for one in box or ()),
         detect=tuple(detect or ()),
         margin=sources.Margin.parse(grow),
+        min_score=min_score,
         min_size=min_size,
         merge=merge,
         clip=clip,
