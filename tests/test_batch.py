@@ -226,7 +226,13 @@ def test_a_name_follows_from_picture_region_network_and_options(many, setup) -> 
         key(found=found[1:]),
         *(
             key(replace(setup, **one))
-            for one in ({"sha256": "0"}, {"strategy": "halo"}, {"scale": 2}, {"precision": "bf16"})
+            for one in (
+                {"sha256": "0"},
+                {"strategy": "halo"},
+                {"scale": 2},
+                {"precision": "bf16"},
+                {"runtime": "onnx"},
+            )
         ),
     ]
     assert len({key(), *others}) == len(others) + 1

@@ -14,6 +14,8 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import localsr
+from localsr.batch.jobs import Job, Setup
+from localsr.batch.worker import DONE, Worker
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
 from localsr.evaluation import verify
@@ -24,6 +26,7 @@ from localsr.export.network import OnnxNetwork
 from localsr.export.restorer import ALLOWED, OnnxRestorer, compare, export, session
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig
+from localsr.sources import Regions, text
 
 
 def small(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
@@ -91,6 +94,9 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         told = CliRunner().invoke(app, ["restore", *about, *wrong, "-o", str(tmp_path / "c.png")])
         assert told.exit_code == 2
         assert sentence in told.output
+    job = Job(about[0], Regions((text("5,6,20,10"),)))
+    (row,) = Worker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).do(job)
+    assert (row.status, (tmp_path / row.output).exists()) == (DONE, True)
     # a network that is no folder is exported once, into the cache
     calls: list[Path] = []
 

@@ -47,6 +47,7 @@ class Setup:
     strategy: str = "clsr"
     precision: str = "fp32"
     device: str = "cpu"
+    runtime: str = "torch"  # one of export.restorer.RUNTIMES
     max_memory: int | None = None  # MB of a worker
 
     def __post_init__(self) -> None:
@@ -70,7 +71,8 @@ class Setup:
     @property
     def made_by(self) -> str:
         """Say what all outputs follow from besides picture and region."""
-        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}"
+        runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
+        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}"
 
     def outputs(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""

@@ -16,10 +16,10 @@ from localsr import images
 from localsr.batch import places
 from localsr.batch.jobs import Job, Setup
 from localsr.errors import CheckpointError, LocalSRError
+from localsr.export.restorer import load
 from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.paste import write_large
-from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 
 DONE, EMPTY, FAILED, ASIDE = "done", "empty", "failed", "set aside"  # what a picture came to
@@ -90,7 +90,8 @@ class Worker:
         """Load the network; `CheckpointError` if it is another than the one that names were made for."""
         torch.set_num_threads(THREADS)
         self.setup, self._rates = setup, rates
-        self._restorer = Restorer.load(
+        self._restorer = load(
+            setup.runtime,
             setup.model,
             scale=setup.scale,
             device=setup.device,

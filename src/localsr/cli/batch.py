@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localsr.cli import regions
-from localsr.cli.console import Device, MaxMemory, Model, Precision, Scale, bar, need
+from localsr.cli.console import Device, MaxMemory, Model, Precision, Runtime, Scale, bar, loaded, need
 from localsr.cli.restore import Way
 from localsr.cli.verify import FAILED
 from localsr.errors import ConfigError
@@ -74,6 +74,7 @@ def run(
     model: Model = None,
     device: Device = "auto",
     precision: Precision = "fp32",
+    runtime: Runtime = "torch",
     max_memory: MaxMemory = None,
     engine: Annotated[
         str, typer.Option(metavar="local|ray", help="Processes here, or actors of a Ray cluster.")
@@ -121,10 +122,9 @@ def run(
     )
     listed = jobs(manifest, asked, pattern, None if boxes is None else sources.read(boxes))
     folder = places.normal(output)
-    setup = Setup(folder, layout or LAYOUT, model, device=device, precision=precision, max_memory=max_memory)
-    from localsr.inference.restorer import Restorer
-
-    restorer = Restorer.load(model, scale=scale, device=device, precision=precision, max_memory=max_memory)
+    restorer = loaded(runtime, model, scale, device=device, precision=precision, max_memory=max_memory)
+    layout = layout or LAYOUT
+    setup = Setup(folder, layout, model, device=device, runtime=runtime, precision=precision, max_memory=max_memory)
     setup, rates = settled(setup, restorer, strategy)
     if dry_run:
         print_bill(listed, restorer, setup, workers, as_json=as_json)

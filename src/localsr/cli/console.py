@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
@@ -76,18 +75,10 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 def loaded(runtime: str, model: str | None, scale: int | None, **settings: Any) -> Restorer:  # noqa: ANN401
     """Load the restorer of a runtime; `settings` are `Restorer.load`'s."""
-    from localsr.inference.restorer import Restorer
-
-    if runtime == "torch":
-        if model is not None and os.path.isdir(model):
-            raise ConfigError(f"{model} is a folder; for one of `localsr export`, add --runtime onnx")
-        return Restorer.load(model, scale=scale, **settings)
-    if runtime != "onnx":
-        raise ConfigError(f"runtime {runtime!r} is not one of torch, onnx")
-    from localsr.export.restorer import OnnxRestorer
+    from localsr.export.restorer import load
 
     with bar("exporting, once for this network") as progress:
-        return OnnxRestorer.load(model, scale=scale, progress=progress, **settings)
+        return load(runtime, model, progress, scale=scale, **settings)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 import platformdirs
@@ -24,6 +24,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.restorer import Restorer
 from localsr.models.checkpoint import Card
 
+RUNTIMES = ("torch", "onnx")
 NEEDED = ("onnx", "onnxscript", "onnxruntime")  # the extra [onnx]
 ALLOWED = 1e-4  # of [0, 1]: sums in another order
 SIZE = Size(93, 75)  # of the picture that an export is compared on
@@ -79,6 +80,22 @@ class OnnxRestorer(Restorer):
         plain = OnnxNetwork(card.config.without_context(), sessions[PLAIN]) if PLAIN in sessions else None
         told = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
         return cls(network, told, plain, max_memory=max_memory)
+
+
+def load(
+    runtime: str,
+    name_or_path: str | PathLike[str] | None,
+    progress: Progress = lambda *_: None,
+    **settings: Any,  # noqa: ANN401
+) -> Restorer:
+    """Load the restorer that a runtime computes for, one of RUNTIMES; `settings` are `Restorer.load`'s."""
+    if runtime not in RUNTIMES:
+        raise ConfigError(f"runtime {runtime!r} is not one of {', '.join(RUNTIMES)}")
+    if runtime == "onnx":
+        return OnnxRestorer.load(name_or_path, progress=progress, **settings)
+    if name_or_path is not None and Path(name_or_path).is_dir():
+        raise ConfigError(f"{name_or_path} is a folder; for one of `localsr export`, add --runtime onnx")
+    return Restorer.load(name_or_path, **settings)
 
 
 def session(path: Path, data: bytes) -> Session:
