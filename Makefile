@@ -14,7 +14,7 @@ demo: .venv/made ## restore three regions of a real photo: build/demo.png
 	@echo "demo: look at build/demo.png"
 
 test: .venv/made ## run the tests
-	@echo "test: running the tests, about four minutes on two cores"
+	@echo "test: running the tests, about ten minutes on two cores"
 	@$(BIN)/python -m pytest
 
 check: .venv/made ## lint and types, then the tests
