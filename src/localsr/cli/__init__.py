@@ -122,8 +122,9 @@ def options(
 def main() -> None:
     """Run the command and exit with its code."""
     # Threads of torch that wait by spinning take the core that they wait for: beside a busy process on two cores a
-    # convolution of 1 ms took 45; asleep they take 4. libgomp reads this when torch is imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # convolution of 1 ms took 45; with so few turns it takes 3. On a quiet machine a region takes 17 ms either way; with
+    # no turns at all, OMP_WAIT_POLICY=passive, 27. libgomp reads this when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
