@@ -52,3 +52,19 @@ def test_the_results_are_those_of_the_committed_ones() -> None:
         own = card.protocol[result.about["protocol"]["data"]]["strategies"]
         for way, numbers in own.items():
             assert result.about["strategies"][way]["psnr_y"] == pytest.approx(numbers["psnr_y"], abs=1e-3)
+
+
+def test_the_ablations_are_those_of_the_committed_results() -> None:
+    from localsr.evaluation import ablations, document, report
+
+    found = report.read([p for p in sorted((ROOT / "docs/ablations").iterdir()) if p.is_dir()])
+    tables = [table for kind in ablations.ABLATIONS for table in ablations.ablation(found, kind)]
+    assert [len(table.rows) for table in tables] == [4, 5, 5]
+    text = (ROOT / "docs/ablations.md").read_text()
+    assert document.spliced(text, document.markdown("", tables)) == text
+    halos = re.findall(r"^\| `?(\w+)[^|]* \| (\d+\.\d+) \| [\d.]+ \|$", text, re.MULTILINE)
+    assert [halo for halo, _ in halos] == ["0", "1", "2", "4", "8", "full"]
+    (carn,) = [result for result in found if "carn-m-authors" in str(result.folder)]
+    for halo, psnr in halos:
+        way = {"0": "crop", "full": "full"}.get(halo, f"halo-{halo}")
+        assert f"{carn.about['strategies'][way]['psnr_y']:.3f}" == psnr

@@ -122,8 +122,8 @@ def options(
 def main() -> None:
     """Run the command and exit with its code."""
     # Threads of torch that wait by spinning take the core that they wait for: beside a busy process on two cores a
-    # convolution of 1 ms took 45; with so few turns it takes 3. On a quiet machine a region takes 17 ms either way; with
-    # no turns at all, OMP_WAIT_POLICY=passive, 27. libgomp reads this when torch is imported.
+    # convolution of 1 ms took 45; with so few turns it takes 3. On a quiet machine a region takes 17 ms either way,
+    # with no turns at all (OMP_WAIT_POLICY=passive) 27. libgomp reads this when torch is imported.
     os.environ.setdefault("GOMP_SPINCOUNT", "3000")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
