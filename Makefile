@@ -3,7 +3,7 @@ SERVICE := $(addprefix service-,latency load slow fuzz endurance kill)
 .PHONY: demo test check page page-check page-latency $(SERVICE)
 .PHONY: regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
-export GOMP_SPINCOUNT ?= 3000# as `localsr` itself: on a busy machine tests would spin for an hour
+export GOMP_SPINCOUNT ?= 5000# as `localsr` itself: on a busy machine tests would spin for an hour
 BIN := .venv/bin
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
 

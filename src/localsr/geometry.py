@@ -40,6 +40,8 @@ class Box:
         """Refuse what is no region."""
         for name in ("left", "top", "right", "bottom"):
             value = getattr(self, name)
+            if type(value) is int:  # nearly all: a small ROI makes 80 boxes on its way, which then take 0.1 ms, not 0.4
+                continue
             if isinstance(value, bool) or not hasattr(value, "__index__"):
                 raise BoxError(f"box {name} is {value!r}; the four sides are whole numbers of pixels")
             object.__setattr__(self, name, value.__index__())

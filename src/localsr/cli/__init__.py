@@ -121,10 +121,10 @@ def options(
 
 def main() -> None:
     """Run the command and exit with its code."""
-    # Threads of torch that wait by spinning take the core that they wait for: beside a busy process on two cores a
-    # convolution of 1 ms took 45; with so few turns it takes 3. On a quiet machine a region takes 17 ms either way,
-    # with no turns at all (OMP_WAIT_POLICY=passive) 27. libgomp reads this when torch is imported.
-    os.environ.setdefault("GOMP_SPINCOUNT", "3000")
+    # Threads of torch that wait by spinning take the core that they wait for. On two idle cores a region takes 16 ms
+    # with 5,000 turns or more, 18 with 3,000, 27 with none (OMP_WAIT_POLICY=passive); beside a busy process 46 ms with
+    # 5,000, 73 with 10,000, a second with libgomp's own 300,000. libgomp reads this when torch is imported.
+    os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all

@@ -10,7 +10,6 @@ from __future__ import annotations
 import io
 import os
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -39,8 +38,6 @@ MAX_RATIO = 10_000  # decoded bytes to file bytes above that; a blank 1-bit PNG 
 DECODED = 2**27  # bytes; what has more, decoded, lies in the user's cache and not in memory
 MAX_LEVELS = 32  # of a pyramid, which 2**32 pixels a side would need
 SMALL = 2**16  # pixels of a window; below it Region.fetch wins (90 x at 24 x 24), above it a pipeline's threads
-MANY = 16  # windows from which on threads read them: 64 of a tiled JPEG-TIFF in 4 ms instead of 7
-READERS = min(os.cpu_count() or 1, 4)  # of these threads
 HEAD = 2**16  # bytes looked at for the format and for a PNG's animation chunk
 
 Picture: TypeAlias = Any  # a NumPy array or a Pillow image
@@ -97,31 +94,21 @@ class Photo:
             return cast(NDArray[np.uint8], small.numpy())
 
     def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
-        """Read boxes of the colour or of the alpha: `(bands, h, w)`, [0, 1]; many of them by several threads."""
+        """Read boxes of the colour or of the alpha, one after the other: `(bands, h, w)`, [0, 1]."""
         for box in boxes:
             box.checked(self.size)
-        with told(f"{self.name or 'the picture'} cannot be read"):
-            if len(boxes) < MANY:
-                return self._fetch(image, boxes)
-            share = -(-len(boxes) // READERS)
-            with ThreadPoolExecutor(READERS) as threads:
-                parts = [boxes[k : k + share] for k in range(0, len(boxes), share)]
-                found = threads.map(lambda part: self._fetch(image, part), parts)
-                return [pixels for part in found for pixels in part]
-
-    def _fetch(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
-        """Read boxes within the picture, one after the other."""
         dtype, found = DTYPES[image.format], []
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
-        region = pyvips.Region.new(image)  # its own for every call: a region belongs to one thread
-        for box in boxes:
-            corner = (box.left, box.top, box.width, box.height)
-            small = box.area <= SMALL
-            data = region.fetch(*corner) if small else image.crop(*corner).write_to_memory()
-            pixels = np.frombuffer(data, dtype).reshape(box.height, box.width, image.bands).transpose(2, 0, 1)
-            if dtype.kind == "f" and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN is neither
-                raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
-            found.append(np.array(pixels, np.float32, order="C") / levels)
+        with told(f"{self.name or 'the picture'} cannot be read"):
+            region = pyvips.Region.new(image)  # its own for every call: a region belongs to one thread
+            for box in boxes:
+                corner = (box.left, box.top, box.width, box.height)
+                small = box.area <= SMALL
+                data = region.fetch(*corner) if small else image.crop(*corner).write_to_memory()
+                pixels = np.frombuffer(data, dtype).reshape(box.height, box.width, image.bands).transpose(2, 0, 1)
+                if dtype.kind == "f" and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN is neither
+                    raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
+                found.append(np.array(pixels, np.float32, order="C") / levels)
         return found
 
 

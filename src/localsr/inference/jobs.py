@@ -130,7 +130,10 @@ def read(photo: Photo, places: Sequence[tuple[Box, Box]]) -> Tensor:
     windows = photo.windows([box.intersection(bounds) for box, bounds in places])
     box = places[0][0]
     filled = [
-        np.pad(w, ((0, 0), (0, box.height - w.shape[1]), (0, box.width - w.shape[2])), mode="edge") for w in windows
+        w
+        if w.shape[1:] == (box.height, box.width)
+        else np.pad(w, ((0, 0), (0, box.height - w.shape[1]), (0, box.width - w.shape[2])), mode="edge")
+        for w in windows
     ]
     return torch.from_numpy(np.stack(filled))
 

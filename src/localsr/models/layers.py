@@ -44,8 +44,8 @@ class ResidualBlock(nn.Module):
 
     def forward(self, z: Tensor) -> Tensor:
         """`(B, c, h, w)` to the same shape."""
-        y: Tensor = self.conv2(functional.relu(self.conv1(z)))
-        return z + y
+        y: Tensor = self.conv2(functional.relu(self.conv1(z), inplace=True))
+        return y.add_(z)
 
 
 class Blocks(nn.Sequential):

@@ -34,7 +34,7 @@ class Worker:
 
     async def start(self, settings: Job, threads: int) -> None:
         """Start the process and wait until it has loaded its networks."""
-        own = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"} | STEADY
+        own = {"OMP_NUM_THREADS": str(threads)} | STEADY
         self.process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
