@@ -21,7 +21,7 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference import saved
 from localsr.inference.cost import scene_load
-from localsr.inference.jobs import Done, Job, attend, batches, encode, run, sampled
+from localsr.inference.jobs import Done, Job, attend, batches, each, encode, run, sampled
 from localsr.inference.memory import LIBRARIES, MEGABYTE, resident
 from localsr.inference.planning import plan, shared
 from localsr.inference.restoration import Attention, Bill, Piece, Restoration, enlarged_alpha
@@ -179,16 +179,20 @@ class Scene:
         """Run jobs, those that are alike together."""
         context = self._context if way is Strategy.CLSR else None
         total, area = sum(job.taper.roi.area for job in jobs), 0
-        for batch in batches(jobs, network, len(self._patches), self._memory):
+        parts, threads = batches(jobs, network, len(self._patches), self._memory)
+
+        def work(batch: list[Job]) -> tuple[float, list[tuple[list[Job], NDArray[np.float32], str]]]:
             began = time.perf_counter()
-            for part, pixels, precision in run(network, self.photo, batch, context, self._precision):
-                spent = (time.perf_counter() - began) / len(part)
+            found = list(run(network, self.photo, batch, context, self._precision))
+            return (time.perf_counter() - began) / len(batch) / threads, found
+
+        for spent, found in each(work, parts, threads):
+            for part, pixels, precision in found:
                 area += sum(job.taper.roi.area for job in part)
                 if progress is not None:
                     progress(area, total)
                 for job, own in zip(part, pixels, strict=True):
                     yield Done(job, own, precision, spent)
-                began = time.perf_counter()
 
     def _work(
         self, boxes: Sequence[Box], way: Strategy, network: CLSR, jobs: Sequence[Job], progress: Progress | None
@@ -228,7 +232,8 @@ class Scene:
             key = f"{self._about['network'][:16]} {way} {self._precision} {network.runtime} {network.device}"
             speed = calibrated(key, *self._samples(way))
             jobs = self._jobs(boxes, way, network, share=share)
-            work = [(len(b), b[0].load(network, patches)) for b in batches(jobs, network, patches, self._memory)]
+            parts, threads = batches(jobs, network, patches, self._memory)
+            work = [(len(batch), batch[0].load(network, patches)) for batch in parts]
             scene = scene_load(network.config, patches)
             flops = sum(count * each.flops for count, each in work)
             made = sum(3 * 4 * box.scaled(network.config.scale).area for box in boxes)
@@ -237,7 +242,7 @@ class Scene:
                 flops / 1e9,
                 scene.flops / 1e9,
                 speed.seconds(len(work), flops + scene.flops),
-                (resident() + LIBRARIES + most + made) / MEGABYTE,
+                (resident() + LIBRARIES + threads * most + made) / MEGABYTE,
             )
         return bills
 
