@@ -354,6 +354,11 @@ def test_a_store_behind_a_url(tmp_path, setup) -> None:
         assert system.cat_file(f"/shop/out/{output}") == (Path(local.folder) / output).read_bytes()
     assert run(listed, there, lambda: Inline(there)).kept == 3
     assert not system.find("/shop/out/.parts")
+    system.pipe_file("/shop/bad/b.png", b"nothing")
+    broken = replace(setup, folder="memory://shop/other")
+    run(jobs("memory://shop/bad", regions("1,1,9,9"), "*.png"), broken, lambda: Inline(broken))
+    (reason,) = read("memory://shop/other")["reason"]
+    assert reason.startswith("memory:///shop/bad/b.png begins with")  # not the copy's name
 
 
 def test_a_url_that_nobody_here_opens() -> None:

@@ -106,16 +106,17 @@ class Worker:
 
     def do(self, job: Job, before: Sequence[Row] = ()) -> Rows | Full:
         """Restore what is missing of a picture; `before` are its rows of an earlier run, given back if they hold."""
-        began = time.perf_counter()
+        began, here = time.perf_counter(), job.picture
         ask = self.setup.ask(job)
         try:
             if self._holds(job, ask, before):
                 return list(before)
             with places.fetched(job.picture) as path:
+                here = str(path)
                 return self._restored(job, path, ask, began)
         except (LocalSRError, OSError) as error:
             system = error.__cause__ if isinstance(error, LocalSRError) else error
-            reason = told(error)
+            reason = told(error).replace(here, job.picture)  # a copy's name says nothing
             if isinstance(system, OSError) and system.errno in NO_ROOM:
                 return Full(reason)
         except MemoryError:
