@@ -519,6 +519,7 @@ def test_killed_processes_cost_nothing(many, setup) -> None:
     def kill(tally):
         if tally.done in (1, 6):
             os.kill(engine.processes[tally.done % 2], signal.SIGKILL)
+            (Path(setup.folder) / f".localsr-{tally.done}.part").write_bytes(b"half")  # as a kill while it writes
 
     tally = run(many, setup, lambda: engine, kill)
     assert tally.states == {DONE: 12}

@@ -45,8 +45,8 @@ def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
 
 
 def sweep(folder: Path) -> None:
-    """Remove what a kill in the middle of `write_whole` has left in a folder that nobody else writes to."""
-    for path in folder.glob(".localsr-*.part"):
+    """Remove what a kill in the middle of `replacing` has left at any depth of a folder that nobody else writes to."""
+    for path in folder.rglob(".localsr-*.part"):
         path.unlink(missing_ok=True)
 
 

@@ -11,6 +11,7 @@ import io
 import secrets
 import time
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self, get_type_hints
@@ -99,8 +100,6 @@ class Table:
         parts = places.join(self.folder, PARTS)
         if not places.is_folder(parts):
             return []
-        if not places.remote(parts):
-            sweep(Path(parts))
         return [place.rsplit("/", 1)[-1] for place in places.listed(parts, "*.parquet")]
 
     def _read(self, parts: Sequence[str]) -> pl.DataFrame:
@@ -117,8 +116,11 @@ class Table:
         return latest(pl.concat(frames))
 
     def close(self) -> None:
-        """Let another process go on."""
+        """Let another process go on; workers that were killed may have left pieces."""
         if self._lock is not None:
+            sweep(Path(self.folder))
+            with suppress(OSError):
+                (Path(self.folder) / PARTS).rmdir()  # if nothing is in it
             self._lock.close()
 
     def __enter__(self) -> Self:
