@@ -102,7 +102,9 @@ class Service:
             "front MB": rss(self.process.pid) / 2**20,
             "descriptors": sum(len(os.listdir(f"/proc/{pid}/fd")) for pid in pids),
             "threads": sum(len(os.listdir(f"/proc/{pid}/task")) for pid in pids),
-            "files": len([path for path in (self.folder / "tmp").rglob("*") if path.is_file()]),
+            "files": len(
+                [path for path in (self.folder / "tmp").rglob("*") if path.is_file() and path.name != ".lock"]
+            ),
         }
 
 

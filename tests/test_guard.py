@@ -1,6 +1,7 @@
 """Who may ask the service: by which name, from which site, with which token."""
 
 import asyncio
+import tempfile
 
 import httpx
 import pytest
@@ -8,9 +9,11 @@ from typer.testing import CliRunner
 
 from localsr.cli import app
 from localsr.errors import ConfigError
+from localsr.files import locked
 from localsr.serving.app import Service
 from localsr.serving.guard import cookie
 from localsr.serving.limits import Limits, Settings
+from localsr.serving.server import scratch
 from localsr.serving.store import Picture, Store, cleaned
 
 TOKEN = "a-token-of-25-characters-x"
@@ -187,3 +190,21 @@ def test_pictures_are_dropped_by_age_and_by_size(tmp_path):
     assert dropped == [pictures[0].id, pictures[1].id]
     assert own.exists()
     assert len(store) == 2
+
+
+def test_what_a_killed_service_has_left_is_removed_by_the_next(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    for name in ("dead", "living"):
+        (tmp_path / f"localsr-serving-{name}").mkdir()
+        (tmp_path / f"localsr-serving-{name}/picture").write_bytes(b"pixels")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "localsr-serving-link").symlink_to(tmp_path / "mine")
+    (tmp_path / "localsr-serving-file").touch()
+    with locked(tmp_path / "localsr-serving-living"), scratch() as folder:
+        assert folder.parent == tmp_path
+        kept = {"localsr-serving-living", "mine", "localsr-serving-link", "localsr-serving-file"}
+        assert {path.name for path in tmp_path.iterdir()} == kept | {folder.name}
+        with scratch() as other:
+            assert folder.is_dir()
+            assert other != folder
+    assert not folder.exists()

@@ -5,16 +5,20 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+import os
 import resource
+import shutil
 import signal
 import socket
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import uvicorn
 
-from localsr.errors import ConfigError
+from localsr.errors import ConfigError, DataError
+from localsr.files import locked
 from localsr.serving.app import Service
 from localsr.serving.connection import Connection
 from localsr.serving.limits import Settings
@@ -23,6 +27,7 @@ from localsr.serving.problems import Problem
 BACKLOG = 4096
 DRAIN = 20.0  # s after SIGTERM for accepted work to end; what has not then is answered with 503
 LAST = 5.0  # s after that for answers to go out
+SCRATCH = "localsr-serving-"  # how the folders begin that services keep pictures in
 SPARE = 200  # descriptors that are not connections
 
 log = logging.getLogger("localsr.serving")
@@ -33,8 +38,20 @@ def run(settings: Settings, listening: Callable[[str], None]) -> None:
 
     Raises `ConfigError` for an address that cannot be had, a network or a photo that cannot be opened.
     """
-    with listener(settings) as sock, tempfile.TemporaryDirectory(prefix="localsr-") as folder:
-        asyncio.run(serve(settings, sock, Path(folder), listening))
+    with listener(settings) as sock, scratch() as folder:
+        asyncio.run(serve(settings, sock, folder, listening))
+
+
+@contextlib.contextmanager
+def scratch() -> Iterator[Path]:
+    """Give a folder for pictures, which goes with the service; first remove those of services that were killed."""
+    for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
+        about = left.lstat()
+        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():  # another's could lead anywhere
+            with contextlib.suppress(DataError, OSError), locked(left):  # which a service that lives holds
+                shutil.rmtree(left, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as folder, locked(Path(folder)):
+        yield Path(folder)
 
 
 async def serve(settings: Settings, sock: socket.socket, folder: Path, listening: Callable[[str], None]) -> None:
