@@ -14,8 +14,8 @@ from localsr.errors import ConfigError
 
 LINE = 2**24  # bytes of an answer's facts at most
 STEADY = {  # memory of a worker that is asked for ever new sizes: 170 MB more after 1,000 requests without
-    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "128",  # compiled convolutions, one for each size; 1,024 by default
-    "LRU_CACHE_CAPACITY": "128",  # torch's own of the same
+    "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32",  # compiled convolutions, one for each size; of 128 the heap crumbles:
+    "LRU_CACHE_CAPACITY": "32",  # 27 MB more from the 250th to the 1,000th region of ever new sizes, of 32 it is 4
     "MALLOC_ARENA_MAX": "2",
     "MALLOC_MMAP_THRESHOLD_": "1048576",  # what is larger goes back to the system when it is freed
 }
