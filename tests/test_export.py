@@ -21,11 +21,13 @@ from localsr.errors import CheckpointError, ConfigError
 from localsr.evaluation import verify
 from localsr.export import folder as folders
 from localsr.export import restorer as module
+from localsr.export.folder import RESTORE
 from localsr.export.graphs import restoring
 from localsr.export.network import OnnxNetwork
 from localsr.export.restorer import ALLOWED, OnnxRestorer, compare, export, session
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig
+from localsr.serving.tasks import Tasks
 from localsr.sources import Regions, text
 
 
@@ -61,8 +63,7 @@ def test_context_by_graphs_equals_torch(exported: Path, noise: localsr.Photo, tm
     loaded = theirs.encode(noise, tmp_path / "scene").restore(BOXES[3]).pixels
     assert np.abs(scene.restore(BOXES[3]).pixels - loaded).max() <= ALLOWED
     assert found.cost(BOXES)["clsr"].gflops == scene.cost(BOXES)["clsr"].gflops
-    with pytest.raises(ConfigError, match="does not tell what it attends to"):
-        found.attention(BOXES[3])
+    assert found.attention(BOXES[3]).shares == pytest.approx(scene.attention(BOXES[3]).shares, abs=ALLOWED)
 
 
 @pytest.mark.parametrize(("backbone", "scale"), [("carn", 2), ("srresnet", 3), ("rcan", 2), ("swinir", 3)])
@@ -70,7 +71,7 @@ def test_plain_by_a_graph_equals_torch(backbone: str, scale: int) -> None:
     config = small(backbone, scale=scale, context=False)
     mine = localsr.Restorer(awake(config), Card("plain", config))
     graph = session(Path("a"), restoring(mine.network))
-    theirs = localsr.Restorer(OnnxNetwork(config, graph), mine.card)
+    theirs = localsr.Restorer(OnnxNetwork(config, {RESTORE: graph}), mine.card)
     assert compare(mine, theirs) <= ALLOWED
 
 
@@ -85,6 +86,13 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         assert np.abs(np.asarray(made).transpose(2, 0, 1) / 255 - expected).max() <= 0.5 / 255 + ALLOWED
     bill = json.loads(CliRunner().invoke(app, ["cost", *about, "--runtime", "onnx", "--json"]).stdout)
     assert bill["strategies"]["clsr"]["seconds"] > 0
+    told = CliRunner().invoke(app, ["explain", *about, "--runtime", "onnx", "-o", str(tmp_path / "map.png")])
+    assert "patches, the largest share" in told.stdout, told.output
+    serving = Tasks([str(exported)], "onnx", 64, 100, 100)
+    job = {"picture": {"id": "a", "path": about[0], "any_size": False}, "boxes": [[5, 6, 25, 16]], "network": None}
+    shares = restorer(small()).encode(localsr.read(pixels)).attention(localsr.Box(5, 6, 25, 16)).shares
+    found = [patch["weight"] for patch in serving.attention(job, print)["patches"]]
+    assert found == pytest.approx(shares, abs=ALLOWED)
     for wrong, sentence in {
         ("--runtime", "tvm"): "not one of torch, onnx",
         (): "add --runtime onnx",
@@ -94,8 +102,8 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         told = CliRunner().invoke(app, ["restore", *about, *wrong, "-o", str(tmp_path / "c.png")])
         assert told.exit_code == 2
         assert sentence in told.output
-    job = Job(about[0], Regions((text("5,6,20,10"),)))
-    (row,) = Worker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).do(job)
+    batch = Job(about[0], Regions((text("5,6,20,10"),)))
+    (row,) = Worker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).do(batch)
     assert (row.status, (tmp_path / row.output).exists()) == (DONE, True)
     # a network that is no folder is exported once, into the cache
     calls: list[Path] = []

@@ -162,7 +162,7 @@ def test_tiles_are_the_picture(service, api):
 def test_tiles_of_a_large_picture_come_from_a_smaller_copy(tmp_path, net):
     from localsr.serving.tasks import OVERVIEW, Tasks
 
-    tasks = Tasks([str(net)], 64, 100, 100)
+    tasks = Tasks([str(net)], "torch", 64, 100, 100)
     path = tmp_path / "wide.png"
     path.write_bytes(photo(2 * OVERVIEW + 1, 16, "PNG"))
     job = {"picture": {"id": "a", "path": str(path), "any_size": False}, "folder": str(tmp_path), "format": "png"}

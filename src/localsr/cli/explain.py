@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Model, Scale
+from localsr.cli.console import Model, Runtime, Scale, loaded
 from localsr.cli.restore import PhotoPath
 from localsr.errors import ConfigError
 
@@ -19,6 +19,7 @@ def run(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png", help="The picture to write.")],
     scale: Scale = None,
     model: Model = None,
+    runtime: Runtime = "torch",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
 ) -> None:
     """Draw which of the sampled patches the global context module drew on for a region (the paper's Figure 8)."""
@@ -32,9 +33,8 @@ def run(
     if output.exists() and output.samefile(photo):
         raise ConfigError(f"{output} is the photo itself, which is never replaced; choose another name")
     from localsr.evaluation.attention import attention_map
-    from localsr.inference.restorer import Restorer
 
-    restorer = Restorer.load(model, scale=scale)
+    restorer = loaded(runtime, model, scale)
     found = restorer.encode(source).attention(region)
     attention_map(output, source, found, restorer.card.name)
     if as_json:

@@ -17,7 +17,7 @@ def run(
     model: Model = None,
     scale: Scale = None,
 ) -> None:
-    """Write a network as ONNX graphs: `encode` once a picture, `restore` once a region, for every size.
+    """Write a network as ONNX graphs, for every size: `encode` once a picture; `restore` and `attend` once a region.
 
     They are compared with torch first. `--runtime onnx --model DIR` runs them.
     """

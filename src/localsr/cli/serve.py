@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import multiprocessing
 import os
 import webbrowser
+from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from localsr.cli.console import need
+from localsr.cli.console import Runtime, loaded, need
 from localsr.cli.restore import PhotoPath
 from localsr.errors import ConfigError
 from localsr.serving.limits import Limits, Settings
@@ -41,6 +43,7 @@ def run(
         list[str] | None, typer.Option(metavar="URL", help="A site whose pages may ask (CORS). Repeat it.")
     ] = None,
     model: Networks = None,
+    runtime: Runtime = "torch",
     workers: Workers = 0,
     max_body: Annotated[int, typer.Option(metavar="MiB", help="Of an uploaded picture's file.")] = DEFAULT.body,
     max_megapixels: Annotated[int, typer.Option(help="Of an uploaded picture.")] = DEFAULT.megapixels,
@@ -72,7 +75,7 @@ def run(
     )  # fmt: skip
     settings = Settings(
         host, port, _token(token_file), tuple(allow_host or ()), tuple(allow_origin or ()), tuple(model or ()),
-        workers, limits,
+        runtime, workers, limits,
     )  # fmt: skip
     _serve(settings, verbose=verbose, browser=False)
 
@@ -81,6 +84,7 @@ def view(
     photo: PhotoPath,
     port: Port = 0,
     model: Networks = None,
+    runtime: Runtime = "torch",
     workers: Workers = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     verbose: Verbose = False,
@@ -88,7 +92,9 @@ def view(
     """Open a page on a picture of any size: drag a box and see it sharp. Ctrl-C ends it."""
     if not photo.is_file():
         raise ConfigError(f"{photo} is no file; name a picture")
-    settings = Settings(port=port, networks=tuple(model or ()), workers=workers, limits=VIEW, photo=photo.resolve())
+    settings = Settings(
+        port=port, networks=tuple(model or ()), runtime=runtime, workers=workers, limits=VIEW, photo=photo.resolve()
+    )
     _serve(settings, verbose=verbose, browser=browser)
 
 
@@ -102,12 +108,23 @@ def _token(file: Path | None) -> str | None:
         raise ConfigError(f"the token's file {file} cannot be read: {getattr(error, 'strerror', 'no text')}") from error
 
 
+def _exported(runtime: str, networks: tuple[str, ...]) -> None:
+    """Have the graphs in the cache, with a bar, before workers that share it look for them."""
+    from localsr.inference.restorer import embedded
+
+    for name in networks or embedded():
+        loaded(runtime, name, None)
+
+
 def _serve(settings: Settings, *, verbose: bool, browser: bool) -> None:
     """Run the service and tell where."""
     need("serve", "fastapi", "uvicorn", "prometheus_client")
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
+    if settings.runtime != "torch":  # apart, so that this process does without torch, of which it has no need
+        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
+            apart.submit(_exported, settings.runtime, settings.networks).result()
     from localsr.serving import server
 
     def listening(address: str) -> None:

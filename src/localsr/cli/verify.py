@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from localsr.cli.console import Device, Model, Scale, show
+from localsr.cli.console import Device, Model, Scale, show, waiting
 
 FAILED = 3  # exit code: some of what was tried failed
 
@@ -25,7 +25,9 @@ def run(model: Model = None, scale: Scale = None, device: Device = "auto") -> No
     for name in ("check", "difference", "allowed", ""):
         table.add_column(name, justify="left" if name in ("check", "") else "right")
     broken = 0
-    for check in verify(restorer, load):
+    with waiting("trying each; the graphs of ONNX are made for it"):
+        checks = list(verify(restorer, load))
+    for check in checks:
         told = "not tried: " + check.note if check.worst is None else "pass" if check.passed else "FAIL"
         worst = "" if check.worst is None else f"{check.worst:.1e}"
         table.add_row(check.name, worst, f"{check.allowed:.0e}", told)

@@ -3,6 +3,7 @@
 card.json       the network's name, config and sha256, the plain twin's, each graph's sha256, opset and versions
 restore.onnx    the network
 encode.onnx     its keys and values, where it has a GCM
+attend.onnx     what of them a region drew on, there too
 plain.onnx      *restore* of the plain twin, where it has one
 """
 
@@ -22,11 +23,11 @@ from localsr.files import write_whole
 from localsr.models.checkpoint import CONTROL, contents
 from localsr.models.config import ModelConfig
 
-FORMAT = "localsr-onnx-1"
+FORMAT = "localsr-onnx-2"
 CARD = "card.json"
-RESTORE, ENCODE, PLAIN = "restore", "encode", "plain"  # the graphs
+RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
 MAX_CARD, MAX_GRAPH = 2**20, 2**30  # bytes
-INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of RESTORE they follow from the config
+INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of the others they follow from the config
 VERSIONS = ("localsr", "torch", "onnx", "onnxscript")
 
 
@@ -50,7 +51,7 @@ def write(folder: Path, card: GraphCard, graphs: dict[str, bytes]) -> None:
         write_whole(folder / f"{name}.onnx", data)
     told = {"format": FORMAT, **dataclasses.asdict(card)}
     write_whole(folder / CARD, (json.dumps(told, indent=2) + "\n").encode())
-    for name in {RESTORE, ENCODE, PLAIN} - set(graphs):  # of another network that was here before
+    for name in set(GRAPHS) - set(graphs):  # of another network that was here before
         (folder / f"{name}.onnx").unlink(missing_ok=True)
 
 
@@ -87,7 +88,7 @@ def _card(folder: Path) -> GraphCard:
     texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
     if not all(isinstance(text, str) for text in texts) or CONTROL.search("".join(texts)):
         raise CheckpointError(f"{path} is damaged: its texts are not text")
-    needed = {RESTORE, ENCODE} if card.config.gcm else {RESTORE}
+    needed = {RESTORE, ENCODE, ATTEND} if card.config.gcm else {RESTORE}
     if not needed <= set(card.graphs) <= needed | ({PLAIN} if not card.config.plain else set()):
         raise CheckpointError(f"{path} names the graphs {', '.join(card.graphs)}; its network has others")
     return card

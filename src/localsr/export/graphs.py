@@ -5,6 +5,7 @@
 `restore`: `pixels` `(B, 3, h, w)` RGB in [0, 1], `windows` `(n + 3, 4)`, for a network with GCM `origins` `(B, 2)`,
 `keys`, `values`, `places` -> `hr` `(B, 3, s h', s w')` in [0, 1]. Windows are left, top, right, bottom, int64, in the
 coordinates of `CLSR.restore`: what `pixels` cover, what the head reads, what is kept after each of n stages, the ROI.
+`attend`, of a network with GCM: what *restore* takes -> `weights` `(B, heads, queries, tokens)`.
 
 Every size is free. What a graph cuts out is an input: at the picture's border a taper is not symmetric, so that no
 function of the sizes alone could tell. One graph serves every strategy, halo and box.
@@ -50,6 +51,16 @@ def encoding(network: CLSR) -> bytes:
 
 def restoring(network: CLSR) -> bytes:
     """Trace the graph *restore*."""
+    return _traced(_Restore(network), *_inputs(network), ("hr",))
+
+
+def attending(network: CLSR) -> bytes:
+    """Trace the graph *attend* of a network with GCM."""
+    return _traced(_Attend(network), *_inputs(network), ("weights",))
+
+
+def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Give an example of what *restore* takes, and which of its axes are free."""
     config, multiple = network.config, network.backbone.multiple
     taper = Taper.around(INNER, EXAMPLE, config.halo, multiple)
     near = network.near(taper, EXAMPLE)
@@ -62,7 +73,7 @@ def restoring(network: CLSR) -> bytes:
         keys, values = torch.rand(2, 1, heads, 36, config.channels // heads)  # one tensor twice would be one input
         inputs |= {"origins": torch.zeros(2, 2), "keys": keys, "values": values, "places": torch.rand(1, 36, 2)}
         free |= {"origins": {0: batch}, "keys": {2: tokens}, "values": {2: tokens}, "places": {1: tokens}}
-    return _traced(_Restore(network), inputs, free, ("hr",))
+    return inputs, free
 
 
 class _Window:
@@ -154,8 +165,8 @@ class _Encode(nn.Module):
         return self.network.encode(patches, corners)
 
 
-class _Restore(nn.Module):
-    """The graph *restore*."""
+class _Regions(nn.Module):
+    """What the graphs of regions share: their inputs, as the network's own methods take them."""
 
     def __init__(self, network: CLSR) -> None:
         """Take a network."""
@@ -171,7 +182,7 @@ class _Restore(nn.Module):
         values: Tensor | None = None,
         places: Tensor | None = None,
     ) -> Tensor:
-        """Restore, clamped to [0, 1]."""
+        """Cut windows as Slice does."""
         network, steps = self.network, len(self.network.config.halo)
         with _Slices():
             near = _Window(windows[0], pixels.shape[3], pixels.shape[2])
@@ -180,7 +191,28 @@ class _Restore(nn.Module):
             taper = Taper(cast(tuple[Box, ...], tuple(kept)), cast(Box, roi), network.backbone.multiple)
             context = None if keys is None or values is None or places is None else Context(keys, values, places)
             at = pixels.new_zeros(1, 2) if origins is None else origins
-            return network.restore(pixels, cast(Box, near), taper, at, context).clamp(0, 1)
+            return self.result(pixels, cast(Box, near), taper, at, context)
+
+    def result(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+        """Compute the output."""
+        raise NotImplementedError
+
+
+class _Restore(_Regions):
+    """The graph *restore*."""
+
+    def result(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+        """Restore, clamped to [0, 1]."""
+        return self.network.restore(pixels, near, taper, origins, context).clamp(0, 1)
+
+
+class _Attend(_Regions):
+    """The graph *attend*."""
+
+    def result(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+        """Give the weights."""
+        assert context is not None
+        return self.network.attention(pixels, near, taper, origins, context)
 
 
 def _traced(module: nn.Module, inputs: dict[str, Tensor], free: dict[str, Any], outputs: tuple[str, ...]) -> bytes:

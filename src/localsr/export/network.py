@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, ClassVar, Protocol
 
 import numpy as np
@@ -9,7 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import CheckpointError
+from localsr.export.folder import ATTEND, ENCODE, RESTORE
 from localsr.export.graphs import windows
 from localsr.geometry import Box
 from localsr.models.backbone import Taper
@@ -30,12 +32,12 @@ class OnnxNetwork(CLSR):
 
     runtime: ClassVar[str] = "onnx"
 
-    def __init__(self, config: ModelConfig, restoring: Session, encoding: Session | None = None) -> None:
-        """Take the graphs of a config, *encode* for one with GCM."""
+    def __init__(self, config: ModelConfig, graphs: Mapping[str, Session]) -> None:
+        """Take the graphs of a config by their names: *restore*, for one with GCM *encode* and *attend* too."""
         with torch.device("meta"):
             super().__init__(config)
         self.eval()
-        self._restoring, self._encoding = restoring, encoding
+        self._graphs = graphs
 
     @property
     def device(self) -> torch.device:
@@ -44,24 +46,30 @@ class OnnxNetwork(CLSR):
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
         """Make keys and values by the graph *encode*."""
-        if self._encoding is None:
+        if self.gcm is None:
             return None
-        return Context(*_run(self._encoding, patches=patches, corners=corners))
+        return Context(*_run(self._graphs[ENCODE], patches=patches, corners=corners))
 
     def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
         """Restore by the graph *restore*."""
-        inputs = {"pixels": pixels, "windows": windows(near, taper)}
-        if context is not None:
-            inputs |= {"origins": origins, **context._asdict()}
-        (y,) = _run(self._restoring, **inputs)
+        (y,) = _run(self._graphs[RESTORE], **_inputs(pixels, near, taper, origins, context))
         box = taper.roi.scaled(self.config.scale)
         if y.shape != (len(pixels), 3, box.height, box.width):
             raise CheckpointError(f"the graph gave {tuple(y.shape)} for {box.size} px; it is not what its card says")
         return y
 
     def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
-        """Refuse: the weights of the attention stay inside the graph."""
-        raise ConfigError("a graph does not tell what it attends to; explain regions with the checkpoint it came from")
+        """Give the weights of the attention by the graph *attend*."""
+        (weights,) = _run(self._graphs[ATTEND], **_inputs(pixels, near, taper, origins, context))
+        if weights.ndim != 4 or (len(weights), weights.shape[-1]) != (len(pixels), context.keys.shape[2]):
+            raise CheckpointError(f"the graph gave weights {tuple(weights.shape)}; it is not what its card says")
+        return weights
+
+
+def _inputs(pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> dict[str, Tensor]:
+    """Name what the graphs of regions take."""
+    inputs = {"pixels": pixels, "windows": windows(near, taper)}
+    return inputs if context is None else inputs | {"origins": origins, **context._asdict()}
 
 
 def _run(session: Session, **inputs: Tensor) -> list[Tensor]:

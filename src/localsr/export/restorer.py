@@ -17,8 +17,8 @@ import torch
 from localsr import __version__, images
 from localsr.errors import CheckpointError, ConfigError
 from localsr.export import folder as folders
-from localsr.export.folder import ENCODE, PLAIN, RESTORE, GraphCard
-from localsr.export.graphs import encoding, restoring
+from localsr.export.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard
+from localsr.export.graphs import attending, encoding, restoring
 from localsr.export.network import OnnxNetwork, Session
 from localsr.geometry import Box, Size, whole
 from localsr.inference.restorer import Restorer
@@ -76,8 +76,8 @@ class OnnxRestorer(Restorer):
         if scale is not None and scale != card.config.scale:
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
         sessions = {name: session(folder / f"{name}.onnx", data) for name, data in graphs.items()}
-        network = OnnxNetwork(card.config, sessions[RESTORE], sessions.get(ENCODE))
-        plain = OnnxNetwork(card.config.without_context(), sessions[PLAIN]) if PLAIN in sessions else None
+        network = OnnxNetwork(card.config, sessions)
+        plain = OnnxNetwork(card.config.without_context(), {RESTORE: sessions[PLAIN]}) if PLAIN in sessions else None
         told = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
         return cls(network, told, plain, max_memory=max_memory)
 
@@ -132,7 +132,7 @@ def traced(restorer: Restorer, progress: Progress = lambda *_: None) -> tuple[Gr
     network, plain, card = restorer.network, restorer.plain, restorer.card
     work: dict[str, Callable[[], bytes]] = {RESTORE: lambda: restoring(network)}
     if network.gcm is not None:
-        work[ENCODE] = lambda: encoding(network)
+        work |= {ENCODE: lambda: encoding(network), ATTEND: lambda: attending(network)}
     if plain is not None and plain is not network:
         work[PLAIN] = lambda: restoring(plain)
     graphs: dict[str, bytes] = {}
@@ -150,7 +150,7 @@ def traced(restorer: Restorer, progress: Progress = lambda *_: None) -> tuple[Gr
 
 
 def compare(restorer: Restorer, other: Restorer) -> float:
-    """Give the largest difference of a pixel in [0, 1] at BOXES, alone and in a list, by all strategies of both."""
+    """Give the largest difference at BOXES by all strategies of both: of a pixel, or of a patch's share, in [0, 1]."""
     pixels = np.random.default_rng(0).integers(0, 256, (SIZE.height, SIZE.width, 3), dtype=np.uint8)
     photo = images.read(pixels)
     scene, found = restorer.encode(photo), other.encode(photo)
@@ -160,6 +160,9 @@ def compare(restorer: Restorer, other: Restorer) -> float:
         if way in found.strategies
         for mine, theirs in zip(scene.restore(BOXES, way), found.restore(BOXES, way), strict=True)
     ]
+    if other.network.gcm is not None:
+        shares = [[each.attention(box).shares for each in (scene, found)] for box in BOXES]
+        apart += [np.abs(np.subtract(mine, theirs)).max() for mine, theirs in shares]
     return float(np.max(apart))  # NaN if any is
 
 

@@ -44,6 +44,7 @@ class Service:
         limits = settings.limits
         work = {
             "networks": settings.networks,
+            "runtime": settings.runtime,
             "memory": limits.memory,
             "megapixels": limits.megapixels,
             "output": limits.output,

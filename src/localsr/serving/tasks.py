@@ -14,13 +14,14 @@ import numpy as np
 
 from localsr import images
 from localsr.errors import ConfigError, LocalSRError
+from localsr.export.restorer import load
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
 from localsr.images.vips import Pixels
 from localsr.inference.cost import Flops
 from localsr.inference.paste import Pasting, paste, write_large
 from localsr.inference.restoration import bicubic, enlarged_alpha
-from localsr.inference.restorer import DEFAULT, Restorer, embedded, find
+from localsr.inference.restorer import DEFAULT, Restorer, embedded
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.serving.limits import MEGABYTE
@@ -55,11 +56,11 @@ class Open(NamedTuple):
 class Tasks:
     """Networks, and the pictures used last, within a budget of bytes."""
 
-    def __init__(self, networks: Sequence[str], memory: int, megapixels: int, output: int) -> None:
+    def __init__(self, networks: Sequence[str], runtime: str, memory: int, megapixels: int, output: int) -> None:
         """Load the networks and run each once, so that the first request does not wait for libraries."""
-        paths = {Path(name).stem: find(name) for name in networks} if networks else embedded()
-        self._restorers = {name: Restorer.load(path) for name, path in paths.items()}
-        self._default = next((name for name in self._restorers if name in DEFAULT.values()), next(iter(paths)))
+        self._restorers = {Path(name).stem: load(runtime, name) for name in networks or embedded()}
+        names = list(self._restorers)
+        self._default = next((name for name in names if name in DEFAULT.values()), names[0])
         self._budget, self._megapixels, self._output = memory * MEGABYTE, megapixels, output
         self._open: OrderedDict[str, Open] = OrderedDict()
         noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
