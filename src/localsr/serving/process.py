@@ -17,8 +17,6 @@ STEADY = {  # memory of a worker that is asked for ever new sizes: 170 MB more a
     "ONEDNN_PRIMITIVE_CACHE_CAPACITY": "32",  # compiled convolutions, one for each size; of 128 the heap crumbles:
     "LRU_CACHE_CAPACITY": "32",  # 27 MB more from the 250th to the 1,000th region of ever new sizes, of 32 it is 4
     "MALLOC_ARENA_MAX": "2",
-    "MALLOC_MMAP_THRESHOLD_": "131072",  # what is larger goes back to the system when it is freed
-    "MALLOC_TRIM_THRESHOLD_": "131072",
 }
 
 Job = dict[str, Any]

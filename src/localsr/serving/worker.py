@@ -6,6 +6,7 @@ that the request names. `python -m localsr.serving.worker`; ends when stdin does
 
 from __future__ import annotations
 
+import ctypes
 import json
 import logging
 import os
@@ -71,12 +72,14 @@ def main() -> None:
         return
     os.nice(NICE)  # from now on; a worker that starts is waited for
     replies.write(json.dumps({"ready": tasks.networks()}).encode() + b"\n")
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)  # glibc's
     for job in jobs:
         if job["do"] == "forget":
             tasks.forget(job["picture"])
             continue
         reply = {"id": job["id"], **answered(tasks, line, job)}
         replies.write(json.dumps(reply).encode() + b"\n")
+        trim(0)  # between jobs, so that memory stays flat: pieces given back as they are freed take 1.4 times as long
 
 
 def answered(tasks: Any, line: Line, job: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  # of a late import
