@@ -7,7 +7,7 @@ import logging
 import multiprocessing
 import os
 import webbrowser
-from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,7 @@ import typer
 
 from localsr.cli.console import Runtime, loaded, need
 from localsr.cli.restore import PhotoPath
-from localsr.errors import ConfigError
+from localsr.errors import ConfigError, LocalSRError
 from localsr.serving.limits import Limits, Settings
 
 DEFAULT = Limits()
@@ -109,11 +109,12 @@ def _token(file: Path | None) -> str | None:
 
 
 def _exported(runtime: str, networks: tuple[str, ...]) -> None:
-    """Have the graphs in the cache, with a bar, before workers that share it look for them."""
+    """Have the graphs in the cache, with a bar, before workers that share it look for them; those say what is wrong."""
     from localsr.inference.restorer import embedded
 
-    for name in networks or embedded():
-        loaded(runtime, name, None)
+    with suppress(LocalSRError, KeyboardInterrupt):
+        for name in networks or embedded():
+            loaded(runtime, name, None)
 
 
 def _serve(settings: Settings, *, verbose: bool, browser: bool) -> None:
@@ -123,8 +124,10 @@ def _serve(settings: Settings, *, verbose: bool, browser: bool) -> None:
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
     if settings.runtime != "torch":  # apart, so that this process does without torch, of which it has no need
-        with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as apart:
-            apart.submit(_exported, settings.runtime, settings.networks).result()
+        names = (settings.runtime, settings.networks)
+        apart = multiprocessing.get_context("spawn").Process(target=_exported, args=names)
+        apart.start()
+        apart.join()
     from localsr.serving import server
 
     def listening(address: str) -> None:
