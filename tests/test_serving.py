@@ -235,6 +235,8 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
                 assert np.abs(mine.pixels - theirs.pixels).max() <= 0.5 / levels + 1e-4
                 assert (mine.box, mine.scale, mine.strategy) == (theirs.box, theirs.scale, theirs.strategy)
             assert (theirs.alpha is None) == (mine.alpha is None)
+            streamed = dict(remote.stream(boxes))
+            assert [streamed[n].box for n in range(2)] == boxes
             assert remote.attention(boxes[0]).shares == pytest.approx(here.attention(boxes[0]).shares, abs=1e-5)
             assert set(remote.cost(boxes)) == set(here.strategies) == set(remote.strategies)
             with pytest.raises(BoxError, match="leaves the picture"):
@@ -248,6 +250,9 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
             other.encode(scene.photo)
         with pytest.raises(ImageError):
             client.encode(b"nothing")
+    with pytest.raises(ConfigError, match="no token of a service has") as refusal:
+        localsr.Client(service.url, token="a\nsecret")
+    assert "secret" not in str(refusal.value)
     with localsr.Client("http://127.0.0.1:1") as nobody, pytest.raises(ServiceError, match="cannot be reached"):
         nobody.networks()
 

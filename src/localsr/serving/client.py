@@ -11,12 +11,10 @@ import os
 import tempfile
 import time
 import zipfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, overload
-
-import httpx
+from typing import TYPE_CHECKING, Any, Self, overload
 
 from localsr import errors, images
 from localsr.errors import BoxError, ConfigError, ImageError, LocalSRError, ServiceError
@@ -27,10 +25,13 @@ from localsr.inference.paste import Pasting
 from localsr.inference.restoration import Attention, Bill, Restoration
 from localsr.inference.strategies import Strategy
 
+if TYPE_CHECKING:
+    import httpx
+
 SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
 STRIP = 2**22  # pixels of a picture that are encoded at once
 BUSY = (429, 503)
-TIMEOUT = httpx.Timeout(10.0, read=120.0, write=60.0)  # s; a job may take 60 and wait as long before
+TIMEOUT = {"timeout": 10.0, "read": 120.0, "write": 60.0}  # s; a job may take 60 and wait as long before
 
 
 class Client:
@@ -42,9 +43,17 @@ class Client:
         `model` is one of `networks()`, its default for None; `patience` the seconds in which a busy service is asked
         again.
         """
-        headers = {} if token is None else {"Authorization": f"Bearer {token}"}
         try:
-            self._http = httpx.Client(base_url=url.rstrip("/") + "/api/v1", headers=headers, timeout=TIMEOUT)
+            import httpx
+        except ImportError as error:
+            raise ConfigError("a client needs httpx; install it with: pip install 'localsr[serve]'") from error
+        token = token and token.strip()
+        if token and not (token.isascii() and token.isprintable()):
+            raise ConfigError("the token has characters that no token of a service has")
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        wait = httpx.Timeout(**TIMEOUT)
+        try:
+            self._http = httpx.Client(base_url=url.rstrip("/") + "/api/v1", headers=headers, timeout=wait)
         except (httpx.InvalidURL, UnicodeEncodeError, TypeError) as error:
             raise ConfigError(f"{url!r} is no address of a service: {error}") from error
         self._model, self._patience = model, patience
@@ -95,6 +104,8 @@ class Client:
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's options
         """Ask, and ask again while the service is busy; its refusals become the library's errors."""
+        import httpx
+
         until = time.monotonic() + self._patience
         while True:
             try:
@@ -156,6 +167,13 @@ class RemoteScene:
         with zipfile.ZipFile(io.BytesIO(answer.content)) as bundle:
             index = json.loads(bundle.read("index.json"))["pictures"]
             return [self._made(bundle.read(f["name"]), box, f) for box, f in zip(inside, index, strict=True)]
+
+    def stream(
+        self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, clip: bool = False
+    ) -> Iterator[tuple[int, Restoration]]:
+        """Restore boxes one by one, and give each one's number and restoration as soon as it is there."""
+        inside = self._inside(boxes, clip=clip)
+        return ((number, self.restore(box, strategy)) for number, box in enumerate(inside))
 
     def cost(self, boxes: Sequence[Box]) -> dict[Strategy, Bill]:
         """Tell what restoring boxes would cost there, by strategy; the scene counted with the boxes."""
