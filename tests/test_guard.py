@@ -71,6 +71,7 @@ def test_host_of_a_service_for_others(tmp_path):
         ("null", 403),
         ("", 403),
         ("file://", 403),
+        ("http://[", 403),
     ],
 )
 def test_origin(tmp_path, origin, expected):

@@ -115,6 +115,10 @@ class Page:
             self.tab.click(button)
         return Path(download.value.path()).read_bytes()
 
+    def unscrolled(self) -> bool:
+        """Whether the page is the screen: what is longer scrolls within it."""
+        return self.tab.evaluate("document.scrollingElement.scrollHeight === innerHeight && scrollY === 0")
+
     def ink(self) -> np.ndarray:
         """What the page has drawn over the picture, RGBA."""
         png = self.tab.evaluate("document.querySelector('#ink').toDataURL().split(',')[1]")
@@ -126,6 +130,7 @@ def page(browser, service) -> Iterator[Page]:
     """A tab that must not complain, nor ask anybody but its server."""
     page = Page(browser, service)
     yield page
+    assert page.unscrolled()
     page.context.close()
     assert page.complaints == []
     assert page.elsewhere == []
@@ -282,6 +287,80 @@ def test_moved_and_resized_by_handles(page, photo):
     assert len(page.asked) == 4
 
 
+def test_what_is_saved_is_the_box_as_it_is_now(page, photo):
+    page.open(photo)
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    page.tab.route("**/restorations", lambda route: route.abort(), times=1)  # as if it were still under way
+    page.tab.keyboard.press("Control+ArrowRight")
+    sync_api.expect(page.tab.locator("#regions li[data-state=failed]")).to_have_count(1)
+    moved = page.asked[-1]["boxes"][0]
+    assert moved["left"] == page.asked[0]["boxes"][0]["left"] + 10
+    with page.tab.expect_download() as download:
+        page.tab.click("#save-all")
+    assert f"-{moved['left']}-{moved['top']}-" in download.value.suggested_filename
+    assert page.asked[-1]["boxes"] == [moved]
+    page.complaints.clear()  # of the request that was broken off
+
+
+def test_tiles_lie_where_boxes_do(page, tmp_path):
+    """A tile drawn a pixel too large, as OpenSeadragon would, shows as a step in the middle of a ramp."""
+    ramps = ((np.arange(700) + 16) % 32 * 8).astype(np.uint8)  # tiles end at 256 and 512, in the middle of one
+    Image.fromarray(np.broadcast_to(ramps, (520, 700))).save(tmp_path / "ramps.png")
+    page.open(tmp_path / "ramps.png")
+    page.tab.focus("#stage")
+    page.tab.keyboard.press("1")
+    page.tab.keyboard.press("+")
+    row = page.settled()[300].astype(float)
+    ends = np.flatnonzero(np.diff(row) < -100)
+    ends = ends[np.diff(ends, prepend=0) > 40]  # whole ramps, right of the tools
+    slope = 256 * (len(ends) - 1) / (ends[-1] - ends[0])  # levels in a pixel of the screen
+    level = [row[end - 36 : end - 3] - slope * np.arange(33) for end in ends]
+    steps = [abs(part[20:].mean() - part[:12].mean()) / slope for part in level]
+    assert len(steps) >= 12
+    assert max(steps) < 0.25
+
+
+def test_what_is_transparent_lies_on_white(page, tmp_path):
+    pixels = np.zeros((150, 200, 4), np.uint8)
+    pixels[..., 3] = 40
+    Image.fromarray(pixels).save(tmp_path / "veil.png")
+    page.open(tmp_path / "veil.png")
+    around = page.settled()
+    page.drag((400, 250), (450, 300))
+    page.sharp()
+    assert page.asked
+    ink = page.ink()
+    drawn = ink[np.flatnonzero(ink[..., 3].any(1))[3:-3]][:, np.flatnonzero(ink[..., 3].any(0))[3:-3]]
+    assert (drawn[..., 3] == 255).all()
+    assert np.abs(drawn[..., :3].astype(int) - 215).max() <= 2  # black of 40 of 255 on white
+    assert abs(int(around[275, 425]) - 215) <= 2
+
+
+def test_a_damaged_picture_is_a_sentence(browser, service, photo, tmp_path):
+    (tmp_path / "cut.jpg").write_bytes(photo.read_bytes()[:40_000])
+    page = Page(browser, service)
+    page.open(tmp_path / "cut.jpg")
+    errors = page.tab.locator("#errors > div")
+    sync_api.expect(errors).to_contain_text("cut.jpg cannot be shown: picture cannot be read")
+    sync_api.expect(errors).to_have_count(1)
+    page.context.close()
+
+
+def test_signed_in_by_the_token(browser, tmp_path):
+    (tmp_path / "token").write_text("abcdefghijklmnop1234")
+    with serving("serve", "--token-file", str(tmp_path / "token"), "--model", "edsr-light-x4") as address:
+        page = Page(browser, address)
+        page.tab.goto(address)
+        page.tab.fill("[name=token]", "wrong")
+        page.tab.keyboard.press("Enter")
+        sync_api.expect(page.tab.get_by_role("alert")).to_contain_text("not this service's token")
+        page.tab.fill("[name=token]", "abcdefghijklmnop1234")
+        page.tab.keyboard.press("Enter")
+        sync_api.expect(page.tab.locator("#pick")).to_be_visible()
+        page.context.close()
+
+
 def test_saved_alone_together_and_in_the_picture(page, photo):
     page.open(photo)
     page.drag((400, 250), (450, 300))
@@ -397,7 +476,8 @@ def test_on_a_phone_by_touch(browser, service, photo):
     page.tab.wait_for_timeout(300)
     assert page.tab.locator("#frames .frame.selected").bounding_box()["width"] > 1.5 * frame["width"]  # pinched
     assert len(page.asked) == 1  # and not drawn
-    assert page.tab.evaluate("document.scrollingElement.scrollWidth") == 375
+    page.tab.tap("#sizes label:has(input[value=same])")
+    assert page.unscrolled()
     for control in page.tab.locator("button:visible, select:visible").all():
         place = control.bounding_box()
         assert place["x"] >= 0

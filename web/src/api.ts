@@ -68,12 +68,12 @@ const BASE = "/api/v1";
 const TRIES = 6; // of a call that finds the queue full or a worker on its way back
 const AWAY = "The server does not answer. Is localsr still running?";
 
-export const tile = (id: string, level: number, column: number, row: number): string =>
-  `${BASE}/pictures/${id}/tiles/${level}/${column}_${row}.jpg`;
-
 export const session = (): Promise<Session> => json("/session");
 export const networks = (): Promise<Network[]> => json("/networks");
 export const picture = (id: string): Promise<Picture> => json(`/pictures/${id}`);
+
+export const tile = async (id: string, place: string, signal: AbortSignal): Promise<Blob> =>
+  body(await call(`/pictures/${id}/tiles/${place}.jpg`, { signal }));
 
 export async function forget(id: string): Promise<void> {
   await call(`/pictures/${id}`, { method: "DELETE" });

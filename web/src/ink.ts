@@ -87,6 +87,7 @@ export class Ink {
     context.beginPath();
     context.rect(first, 0, last - first, canvas.height);
     context.clip();
+    backdrop(context, start.x, start.y, end.x - start.x, end.y - start.y);
     context.drawImage(image, left, top, right - left, bottom - top, start.x, start.y, end.x - start.x, end.y - start.y);
     context.restore();
   }
@@ -122,6 +123,14 @@ export class Ink {
   }
 }
 
+/** White under what may be transparent, as the server's tiles have it; not under pixels that are covered in part. */
+function backdrop(context: CanvasRenderingContext2D, x: number, y: number, wide: number, high: number): void {
+  const left = Math.ceil(x);
+  const top = Math.ceil(y);
+  context.fillStyle = "#fff";
+  context.fillRect(left, top, Math.floor(x + wide) - left, Math.floor(y + high) - top);
+}
+
 /** Draw a region at the size of a canvas: in the list, and to compare while it is small in the picture. */
 export function portrait(canvas: HTMLCanvasElement, region: Region, split: number): void {
   const context = canvas.getContext("2d")!;
@@ -134,8 +143,10 @@ export function portrait(canvas: HTMLCanvasElement, region: Region, split: numbe
   const x = (canvas.width - w) / 2;
   const y = (canvas.height - h) / 2;
   context.imageSmoothingQuality = "high";
+  backdrop(context, x, y, w, h);
   context.drawImage(region.sharp, x, y, w, h);
   if (split < 1 && region.soft) {
+    backdrop(context, x + w * split, y, w * (1 - split), h);
     context.drawImage(region.soft, wide * split, 0, wide * (1 - split), high, x + w * split, y, w * (1 - split), h);
     context.fillStyle = "#fff";
     context.fillRect(Math.round(x + w * split) - 1, y, 2, h);

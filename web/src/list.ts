@@ -1,8 +1,8 @@
 // The list of regions: thumbnail, time and cost of each; the selected one opened, to compare, set, save and remove.
 
-import { describe, height, same, width, type Box } from "./geometry";
+import { describe, height, width, type Box } from "./geometry";
 import { portrait } from "./ink";
-import type { Model, Region } from "./model";
+import { savable, type Model, type Region } from "./model";
 
 export interface CardDeeds {
   readonly zoom: (region: Region) => void;
@@ -146,9 +146,6 @@ export class List {
 
 const sideOf = (item: HTMLElement, name: string): HTMLInputElement =>
   item.querySelector<HTMLInputElement>(`[data-side=${name}]`)!;
-
-const savable = ({ state, restored, box }: Region): boolean =>
-  state !== "restoring" && restored !== null && same(restored.box, box);
 
 function facts(region: Region): string {
   if (region.state === "restoring") return "Restoring …";

@@ -24,7 +24,11 @@ const find = <T extends HTMLElement>(id: string): T => document.querySelector<T>
 const model = new Model();
 const say = new Say();
 const stage = find("stage");
-const viewer = new Viewer(find("picture"));
+const viewer: Viewer = new Viewer(
+  find("picture"),
+  (place, signal) => keeping.again(model.picture!.id, () => api.tile(model.picture!.id, place, signal)),
+  (error) => say.error(`${model.picture?.name ?? "The picture"} cannot be shown: ${sentence(error)}`),
+);
 const keeping = new Keeping(model, () => viewer.rename(model.picture!.id));
 const restoring = new Restoring(model, keeping, say);
 const ink = new Ink(find<HTMLCanvasElement>("ink"), viewer, model);
@@ -180,6 +184,7 @@ async function start(): Promise<void> {
   const most = body(told);
   if (most) find("limit").textContent = `, up to ${Math.round(most / 2 ** 20)} MiB`;
   keeping.watch(told.limits.keep ?? KEEP);
+  if (model.picture) return; // one was picked meanwhile
   const noted = Keeping.noted();
   const before = noted && (await api.picture(noted.id).catch(() => null)); // gone, or of another server
   if (noted && before) resume({ ...before, name: noted.name }, noted);

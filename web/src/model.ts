@@ -1,7 +1,7 @@
 // What the page knows: the picture, its regions, what is chosen. Views listen and draw; nothing here touches the DOM.
 
 import type { Bill, Network, Patch, Picture, Restored, Way } from "./api";
-import type { Box } from "./geometry";
+import { same, type Box } from "./geometry";
 
 export interface Region {
   readonly number: number; // as the reader sees it
@@ -13,6 +13,10 @@ export interface Region {
   soft: ImageBitmap | null; // bicubic, at the same scale
   attention: Patch[] | null;
 }
+
+/** Whether what was restored is of the box as it is now. */
+export const savable = ({ state, restored, box }: Region): boolean =>
+  state !== "restoring" && restored !== null && same(restored.box, box);
 
 export type Tool = "box" | "hand";
 

@@ -3,7 +3,7 @@
 import * as api from "./api";
 import { height, width } from "./geometry";
 import type { Keeping } from "./keeping";
-import type { Model, Region } from "./model";
+import { savable, type Model, type Region } from "./model";
 import { sentence } from "./restoring";
 import type { Say } from "./say";
 
@@ -31,15 +31,13 @@ export class Saving {
     }
   }
 
-  async saveRegion(region: Region): Promise<void> {
+  /** Save a region as it is drawn now; restored pixels that are at hand are not asked for again. */
+  async saveRegion(region: Region, button: HTMLButtonElement | null = null): Promise<void> {
     const { way } = this.model;
-    const { restored } = region;
-    if (!restored) return;
     const format = this.format.value;
-    await this.attempt(null, async () => {
-      const file =
-        format === "png" ? restored.file : (await this.ask((id) => api.restore(id, restored.box, way, format))).file;
-      const { box, scale } = restored;
+    await this.attempt(button, async () => {
+      const ready = format === "png" && savable(region) ? region.restored : null;
+      const { file, box, scale } = ready ?? (await this.ask((id) => api.restore(id, region.box, way, format)));
       this.hand(file, `-${box.left}-${box.top}-${width(box)}x${height(box)}-x${scale}.${format}`);
     });
   }
@@ -47,7 +45,7 @@ export class Saving {
   private async saveAll(): Promise<void> {
     const { regions, way } = this.model;
     const boxes = regions.map((region) => region.box);
-    if (boxes.length === 1) return this.saveRegion(regions[0]!); // one box comes as a picture, not as a zip
+    if (boxes.length === 1) return this.saveRegion(regions[0]!, this.all); // one box comes as a picture, not as a zip
     await this.attempt(this.all, async () => {
       this.hand(await this.ask((id) => api.restoreAll(id, boxes, way, this.format.value)), "-regions.zip");
     });

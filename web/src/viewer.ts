@@ -1,18 +1,24 @@
 // The picture, panned and zoomed by OpenSeadragon on the server's tiles, and the one change of coordinates.
 
 import OpenSeadragon from "openseadragon";
-import { tile, type Picture } from "./api";
+import { stopped, type Picture } from "./api";
 import { height, width, type Box, type Point } from "./geometry";
 
 const DEEPEST = 40; // CSS pixels to a pixel of the picture
 const TILES = 3; // that are asked for at once: a browser has six connections to a server, and boxes need some
+const PATIENCE = 600_000; // ms for a tile: the server knows sooner what takes too long
 const SMALLEST = 8; // the lowest level of the pyramid that is asked for: 256 px
 
 export class Viewer {
   readonly osd: OpenSeadragon.Viewer;
   private id = "";
+  private broken = false; // a tile of the picture has failed
 
-  constructor(readonly element: HTMLElement) {
+  constructor(
+    readonly element: HTMLElement,
+    private readonly fetched: (place: string, signal: AbortSignal) => Promise<Blob>,
+    private readonly failed: (error: unknown) => void,
+  ) {
     noStyle();
     this.osd = new OpenSeadragon.Viewer({
       element,
@@ -20,8 +26,7 @@ export class Viewer {
       showNavigationControl: false,
       keyboardNavEnabled: false, // the keys are ours
       imageLoaderLimit: TILES,
-      tileRetryMax: 5, // the queue may be full
-      tileRetryDelay: 1000,
+      timeout: PATIENCE,
       maxZoomPixelRatio: DEEPEST,
       minZoomImageRatio: 0.7,
       visibilityRatio: 0.4,
@@ -31,6 +36,8 @@ export class Viewer {
       gestureSettingsPen: { clickToZoom: false, dblClickToZoom: false },
       tabIndex: -1, // one stop for the tab key: the stage around it
     });
+    // it would draw each tile a pixel of the screen too large, so that no hairline shows: none does, and boxes fit
+    Object.assign(this.osd.drawer, { minimumOverlapRequired: () => false });
     // the stage had no size while the start was shown, so the whole picture is fitted again
     this.osd.addHandler("open", () => {
       this.osd.viewport.resize(new OpenSeadragon.Point(element.clientWidth, element.clientHeight), false);
@@ -44,6 +51,7 @@ export class Viewer {
 
   open(picture: Picture): void {
     this.id = picture.id;
+    this.broken = false;
     const highest = picture.tiles.levels - 1;
     const tileSource = {
       width: picture.width,
@@ -52,9 +60,27 @@ export class Viewer {
       tileOverlap: 0,
       minLevel: Math.min(SMALLEST, highest),
       maxLevel: highest,
-      getTileUrl: (level: number, column: number, row: number) => tile(this.id, level, column, row),
+      getTileUrl: (level: number, column: number, row: number) => `${this.id}/${level}/${column}_${row}`,
+      downloadTileStart: (job: OpenSeadragon.ImageJob) => this.load(job),
+      downloadTileAbort: (job: OpenSeadragon.ImageJob) => (job.userData as AbortController).abort(),
     };
     this.osd.open({ tileSource });
+  }
+
+  /** Fetch a tile as all else is fetched: what is busy is asked again, and what goes wrong becomes a sentence. */
+  private load(job: OpenSeadragon.ImageJob): void {
+    const { level, x, y } = job.tile;
+    const stop = new AbortController();
+    job.userData = stop;
+    this.fetched(`${level}/${x}_${y}`, stop.signal).then(
+      (blob) => job.finish(blob, null, "rasterBlob"),
+      (error: unknown) => {
+        if (stopped(error)) return;
+        job.fail(String(error), null);
+        if (!this.broken) this.failed(error); // once a picture: its other tiles fail for the same reason
+        this.broken = true;
+      },
+    );
   }
 
   /** Go on with the same picture by another id. */

@@ -73,25 +73,24 @@ class Photo:
         return None if self._alpha is None else self._read(self._alpha, [box])[0]
 
     def preview(self, max_side: int) -> NDArray[np.uint8]:
-        """Give the whole picture as 8-bit sRGB `(h, w, 3)`, shrunk to fit `max_side` pixels, never enlarged."""
+        """Give the whole picture as 8-bit sRGB `(h, w, 3)` on white, shrunk to fit `max_side` px, never enlarged."""
         return self._shown(whole(self.size), max_side, max_side, "down")
 
     def shrunk(self, box: Box, size: Size) -> NDArray[np.uint8]:
-        """Give a box as 8-bit sRGB `(h, w, 3)`, shrunk to `size`; `BoxError` if it leaves the picture."""
+        """Give a box as 8-bit sRGB `(h, w, 3)` on white, shrunk to `size`; `BoxError` if it leaves the picture."""
         return self._shown(box.checked(self.size), size.width, size.height, "force")
 
     def _shown(self, box: Box, width: int, height: int, fit: str) -> NDArray[np.uint8]:
         """Shrink a box for a screen; `fit` is libvips' word for how it is to have width and height."""
+        bands = [self._colour] if self._alpha is None else [self._colour, self._alpha]
         with told(f"{self.name or 'the picture'} cannot be read"):
-            image = (
-                self._colour.crop(box.left, box.top, box.width, box.height)
-                if self._colour.format != "float"
-                else from_array(rounded(self.window(box), 8), "srgb")
-            )
-            image = with_profile(image, profile_of(image, usable=True))
+            parts = [band.crop(box.left, box.top, box.width, box.height) for band in bands]
+            if {band.format for band in bands} not in ({"uchar"}, {"ushort"}):
+                parts = [from_array(rounded(self._read(b, [box])[0], 8), SPACES[b.bands, 8]) for b in bands]
+            image = with_profile(parts[0], profile_of(parts[0], usable=True))
             how = {"height": height, "size": fit, "no_rotate": True, "output_profile": "srgb"}
-            small = image.thumbnail_image(width, **how).colourspace("srgb").cast("uchar")
-            return cast(NDArray[np.uint8], small.numpy())
+            small = image.bandjoin(parts[1:]).thumbnail_image(width, **how).colourspace("srgb").cast("uchar")
+            return cast(NDArray[np.uint8], (small.flatten(background=255) if parts[1:] else small).numpy())
 
     def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
         """Read boxes of the colour or of the alpha, one after the other: `(bands, h, w)`, [0, 1]."""

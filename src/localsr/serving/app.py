@@ -31,9 +31,12 @@ from localsr.serving.store import Picture, Store
 PAGE = Path(__file__).with_name("page")
 SWEEP = 5.0  # s between looks for pictures that nobody uses
 SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>localsr</title>
-<meta name="viewport" content="width=device-width"><h1>localsr</h1><form method="post" action="/login">
+<meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
+<h1>localsr</h1>{}<form method="post" action="/login">
 <label>Token <input type="password" name="token" autocomplete="current-password" autofocus required></label>
 <button>Sign in</button></form></html>"""
+WRONG = '<p role="alert">That is not this service\'s token; whoever started it has it.</p>'
+SENT = {"referrer-policy": "same-origin"}  # without a referrer a browser says that the form came from "null"
 
 
 class Service:
@@ -180,13 +183,13 @@ def _sign_in(app: FastAPI, token: str) -> None:
 
     @app.get("/login", response_class=HTMLResponse, include_in_schema=False)
     async def form() -> HTMLResponse:
-        return HTMLResponse(SIGN_IN)
+        return HTMLResponse(SIGN_IN.format(""), headers=SENT)
 
     @app.post("/login", include_in_schema=False)
     async def login(request: Request) -> Response:
         given = parse_qs((await request.body()).decode(errors="replace")).get("token", [""])[0]
         if not same(given.strip(), token):
-            return HTMLResponse(SIGN_IN, 401)
+            return HTMLResponse(SIGN_IN.format(WRONG), 401, headers=SENT)
         answer = RedirectResponse("/", 303)
         secure = request.url.scheme == "https"
         answer.set_cookie(COOKIE, cookie(token), httponly=True, samesite="strict", secure=secure, path="/")
