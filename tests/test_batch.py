@@ -19,6 +19,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import localsr
+from localsr import sources
 from localsr.batch import crew, places
 from localsr.batch.bill import bill, rates
 from localsr.batch.crew import Gone, Ready, Reply, work
@@ -31,6 +32,7 @@ from localsr.cli import app, batch
 from localsr.errors import BoxError, CheckpointError, ConfigError, DataError, LocalSRError, OutputError, StoppedError
 from localsr.files import locked
 from localsr.geometry import Box
+from localsr.inference.memory import resident
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
@@ -176,6 +178,7 @@ def test_a_folder_and_a_pattern(tmp_path) -> None:
         ("picture,x,y,w,h\na.png,1,x,3,4\n", BoxError, r"line 2: y is 'x'"),
         ('picture,box\n,"1,1,2,2"\n', DataError, r"line 2: '' is no picture"),
         ('picture,box\n"a.png\n', DataError, "cannot be read as CSV"),
+        ("picture,x,y,width,height\na.png,1,,3,4\n", BoxError, r"line 2: y is ''"),
         ("", DataError, "no column called picture"),
     ],
 )
@@ -184,6 +187,79 @@ def test_a_bad_line_is_named(tmp_path, content, error, told) -> None:
     path.write_text(content)
     with pytest.raises(error, match=told):
         jobs(str(path), Regions())
+
+
+def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> None:
+    import polars as pl
+
+    line = {"picture": "a.png", "x": 1, "y": 2, "width": 3, "height": 4, "label": 0, "score": 0.0}
+    pl.DataFrame([line]).write_parquet(tmp_path / "m.parquet")
+    (region,) = jobs(str(tmp_path / "m.parquet"), Regions())[0].regions.given
+    assert (region.label, region.score) == ("0", 0.0)
+    for hole in ({"y": None}, {"x": None, "box": [1, None, 3, 4]}):
+        pl.DataFrame([line, line | hole], schema_overrides={"box": pl.List(pl.Int64)}).write_parquet(
+            tmp_path / "m.parquet"
+        )
+        with pytest.raises(BoxError, match=r"row 2: (y|box) is None"):
+            jobs(str(tmp_path / "m.parquet"), Regions())
+
+
+def test_a_line_may_name_a_picture_alone_or_with_a_detector(tmp_path) -> None:
+    (tmp_path / "m.csv").write_text('picture,box,detector\na.png,,face\nb.png,"1,1,2,2",\nc.png,,\n')
+    (tmp_path / "m.jsonl").write_text(
+        '{"image": "a.png", "detector": "face"}\n{"picture": "b.png", "bbox": [1, 1, 2, 2]}\n{"file_name": "c.png"}\n'
+    )
+    for manifest in ("m.csv", "m.jsonl"):
+        found = jobs(str(tmp_path / manifest), Regions())
+        assert [(Path(j.picture).name, j.regions.detect, len(j.regions.given)) for j in found] == [
+            ("a.png", ("face",), 0),
+            ("b.png", (), 1),
+            ("c.png", (), 0),
+        ]
+    both = jobs(str(tmp_path / "m.csv"), Regions(detect=("plate",)))
+    assert both[0].regions.detect == ("plate", "face")
+
+
+def test_one_picture_by_two_names_is_one(tmp_path) -> None:
+    (tmp_path / "m.jsonl").write_text(
+        '{"picture": "a.png", "box": "1,1,2,2"}\n{"picture": "./a.png", "box": "3,3,4,4"}'
+    )
+    (job,) = jobs(str(tmp_path / "m.jsonl"), Regions())
+    assert [region.left for region in job.regions.given] == [1, 3]
+
+
+def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) -> None:
+    for name in ("a.png", "b.png", "c.png", "x/d.png", "y/d.png"):
+        picture(tmp_path / "in" / name)
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    (labels / "a.txt").write_text("0 0.5 0.5 0.2 0.2")
+    (labels / "b.txt").write_text("0 0.5 0.5 0.2")
+    (labels / "d.txt").write_text("0 0.5 0.5 0.2 0.2")
+    listed = jobs(str(tmp_path / "in"), Regions(), None, sources.read(labels))
+    tally = run(listed, setup, lambda: Inline(setup))
+    assert tally.states == {DONE: 1, EMPTY: 1, FAILED: 3}
+    told = {Path(r["input"]).stem: r["reason"] for r in read(setup.folder).iter_rows(named=True)}
+    assert "b.txt, line 1" in told["b"]
+    assert "which may be" in told["d"]
+    (labels / "instances.json").write_text('{"images": [')
+    with pytest.raises(BoxError, match=r"instances\.json"):
+        jobs(str(tmp_path / "in"), Regions(), None, sources.read(labels))
+    (tmp_path / "other.jsonl").write_text('{"picture": "elsewhere.png", "box": "1,1,2,2"}')
+    with pytest.raises(DataError, match=r"elsewhere\.png, which is no picture of"):
+        jobs(str(tmp_path / "in"), Regions(), None, sources.read(tmp_path / "other.jsonl"))
+
+
+def test_results_are_no_pictures(tmp_path) -> None:
+    for name in ("a.png", "out/a-1.png", "outer/b.png"):
+        picture(tmp_path / name)
+    found = jobs(str(tmp_path), regions("0,0,9,9"), out=str(tmp_path / "out"))
+    assert [Path(j.picture).name for j in found] == ["a.png", "b.png"]
+    with pytest.raises(ConfigError, match="OUT is the folder of the pictures"):
+        jobs(str(tmp_path), regions("0,0,9,9"), out=str(tmp_path))
+    for pattern in ("/tmp/*.png", "a**b"):
+        with pytest.raises(ConfigError, match="no pattern within a folder"):
+            jobs(str(tmp_path), regions("0,0,9,9"), pattern)
 
 
 def test_a_manifest_that_is_not_there(tmp_path) -> None:
@@ -314,6 +390,46 @@ def test_a_rerun_does_only_what_is_missing(many, setup, monkeypatch) -> None:
     assert contents(setup.folder) == before
     picture(Path(job.picture), seed=99)  # another picture under the same name
     assert {r.output for r in worker.do(job, rows)}.isdisjoint({r.output for r in rows})
+
+
+def test_what_was_asked_before_stays_in_the_table(many, setup) -> None:
+    asked = [[Job(many[0].picture, regions(*given))] for given in (("1,1,9,9", "1,1,9,9"), ("2,2,9,9",), ("99,1,9,9",))]
+    for each in asked:
+        run(each, setup, lambda: Inline(setup))
+    frame = read(setup.folder)
+    assert sorted(zip(frame["left"].to_list(), frame["status"].to_list(), strict=True), key=str) == [
+        (1, DONE),  # the same region twice is one
+        (2, DONE),
+        (None, FAILED),
+    ]
+    assert run(asked[0], setup, lambda: Inline(setup)).kept == 1
+    run([Job(many[0].picture, regions("5,5,9,9"))], setup, lambda: Inline(setup))
+    assert read(setup.folder)["status"].to_list() == [DONE] * 3  # a failure is over once something else was asked
+
+
+def test_a_detector_that_is_another_file_is_asked_again(many, setup) -> None:
+    job = Job(many[0].picture, Regions(detect=("a.onnx",)))
+    one, two = (replace(setup, detectors=(("a.onnx", sha256),)) for sha256 in ("1", "2"))
+    assert len({one.ask(job), two.ask(job), setup.ask(job)}) == 3
+    assert one.ask(many[0]) == setup.ask(many[0])
+
+
+def test_names_that_are_no_text_are_told_apart(command, tmp_path) -> None:
+    for name in (b"\xff\xfe.png", b"\xfe\xff.png"):
+        Path(picture(tmp_path / "in/a.png")).rename(os.fsdecode(os.fsencode(tmp_path) + b"/in/" + name))
+    for kept in (0, 2):
+        result = command("in", "-o", "out", "--box", "1,1,9,9", "--json", "--contact-sheet", "sheet.html")
+        assert json.loads(result.stdout)["kept"] == kept, result.output
+    assert read("out")["input"].n_unique() == 2
+
+
+def test_memory_is_flat(many, setup, tmp_path) -> None:
+    """The short form: a worker that has done 20 pictures takes no more after 80."""
+    worker, taken = Worker(setup, RATES), []
+    for k in range(80):
+        worker.do(Job(picture(tmp_path / f"more/{k}.png", k, (90, 70)), regions("5,5,40,40", "20,10,50,50")))
+        taken.append(resident())
+    assert taken[-1] - taken[19] < 24 * 2**20
 
 
 def test_another_network_than_named_is_refused(setup) -> None:
@@ -462,8 +578,8 @@ def test_the_table_survives(many, setup) -> None:
         table.add([Row("c", DONE, finished=3.0)])  # lost: it is killed here
     (Path(setup.folder) / ".parts/.localsr-123.part").write_bytes(b"half")
     with Table(setup.folder) as table:
-        assert [r.output for r in table.before("a")] == ["1", "2"]
-        assert table.before("c") == []
+        assert [r.output for r in table.before("a", "")] == ["1", "2"]
+        assert table.before("a", "other") == table.before("c", "") == []
         table.add([Row("b", DONE, finished=4.0)])
         frame = table.finish()
     assert frame["input"].to_list() == ["a", "a", "b"]

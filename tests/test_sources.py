@@ -532,3 +532,22 @@ def test_damaged_files_are_read_or_refused(
         told = str(tmp_path / seed[0])
         assert all(whole(SIZE).contains(one.box) for one in found)
     assert told.startswith(str(tmp_path / seed[0]))
+
+
+def test_a_folder_of_masks(tmp_path):
+    for name in ("a", "b"):
+        painted = np.zeros((20, 30), np.uint8)
+        painted[4:9, 5:11] = 255
+        Image.fromarray(painted).save(tmp_path / f"{name}.png")
+    annotations = read(tmp_path)
+    for name in ("a.jpg", "sub/b.jpg"):
+        (region,) = annotations.of(name)
+        assert (region.left, region.top, region.right, region.bottom) == (5, 4, 11, 9)
+    assert annotations.of("c.jpg") == ()
+
+
+def test_coco_results_with_ids_of_twelve_digits(tmp_path):
+    (tmp_path / "r.json").write_text('[{"image_id": 42, "bbox": [1, 2, 3, 4], "score": 0.5, "category_id": 1}]')
+    annotations = read(tmp_path / "r.json")
+    assert len(annotations.of("000000000042.jpg")) == 1
+    assert annotations.of("000000000420.jpg") == ()

@@ -72,7 +72,7 @@ def bill(
         try:
             with places.fetched(job.picture) as path:
                 photo = images.read(path)
-                boxes = [found.box for found in job.regions.of(photo)]
+                boxes = [found.box for found in job.found(photo)]
                 seconds += time.perf_counter() - began
                 told = restorer.encode(photo).cost(boxes)[way] if boxes else None
         except (LocalSRError, OSError):

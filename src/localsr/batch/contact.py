@@ -37,13 +37,14 @@ KEYS = {
 
 
 def contact_sheet(
-    path: Path, folder: str, pictures: Sequence[str], progress: Callable[[int, int], None] = lambda *_: None
+    path: Path, folder: str, asked: Sequence[tuple[str, str]], progress: Callable[[int, int], None] = lambda *_: None
 ) -> tuple[int, int]:
-    """Write a page of the regions of `pictures` that lie in a folder with its table, spread evenly if they are many.
+    """Write a page of a folder's regions by what was `asked`, pictures and digests, spread evenly if they are many.
 
     Returns how many of how many regions it shows. Raises `OutputError`.
     """
-    rows = table.read(folder).filter(pl.col("input").is_in(list(pictures)))
+    wanted = pl.DataFrame([(table.clean(p), ask) for p, ask in asked], schema=["input", "ask"], orient="row").unique()
+    rows = table.read(folder).join(wanted, ["input", "ask"], "semi", maintain_order="left")
     done = rows.filter(pl.col("status") == DONE)
     chosen = np.unique(np.linspace(0, done.height - 1, min(MOST, done.height)).astype(int)).tolist()
     cards = []

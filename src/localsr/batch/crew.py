@@ -74,7 +74,7 @@ class Outcome(NamedTuple):
 def work(
     engine: Engine,
     jobs: Sequence[Job],
-    before: Callable[[str], Rows] = lambda _: [],
+    before: Callable[[Job], Rows] = lambda _: [],
     stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Outcome]:
     """Have all jobs done, and give each one's outcome as it comes; once `stopped`, only what is in hand is finished.
@@ -96,7 +96,7 @@ def work(
             queue = fresh or again
             if queue:
                 hands[slot] = n = queue.popleft()
-                engine.send(slot, jobs[n], before(jobs[n].picture))
+                engine.send(slot, jobs[n], before(jobs[n]))
         if not fresh and not again and all(held is None for held in hands.values()):
             break
         for event in engine.wait(PATIENCE):

@@ -6,6 +6,7 @@ import csv
 import hashlib
 import io
 import re
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
@@ -14,15 +15,14 @@ from typing import Any, NamedTuple
 
 from localsr.batch import places
 from localsr.errors import BoxError, ConfigError, DataError
-from localsr.images import FORMATS
-from localsr.sources import Annotations, Found, Region, Regions, read, text
+from localsr.images import FORMATS, Photo
+from localsr.sources import Annotations, Found, Region, Regions, lines, read, text
 
 LAYOUT = "{stem}-{left}-{top}-{width}x{height}-x{scale}-{key}.png"
 FIELDS = ("key", "folder", "stem", "label", "n", "left", "top", "width", "height", "scale")
-PICTURE = ("picture", "image", "file", "path", "file_name", "filename")  # what manifests call that column
 CORNERS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
 SIDES = (*CORNERS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
-TABLES = (".csv", ".tsv", ".parquet")
+TABLES, LINES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
 NAME = 80  # bytes of a word that comes from a picture or a label; file systems take 255 in all
 KEY = 16  # hexadecimal digits of a key: among a million outputs two are alike once in 40 million runs
 
@@ -32,6 +32,24 @@ class Job(NamedTuple):
 
     picture: str  # path or URL
     regions: Regions
+    wrong: str = ""  # why its regions cannot be told
+
+    def found(self, photo: Photo) -> list[Found]:
+        """Give the regions; `BoxError` if they cannot be told or cannot be of this picture."""
+        if self.wrong:
+            raise BoxError(self.wrong)
+        return list(self.regions.of(photo))
+
+
+class Asked(NamedTuple):
+    """What a manifest asks of a picture."""
+
+    regions: tuple[Region, ...] = ()
+    detect: tuple[str, ...] = ()
+
+    def also(self, regions: Iterable[Region], detect: Iterable[str]) -> Asked:
+        """Ask more of the same picture."""
+        return Asked((*self.regions, *regions), tuple(dict.fromkeys((*self.detect, *detect))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +67,7 @@ class Setup:
     device: str = "cpu"
     runtime: str = "torch"  # one of export.restorer.RUNTIMES
     max_memory: int | None = None  # MB of a worker
+    detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
 
     def __post_init__(self) -> None:
         """Refuse a layout that names no file, or not one of its own for each result."""
@@ -92,7 +111,8 @@ class Setup:
 
     def ask(self, job: Job) -> str:
         """Give a digest of all that is asked of a picture, its content aside."""
-        asked = f"{job.regions!r} {self.made_by} {self.layout}"
+        files = "".join(f" {sha256}" for name, sha256 in self.detectors if name in job.regions.detect)
+        asked = f"{job.regions!r} {self.made_by} {self.layout}{files}"
         return hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()[:KEY]
 
 
@@ -102,59 +122,105 @@ def word(given: str, otherwise: str) -> str:
     return made.encode()[:NAME].decode(errors="ignore") or otherwise
 
 
-def jobs(manifest: str, base: Regions, pattern: str | None = None, boxes: Annotations | None = None) -> list[Job]:
+def jobs(
+    manifest: str, base: Regions, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
+) -> list[Job]:
     """Read a manifest: a folder, or a CSV, TSV, Parquet, JSON lines or annotation file that names pictures.
 
     `base` is what is asked of each picture besides; `boxes` are annotations of others. A picture comes once, with all
-    that is asked of it. Raises `DataError` or `BoxError` that names file, line and reason.
+    that is asked of it; what lies in the folder `out` is a result and no picture. Raises `DataError` or `BoxError` that
+    names file, line and reason.
     """
     place = places.normal(manifest)
     if places.is_folder(place):
-        asked = _in_folder(place, pattern)
-    elif pattern is not None:
+        asked = _in_folder(place, pattern, places.normal(out) if out else "")
+    elif pattern:
         raise ConfigError(f"--pattern chooses pictures in a folder, but {manifest} is none")
     elif not places.exists(place):
         raise DataError(f"there is neither a file nor a folder {manifest}")
     else:
         asked = _in_file(place)
-    made = []
-    for picture, given in asked.items():
-        more = () if boxes is None else boxes.of(picture)
-        job = Job(picture, replace(base, given=(*base.given, *given, *more)))
-        if job.regions.given or job.regions.detect or boxes is not None:
-            made.append(job)
-    if not made and asked:
-        raise ConfigError(f"{manifest} names {len(asked)} pictures but no regions; add boxes to it, --box or --detect")
-    if not made:
+    if not asked:
         raise DataError(f"{manifest} names no pictures" + (f" by {pattern!r}" if pattern else ""))
+    more, wrong = ({}, {}) if boxes is None else _annotated(boxes, list(asked), manifest)
+    made = [
+        Job(
+            picture,
+            replace(
+                base,
+                given=(*base.given, *own.regions, *more.get(picture, ())),
+                detect=tuple(dict.fromkeys((*base.detect, *own.detect))),
+            ),
+            wrong.get(picture, ""),
+        )
+        for picture, own in asked.items()
+    ]
+    if boxes is None and not any(job.regions.given or job.regions.detect for job in made):
+        raise ConfigError(f"{manifest} names {len(asked)} pictures but no regions; add boxes to it, --box or --detect")
     return made
 
 
-def _in_folder(folder: str, pattern: str | None) -> dict[str, tuple[Region, ...]]:
+def _annotated(
+    boxes: Annotations, pictures: Sequence[str], manifest: str
+) -> tuple[dict[str, tuple[Region, ...]], dict[str, str]]:
+    """Give the regions of pictures, and why they cannot be told; `BoxError` for a malformed file that is of none."""
+    found: dict[str, tuple[Region, ...]] = {}
+    wrong: dict[str, str] = {}
+    owners: dict[str, list[str]] = defaultdict(list)
+    for picture in pictures:
+        try:
+            owners[boxes.named(picture)].append(picture)
+            found[picture] = boxes.of(picture)
+        except BoxError as error:
+            wrong[picture] = str(error)
+    owners.pop("", None)
+    for name, own in owners.items():
+        if len(own) > 1:
+            why = f"{boxes.origin} has regions for {name}, which may be {own[0]} or {own[1]}; name folders in it too"
+            wrong |= dict.fromkeys(own, why)
+    for name, why in boxes.broken.items():  # it may have been of many pictures
+        if name not in owners:
+            raise BoxError(why)
+    if boxes.names and not owners and not wrong and "" not in boxes.pictures:
+        raise DataError(f"{boxes.origin} has regions for {boxes.names[0]}, which is no picture of {manifest}")
+    return found, wrong
+
+
+def _in_folder(folder: str, pattern: str | None, out: str) -> dict[str, Asked]:
     """List the pictures of a folder."""
+    if out == folder:
+        raise ConfigError(f"OUT is the folder of the pictures; choose one of its own, such as {folder}/out")
     found = places.listed(folder, pattern or "**/*")
-    if pattern is None:
+    if out:
+        found = [place for place in found if not place.startswith(f"{out}/")]
+    if not pattern:
         found = [place for place in found if PurePosixPath(place).suffix.lower() in FORMATS]
-    return dict.fromkeys(found, ())
+    return dict.fromkeys(found, Asked())
 
 
-def _in_file(place: str) -> dict[str, tuple[Region, ...]]:
-    """Read the pictures that a file names, and its regions of them; names are relative to its folder."""
-    folder = places.parent(place)
-    asked: dict[str, tuple[Region, ...]] = {}
-    if PurePosixPath(place).suffix.lower() in TABLES:
-        lines: dict[str, list[Region]] = {}
-        for origin, line in _lines(place):
-            picture, regions = _line(line, origin)
-            lines.setdefault(places.join(folder, picture), []).extend(regions)
-        return {picture: tuple(regions) for picture, regions in lines.items()}
-    with places.fetched(place) as path:
-        annotations = read(path)
-    for picture, given in annotations.pictures.items():
+def _in_file(place: str) -> dict[str, Asked]:
+    """Read the pictures that a file names, and what it asks of them; names are relative to its folder."""
+    folder, asked = places.parent(place), dict[str, Asked]()
+    for picture, regions, detect in _named(place):
         if not picture:
             raise DataError(f"{place} has regions but names no picture; give a folder and this file as --boxes")
-        asked[places.join(folder, picture)] = given
+        whole = places.join(folder, picture)
+        asked[whole] = asked.get(whole, Asked()).also(regions, detect)
     return asked
+
+
+def _named(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
+    """Read what a file says, line by line or picture by picture: a name, regions, detectors."""
+    suffix = PurePosixPath(place).suffix.lower()
+    if suffix in TABLES:
+        yield from (_line(line, origin) for origin, line in _lines(place))
+    elif suffix in LINES:
+        for picture, region, detector in lines.entries(places.load(place), place):
+            yield picture, () if region is None else (region,), (detector,) if detector else ()
+    else:
+        with places.fetched(place) as path:
+            annotations = read(path)
+        yield from ((picture, regions, ()) for picture, regions in annotations.pictures.items())
 
 
 def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -185,31 +251,38 @@ def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _has_picture(columns: Iterable[str], place: str) -> None:
     """Refuse a table that names no pictures."""
-    if not set(PICTURE) & set(columns):
-        raise DataError(f"{place} has no column called {', '.join(PICTURE)}; it has {', '.join(columns) or 'none'}")
+    if not set(lines.PICTURE) & set(columns):
+        raise DataError(
+            f"{place} has no column called {', '.join(lines.PICTURE)}; it has {', '.join(columns) or 'none'}"
+        )
 
 
-def _line(line: dict[str, Any], origin: str) -> tuple[str, list[Region]]:
-    """Read a line: the picture and its regions, as `box`, `boxes`, or four columns; none if these are empty."""
-    picture = next(line[name] for name in PICTURE if name in line)
+def _line(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[str]]:
+    """Read a line: the picture, its regions as `box`, `boxes` or four columns, and detectors; all but it may be empty.
+
+    A label and a score that are 0 are some.
+    """
+    picture = next(line[name] for name in lines.PICTURE if name in line)
     if not isinstance(picture, str) or not picture:
         raise DataError(f"{origin}: {picture!r} is no picture's name")
-    label, score = str(line.get("label") or ""), _number(line.get("score") or None, "score", origin)
+    label = "" if _empty(line.get("label")) else str(line["label"])
+    score = None if _empty(line.get("score")) else _number(line["score"], "score", origin)
+    detect = [name.strip() for name in str(line.get("detector") or "").split(";") if name.strip()]
     given = line.get("boxes") or line.get("box")
     if given:
         each = [part for part in given.split(";") if part.strip()] if isinstance(given, str) else list(given)
         if given is line.get("box") and not isinstance(given, str):
             each = [given]
-        return picture, [replace(_region(one, origin), label=label, score=score) for one in each]
+        return picture, [replace(_region(one, origin), label=label, score=score) for one in each], detect
     for names in SIDES:
         if all(name in line for name in names):
             cells = [line[name] for name in names]
-            if all(cell in (None, "") for cell in cells):
-                return picture, []
-            a, b, c, d = (_number(cell, name, origin) or 0.0 for cell, name in zip(cells, names, strict=True))
+            if all(_empty(cell) for cell in cells):
+                return picture, [], detect
+            a, b, c, d = (_number(cell, name, origin) for cell, name in zip(cells, names, strict=True))
             right, bottom = (c, d) if names in CORNERS else (a + c, b + d)
-            return picture, [Region(a, b, right, bottom, label=label, score=score, origin=origin)]
-    return picture, []
+            return picture, [Region(a, b, right, bottom, label=label, score=score, origin=origin)], detect
+    return picture, [], detect
 
 
 def _region(one: Any, origin: str) -> Region:  # noqa: ANN401  # a cell of a user's table
@@ -217,15 +290,18 @@ def _region(one: Any, origin: str) -> Region:  # noqa: ANN401  # a cell of a use
     if isinstance(one, str):
         return text(one, origin)
     if isinstance(one, Sequence) and len(one) == 4:
-        x, y, width, height = (_number(side, "box", origin) or 0.0 for side in one)
+        x, y, width, height = (_number(side, "box", origin) for side in one)
         return Region(x, y, x + width, y + height, origin=origin)
     raise BoxError(f"{origin}: {one!r} is no region; give x, y, width and height")
 
 
-def _number(cell: Any, name: str, origin: str) -> float | None:  # noqa: ANN401  # a cell of a user's table
-    """Read a number; None for none."""
-    if cell is None:
-        return None
+def _empty(cell: Any) -> bool:  # noqa: ANN401  # a cell of a user's table
+    """Tell whether a cell has nothing in it."""
+    return cell is None or cell == ""
+
+
+def _number(cell: Any, name: str, origin: str) -> float:  # noqa: ANN401  # a cell of a user's table
+    """Read a number."""
     try:
         return float(cell)
     except (TypeError, ValueError):

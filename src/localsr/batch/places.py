@@ -138,7 +138,10 @@ def listed(folder: str, pattern: str) -> list[str]:
     if not is_folder(folder):
         raise DataError(f"there is no folder {folder}")
     if not remote(folder):
-        return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
+        try:
+            return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
+        except (NotImplementedError, ValueError) as error:
+            raise ConfigError(f"{pattern!r} is no pattern within a folder: {error}") from error
     system, path = opened(folder)
     found = system.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
     return sorted(system.unstrip_protocol(name) for name, about in found.items() if about["type"] == "file")

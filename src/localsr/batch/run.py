@@ -12,7 +12,7 @@ from types import FrameType
 from localsr.batch.crew import Engine, work
 from localsr.batch.jobs import Job, Setup
 from localsr.batch.table import Table
-from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, FINAL, failed
+from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, FINAL, Rows, failed
 from localsr.errors import OutputError, StoppedError
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
@@ -58,17 +58,21 @@ def run(jobs: Sequence[Job], setup: Setup, engine: Callable[[], Engine], progres
     """
     tally = Tally(len(jobs))
     progress(tally)
+
+    def before(job: Job) -> Rows:
+        return table.before(job.picture, setup.ask(job))
+
     with Table(setup.folder) as table, _signals() as heard, closing(engine()) as workers:
         try:
-            for outcome in work(workers, jobs, table.before, lambda: bool(heard)):
+            for outcome in work(workers, jobs, before, lambda: bool(heard)):
                 job, rows = outcome.job, outcome.rows
                 tally.again += outcome.deaths
                 if not rows:
                     told = f"its worker died {outcome.deaths} times; the last time {outcome.reason}"
                     rows = [failed(job, setup, ASIDE, told)]
-                before = table.before(job.picture)
-                tally.kept += rows == before and rows[0].status in FINAL
-                if rows != before:
+                held = before(job)
+                tally.kept += rows == held and rows[0].status in FINAL
+                if rows != held:
                     table.add(rows)
                 tally.states[rows[0].status] += 1
                 tally.regions += sum(row.status == DONE for row in rows)

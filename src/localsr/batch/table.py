@@ -19,7 +19,7 @@ from typing import Self, get_type_hints
 import polars as pl
 
 from localsr.batch import places
-from localsr.batch.worker import Row
+from localsr.batch.worker import DONE, Row
 from localsr.errors import DataError
 from localsr.files import locked, sweep
 
@@ -61,9 +61,9 @@ class Table:
             raise
         self._first = _index(self.frame)
 
-    def before(self, picture: str) -> list[Row]:
-        """Give the rows that a picture has from earlier runs."""
-        first, count = self._first.get(picture, (0, 0))
+    def before(self, picture: str, ask: str) -> list[Row]:
+        """Give the rows that a picture has from earlier runs that asked the same of it."""
+        first, count = self._first.get((clean(picture), ask), (0, 0))
         return [Row(*values) for values in self.frame.slice(first, count).iter_rows()]
 
     def add(self, rows: Iterable[Row]) -> None:
@@ -135,9 +135,14 @@ class Table:
 
 
 def latest(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give the rows of each picture that were made last, in order."""
-    last = pl.col("finished") == pl.col("finished").max().over("input")
-    return frame.filter(last).unique(maintain_order=True).sort("input", "top", "left", "output", maintain_order=True)
+    """Give the rows that were made last, in order: of a picture, for all that was asked of it and came to a result.
+
+    What came to none is forgotten once something else was asked of the picture.
+    """
+    when = pl.col("finished")
+    same, newest = when == when.max().over("input", "ask"), when == when.max().over("input")
+    kept = frame.filter(same & ((pl.col("status") == DONE) | newest)).unique(maintain_order=True)
+    return kept.sort("input", "ask", "top", "left", "output", maintain_order=True)
 
 
 def read(folder: str) -> pl.DataFrame:
@@ -145,16 +150,21 @@ def read(folder: str) -> pl.DataFrame:
     return pl.read_parquet(io.BytesIO(places.load(places.join(folder, NAME))))
 
 
-def _index(frame: pl.DataFrame) -> dict[str, tuple[int, int]]:
-    """Tell where each picture's rows begin, and how many they are."""
-    runs = frame.with_row_index("first").group_by("input").agg(pl.col("first").min(), pl.len())
-    return {picture: (first, count) for picture, first, count in runs.iter_rows()}
+def clean(name: str) -> str:
+    """Give a name as a cell may have it: a file's may be no text at all, and is told from others all the same."""
+    return name.encode(errors="backslashreplace").decode()
+
+
+def _index(frame: pl.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
+    """Tell where the rows of each picture and of what was asked of it begin, and how many they are."""
+    runs = frame.with_row_index("first").group_by("input", "ask").agg(pl.col("first").min(), pl.len())
+    return {(picture, ask): (first, count) for picture, ask, first, count in runs.iter_rows()}
 
 
 def _frame(rows: Sequence[Row]) -> pl.DataFrame:
-    """Put rows into columns; a file's name may be no text at all, a table's cell may not."""
-    clean = [[v.encode(errors="replace").decode() if isinstance(v, str) else v for v in row] for row in rows]
-    return pl.DataFrame(clean, schema=schema(), orient="row")
+    """Put rows into columns."""
+    cells = [[clean(value) if isinstance(value, str) else value for value in row] for row in rows]
+    return pl.DataFrame(cells, schema=schema(), orient="row")
 
 
 def _parquet(frame: pl.DataFrame) -> bytes:

@@ -140,8 +140,10 @@ class Worker:
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         photo = images.read(path)
-        found = job.regions.of(photo)
+        found = job.found(photo)
         outputs = setup.outputs(job.picture, content, found)
+        each = {(output, one.label): (one, output) for one, output in zip(found, outputs, strict=True)}
+        found, outputs = [one for one, _ in each.values()], [output for _, output in each.values()]  # twice is once
         missing = {n for n, output in enumerate(outputs) if not places.exists(self._place(output))}
         spent: dict[int, float] = {}
         if missing:

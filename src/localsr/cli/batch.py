@@ -109,8 +109,6 @@ def run(
     from localsr.batch.jobs import LAYOUT, Setup, jobs
     from localsr.sources import detectors
 
-    for name in detect or ():
-        detectors.check(name)
     asked = sources.Regions(
         given=tuple(sources.text(one) for one in box or ()),
         detect=tuple(detect or ()),
@@ -120,11 +118,18 @@ def run(
         merge=merge,
         clip=clip,
     )
-    listed = jobs(manifest, asked, pattern, None if boxes is None else sources.read(boxes))
     folder = places.normal(output)
+    listed = jobs(manifest, asked, pattern, None if boxes is None else sources.read(boxes), folder)
+    files = {}
+    for name in sorted({name for job in listed for name in job.regions.detect}):
+        if sha256 := detectors.check(name):
+            files[name] = sha256
     restorer = loaded(runtime, model, scale, device=device, precision=precision, max_memory=max_memory)
     layout = layout or LAYOUT
-    setup = Setup(folder, layout, model, device=device, runtime=runtime, precision=precision, max_memory=max_memory)
+    setup = Setup(
+        folder, layout, model, device=device, runtime=runtime, precision=precision, max_memory=max_memory,
+        detectors=tuple(files.items()),
+    )  # fmt: skip
     setup, rates = settled(setup, restorer, strategy)
     if dry_run:
         print_bill(listed, restorer, setup, workers, as_json=as_json)
@@ -138,7 +143,9 @@ def run(
         from localsr.batch.contact import contact_sheet as write_sheet
 
         with bar("drawing the contact sheet") as drawing:
-            shown, of = write_sheet(contact_sheet, setup.folder, [job.picture for job in listed], drawing)
+            shown, of = write_sheet(
+                contact_sheet, setup.folder, [(job.picture, setup.ask(job)) for job in listed], drawing
+            )
     if as_json:
         states = {state: tally.states[state] for state in ("done", "empty", "failed", "set aside")}
         typer.echo(json.dumps({"pictures": tally.total, **states, "regions": tally.regions, "kept": tally.kept}))

@@ -110,6 +110,8 @@ def from_file(photo: Path, boxes: str) -> tuple[Region, ...]:
     paired = boxes != "-" and not Path(boxes).is_dir()  # a file of one picture is meant for this one, even renamed
     found = annotations.of(photo, paired=paired)
     if not found and (names := annotations.names) and not annotations.named(photo):
+        for why in annotations.broken.values():  # of that file it may have been
+            raise BoxError(why)
         several = f"{len(names):,} pictures, such as {names[0]}; none of them is {photo.name}"
         one = f"{names[0]}, which is not {photo.name}"
         raise BoxError(f"{annotations.origin} is about {several if len(names) > 1 else one}")

@@ -30,8 +30,9 @@ class Annotations:
         """Give the regions of a picture: those under its name, and those of any picture.
 
         Names are compared from their ends, folder by folder, as far as both go; a name without a picture's suffix
-        stands for any. With `paired`, regions of one picture only are meant for this one, whatever its name. Raises
-        `BoxError` if two names fit, or if the picture's own file is malformed.
+        stands for any, and one of digits for those with more zeros before them. With `paired`, regions of one picture
+        only are meant for this one, whatever its name. Raises `BoxError` if two names fit, or if the picture's own
+        file is malformed.
         """
         anywhere = self.pictures.get("", ())
         name = self.names[0] if paired and len(self.names) == 1 else self.named(picture)
@@ -45,7 +46,8 @@ class Annotations:
         if not own:
             return ""
         fits: dict[str, int] = {}
-        for name in self._index.get(_stem(own[0]), ()):
+        alike = self._index.get(_key(own[0]), ())
+        for name in [name for name in alike if _stem(_parts(name)[0]) == _stem(own[0])] or alike:
             parts = _parts(name)
             if PurePosixPath(parts[0]).suffix.lower() in PICTURES and parts[0] != own[0]:
                 continue
@@ -68,7 +70,7 @@ class Annotations:
         index: dict[str, list[str]] = {}
         for name in self.names:
             if parts := _parts(name):
-                index.setdefault(_stem(parts[0]), []).append(name)
+                index.setdefault(_key(parts[0]), []).append(name)
         return index
 
 
@@ -76,11 +78,14 @@ def read(path: str | PathLike[str]) -> Annotations:
     """Read the regions of a file, or of all files of a folder; their kinds are told by suffix and content.
 
     Raises `BoxError` with file, line or entry, and reason. In a folder, a malformed file breaks its own picture only.
+    Pictures in a folder are masks where no other file of regions is.
     """
     path = Path(path)
     if not path.is_dir():
         return Annotations(_file(path), str(path))
-    paths = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in READERS and p.name not in yolo.NO_LABELS]
+    within = sorted(path.rglob("*"))
+    paths = [p for p in within if p.suffix.lower() in READERS and p.name not in yolo.NO_LABELS]
+    paths = paths or [p for p in within if p.suffix.lower() in PICTURES]
     if not paths:
         raise BoxError(f"{path} holds no files of regions; known are {KINDS}")
     if len(paths) > MOST_FILES:
@@ -132,6 +137,12 @@ READERS: dict[str, Callable[[Path], Pictures]] = {
 def _parts(name: str) -> list[str]:
     """Give a name's parts, the last one first, whichever system wrote it."""
     return [part for part in reversed(name.replace("\\", "/").split("/")) if part not in ("", ".", "..")]
+
+
+def _key(name: str) -> str:
+    """Give what names that mean one picture have in common: COCO's ids are numbers, its files have twelve digits."""
+    stem = _stem(name)
+    return (stem.lstrip("0") or "0") if stem.isascii() and stem.isdigit() else stem
 
 
 def _stem(name: str) -> str:

@@ -8,11 +8,13 @@
         yield Found(Box(40, 60, 168, 156), "sign", 0.9)
 
 `localsr restore --detect sign` finds it there. The built-in ones come the same way; a path of an ONNX file is one too.
+A detector that has a method `check` is asked by it, before any work, whether it has what it needs.
 """
 
 from __future__ import annotations
 
 import functools
+import hashlib
 import math
 from collections.abc import Callable, Iterable
 from importlib.metadata import EntryPoint, entry_points
@@ -33,9 +35,15 @@ def names() -> list[str]:
     return sorted(_entries())
 
 
-def check(name: str) -> None:
-    """Raise `ConfigError` for a detector that is not there, before any work."""
-    _load(name)
+def check(name: str) -> str:
+    """Raise `ConfigError` for a detector that is not there, before any work; give the sha256 of one that is a file."""
+    detector = _load(name)
+    if callable(ready := getattr(detector, "check", None)):
+        ready()
+    if not _is_file(name):
+        return ""
+    with open(name, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def run(name: str, photo: Photo) -> list[Found]:
@@ -52,6 +60,11 @@ def run(name: str, photo: Photo) -> list[Found]:
     return sorted(found, key=lambda f: math.inf if f.score is None else -f.score)
 
 
+def _is_file(name: str) -> bool:
+    """Tell whether a name is that of an ONNX file."""
+    return name.lower().endswith(".onnx")
+
+
 def _entries() -> dict[str, EntryPoint]:
     """Give the installed detectors by name."""
     return {entry.name: entry for entry in entry_points(group=GROUP)}
@@ -60,7 +73,7 @@ def _entries() -> dict[str, EntryPoint]:
 @functools.lru_cache(maxsize=16)
 def _load(name: str) -> Detector:
     """Load a detector once a process."""
-    if name.lower().endswith(".onnx"):
+    if _is_file(name):
         from localsr.sources import onnx
 
         return onnx.Adapter(Path(name))
