@@ -22,10 +22,10 @@ from torch.nn import functional
 
 from localsr.resize import STRIP, cubic
 
-VERSION = 1  # of what follows: a cache of pictures made by another version is made anew
+VERSION = 2  # of what follows: a cache of pictures made by another version is made anew
 BLUR = 0.8  # LR px, largest standard deviation; a lens and a demosaicking have 0.3 to 0.6
-NOISE = 8.0  # levels of 255, largest standard deviation; a phone by night
-QUALITY = (40, 97)  # JPEG; a phone writes 90 to 97, web sites 70 to 85
+NOISE = 25.0  # levels of 255, largest standard deviation: a phone by night; drawn squared, so that a third is below 3
+QUALITY = (30, 97)  # JPEG; a phone writes 90 to 97, web sites 70 to 85, messengers less
 DEGRADATIONS = ("bicubic", "photo")  # how LR is made of HR: as the papers do it, or as below
 VARIANTS = 8  # LR pictures made of each HR to train on, at x4 half its size in all
 KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # of the reduction, and its reach in LR px
@@ -60,8 +60,8 @@ class Degradation:
             kernel=str(random.choice(list(KERNELS))),
             blur=(float(one), float(one if round_ else other)),
             angle=float(random.uniform(0, math.pi)),
-            gaussian=float(random.uniform(0, NOISE) * (random.random() < 0.5)),
-            poisson=float(random.uniform(0, NOISE) * (random.random() < 0.5)),
+            gaussian=float(NOISE * random.random() ** 2 * (random.random() < 0.5)),
+            poisson=float(NOISE * random.random() ** 2 * (random.random() < 0.5)),
             grey=bool(random.random() < 0.5),
             quality=int(random.integers(QUALITY[0], QUALITY[1] + 1) * (random.random() < 0.9)),
             halved=bool(random.random() < 0.7),
