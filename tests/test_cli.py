@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -413,14 +414,14 @@ def test_into_the_whole_picture(nets, here, monkeypatch):
     with Image.open("photo.png") as photo, Image.open("whole.png") as whole:
         assert whole.size == (4 * photo.width, 4 * photo.height)
         size = photo.size
-    assert "1 region restored with a rim of 4 px" in result.stdout
+    assert "1 region restored with a rim of 2 px" in result.stdout
     assert sorted(p.name for p in here.glob("*-x4.png")) == []  # the region alone only where a name is given
     both = restore(nets, *args, "own.png", "--same-size", "--feather", 0, "-o", "region.png", "--json")
     told = json.loads(both.stdout)
     assert (told["into"], told["regions"][0]["output"]) == ("own.png", "region.png")
     with Image.open("own.png") as own, Image.open("region.png") as region:
         assert (own.size, region.size) == (size, (32, 36))
-    monkeypatch.setattr("localsr.cli.restore.LARGE", 100)
+    monkeypatch.setattr("localsr.inference.restoration.LARGE", 100)
     large = restore(nets, "--box", "2,3,8,9", "-o", "large.png")
     assert large.exit_code == 0, large.stderr
     with Image.open("large.png") as one, Image.open("region.png") as other:
@@ -525,3 +526,25 @@ def test_cost_and_explain_take_the_same_regions(nets, here, monkeypatch):
     assert "2 regions of a picture" in result.stdout, result.stderr
     args = ("explain", "photo.png", "--box", "10%,20%:40%,50%", "--model", nets / "context.safetensors")
     assert run(*args, "-o", "map.png").exit_code == 0
+
+
+@pytest.mark.parametrize("more", [(), ("--strategy", "crop"), ("--into", "whole.png")])
+def test_a_bound_on_memory_is_kept(tmp_path, monkeypatch, more):
+    """By the kernel's count of a process of its own: 470 MB and more without the bound, or with results forgotten."""
+    monkeypatch.chdir(tmp_path)
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save("photo.png")
+    code = (
+        "import sys; from localsr.cli import app; from localsr.inference.memory import peak\n"
+        "app(sys.argv[1:], standalone_mode=False); print(peak() // 2**20)"
+    )
+    args = ["restore", "photo.png", "--box", "0,0,400,300", "-o", "r.png", "--max-memory", "430", *more]
+    done = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True, check=True)
+    assert int(done.stdout.split()[-1]) < 430
+
+
+def test_regions_that_crowd_are_told_with_their_cost(nets, here):
+    args = ("--box", "2,3,9,9", "--box", "4,5,9,9", "--box", "6,7,9,9", "--share", "-o", "out/")
+    told = re.search(r"3 regions in 1 pieces: (\S+) GFLOPs, one by one (\S+)", restore(nets, *args).stdout)
+    assert told is not None
+    assert float(told[1]) <= float(told[2])

@@ -220,3 +220,24 @@ def test_a_large_picture_is_not_held(tmp_path: Path) -> None:
     assert size == "8000 x 6000"
     assert int(taken) < 400
     assert localsr.read(tmp_path / "a.tif").size == Size(8000, 6000)
+
+
+def test_many_regions_are_pasted_in_their_order_whatever_is_kept(scene: localsr.Scene, tmp_path: Path) -> None:
+    boxes = [Box(3 * k, 2 * k, 3 * k + 12, 2 * k + 10) for k in range(6)]  # each over the last
+    paste(tmp_path / "a.png", scene, boxes)
+    paste(tmp_path / "b.png", scene, boxes, kept={n: scene.restore(boxes[n]) for n in (1, 4)})
+    assert np.abs(levels(tmp_path / "a.png").astype(int) - levels(tmp_path / "b.png")).max() <= 1
+    last = boxes[-1].grow(-4).scaled(4)
+    alone = scene.restore(boxes[-1]).pixels[:, 16:-16, 16:-16] * 255
+    assert np.abs(levels(tmp_path / "a.png")[:, last.rows, last.columns] - alone).max() <= 1
+
+
+def test_exif_that_a_format_cannot_take_is_told(tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "a maker"
+    pixels = np.zeros((20, 20, 3), np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "in.jpg", exif=exif)
+    photo = localsr.read(tmp_path / "in.jpg")
+    told = {name: localsr.images.left_out(name, photo) for name in ("a.tif", "a.bmp", "a.png", "a.jpg", "a.webp")}
+    assert told == {"a.tif": True, "a.bmp": True, "a.png": False, "a.jpg": False, "a.webp": False}
+    assert not localsr.images.left_out("a.tif", localsr.read(pixels))

@@ -289,3 +289,26 @@ def test_a_calibration_is_kept_and_a_damaged_one_made_again(tmp_path: Path) -> N
         assert calls
     (tmp_path / "file").touch()
     assert speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path / "file").rate > 0
+
+
+def test_a_large_box_is_ready_before_the_next_begins() -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
+    tight = restorer(tiny()).encode(localsr.read(pixels)).bounded(2**22)
+    boxes = [Box(4 * k, 2 * k, 4 * k + 100, 2 * k + 90) for k in range(4)]
+    assert len(list(tight.pieces(boxes[0]))) > 1
+    heard: list[float] = []
+    when = [(n, heard[-1]) for n, _ in tight.stream(boxes, progress=lambda done, of: heard.append(done / of))]
+    assert when == [(n, pytest.approx((n + 1) / 4)) for n in range(4)]
+
+
+def test_what_is_no_box_or_photo_is_told(noise: localsr.Photo) -> None:
+    scene = restorer(tiny()).encode(noise)
+    for ask in (scene.cost, scene.restore, lambda box: list(scene.stream([box]))):
+        with pytest.raises(localsr.BoxError, match=r"no localsr\.Box"):
+            ask([(1, 2, 3, 4)])
+    for one in (scene.attention, lambda box: list(scene.pieces(box))):
+        with pytest.raises(localsr.BoxError, match=r"no localsr\.Box"):
+            one((1, 2, 3, 4))
+    assert scene.cost(Box(1, 1, 5, 5)).keys() == scene.cost([Box(1, 1, 5, 5)]).keys()
+    with pytest.raises(localsr.ImageError, match=r"what localsr\.read makes"):
+        restorer(tiny()).encode("photo.png")

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from localsr.inference.strategies import Strategy
     from localsr.sources import Found
 
-LARGE = 2**26  # pixels of a region from which it is not kept in memory: 0.8 GB
 PIXEL = 64  # bytes of --max-memory for a pixel that is kept: 12 as it is, three times as much while it is written
 FEATHER = 4  # LR px
 
@@ -108,6 +107,9 @@ def run(
     want = regions.asked(photo, box, boxes, detect, grow, min_size, min_score, merge=merge, clip=clip)
     source, found = regions.opened(photo, want, silent=as_json)
     inside = [one.box for one in found]
+    from localsr.images import left_out
+    from localsr.inference.memory import room
+    from localsr.inference.restoration import LARGE
     from localsr.inference.strategies import Strategy
 
     way = Strategy.named(strategy) if strategy is not None else None
@@ -123,26 +125,39 @@ def run(
         )
     if into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
-    scene = restorer.encode(source)
-    done = restored(scene, found, paths, way, share=share, compare=compare, max_memory=max_memory)
+    scene, most = restorer.encode(source), LARGE
+    if max_memory is not None:  # half for what is restored at once, half for what has been
+        half = room(max_memory) // 2
+        scene, most = scene.bounded(half), min(LARGE, half // PIXEL)
+    done, kept = restored(scene, found, paths, way, share=share, compare=compare, most=most, keep=into is not None)
     whole = None
     if into is not None:
         from localsr.inference.paste import Pasting, paste
 
         with bar("pasting") as progress:
-            whole = paste(into, scene, inside, way, Pasting(feather, same_size), progress)
+            whole = paste(into, scene, inside, way, Pasting(feather, same_size), progress, kept)
+    joint = scene.planned(inside, way, share=True) if share else None
     if as_json:
-        typer.echo(json.dumps(report(photo, restorer, source.size, scene.strategy(way), done, compare, into)))
+        told = report(photo, restorer, source.size, scene.strategy(way), done, compare, into)
+        typer.echo(json.dumps(told | ({} if joint is None else {"pieces": joint[0], "gflops": round(joint[1], 3)})))
         return
     for r in done:
         if r.path is not None:
             typer.echo(f"{r.path}: {r.found.box.scaled(scene.scale).size} px, {scene.strategy(way)}, {r.seconds:.2f} s")
     if compare is not None:
         typer.echo(f"{compare}: compared with nearest neighbour and bicubic")
+    if joint is not None:
+        (pieces, gflops), (_, apart) = joint, scene.planned(inside, way)
+        typer.echo(f"{len(inside)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
     if into is not None:
-        rim = f"a rim of {feather} px" if feather else "no rim"
+        from localsr.inference.paste import rim as width
+
+        rims = sorted({width(box, feather) for box in inside})
+        rim = f"a rim of {' to '.join(map(str, {rims[0], rims[-1]}))} px" if rims[-1] else "no rim"
         count = f"{len(inside)} region{'s' if len(inside) > 1 else ''}"
         typer.echo(f"{into}: {whole} px, {count} restored with {rim}")
+        if left_out(into, source):
+            typer.echo(f"the photo's EXIF is left out: {into.suffix} takes none here", err=True)
 
 
 class Region(NamedTuple):
@@ -161,15 +176,18 @@ def restored(
     *,
     share: bool,
     compare: Path | None,
-    max_memory: int | None,
-) -> list[Region]:
-    """Restore boxes and write each as soon as it is there; what does not fit in memory goes to its file in pieces."""
+    most: int,
+    keep: bool,
+) -> tuple[list[Region], dict[int, Restoration]]:
+    """Restore boxes and write each as soon as it is there; of more than `most` pixels, to its file in pieces.
+
+    Kept are those of a sheet and, with `keep`, as many as have `most` pixels in all.
+    """
     if not paths:
-        return [Region(one) for one in found]
+        return [Region(one) for one in found], {}
     boxes = [one.box for one in found]
     from localsr.inference.paste import write_large
 
-    most = LARGE if max_memory is None else min(LARGE, max_memory * 2**20 // PIXEL)
     done: dict[int, Region] = {}
     kept: dict[int, Restoration] = {}
     large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > most]
@@ -181,7 +199,7 @@ def restored(
             n = small[k]
             r.save(paths[n])
             done[n] = Region(found[n], paths[n], r.seconds)
-            if compare is not None:
+            if compare is not None or (keep and sum(r.pixels[0].size for r in kept.values()) < most):
                 kept[n] = r
     for n in large:
         began = time.perf_counter()
@@ -192,7 +210,7 @@ def restored(
         from localsr.evaluation.figures import compare_sheet
 
         compare_sheet(compare, scene.photo, [kept[n] for n in small])
-    return [done[n] for n in range(len(boxes))]
+    return [done[n] for n in range(len(boxes))], kept
 
 
 def report(

@@ -75,7 +75,8 @@ class OnnxRestorer(Restorer):
         card, graphs = folders.read(folder)
         if scale is not None and scale != card.config.scale:
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
-        sessions = {name: session(folder / f"{name}.onnx", data) for name, data in graphs.items()}
+        arena = max_memory is None
+        sessions = {name: session(folder / f"{name}.onnx", data, arena=arena) for name, data in graphs.items()}
         network = OnnxNetwork(card.config, sessions)
         plain = OnnxNetwork(card.config.without_context(), {RESTORE: sessions[PLAIN]}) if PLAIN in sessions else None
         told = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
@@ -98,13 +99,14 @@ def load(
     return Restorer.load(name_or_path, **settings)
 
 
-def session(path: Path, data: bytes) -> Session:
-    """Load a graph that was checked, for as many threads as torch has."""
+def session(path: Path, data: bytes, *, arena: bool = True) -> Session:
+    """Load a graph that was checked, for as many threads as torch has; without `arena` it gives freed memory back."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
     options.log_severity_level = 3
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = arena
     try:
         made: Session = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a class for each of its codes, none of them public

@@ -28,7 +28,7 @@ SAVE: dict[str, dict[str, Any]] = {
     "tiff": {"compression": "deflate", "predictor": "horizontal"},
     "webp": {"lossless": True, "exact": True},  # exact: colours under alpha 0 stay
 }
-METADATA = ("exif-data", "xmp-data", "iptc-data")  # that go along where all of a picture is written again
+METADATA = ("exif-data", "xmp-data", "iptc-data", "image-description")  # go along where all of a picture is written
 ROOM = 2**20  # bytes; a disk with less is full
 TILED = 2**26  # pixels of a TIFF from which it is written in tiles: its windows can be read alone
 OPAQUE = ("jpeg", "bmp")  # formats without alpha
@@ -197,10 +197,16 @@ def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
     origin = like._colour
     image = image.copy(xres=origin.xres, yres=origin.yres)
     for name in origin.get_fields():
-        if name in METADATA or name == "resolution-unit" or name.startswith("exif-ifd"):
+        if name in METADATA or name == "resolution-unit" or name.startswith(("exif-ifd", "png-comment-")):
             image.set_type(origin.get_typeof(name), name, origin.get(name))
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or that of the EXIF block comes back
     return image
+
+
+def left_out(path: str | os.PathLike[str], like: Photo) -> bool:
+    """Tell whether a photo has EXIF and the format of a name cannot take it: libvips writes none to TIFF."""
+    exif = any(name.startswith("exif-") for name in like._colour.get_fields())
+    return exif and FORMATS.get(Path(path).suffix.lower()) in ("tiff", "bmp")
 
 
 def _options(kind: str, image: pyvips.Image) -> dict[str, Any]:

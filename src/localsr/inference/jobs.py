@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple, TypeVar
@@ -75,10 +75,11 @@ def batches(jobs: Sequence[Job], network: CLSR, patches: int, memory: int | None
 
 def _alike(jobs: Sequence[Job], network: CLSR, patches: int, memory: int | None, area: int) -> Iterator[list[Job]]:
     """Put jobs that are alike together, up to `area` px of first windows and so many bytes."""
-    alike: dict[tuple[Taper, Box], list[Job]] = {}
+    tiles = Counter(job.boxes for job in jobs)  # those of one box stay together: it is ready before the next begins
+    alike: dict[tuple[Taper, Box, tuple[int, ...]], list[Job]] = {}
     for job in jobs:
-        alike.setdefault(job.local(network.grid), []).append(job)
-    for (taper, _), members in alike.items():
+        alike.setdefault((*job.local(network.grid), job.boxes if tiles[job.boxes] > 1 else ()), []).append(job)
+    for (taper, _, _), members in alike.items():
         count = max(1, area // taper.windows[0].area)
         if memory is not None:
             count = max(1, min(count, memory // max(members[0].load(network, patches).bytes, 1)))

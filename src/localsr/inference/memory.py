@@ -11,6 +11,8 @@ from localsr.errors import ConfigError
 
 MEGABYTE = 2**20
 LIBRARIES = 128 * MEGABYTE  # oneDNN's weights and buffers from the first call on, whatever is restored: 60 to 120 MB
+BUFFERS = 16 * MEGABYTE  # what a first region takes besides its tensors: 10 to 15 MB
+TAKEN = 1.25  # bytes taken at the peak to bytes counted, for a bill: 1.1 to 1.35 from 64 to 400 px, threads and all
 LEAST = 16 * MEGABYTE  # for tensors: a small tile
 SLACK = 1.1  # bytes taken to bytes counted, libraries aside: 0.8 to 1.0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import NamedTuple
 
@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
 from localsr.images import Canvas, Photo
-from localsr.inference.restoration import bicubic, enlarged_alpha
+from localsr.inference.restoration import Piece, Restoration, bicubic, enlarged_alpha
 from localsr.inference.scene import Progress, Scene
 from localsr.inference.strategies import Strategy
 
-STRIP = 2**20  # pixels of the result that are enlarged at once
+STRIP = 2**18  # pixels of the result that are enlarged at once: 3 MB, and as much again a few times on the way
+LIST = 2**20  # pixels of regions that are restored at once
 MAX_FEATHER = 256  # LR px
 
 
@@ -34,12 +35,14 @@ def paste(
     strategy: Strategy | str | None = None,
     how: Pasting = Pasting(),  # noqa: B008  # frozen
     progress: Progress = lambda *_: None,
+    kept: Mapping[int, Restoration] | None = None,
 ) -> Size:
     """Write the picture with its boxes restored, the rest by bicubic or as it was, and return its size.
 
-    Depth, profile, alpha and metadata are the photo's. Neither the picture nor a box need fit in memory. `progress`
-    hears of LR px, of the picture's and the boxes'. Raises `BoxError`, `ConfigError`, and `OutputError` for a file that
-    could not be written.
+    Boxes are pasted in their order; `kept` are those that have been restored by the same strategy, by their numbers.
+    Depth, profile and alpha are the photo's, and of its metadata what the format takes (`images.left_out`). Neither the
+    picture nor a box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises `BoxError`,
+    `ConfigError`, and `OutputError` for a file that could not be written.
     """
     if not 0 <= how.feather <= MAX_FEATHER:
         raise ConfigError(f"a feather of {how.feather} px cannot be; give 0 to {MAX_FEATHER} LR px")
@@ -59,17 +62,44 @@ def paste(
             canvas.put(strip.scaled(factor), pixels, _alpha(photo, strip, factor))
             done += strip.area
             progress(done, total)
-        for box in inside:
-            for piece in scene.pieces(box, strategy):
-                pixels = _reduced(piece.pixels, scale) if how.same_size else piece.pixels
-                there = piece.box.scaled(factor)
-                weight = _weight(piece.box, box, photo.size, how.feather, factor)
-                pixels = canvas.get(there) * (1 - weight) + pixels * weight
-                canvas.put(there, pixels, _alpha(photo, piece.box, factor))
-                done += piece.box.area
-                progress(done, total)
+        for box, piece in _pieces(scene, inside, strategy, kept or {}):
+            pixels = _reduced(piece.pixels, scale) if how.same_size else piece.pixels
+            there = piece.box.scaled(factor)
+            weight = _weight(piece.box, box, photo.size, how.feather, factor)
+            pixels = canvas.get(there) * (1 - weight) + pixels * weight
+            canvas.put(there, pixels, _alpha(photo, piece.box, factor))
+            done += piece.box.area
+            progress(done, total)
         canvas.finish(metadata=True)
     return size
+
+
+def _pieces(
+    scene: Scene, boxes: Sequence[Box], strategy: Strategy | str | None, kept: Mapping[int, Restoration]
+) -> Iterator[tuple[Box, Piece]]:
+    """Give boxes in their order, restored: small ones by lists of up to LIST pixels, large ones piece by piece."""
+    waiting: list[int] = []
+
+    def together() -> Iterator[tuple[Box, Piece]]:
+        fresh = [n for n in waiting if n not in kept]
+        found = dict(zip(fresh, scene.restore([boxes[n] for n in fresh], strategy), strict=True))
+        for n in waiting:
+            yield boxes[n], Piece(boxes[n], (kept[n] if n in kept else found[n]).pixels)
+        waiting.clear()
+
+    for n, box in enumerate(boxes):
+        if sum(boxes[k].area for k in waiting) + box.area > LIST // scene.scale**2:
+            yield from together()
+        if box.area > LIST // scene.scale**2 and n not in kept:
+            yield from ((box, piece) for piece in scene.pieces(box, strategy))
+        else:
+            waiting.append(n)
+    yield from together()
+
+
+def rim(box: Box, feather: int) -> int:
+    """Give the LR px over which a box fades in: a quarter of its short side at most."""
+    return min(feather, min(box.width, box.height) // 4)
 
 
 def write_large(
@@ -124,7 +154,7 @@ def _weight(piece: Box, box: Box, size: Size, feather: int, factor: int) -> NDAr
         share: NDArray[np.float32] = np.minimum(rise / np.float32(max(feather * factor, 0.5)), np.float32(1))
         return share
 
-    feather = min(feather, min(box.width, box.height) // 4)
+    feather = rim(box, feather)
     columns = along(piece.left, piece.right, box.left, box.right, size.width)
     rows = along(piece.top, piece.bottom, box.top, box.bottom, size.height)
     weight: NDArray[np.float32] = rows[:, None] * columns

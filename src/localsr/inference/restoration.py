@@ -53,13 +53,16 @@ class Piece(NamedTuple):
     pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
 
 
+LARGE = 2**26  # pixels of a result from which it is not kept in memory but written in pieces: 0.8 GB
+
+
 class Bill(NamedTuple):
     """What boxes cost by one strategy."""
 
     gflops: float  # of the boxes
     gflops_scene: float  # of the patches, once a picture
     seconds: float  # of both, on this machine
-    megabytes: float  # that the process has at its peak, results and libraries counted in
+    megabytes: float  # that the process has at its peak, libraries and one result at a time counted in
 
 
 def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:

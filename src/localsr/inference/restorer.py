@@ -11,7 +11,7 @@ from typing import Self
 import torch
 
 from localsr import images
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import CheckpointError, ConfigError, ImageError
 from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.jobs import PRECISIONS
@@ -106,6 +106,8 @@ class Restorer:
         With `saved`, a file that `Scene.save` wrote, its keys and values come from there; `CheckpointError` for one of
         another picture or network.
         """
+        if not isinstance(photo, Photo):
+            raise ImageError(f"a {type(photo).__name__} is no Photo; give what localsr.read makes of it")
         return Scene(
             photo,
             self.card.name,

@@ -22,9 +22,9 @@ from localsr.images import Photo
 from localsr.inference import saved
 from localsr.inference.cost import scene_load
 from localsr.inference.jobs import Done, Job, attend, batches, each, encode, run, sampled
-from localsr.inference.memory import LIBRARIES, MEGABYTE, resident
+from localsr.inference.memory import BUFFERS, MEGABYTE, TAKEN, resident
 from localsr.inference.planning import plan, shared
-from localsr.inference.restoration import Attention, Bill, Piece, Restoration, enlarged_alpha
+from localsr.inference.restoration import LARGE, Attention, Bill, Piece, Restoration, enlarged_alpha
 from localsr.inference.speed import calibrated
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
@@ -147,11 +147,7 @@ class Scene:
         progress: Progress | None = None,
     ) -> Iterator[tuple[int, Restoration]]:
         """Restore boxes as `restore` does, and give each one's number and restoration as soon as it is ready."""
-        size, boxes = self.photo.size, list(boxes)
-        for box in boxes:
-            if not isinstance(box, Box):
-                raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
-        inside = [box.clipped(size) if clip else box.checked(size) for box in boxes]
+        inside = self._inside(boxes, clip=clip)
         way, network = self._choose(strategy)
         return self._work(inside, way, network, self._jobs(inside, way, network, share=share), progress)
 
@@ -170,9 +166,9 @@ class Scene:
         progress: Progress | None = None,
     ) -> Iterator[Piece]:
         """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory."""
-        inside = box.clipped(self.photo.size) if clip else box.checked(self.photo.size)
+        inside = self._inside([box], clip=clip)
         way, network = self._choose(strategy)
-        jobs = plan([inside], self.photo.size, network, way, len(self._patches), self._memory)
+        jobs = plan(inside, self.photo.size, network, way, len(self._patches), self._memory)
         return (Piece(done.job.taper.roi, done.pixels) for done in self._run(jobs, way, network, progress))
 
     def _run(self, jobs: Sequence[Job], way: Strategy, network: CLSR, progress: Progress | None) -> Iterator[Done]:
@@ -218,14 +214,20 @@ class Scene:
                     alpha, made = enlarged_alpha(self.photo, box, scale), (precisions[n], seconds[n])
                     yield n, Restoration(pixels.pop(n), alpha, box, scale, way, self._name, *made, self.photo)
 
-    def cost(self, boxes: Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
+    def planned(
+        self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
+    ) -> tuple[int, float]:
+        """Tell in how many pieces boxes would be restored, and their GFLOPs."""
+        way, network = self._choose(strategy)
+        jobs = self._jobs(self._inside(boxes), way, network, share=share)
+        return len(jobs), sum(job.load(network, len(self._patches)).flops for job in jobs) / 1e9
+
+    def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
         """Tell what restoring boxes would cost by each strategy that can run; the first call measures the machine.
 
         Raises `BoxError` for a box that leaves the picture.
         """
-        size, patches = self.photo.size, len(self._patches)
-        for box in boxes:
-            box.checked(size)
+        boxes, patches, here = self._inside(boxes), len(self._patches), resident()  # what counts takes memory, too
         bills = {}
         for way in self.strategies:
             network = self._choose(way)[1]
@@ -236,13 +238,13 @@ class Scene:
             work = [(len(batch), batch[0].load(network, patches)) for batch in parts]
             scene = scene_load(network.config, patches)
             flops = sum(count * each.flops for count, each in work)
-            made = sum(3 * 4 * box.scaled(network.config.scale).area for box in boxes)
-            most = max((count * each.bytes for count, each in work), default=0)
+            made = max((min(box.scaled(network.config.scale).area, LARGE) for box in boxes), default=0)
+            most = threads * max((count * each.bytes for count, each in work), default=0) + 3 * 4 * made
             bills[way] = Bill(
                 flops / 1e9,
                 scene.flops / 1e9,
                 speed.seconds(len(work), flops + scene.flops),
-                (resident() + LIBRARIES + threads * most + made) / MEGABYTE,
+                (here + BUFFERS + most * TAKEN) / MEGABYTE,
             )
         return bills
 
@@ -265,14 +267,23 @@ class Scene:
 
         Raises `ConfigError` for a network without GCM, `BoxError` for a box that leaves the picture.
         """
+        (box,) = self._inside([box])
         if self._context is None:
             raise ConfigError(f"{self._name} has no global context module; choose a network that has one")
         size, patches = self.photo.size, self._patches
         total = torch.zeros(len(patches))
-        for job in plan([box.checked(size)], size, self._network, Strategy.CLSR, len(patches), self._memory):
+        for job in plan([box], size, self._network, Strategy.CLSR, len(patches), self._memory):
             weights = attend(self._network, self.photo, job, self._context).mean(1)[0]  # (queries, tokens)
             total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
         return Attention(box, patches, (total / total.sum()).tolist())
+
+    def _inside(self, boxes: Box | Sequence[Box], *, clip: bool = False) -> list[Box]:
+        """Judge boxes."""
+        each = [boxes] if isinstance(boxes, Box) else list(boxes)
+        for box in each:
+            if not isinstance(box, Box):
+                raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
+        return [box.clipped(self.photo.size) if clip else box.checked(self.photo.size) for box in each]
 
     def strategy(self, asked: Strategy | str | None = None) -> Strategy:
         """Give the strategy that runs when `asked` is asked for; `ConfigError` for one that cannot."""
