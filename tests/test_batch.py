@@ -23,8 +23,9 @@ from localsr import sources
 from localsr.batch import crew, places
 from localsr.batch.bill import bill, rates
 from localsr.batch.crew import Gone, Ready, Reply, work
-from localsr.batch.jobs import Job, Setup, jobs
+from localsr.batch.jobs import Job, Setup
 from localsr.batch.local import Local, workers
+from localsr.batch.manifest import jobs
 from localsr.batch.run import run
 from localsr.batch.table import Table, read
 from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, Full, Rates, Row, Worker

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -182,3 +183,12 @@ def tiles(box: Box, side: int) -> list[Box]:
         for top in range(box.top, box.bottom, side)
         for left in range(box.left, box.right, side)
     ]
+
+
+def judged(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False) -> list[Box]:
+    """Give one box or several within a picture of `size`; `BoxError` for what is none, or leaves it but for `clip`."""
+    each = [boxes] if isinstance(boxes, Box) else list(boxes)
+    for box in each:
+        if not isinstance(box, Box):
+            raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
+    return [box.clipped(size) if clip else box.checked(size) for box in each]

@@ -1,28 +1,21 @@
-"""Jobs: a picture and where its regions come from; what the outputs are called."""
+"""Jobs: a picture and what is asked of it; what the outputs are called."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from string import Formatter
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from localsr.batch import places
-from localsr.errors import BoxError, ConfigError, DataError
+from localsr.errors import BoxError, ConfigError
 from localsr.images import FORMATS, Photo
-from localsr.sources import Annotations, Found, Region, Regions, lines, read, text
+from localsr.sources import Found, Regions
 
 LAYOUT = "{stem}-{left}-{top}-{width}x{height}-x{scale}-{key}.png"
 FIELDS = ("key", "folder", "stem", "label", "n", "left", "top", "width", "height", "scale")
-CORNERS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
-SIDES = (*CORNERS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
-TABLES, LINES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
 NAME = 80  # bytes of a word that comes from a picture or a label; file systems take 255 in all
 KEY = 16  # hexadecimal digits of a key: among a million outputs two are alike once in 40 million runs
 
@@ -39,17 +32,6 @@ class Job(NamedTuple):
         if self.wrong:
             raise BoxError(self.wrong)
         return list(self.regions.of(photo))
-
-
-class Asked(NamedTuple):
-    """What a manifest asks of a picture."""
-
-    regions: tuple[Region, ...] = ()
-    detect: tuple[str, ...] = ()
-
-    def also(self, regions: Iterable[Region], detect: Iterable[str]) -> Asked:
-        """Ask more of the same picture."""
-        return Asked((*self.regions, *regions), tuple(dict.fromkeys((*self.detect, *detect))))
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,189 +102,3 @@ def word(given: str, otherwise: str) -> str:
     """Make a word that every file system takes and no shell trips over."""
     made = re.sub(r"[^\w.-]+", "_", given.encode(errors="replace").decode()).strip("._-")
     return made.encode()[:NAME].decode(errors="ignore") or otherwise
-
-
-def jobs(
-    manifest: str, base: Regions, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
-) -> list[Job]:
-    """Read a manifest: a folder, or a CSV, TSV, Parquet, JSON lines or annotation file that names pictures.
-
-    `base` is what is asked of each picture besides; `boxes` are annotations of others. A picture comes once, with all
-    that is asked of it; what lies in the folder `out` is a result and no picture. Raises `DataError` or `BoxError` that
-    names file, line and reason.
-    """
-    place = places.normal(manifest)
-    if places.is_folder(place):
-        asked = _in_folder(place, pattern, places.normal(out) if out else "")
-    elif pattern:
-        raise ConfigError(f"--pattern chooses pictures in a folder, but {manifest} is none")
-    elif not places.exists(place):
-        raise DataError(f"there is neither a file nor a folder {manifest}")
-    else:
-        asked = _in_file(place)
-    if not asked:
-        raise DataError(f"{manifest} names no pictures" + (f" by {pattern!r}" if pattern else ""))
-    more, wrong = ({}, {}) if boxes is None else _annotated(boxes, list(asked), manifest)
-    made = [
-        Job(
-            picture,
-            replace(
-                base,
-                given=(*base.given, *own.regions, *more.get(picture, ())),
-                detect=tuple(dict.fromkeys((*base.detect, *own.detect))),
-            ),
-            wrong.get(picture, ""),
-        )
-        for picture, own in asked.items()
-    ]
-    if boxes is None and not any(job.regions.given or job.regions.detect for job in made):
-        raise ConfigError(f"{manifest} names {len(asked)} pictures but no regions; add boxes to it, --box or --detect")
-    return made
-
-
-def _annotated(
-    boxes: Annotations, pictures: Sequence[str], manifest: str
-) -> tuple[dict[str, tuple[Region, ...]], dict[str, str]]:
-    """Give the regions of pictures, and why they cannot be told; `BoxError` for a malformed file that is of none."""
-    found: dict[str, tuple[Region, ...]] = {}
-    wrong: dict[str, str] = {}
-    owners: dict[str, list[str]] = defaultdict(list)
-    for picture in pictures:
-        try:
-            owners[boxes.named(picture)].append(picture)
-            found[picture] = boxes.of(picture)
-        except BoxError as error:
-            wrong[picture] = str(error)
-    owners.pop("", None)
-    for name, own in owners.items():
-        if len(own) > 1:
-            why = f"{boxes.origin} has regions for {name}, which may be {own[0]} or {own[1]}; name folders in it too"
-            wrong |= dict.fromkeys(own, why)
-    for name, why in boxes.broken.items():  # it may have been of many pictures
-        if name not in owners:
-            raise BoxError(why)
-    if boxes.names and not owners and not wrong and "" not in boxes.pictures:
-        raise DataError(f"{boxes.origin} has regions for {boxes.names[0]}, which is no picture of {manifest}")
-    return found, wrong
-
-
-def _in_folder(folder: str, pattern: str | None, out: str) -> dict[str, Asked]:
-    """List the pictures of a folder."""
-    if out == folder:
-        raise ConfigError(f"OUT is the folder of the pictures; choose one of its own, such as {folder}/out")
-    found = places.listed(folder, pattern or "**/*")
-    if out:
-        found = [place for place in found if not place.startswith(f"{out}/")]
-    if not pattern:
-        found = [place for place in found if PurePosixPath(place).suffix.lower() in FORMATS]
-    return dict.fromkeys(found, Asked())
-
-
-def _in_file(place: str) -> dict[str, Asked]:
-    """Read the pictures that a file names, and what it asks of them; names are relative to its folder."""
-    folder, asked = places.parent(place), dict[str, Asked]()
-    for picture, regions, detect in _named(place):
-        if not picture:
-            raise DataError(f"{place} has regions but names no picture; give a folder and this file as --boxes")
-        whole = places.join(folder, picture)
-        asked[whole] = asked.get(whole, Asked()).also(regions, detect)
-    return asked
-
-
-def _named(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
-    """Read what a file says, line by line or picture by picture: a name, regions, detectors."""
-    suffix = PurePosixPath(place).suffix.lower()
-    if suffix in TABLES:
-        yield from (_line(line, origin) for origin, line in _lines(place))
-    elif suffix in LINES:
-        for picture, region, detector in lines.entries(places.load(place), place):
-            yield picture, () if region is None else (region,), (detector,) if detector else ()
-    else:
-        with places.fetched(place) as path:
-            annotations = read(path)
-        yield from ((picture, regions, ()) for picture, regions in annotations.pictures.items())
-
-
-def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read a table line by line, with where each stands."""
-    title = PurePosixPath(place).name
-    suffix = PurePosixPath(place).suffix.lower()
-    if suffix == ".parquet":
-        import polars as pl
-
-        try:
-            frame = pl.read_parquet(io.BytesIO(places.load(place)))
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise DataError(f"{place} cannot be read as Parquet: {error}") from error
-        _has_picture(frame.columns, place)
-        yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
-        return
-    try:
-        file = io.StringIO(places.load(place).decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", strict=True)
-        _has_picture(reader.fieldnames or [], place)
-        for row in reader:
-            if None in row or None in row.values():
-                raise DataError(f"{title}, line {reader.line_num}: it has not as many cells as the header")
-            yield f"{title}, line {reader.line_num}", row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{place} cannot be read as CSV: {error}") from error
-
-
-def _has_picture(columns: Iterable[str], place: str) -> None:
-    """Refuse a table that names no pictures."""
-    if not set(lines.PICTURE) & set(columns):
-        raise DataError(
-            f"{place} has no column called {', '.join(lines.PICTURE)}; it has {', '.join(columns) or 'none'}"
-        )
-
-
-def _line(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[str]]:
-    """Read a line: the picture, its regions as `box`, `boxes` or four columns, and detectors; all but it may be empty.
-
-    A label and a score that are 0 are some.
-    """
-    picture = next(line[name] for name in lines.PICTURE if name in line)
-    if not isinstance(picture, str) or not picture:
-        raise DataError(f"{origin}: {picture!r} is no picture's name")
-    label = "" if _empty(line.get("label")) else str(line["label"])
-    score = None if _empty(line.get("score")) else _number(line["score"], "score", origin)
-    detect = [name.strip() for name in str(line.get("detector") or "").split(";") if name.strip()]
-    given = line.get("boxes") or line.get("box")
-    if given:
-        each = [part for part in given.split(";") if part.strip()] if isinstance(given, str) else list(given)
-        if given is line.get("box") and not isinstance(given, str):
-            each = [given]
-        return picture, [replace(_region(one, origin), label=label, score=score) for one in each], detect
-    for names in SIDES:
-        if all(name in line for name in names):
-            cells = [line[name] for name in names]
-            if all(_empty(cell) for cell in cells):
-                return picture, [], detect
-            a, b, c, d = (_number(cell, name, origin) for cell, name in zip(cells, names, strict=True))
-            right, bottom = (c, d) if names in CORNERS else (a + c, b + d)
-            return picture, [Region(a, b, right, bottom, label=label, score=score, origin=origin)], detect
-    return picture, [], detect
-
-
-def _region(one: Any, origin: str) -> Region:  # noqa: ANN401  # a cell of a user's table
-    """Read one region: text, or x, y, width and height."""
-    if isinstance(one, str):
-        return text(one, origin)
-    if isinstance(one, Sequence) and len(one) == 4:
-        x, y, width, height = (_number(side, "box", origin) for side in one)
-        return Region(x, y, x + width, y + height, origin=origin)
-    raise BoxError(f"{origin}: {one!r} is no region; give x, y, width and height")
-
-
-def _empty(cell: Any) -> bool:  # noqa: ANN401  # a cell of a user's table
-    """Tell whether a cell has nothing in it."""
-    return cell is None or cell == ""
-
-
-def _number(cell: Any, name: str, origin: str) -> float:  # noqa: ANN401  # a cell of a user's table
-    """Read a number."""
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        raise BoxError(f"{origin}: {name} is {cell!r}, which is no number") from None

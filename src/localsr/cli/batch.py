@@ -106,7 +106,8 @@ def run(
         raise ConfigError(f"{contact_sheet} must end in .html")
     from localsr import sources
     from localsr.batch import places
-    from localsr.batch.jobs import LAYOUT, Setup, jobs
+    from localsr.batch.jobs import LAYOUT, Setup
+    from localsr.batch.manifest import jobs
     from localsr.sources import detectors
 
     asked = sources.Regions(

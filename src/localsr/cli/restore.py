@@ -190,6 +190,7 @@ def restored(
 
     done: dict[int, Region] = {}
     kept: dict[int, Restoration] = {}
+    held = 0  # pixels of them
     large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > most]
     small = [n for n in range(len(boxes)) if n not in large]
     if large and compare is not None:
@@ -199,8 +200,8 @@ def restored(
             n = small[k]
             r.save(paths[n])
             done[n] = Region(found[n], paths[n], r.seconds)
-            if compare is not None or (keep and sum(r.pixels[0].size for r in kept.values()) < most):
-                kept[n] = r
+            if compare is not None or (keep and held < most):
+                kept[n], held = r, held + r.pixels[0].size
     for n in large:
         began = time.perf_counter()
         with bar(f"restoring {paths[n].name}") as progress:

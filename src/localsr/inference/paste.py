@@ -79,6 +79,7 @@ def _pieces(
 ) -> Iterator[tuple[Box, Piece]]:
     """Give boxes in their order, restored: small ones by lists of up to LIST pixels, large ones piece by piece."""
     waiting: list[int] = []
+    most, area = LIST // scene.scale**2, 0
 
     def together() -> Iterator[tuple[Box, Piece]]:
         fresh = [n for n in waiting if n not in kept]
@@ -88,12 +89,14 @@ def _pieces(
         waiting.clear()
 
     for n, box in enumerate(boxes):
-        if sum(boxes[k].area for k in waiting) + box.area > LIST // scene.scale**2:
+        if area + box.area > most:
             yield from together()
-        if box.area > LIST // scene.scale**2 and n not in kept:
+            area = 0
+        if box.area > most and n not in kept:
             yield from ((box, piece) for piece in scene.pieces(box, strategy))
         else:
             waiting.append(n)
+            area += box.area
     yield from together()
 
 

@@ -16,8 +16,8 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
-from localsr.errors import BoxError, ConfigError
-from localsr.geometry import Box
+from localsr.errors import ConfigError
+from localsr.geometry import Box, judged
 from localsr.images import Photo
 from localsr.inference import saved
 from localsr.inference.cost import scene_load
@@ -147,7 +147,7 @@ class Scene:
         progress: Progress | None = None,
     ) -> Iterator[tuple[int, Restoration]]:
         """Restore boxes as `restore` does, and give each one's number and restoration as soon as it is ready."""
-        inside = self._inside(boxes, clip=clip)
+        inside = judged(boxes, self.photo.size, clip=clip)
         way, network = self._choose(strategy)
         return self._work(inside, way, network, self._jobs(inside, way, network, share=share), progress)
 
@@ -166,7 +166,7 @@ class Scene:
         progress: Progress | None = None,
     ) -> Iterator[Piece]:
         """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory."""
-        inside = self._inside([box], clip=clip)
+        inside = judged(box, self.photo.size, clip=clip)
         way, network = self._choose(strategy)
         jobs = plan(inside, self.photo.size, network, way, len(self._patches), self._memory)
         return (Piece(done.job.taper.roi, done.pixels) for done in self._run(jobs, way, network, progress))
@@ -219,7 +219,7 @@ class Scene:
     ) -> tuple[int, float]:
         """Tell in how many pieces boxes would be restored, and their GFLOPs."""
         way, network = self._choose(strategy)
-        jobs = self._jobs(self._inside(boxes), way, network, share=share)
+        jobs = self._jobs(judged(boxes, self.photo.size), way, network, share=share)
         return len(jobs), sum(job.load(network, len(self._patches)).flops for job in jobs) / 1e9
 
     def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
@@ -227,7 +227,8 @@ class Scene:
 
         Raises `BoxError` for a box that leaves the picture.
         """
-        boxes, patches, here = self._inside(boxes), len(self._patches), resident()  # what counts takes memory, too
+        here = resident()  # beforehand: what counts takes memory, too
+        boxes, patches = judged(boxes, self.photo.size), len(self._patches)
         bills = {}
         for way in self.strategies:
             network = self._choose(way)[1]
@@ -267,7 +268,7 @@ class Scene:
 
         Raises `ConfigError` for a network without GCM, `BoxError` for a box that leaves the picture.
         """
-        (box,) = self._inside([box])
+        (box,) = judged(box, self.photo.size)
         if self._context is None:
             raise ConfigError(f"{self._name} has no global context module; choose a network that has one")
         size, patches = self.photo.size, self._patches
@@ -276,14 +277,6 @@ class Scene:
             weights = attend(self._network, self.photo, job, self._context).mean(1)[0]  # (queries, tokens)
             total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
         return Attention(box, patches, (total / total.sum()).tolist())
-
-    def _inside(self, boxes: Box | Sequence[Box], *, clip: bool = False) -> list[Box]:
-        """Judge boxes."""
-        each = [boxes] if isinstance(boxes, Box) else list(boxes)
-        for box in each:
-            if not isinstance(box, Box):
-                raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
-        return [box.clipped(self.photo.size) if clip else box.checked(self.photo.size) for box in each]
 
     def strategy(self, asked: Strategy | str | None = None) -> Strategy:
         """Give the strategy that runs when `asked` is asked for; `ConfigError` for one that cannot."""

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Self, overload
 from localsr import errors, images
 from localsr.errors import BoxError, ConfigError, ImageError, LocalSRError, ServiceError
 from localsr.files import write_whole
-from localsr.geometry import Box, whole
+from localsr.geometry import Box, judged, whole
 from localsr.images import FORMATS, Canvas, Photo, Source
 from localsr.inference.paste import Pasting
 from localsr.inference.restoration import Attention, Bill, Restoration
@@ -159,7 +159,7 @@ class RemoteScene:
             return self.restore([boxes], strategy, clip=clip)[0]
         if not boxes:
             return []
-        inside = self._inside(boxes, clip=clip)
+        inside = judged(boxes, self.photo.size, clip=clip)
         answer = self._ask("restorations", boxes=_told(inside), strategy=strategy and str(strategy))
         if len(inside) == 1:
             facts = {key: answer.headers[f"localsr-{key}"] for key in ("strategy", "network", "seconds")}
@@ -172,17 +172,17 @@ class RemoteScene:
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, clip: bool = False
     ) -> Iterator[tuple[int, Restoration]]:
         """Restore boxes one by one, and give each one's number and restoration as soon as it is there."""
-        inside = self._inside(boxes, clip=clip)
+        inside = judged(boxes, self.photo.size, clip=clip)
         return ((number, self.restore(box, strategy)) for number, box in enumerate(inside))
 
     def cost(self, boxes: Sequence[Box]) -> dict[Strategy, Bill]:
         """Tell what restoring boxes would cost there, by strategy; the scene counted with the boxes."""
-        found = self._ask("cost", boxes=_told(self._inside(boxes))).json()
+        found = self._ask("cost", boxes=_told(judged(boxes, self.photo.size))).json()
         return {Strategy(w): Bill(b["gflops"], 0.0, b["seconds"], b["megabytes"]) for w, b in found.items()}
 
     def attention(self, box: Box) -> Attention:
         """Tell which of the sampled patches the network draws on for a box."""
-        (inside,) = self._inside([box])
+        (inside,) = judged(box, self.photo.size)
         found = self._ask("attention", box=_told([inside])[0]).json()["patches"]
         return Attention(inside, [Box(*(p[k] for k in Box.__slots__)) for p in found], [p["weight"] for p in found])
 
@@ -199,7 +199,8 @@ class RemoteScene:
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
         asked = {"feather": how.feather, "same_size": how.same_size, "format": kind}
         way = strategy and str(strategy)
-        write_whole(path, self._ask("paste", boxes=_told(self._inside(boxes)), strategy=way, **asked).content)
+        inside = _told(judged(boxes, self.photo.size))
+        write_whole(path, self._ask("paste", boxes=inside, strategy=way, **asked).content)
 
     def close(self) -> None:
         """Let the service forget the picture."""
@@ -220,13 +221,6 @@ class RemoteScene:
                 raise
         self._id = self._sent()
         return self._client.ask("POST", f"/pictures/{self._id}/{what}", json=asked)
-
-    def _inside(self, boxes: Sequence[Box], *, clip: bool = False) -> list[Box]:
-        """Judge boxes here, as a `Scene` does."""
-        for box in boxes:
-            if not isinstance(box, Box):
-                raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
-        return [box.clipped(self.photo.size) if clip else box.checked(self.photo.size) for box in boxes]
 
     def _made(self, data: bytes, box: Box, facts: Mapping[str, Any]) -> Restoration:
         """Turn an answer into what the library gives."""
