@@ -205,6 +205,7 @@ def test_a_restart_that_cannot_start_throws_nothing_away(recipe: Recipe, tmp_pat
     for wrong, message in (
         ({"folders": (str(tmp_path / "nowhere"),)}, "is no folder"),
         ({"init": "unknown"}, "no network 'unknown'"),
+        ({"blend": "edsr-light-x4"}, "a edsr cannot be blended with this edsr: head.conv.bias is"),
         ({"validation": str(tmp_path / "bad")}, "less than the 48 of an ROI"),
         ({"context": 3, "roi": (3, 3)}, "must be a multiple of 1 and at least 6"),
     ):
@@ -225,6 +226,23 @@ def test_only_a_plain_network_of_the_same_scale_is_a_twin(recipe: Recipe, tmp_pa
     ):
         _, made = trained(dataclasses.replace(recipe, name=name, model=model, init=origin), tmp_path / "runs")
         assert made.plain == twin
+
+
+def test_what_comes_out_is_blended_with_another(recipe: Recipe, tmp_path: Path) -> None:
+    path = tmp_path / "plain.safetensors"
+    torch.manual_seed(3)
+    other = start(dataclasses.replace(recipe, model=tiny(context=False)))
+    checkpoint.save(path, other, checkpoint.Card("plain", other.config))
+    recipe = dataclasses.replace(recipe, save_every=3)
+    alone, _ = trained(recipe, tmp_path / "runs")
+    asked = dataclasses.replace(recipe, blend=str(path), blend_share=0.25)
+    blend, card = trained(asked, tmp_path / "runs", resume=True)
+    assert card.recipe["blend_share"] == 0.25
+    for name, tensor in other.state_dict().items():
+        assert torch.allclose(blend[name], 0.75 * alone[name] + 0.25 * tensor, atol=1e-7)
+    context = alone.keys() - other.state_dict().keys()
+    assert context
+    assert all(torch.equal(alone[name], blend[name]) for name in context)
 
 
 def test_strips_of_pictures(recipe: Recipe, tmp_path: Path) -> None:
@@ -336,6 +354,7 @@ def test_the_recipes_can_be_read(path: Path) -> None:
         ('name = "x"\nfolders = ["a"]\ncontext_loss = [nan, 0.0]', "finite numbers"),
         ('name = "x"\nfolders = ["a"]\nmodel = "rcan"', "must be a table; choose a network with model.preset"),
         ('name = "x"\nfolders = ["a"]\nlr_folders = ["a", "b"]', "one for each of folders"),
+        ('name = "x"\nfolders = ["a"]\nblend_share = 1.5', "blend_share 1.5 must be in"),
         ('name = "../x"\nfolders = ["a"]', "no name for a folder"),
         ("name = ", "cannot be read"),
     ],

@@ -85,6 +85,7 @@ def show_card(row: dict[str, Any]) -> None:
         "sha256": row["sha256"],
         "plain twin": row["plain_twin"],
         "started from": recipe.get("init"),
+        "blended with": f"{recipe['blend']}, {recipe.get('blend_share')} of it" if recipe.get("blend") else None,
         "data": recipe.get("data") or ", ".join(map(str, recipe.get("folders") or [])),
         "degradation": recipe.get("degradation"),
         "pictures": training.get("pictures"),

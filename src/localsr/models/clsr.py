@@ -142,24 +142,39 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
     if plain.config.scale != config.scale:
         body = {name: tensor for name, tensor in given.items() if not name.startswith("upsample.")}
         given = body | {name: tensor for name, tensor in wanted.items() if name.startswith("upsample.")}
-    differing = [
-        f"{name} is {_shape(given, name)}, not {_shape(wanted, name)}"
-        for name in sorted(given.keys() | wanted.keys())
-        if _shape(given, name) != _shape(wanted, name)
-    ]
-    if plain.config.backbone != config.backbone or differing:
-        raise ConfigError(
-            f"a {config.backbone} cannot start from this {plain.config.backbone}: {'; '.join(differing[:5])}"
-        )
+    _refuse_others(given, wanted, f"a {config.backbone} cannot start from this {plain.config.backbone}")
     network.backbone.load_state_dict(given)
     if network.gcm is not None:
         network.gcm.extractor.load_state_dict({name: given[name] for name in network.gcm.extractor.state_dict()})
     return network
 
 
-def _shape(tensors: dict[str, Tensor], name: str) -> str:
-    """Say the shape of a tensor, or that it is not there."""
-    return str(tuple(tensors[name].shape)) if name in tensors else "missing"
+def blended(network: CLSR, other: CLSR, share: float) -> CLSR:
+    """Give a copy of a network whose backbone is, by `share` in [0, 1], that of another.
+
+    Where one was trained on from the other, a little of it brings back what the training forgot (Wortsman et al.,
+    Robust fine-tuning of zero-shot models, 2022). Raises `ConfigError` naming what does not fit.
+    """
+    mine, theirs = network.backbone.state_dict(), other.backbone.state_dict()
+    _refuse_others(theirs, mine, f"a {network.config.backbone} cannot be blended with this {other.config.backbone}")
+    blend = copy.deepcopy(network)
+    blend.backbone.load_state_dict({name: tensor.lerp(theirs[name].to(tensor), share) for name, tensor in mine.items()})
+    return blend
+
+
+def _refuse_others(given: dict[str, Tensor], wanted: dict[str, Tensor], told: str) -> None:
+    """Raise `ConfigError` if two backbones differ in the names or shapes of their tensors, and say in which."""
+
+    def shape(tensors: dict[str, Tensor], name: str) -> str:
+        return str(tuple(tensors[name].shape)) if name in tensors else "missing"
+
+    differing = [
+        f"{name} is {shape(given, name)}, not {shape(wanted, name)}"
+        for name in sorted(given.keys() | wanted.keys())
+        if shape(given, name) != shape(wanted, name)
+    ]
+    if differing:
+        raise ConfigError(f"{told}: {'; '.join(differing[:5])}")
 
 
 def fuse(z: Tensor, k: int, taper: Taper, near: Near | None) -> Tensor:

@@ -31,6 +31,8 @@ class Recipe:
     lr_folders: tuple[str, ...] = ()  # LR of the same names, one for each of `folders`; () makes LR of HR
     max_broken: float = MAX_BROKEN  # share of the pictures that may be unreadable
     init: str = ""  # a network, by name or path, whose backbone this run starts from; "" is random
+    blend: str = ""  # a network, by name or path, whose backbone is mixed into the trained one; "" is none
+    blend_share: float = 0.15  # of it
     degradation: str = "bicubic"  # how LR is made of HR: one of DEGRADATIONS
     validation: str = ""  # a data set with HR/ and perhaps LR_x4/; "" validates nothing
     context: int = 48  # side of the LR window that plays the whole picture
@@ -85,6 +87,8 @@ class Recipe:
         floats = (self.lr, self.ema, self.clip, self.max_broken, *self.context_loss)
         if not all(math.isfinite(number) for number in floats) or self.clip <= 0:
             raise ConfigError("lr, ema, clip, max_broken and context_loss must be finite numbers, and clip above 0")
+        if not 0 <= self.blend_share <= 1:
+            raise ConfigError(f"blend_share {self.blend_share} must be in [0, 1]")
         if not (self.lr > 0 and 0 <= self.ema < 1 and 0 <= self.warmup < self.steps and 0 <= self.max_broken <= 1):
             raise ConfigError("lr must be above 0, ema in [0, 1), max_broken in [0, 1] and warmup below steps")
 

@@ -26,13 +26,13 @@ from localsr.files import write_whole
 from localsr.inference.restorer import find
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
-from localsr.models.clsr import CLSR, started
+from localsr.models.clsr import CLSR, blended, started
 from localsr.training.batches import Batch, Batches
 from localsr.training.callbacks import Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
 from localsr.training.config import Recipe
 from localsr.training.module import VALIDATION_ROI, Training
 
-ASIDE = ("data", "limits", "validation", "validate_every", "save_every", "half")  # settings that move no weight
+ASIDE = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")  # of no step
 
 
 def fit(
@@ -59,7 +59,10 @@ def fit(
     lightning.seed_everything(recipe.seed, verbose=False)
     origin = checkpoint.load(find(recipe.init)) if recipe.init else None
     twin, about = _twin(recipe, origin)
+    other = checkpoint.load(find(recipe.blend))[0] if recipe.blend else None
     module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
+    if other is not None:
+        blended(module.network, other, 0.0)  # one that does not fit is refused now, not after the last step
     pairs = Pairs(
         [Path(f) for f in recipe.folders],
         recipe.model.scale,
@@ -95,7 +98,8 @@ def fit(
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero:
         device = f"{trainer.world_size} x {trainer.strategy.root_device}"
-        export(path, recipe, module, pairs, step, spent, device, about)
+        network = module.network if other is None else blended(module.network, other, recipe.blend_share)
+        export(path, recipe, network, module.skipped, pairs, step, spent, device, about)
     trainer.strategy.barrier()
     return path
 
@@ -249,7 +253,8 @@ def _as_it_is(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no ty
 def export(
     path: Path,
     recipe: Recipe,
-    module: Training,
+    network: CLSR,
+    skipped: int,
     pairs: Pairs,
     steps: int,
     hours: float,
@@ -261,10 +266,10 @@ def export(
         "pictures": len(pairs),
         "hr_megapixels": round(sum(h * w for h, w in pairs.sizes) * recipe.model.scale**2 / 1e6, 1),
         "steps": steps,
-        "skipped": module.skipped,
+        "skipped": skipped,
         "hours": round(hours, 2),
         "device": f"{device}, {platform.machine()}, {torch.get_num_threads()} threads",
         "torch": torch.__version__,
     }
     card = Card(recipe.name, recipe.model, recipe.to_dict(), about, plain=twin)
-    checkpoint.save(path, module.network, card, half=recipe.half)
+    checkpoint.save(path, network, card, half=recipe.half)
