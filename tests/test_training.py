@@ -180,6 +180,17 @@ def test_resuming_a_finished_run_gives_the_averaged_weights_again(recipe: Recipe
     assert other.training["steps"] == card.training["steps"] == 12
 
 
+def test_what_is_kept_forgets_where_it_began(recipe: Recipe, tmp_path: Path) -> None:
+    last, _ = trained(dataclasses.replace(recipe, ema=0.0), tmp_path / "last")
+    kept, _ = trained(dataclasses.replace(recipe, ema=0.999), tmp_path / "kept")
+    begin = start(recipe).state_dict()
+
+    def far(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> float:
+        return float(sum((one[name] - other[name]).square().sum() for name in last)) ** 0.5
+
+    assert 0 < far(kept, last) < 0.5 * far(begin, last)  # 0.98 of the way lie between by 0.999 from the start
+
+
 def test_a_signal_after_the_last_step_stops_nothing(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

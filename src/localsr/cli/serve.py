@@ -23,7 +23,11 @@ VIEW = Limits(job=600.0)  # one's own picture may have any size, and decoding it
 Port = Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 for any that is free.")]
 Networks = Annotated[
     list[str] | None,
-    typer.Option("--model", metavar="NAME|PATH", help="A network to offer; by default all in the package. Repeat it."),
+    typer.Option(
+        "--model",
+        metavar="NAME|PATH",
+        help="A network to offer; by default those of the package with context. Repeat it.",
+    ),
 ]
 Workers = Annotated[int, typer.Option(min=0, max=64, help="Processes that do the work; 0: one a core, 2 to 4.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every request on stderr.")]
@@ -110,10 +114,10 @@ def _token(file: Path | None) -> str | None:
 
 def _exported(runtime: str, networks: tuple[str, ...]) -> None:
     """Have the graphs in the cache, with a bar, before workers that share it look for them; those say what is wrong."""
-    from localsr.inference.restorer import embedded
+    from localsr.inference.restorer import OFFERED
 
     with suppress(LocalSRError, KeyboardInterrupt):
-        for name in networks or embedded():
+        for name in networks or OFFERED:
             loaded(runtime, name, None)
 
 

@@ -21,7 +21,7 @@ from localsr.images.vips import Pixels
 from localsr.inference.cost import Flops
 from localsr.inference.paste import Pasting, paste, write_large
 from localsr.inference.restoration import bicubic, enlarged_alpha
-from localsr.inference.restorer import DEFAULT, Restorer, embedded
+from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.serving.limits import MEGABYTE
@@ -58,9 +58,9 @@ class Tasks:
 
     def __init__(self, networks: Sequence[str], runtime: str, memory: int, megapixels: int, output: int) -> None:
         """Load the networks and run each once, so that the first request does not wait for libraries."""
-        self._restorers = {Path(name).stem: load(runtime, name) for name in networks or embedded()}
+        self._restorers = {Path(name).stem: load(runtime, name) for name in networks or OFFERED}
         names = list(self._restorers)
-        self._default = next((name for name in names if name in DEFAULT.values()), names[0])
+        self._default = next((name for name in OFFERED if name in names), names[0])
         self._budget, self._megapixels, self._output = memory * MEGABYTE, megapixels, output
         self._open: OrderedDict[str, Open] = OrderedDict()
         noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)

@@ -43,7 +43,7 @@ class Recipe:
     lr: float = 1e-4  # Adam's, at its peak; cosine to zero (Sec. 4.1)
     warmup: int = 0  # steps of linear rise
     context_loss: tuple[float, float] = (0.5, 0.0)  # lambda of Eq. 7 at the first and the last step, linear between
-    ema: float = 0.999  # decay of the averaged weights, which are the ones kept
+    ema: float = 0.999  # decay of the averaged weights, which are the ones kept; lower in the first steps
     clip: float = 1.0  # of the gradient's norm
     precision: str = "32-true"  # one of PRECISIONS
     compile: bool = False  # by torch.compile; pays on accelerators, its first steps take minutes

@@ -14,7 +14,7 @@ from typing import Any
 import lightning
 import torch
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
@@ -28,7 +28,7 @@ from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR, blended, started
 from localsr.training.batches import Batch, Batches
-from localsr.training.callbacks import Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
+from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
 from localsr.training.config import Recipe
 from localsr.training.module import VALIDATION_ROI, Training
 
@@ -80,7 +80,7 @@ def fit(
         warnings.filterwarnings("ignore", module="lightning.*")
         warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1x1 convolutions under DDP; harmless
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-        callbacks = [EMAWeightAveraging(decay=recipe.ema), hours, stop, Told(watch)]
+        callbacks = [Averages(recipe.ema), hours, stop, Told(watch)]
         trainer = _trainer(recipe, folder, first, devices, nodes, callbacks)
         if _leads():  # the other processes find the folder ready
             if restart:
