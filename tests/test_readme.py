@@ -54,6 +54,26 @@ def test_the_results_are_those_of_the_committed_ones() -> None:
             assert result.about["strategies"][way]["psnr_y"] == pytest.approx(numbers["psnr_y"], abs=1e-3)
 
 
+def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
+    from localsr.evaluation import document, report
+    from localsr.inference.restorer import embedded
+    from localsr.models import checkpoint
+
+    found = report.read(sorted((ROOT / "docs/equal-steps").iterdir()))
+    text = (ROOT / "docs/equal-steps.md").read_text()
+    assert document.spliced(text, document.markdown("", report.readme(found))) == text
+    own = {name: checkpoint.read(path)[1].sha256 for name, path in embedded().items()}
+    seen = {}
+    for result in found:
+        about = result.about["checkpoint"]
+        seen[result.about["protocol"]["data"], result.about["protocol"]["roi"], about["name"]] = result
+        assert about["sha256"] == own.get(about["name"], about["sha256"])  # of the very weights in the package
+    for data in ("bsd100", "set14"):
+        for roi in (24, 48):
+            assert {"crop", "halo", "full"} <= set(seen[data, roi, "edsr-light-longer-x4"].about["strategies"])
+            assert "clsr" in seen[data, roi, "clsr-light-x4"].about["strategies"]
+
+
 def test_the_ablations_are_those_of_the_committed_results() -> None:
     from localsr.evaluation import ablations, document, report
 
