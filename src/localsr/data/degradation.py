@@ -25,6 +25,7 @@ from localsr.resize import STRIP, cubic
 VERSION = 2  # of what follows: a cache of pictures made by another version is made anew
 BLUR = 0.8  # LR px, largest standard deviation; a lens and a demosaicking have 0.3 to 0.6
 NOISE = 25.0  # levels of 255, largest standard deviation: a phone by night; drawn squared, so that a third is below 3
+LEAST = 1e-4  # levels; of so little noise nothing is left in 8 bits, and NumPy does not draw so many photons
 QUALITY = (30, 97)  # JPEG; a phone writes 90 to 97, web sites 70 to 85, messengers less
 DEGRADATIONS = ("bicubic", "photo")  # how LR is made of HR: as the papers do it, or as below
 VARIANTS = 8  # LR pictures made of each HR to train on, at x4 half its size in all
@@ -111,7 +112,7 @@ class Degradation:
     def _noisy(self, lr: NDArray[np.float32]) -> NDArray[np.float32]:
         """Add noise: of the light, then of the electronics."""
         random = np.random.Generator(np.random.Philox(key=self.seed))
-        if self.poisson:
+        if self.poisson > LEAST:
             light = lr.clip(0, 1)
             if self.grey:
                 light = light.mean(0, keepdims=True)
