@@ -72,6 +72,8 @@ def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
         for roi in (24, 48):
             assert {"crop", "halo", "full"} <= set(seen[data, roi, "edsr-light-longer-x4"].about["strategies"])
             assert "clsr" in seen[data, roi, "clsr-light-x4"].about["strategies"]
+        assert {"crop", "halo", "full"} <= set(seen[data, 24, "edsr-photo-longer-x4"].about["strategies"])
+        assert "clsr" in seen[data, 24, "clsr-photo-x4"].about["strategies"]
 
 
 def test_the_ablations_are_those_of_the_committed_results() -> None:
