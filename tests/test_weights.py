@@ -18,7 +18,7 @@ from localsr.resize import resize
 def test_they_are_small() -> None:
     files = embedded()
     assert {*DEFAULT.values(), *BICUBIC.values()} <= set(files)
-    assert sum(path.stat().st_size for path in files.values()) <= 8_000_000
+    assert sum(path.stat().st_size for path in files.values()) <= 20_000_000
 
 
 @pytest.mark.parametrize("name", embedded())
