@@ -44,7 +44,8 @@ def serving(*command: str) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
-    with serving("serve") as address:
+    names = ("clsr-photo-x2", "edsr-photo-x4", "clsr-photo-x4")
+    with serving("serve", *(part for name in names for part in ("--model", name))) as address:
         yield address
 
 
@@ -253,11 +254,13 @@ def test_compared_explained_and_priced(page, photo):
     sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("crop")
     assert page.asked[-1]["strategy"] == "crop"
     assert page.asked[-1]["boxes"] == page.asked[0]["boxes"]
-    plain = page.tab.locator("#network option").filter(has_text="edsr").first.get_attribute("value")
-    page.tab.select_option("#network", plain)
+    page.tab.select_option("#network", "edsr-photo-x4")
     sync_api.expect(page.tab.locator(f"{CHOSEN} [data-do=context]")).to_be_disabled()
     page.sharp()
-    assert page.asked[-1]["network"] == plain
+    assert page.asked[-1]["network"] == "edsr-photo-x4"
+    page.tab.click("#scales label:has(input[value='2'])")
+    sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("\N{MULTIPLICATION SIGN}2")
+    assert page.asked[-1]["network"] == "clsr-photo-x2"
     assert [left, top] == [page.asked[-1]["boxes"][0][side] for side in ("left", "top")]
 
 
