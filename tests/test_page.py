@@ -563,6 +563,7 @@ def test_view_starts_on_its_photo_as_the_readme_shows_it(browser, photo):
         page.sharp()
         page.drag((362, 205), (618, 292))
         page.sharp(2)
+        assert page.tab.input_value("#network") == "clsr-photo-x4"  # of those that are offered unless one is named
         page.tab.keyboard.press("z")
         page.tab.locator(f"{CHOSEN} [type=range]").fill("60")
         page.tab.evaluate("document.activeElement.blur()")

@@ -25,10 +25,7 @@ from localsr.models.clsr import CLSR
 
 WEIGHTS = Path(__file__).parents[1] / "weights"  # the networks in the package
 DEFAULT = {4: "clsr-photo-x4", 2: "clsr-photo-x2"}  # by scale, for photos as people have them; numbers: their headers
-BICUBIC = {
-    4: "clsr-light-x4",
-    2: "clsr-light-x2",
-}  # for LR by bicubic, as the field's benchmarks have it
+BICUBIC = {4: "clsr-light-x4", 2: "clsr-light-x2"}  # for LR by bicubic, as the field's benchmarks have it
 OFFERED = (*DEFAULT.values(), *BICUBIC.values())  # where one chooses from a list; each brings its plain twin
 
 

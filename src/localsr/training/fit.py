@@ -32,7 +32,8 @@ from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, Whole
 from localsr.training.config import Recipe
 from localsr.training.module import VALIDATION_ROI, Training
 
-ASIDE = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")  # of no step
+# settings that no step depends on: they may change when a run is resumed
+ASIDE = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")
 
 
 def fit(
