@@ -65,11 +65,11 @@ def main() -> None:
 def table(scene: Scene, network: CLSR, side: int, rate: float, clock: Callable[[], float]) -> None:
     """Print the parts of one ROI in the middle of the picture."""
     box = Box.from_xywh(500 - side // 2, 500 - side // 2, side, side)
-    parts = {name: network.get_submodule(name) for name in PARTS}
+    parts = {name: scene._network.get_submodule(name) for name in PARTS}  # of the network as it runs, packed
     (job,) = scene._jobs([box], Strategy.CLSR, network, share=False)
     total_flops = job.load(network, network.config.gcm_patches).flops
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        scene.restore(box)
+        jobs.restored(network, scene.photo, [job], scene._context, "fp32")  # whose operators torch's table knows
     counted = counter.get_flop_counts()
     flops = {name: sum((counted.get(f"CLSR.{name}") or counted[type(parts[name]).__name__]).values()) for name in parts}
     flops["gcm"] += total_flops - counter.get_total_flops()  # its attention, for which torch counts 0 on a CPU

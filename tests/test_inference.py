@@ -11,7 +11,10 @@ import localsr
 from localsr.geometry import Box, Size, whole
 from localsr.inference import jobs as jobs_module
 from localsr.inference import planning
+from localsr.inference import restorer as restorer_module
 from localsr.inference import scene as scene_module
+from localsr.inference.cost import Flops
+from localsr.inference.packing import PackedConv
 from localsr.inference.planning import plan
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper
@@ -179,6 +182,30 @@ def test_short_precisions(backbone: str, noise: localsr.Photo) -> None:
         found = short.restore(Box(8, 9, 29, 30))
         assert found.precision == precision
         assert 0 < np.abs(found.pixels - exact.pixels).max() < worst
+
+
+@each
+def test_packed_networks_compute_the_same(
+    backbone: str, scale: int, noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    boxes = [Box(8, 9, 29, 30), Box(0, 0, 3, 50), Box(50, 40, 60, 50)]
+    packed = restorer(tiny(backbone, scale=scale)).encode(noise)
+    found = packed.restore(boxes)
+    with Flops() as counted:
+        packed.restore(boxes)
+    convs = [module for module in packed._network.modules() if isinstance(module, PackedConv)]
+    assert convs
+    assert not any(type(module) is torch.nn.Conv2d for module in packed._network.modules())
+    once, again = (packed.restore(boxes[0]).pixels for _ in range(2))
+    assert np.array_equal(found[0].pixels, once)
+    assert np.array_equal(once, again)
+    assert any(conv._kept[1] is not None for conv in convs)  # the order of the shape that came again
+    monkeypatch.setattr(restorer_module, "packed", lambda network: network)
+    plainly = restorer(tiny(backbone, scale=scale)).encode(noise)
+    with Flops() as plain:
+        expected = plainly.restore(boxes)
+    assert all(np.abs(a.pixels - b.pixels).max() < 1e-5 for a, b in zip(found, expected, strict=True))
+    assert counted.total == plain.total > 0
 
 
 def test_what_is_not_finite_is_done_again_and_said(noise: localsr.Photo, caplog: pytest.LogCaptureFixture) -> None:

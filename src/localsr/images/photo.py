@@ -93,22 +93,30 @@ class Photo:
             return cast(NDArray[np.uint8], (small.flatten(background=255) if parts[1:] else small).numpy())
 
     def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
-        """Read boxes of the colour or of the alpha, one after the other: `(bands, h, w)`, [0, 1]."""
-        for box in boxes:
+        """Read boxes of the colour or of the alpha: `(bands, h, w)`, [0, 1]."""
+        alike: dict[tuple[int, int], list[int]] = {}  # 64 patches made floats one by one take twice as long
+        for n, box in enumerate(boxes):
             box.checked(self.size)
-        dtype, found = DTYPES[image.format], []
+            alike.setdefault((box.height, box.width), []).append(n)
+        dtype = DTYPES[image.format]
+        found: dict[int, Pixels] = {}
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
         with told(f"{self.name or 'the picture'} cannot be read"):
             region = pyvips.Region.new(image)  # its own for every call: a region belongs to one thread
-            for box in boxes:
-                corner = (box.left, box.top, box.width, box.height)
-                small = box.area <= SMALL
-                data = region.fetch(*corner) if small else image.crop(*corner).write_to_memory()
-                pixels = np.frombuffer(data, dtype).reshape(box.height, box.width, image.bands).transpose(2, 0, 1)
-                if dtype.kind == "f" and not (pixels.min() >= 0 and pixels.max() <= 1):  # NaN is neither
+            for sides, members in alike.items():
+                data = []
+                for n in members:
+                    box = boxes[n]
+                    corner = (box.left, box.top, box.width, box.height)
+                    small = box.area <= SMALL
+                    data.append(region.fetch(*corner) if small else image.crop(*corner).write_to_memory())
+                raw = np.frombuffer(b"".join(data), dtype)
+                if dtype.kind == "f" and not (raw.min() >= 0 and raw.max() <= 1):  # NaN is neither
                     raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
-                found.append(np.array(pixels, np.float32, order="C") / levels)
-        return found
+                pixels = raw.reshape(-1, *sides, image.bands).transpose(0, 3, 1, 2).astype(np.float32, order="C")
+                pixels /= levels
+                found.update(zip(members, pixels, strict=True))
+        return [found[n] for n in range(len(boxes))]
 
 
 def read(source: Source, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS) -> Photo:

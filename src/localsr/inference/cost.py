@@ -14,9 +14,10 @@ import torch
 from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, flop_registry
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
 
 from localsr.geometry import Box, Size, whole
+from localsr.inference.packing import CONVOLVE
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper
 from localsr.models.clsr import CLSR
@@ -25,7 +26,8 @@ from localsr.models.context import Context, sample_patches
 
 ATEN = torch.ops.aten
 FLASH = {ATEN._scaled_dot_product_flash_attention_for_cpu: flop_registry[ATEN._scaled_dot_product_flash_attention]}
-COUNTED = flop_registry | FLASH  # torch's own table lacks the CPU's attention
+PACKED = {CONVOLVE: lambda x, w, *_, out_val: conv_flop_count(x.shape, w.shape, out_val.shape)} if CONVOLVE else {}
+COUNTED = flop_registry | FLASH | PACKED  # torch's own table lacks the CPU's attention and packed convolutions
 
 
 class Load(NamedTuple):

@@ -162,8 +162,8 @@ def sampled(network: CLSR, photo: Photo) -> tuple[list[Box], Tensor]:
     """Choose the patches of a photo and read them `(N, 3, r, r)`; none for a network without GCM."""
     if network.gcm is None:
         return [], torch.empty(0)
-    boxes = sample_patches(photo.size, network.config.gcm_patch, network.config.gcm_patches)
-    return boxes, read(photo, [(box, whole(photo.size)) for box in boxes])
+    boxes, bounds = sample_patches(photo.size, network.config.gcm_patch, network.config.gcm_patches), whole(photo.size)
+    return boxes, read(photo, [(box, bounds) for box in boxes])
 
 
 def read(photo: Photo, places: Sequence[tuple[Box, Box]]) -> Tensor:

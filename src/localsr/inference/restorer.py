@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Self
@@ -16,6 +17,7 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.jobs import PRECISIONS
 from localsr.inference.memory import room
+from localsr.inference.packing import packed
 from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
@@ -101,6 +103,15 @@ class Restorer:
         card = dataclasses.replace(self.card, config=network.config)
         return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
 
+    @cached_property
+    def _running(self) -> tuple[CLSR, CLSR | None]:
+        """Both networks as they run fastest; with a bound on memory there is no second copy of their weights."""
+        torch_on_cpu = self.network.runtime == "torch" and self.network.device.type == "cpu"
+        if not torch_on_cpu or self.precision != "fp32" or self.max_memory is not None:
+            return self.network, self.plain
+        ready = packed(self.network)
+        return ready, ready if self.plain is self.network else self.plain and packed(self.plain)
+
     def encode(self, photo: Photo, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
 
@@ -112,8 +123,7 @@ class Restorer:
         return Scene(
             photo,
             self.card.name,
-            self.network,
-            self.plain,
+            *self._running,
             self.precision,
             sha256=self.card.sha256,
             memory=None if self.max_memory is None else room(self.max_memory),
