@@ -52,7 +52,7 @@ def test_context_is_cheap_and_does_not_depend_on_the_picture(config: ModelConfig
 
 def test_what_is_counted() -> None:
     config = ModelConfig(channels=16, stages=1, blocks=1, halo=(0, 0))
-    macs = 24 * 24 * 9 * (3 * 16 + 3 * 16 * 16 + 16 * 48)
+    macs = 24 * 24 * (9 * (3 * 16 + 3 * 16 * 16 + 16 * 48) + 25 * 48)  # the last are the bicubic picture's
     assert cost(config, Strategy.CROP, 24, SMALL).roi == 2 * macs
     pim = cost(dataclasses.replace(config, pim=True, pim_channels=4), Strategy.CLSR, 24, SMALL).roi - 2 * macs
     assert pim == 2 * 30 * 30 * 9 * (3 * 4 + 2 * 4 * 4)

@@ -10,10 +10,11 @@ from conftest import BOXES, awake, tiny
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
-from localsr.models.backbone import Taper, crop
+from localsr.models.backbone import Features, Taper, crop
 from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.config import ModelConfig
 from localsr.models.context import Down, Up, sample_patches
+from localsr.models.edsr import Upsample
 from localsr.models.presets import PRESETS
 
 SIZE = Size(60, 50)
@@ -264,3 +265,17 @@ def test_a_config_goes_through_a_header() -> None:
     config = tiny("carn")
     assert ModelConfig.from_dict(config.to_dict()) == config
     assert ModelConfig.from_dict({"halo": [4, 3, 2, 2]}) == ModelConfig()
+
+
+@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("form", [torch.channels_last, torch.contiguous_format])
+def test_without_details_an_edsr_gives_the_bicubic_picture(scale: int, form: torch.memory_format) -> None:
+    upsample = Upsample(8, scale)
+    torch.nn.init.zeros_(upsample.conv.weight)
+    torch.nn.init.zeros_(upsample.conv.bias)
+    lr = torch.rand(2, 3, 13, 9).to(memory_format=form)
+    features = Features(torch.rand(2, 8, 13, 9), (torch.rand(2, 8, 13, 9), lr))
+    expected = torch.nn.functional.interpolate(lr, scale_factor=float(scale), mode="bicubic")
+    assert (upsample(features) - expected).abs().max() < 1e-5
+    with torch.autocast("cpu", torch.bfloat16):
+        assert (upsample(features) - expected).abs().max() < 1e-5  # bfloat16 has 8 bits, too few for a picture

@@ -89,9 +89,9 @@ def _taps(size: int, length: int) -> tuple[Tensor, Tensor]:
     return weight[:, used], (index[:, used] - 1).long().clamp(0, size - 1)
 
 
-def cubic(x: Tensor) -> Tensor:
-    """Keys' cubic kernel with a = -0.5."""
+def cubic(x: Tensor, a: float = -0.5) -> Tensor:
+    """Keys' cubic kernel; MATLAB's and Pillow's a is -0.5, torch's -0.75."""
     x = x.abs()
-    near = (1.5 * x - 2.5) * x * x + 1
-    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    near = ((a + 2) * x - (a + 3)) * x * x + 1
+    far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
     return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))

@@ -6,12 +6,17 @@ of the cost instead of half of it) and in the bicubic picture that its output is
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
+import torch
 from torch import Tensor, nn
+from torch.amp import is_autocast_available
 from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import Blocks, LongSkip, ResidualBlock, conv3x3
+from localsr.models.layers import FACTORS, Blocks, LongSkip, ResidualBlock, conv3x3
+from localsr.resize import cubic
 
 
 class Head(nn.Module):
@@ -29,7 +34,11 @@ class Head(nn.Module):
 
 
 class Upsample(nn.Module):
-    """Details, added to the bicubic picture."""
+    """Details, added to the bicubic picture.
+
+    Bicubic enlargement by a whole number is a convolution of each colour before the same pixel shuffle, in a seventh of
+    the time of interpolate.
+    """
 
     def __init__(self, channels: int, scale: int) -> None:
         """Build for one scale."""
@@ -39,10 +48,23 @@ class Upsample(nn.Module):
 
     def forward(self, features: Features) -> Tensor:
         """Features to HR pixels."""
-        details = functional.pixel_shuffle(self.conv(features.z), self.scale)
-        lr = features.carry[1].contiguous()  # channels last it would take twice as long
-        picture = functional.interpolate(lr, scale_factor=float(self.scale), mode="bicubic")
-        return picture + details
+        details = self.conv(features.z)
+        lr = functional.pad(features.carry[1], (2, 2, 2, 2), mode="replicate")
+        kind = lr.device.type
+        with torch.autocast(kind, enabled=False) if is_autocast_available(kind) else nullcontext():  # all of 8 bits
+            picture = functional.conv2d(lr, KERNELS[self.scale].to(lr.device), groups=3)
+        return functional.pixel_shuffle(picture.add_(details), self.scale)
+
+
+def bicubic_kernel(scale: int) -> Tensor:
+    """Give bicubic enlargement, a = -0.75 as torch's, as a convolution of three groups: `(3 scale^2, 1, 5, 5)`."""
+    phases = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5  # px from the middle of an LR pixel
+    taps = cubic(phases[:, None] - torch.arange(-2, 3), -0.75)
+    kernel = taps[:, None, :, None] * taps[None, :, None, :]
+    return kernel.reshape(scale**2, 1, 5, 5).repeat(3, 1, 1, 1).float()
+
+
+KERNELS = {scale: bicubic_kernel(scale) for scale in FACTORS}
 
 
 class EDSR(Backbone):
