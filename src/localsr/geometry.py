@@ -147,7 +147,7 @@ class Box:
 
     def checked(self, size: Size) -> Box:
         """Return the box itself if a picture of `size` holds all of it; `BoxError` if not."""
-        if self.left < 0 or self.top < 0 or self.right > size.width or self.bottom > size.height:
+        if not whole(size).contains(self):
             raise BoxError(f"box {self} leaves the picture, which is {size}; clip it with Box.clipped(size) or --clip")
         return self
 

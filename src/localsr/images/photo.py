@@ -104,13 +104,7 @@ class Photo:
         with told(f"{self.name or 'the picture'} cannot be read"):
             region = pyvips.Region.new(image)  # its own for every call: a region belongs to one thread
             for sides, members in alike.items():
-                data = []
-                for n in members:
-                    box = boxes[n]
-                    corner = (box.left, box.top, box.width, box.height)
-                    small = box.area <= SMALL
-                    data.append(region.fetch(*corner) if small else image.crop(*corner).write_to_memory())
-                raw = np.frombuffer(b"".join(data), dtype)
+                raw = np.frombuffer(b"".join(_fetched(image, region, boxes[n]) for n in members), dtype)
                 if dtype.kind == "f" and not (raw.min() >= 0 and raw.max() <= 1):  # NaN is neither
                     raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
                 pixels = raw.reshape(-1, *sides, image.bands).transpose(0, 3, 1, 2).astype(np.float32, order="C")
@@ -181,6 +175,12 @@ def _read_source(
     if unit.width * unit.height * pixel > DECODED and image.format in DTYPES:
         image = spooled(load(access="sequential"), title, progress or (lambda *_: None))
     return _photo(title, name, image)
+
+
+def _fetched(image: pyvips.Image, region: pyvips.Region, box: Box) -> Any:  # noqa: ANN401  # bytes or a buffer
+    """Read a box as bytes, rows of pixels of bands."""
+    corner = (box.left, box.top, box.width, box.height)
+    return region.fetch(*corner) if box.area <= SMALL else image.crop(*corner).write_to_memory()
 
 
 def _limit(title: str, size: Size, unit: Size, pixel_bytes: int, weight: int, max_pixels: int) -> None:

@@ -106,8 +106,7 @@ class Restorer:
     @cached_property
     def _running(self) -> tuple[CLSR, CLSR | None]:
         """Both networks as they run fastest; with a bound on memory there is no second copy of their weights."""
-        torch_on_cpu = self.network.runtime == "torch" and self.network.device.type == "cpu"
-        if not torch_on_cpu or self.precision != "fp32" or self.max_memory is not None:
+        if not self.network.torch_on_cpu or self.precision != "fp32" or self.max_memory is not None:
             return self.network, self.plain
         ready = packed(self.network)
         return ready, ready if self.plain is self.network else self.plain and packed(self.plain)

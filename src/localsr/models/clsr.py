@@ -62,6 +62,11 @@ class CLSR(nn.Module):
         return next(self.parameters()).device
 
     @property
+    def torch_on_cpu(self) -> bool:
+        """Whether torch computes it on the CPU, where threads and the order of weights are ours to choose."""
+        return self.runtime == "torch" and self.device.type == "cpu"
+
+    @property
     def exact_halo(self) -> tuple[int, ...]:
         """The halo at each step with which a tile of an ROI comes out as the whole ROI does."""
         halo = self.backbone.exact_halo
