@@ -41,7 +41,7 @@ class Box:
         """Refuse what is no region."""
         for name in ("left", "top", "right", "bottom"):
             value = getattr(self, name)
-            if type(value) is int:  # nearly all: a small ROI makes 80 boxes on its way, which then take 0.1 ms, not 0.4
+            if type(value) is int:  # nearly all: a small ROI makes 60 boxes on its way, in half the time
                 continue
             if isinstance(value, bool) or not hasattr(value, "__index__"):
                 raise BoxError(f"box {name} is {value!r}; the four sides are whole numbers of pixels")
@@ -123,7 +123,7 @@ class Box:
     def clipped(self, size: Size) -> Box:
         """Cut off what leaves a picture of `size`; `BoxError` when nothing is left."""
         try:
-            return self.intersection(whole(size))
+            return Box(max(self.left, 0), max(self.top, 0), min(self.right, size.width), min(self.bottom, size.height))
         except BoxError:
             raise BoxError(f"box {self} lies outside the picture, which is {size}") from None
 
@@ -161,10 +161,12 @@ class Box:
 
     def snapped(self, multiple: int, x: int = 0, y: int = 0) -> Box:
         """Push the sides out to a grid of `multiple` px that starts at x, y."""
-        box = self.shifted(-x, -y)
-        left, top = box.left // multiple * multiple, box.top // multiple * multiple
-        right, bottom = -(-box.right // multiple) * multiple, -(-box.bottom // multiple) * multiple
-        return Box(left, top, right, bottom).shifted(x, y)
+        return Box(
+            self.left - (self.left - x) % multiple,
+            self.top - (self.top - y) % multiple,
+            self.right + (x - self.right) % multiple,
+            self.bottom + (y - self.bottom) % multiple,
+        )
 
     def scaled(self, scale: int) -> Box:
         """Give the same region in a picture enlarged `scale` times."""

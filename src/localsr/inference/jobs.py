@@ -112,7 +112,7 @@ def each(work: Callable[[list[Job]], T], parts: Sequence[list[Job]], threads: in
 
 def run(
     network: CLSR, photo: Photo, jobs: list[Job], context: Context | None, precision: str
-) -> Iterator[tuple[list[Job], NDArray[np.float32], str]]:
+) -> Iterator[tuple[list[Job], list[NDArray[np.float32]], str]]:
     """Restore jobs that are alike; halves of them where an accelerator has not the memory for all at once."""
     try:
         yield (jobs, *restored(network, photo, jobs, context, precision))
@@ -130,8 +130,8 @@ def run(
 @torch.inference_mode()
 def restored(
     network: CLSR, photo: Photo, jobs: Sequence[Job], context: Context | None, precision: str
-) -> tuple[NDArray[np.float32], str]:
-    """Restore jobs that are alike: `(B, 3, s h, s w)`, clamped to [0, 1]. Reads their windows and nothing else.
+) -> tuple[list[NDArray[np.float32]], str]:
+    """Restore jobs that are alike: `(3, s h, s w)` of each, clamped to [0, 1]. Reads their windows and nothing else.
 
     What is not finite in a short precision is done again in fp32; the precision that it came to stands beside it.
     """
@@ -141,7 +141,7 @@ def restored(
     if dtype is not torch.float32 and not y.isfinite().all():
         log.warning("%d regions were not finite in %s and are done again in fp32", len(jobs), precision)
         return restored(network, photo, jobs, context, "fp32")
-    return y.clamp(0, 1).cpu().numpy(), precision
+    return [own.clamp(0, 1).numpy() for own in y.cpu()], precision  # who keeps one keeps no others
 
 
 @torch.inference_mode()

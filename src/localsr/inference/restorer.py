@@ -16,7 +16,7 @@ from localsr.errors import CheckpointError, ConfigError, ImageError
 from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.jobs import PRECISIONS
-from localsr.inference.memory import room
+from localsr.inference.memory import keep_freed, room
 from localsr.inference.packing import packed
 from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
@@ -105,9 +105,10 @@ class Restorer:
 
     @cached_property
     def _running(self) -> tuple[CLSR, CLSR | None]:
-        """Both networks as they run fastest; with a bound on memory there is no second copy of their weights."""
+        """Both networks as they run fastest; a bound on memory is no place for copies of weights, nor for the freed."""
         if not self.network.torch_on_cpu or self.precision != "fp32" or self.max_memory is not None:
             return self.network, self.plain
+        keep_freed()
         ready = packed(self.network)
         return ready, ready if self.plain is self.network else self.plain and packed(self.plain)
 

@@ -177,7 +177,7 @@ class Scene:
         total, area = sum(job.taper.roi.area for job in jobs), 0
         parts, threads = batches(jobs, network, len(self._patches), self._memory)
 
-        def work(batch: list[Job]) -> tuple[float, list[tuple[list[Job], NDArray[np.float32], str]]]:
+        def work(batch: list[Job]) -> tuple[float, list[tuple[list[Job], list[NDArray[np.float32]], str]]]:
             began = time.perf_counter()
             found = list(run(network, self.photo, batch, context, self._precision))
             return (time.perf_counter() - began) / len(batch) / threads, found
@@ -202,11 +202,14 @@ class Scene:
             tile = done.job.taper.roi
             for n in done.job.boxes:
                 box = boxes[n]
-                if n not in pixels:
-                    pixels[n] = np.empty((3, scale * box.height, scale * box.width), np.float32)
-                common = box.intersection(tile)
-                there, here = common.within(box).scaled(scale), common.within(tile).scaled(scale)
-                pixels[n][:, there.rows, there.columns] = done.pixels[:, here.rows, here.columns]
+                if done.job.boxes == (n,) and box == tile:
+                    pixels[n] = done.pixels
+                else:
+                    if n not in pixels:
+                        pixels[n] = np.empty((3, scale * box.height, scale * box.width), np.float32)
+                    common = box.intersection(tile)
+                    there, here = common.within(box).scaled(scale), common.within(tile).scaled(scale)
+                    pixels[n][:, there.rows, there.columns] = done.pixels[:, here.rows, here.columns]
                 seconds[n] += done.seconds / len(done.job.boxes)
                 precisions[n] = done.precision if done.precision != self._precision else precisions[n]
                 waiting[n] -= 1
