@@ -65,10 +65,10 @@ def batches(jobs: Sequence[Job], network: CLSR, patches: int, memory: int | None
     A batch has up to BATCH px and so many bytes; one job is a batch whatever it takes. Many batches on a CPU go to
     threads, with BATCH px in all; a few would leave cores idle at the end, and a bound on memory is for one.
     """
-    if memory is None and network.torch_on_cpu:
-        threads = min(torch.get_num_threads(), THREADS)
+    threads = min(torch.get_num_threads(), THREADS)
+    if len(jobs) >= MANY * threads > MANY and memory is None and network.torch_on_cpu:
         found = list(_alike(jobs, network, patches, memory, BATCH // threads))
-        if len(found) >= MANY * threads > MANY:
+        if len(found) >= MANY * threads:
             return found, threads
     return list(_alike(jobs, network, patches, memory, BATCH)), 1
 
