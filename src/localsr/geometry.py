@@ -123,7 +123,7 @@ class Box:
     def clipped(self, size: Size) -> Box:
         """Cut off what leaves a picture of `size`; `BoxError` when nothing is left."""
         try:
-            return Box(max(self.left, 0), max(self.top, 0), min(self.right, size.width), min(self.bottom, size.height))
+            return self.intersection(whole(size))
         except BoxError:
             raise BoxError(f"box {self} lies outside the picture, which is {size}") from None
 

@@ -58,6 +58,21 @@ class Done(NamedTuple):
     precision: str  # one of PRECISIONS
     seconds: float  # its share of the batch
 
+    def put(self, box: Box, pixels: NDArray[np.float32] | None, scale: int) -> NDArray[np.float32]:
+        """Put them into those of a box that it is for, `(3, s h, s w)`, None if it is the first of the box's jobs.
+
+        Pixels of a job that is for one box, all of it, are the box's as they are.
+        """
+        tile = self.job.taper.roi
+        if len(self.job.boxes) == 1 and box == tile:
+            return self.pixels
+        if pixels is None:
+            pixels = np.empty((3, scale * box.height, scale * box.width), np.float32)
+        common = box.intersection(tile)
+        there, here = common.within(box).scaled(scale), common.within(tile).scaled(scale)
+        pixels[:, there.rows, there.columns] = self.pixels[:, here.rows, here.columns]
+        return pixels
+
 
 def batches(jobs: Sequence[Job], network: CLSR, patches: int, memory: int | None) -> tuple[list[list[Job]], int]:
     """Put jobs that are alike together; give the batches and how many threads run one each, see `each`.

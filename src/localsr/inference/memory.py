@@ -16,7 +16,6 @@ LIBRARIES = 128 * MEGABYTE  # oneDNN's weights and buffers from the first call o
 BUFFERS = 16 * MEGABYTE  # what a first region takes besides its tensors: 10 to 15 MB
 TAKEN = 1.25  # bytes taken at the peak to bytes counted, for a bill: 1.1 to 1.35 from 64 to 400 px, threads and all
 LEAST = 16 * MEGABYTE  # for tensors: a small tile
-FREED = 2**25 - 2**16  # bytes
 SLACK = 1.1  # bytes taken to bytes counted, libraries aside: 0.8 to 1.0
 
 
@@ -26,7 +25,7 @@ def keep_freed() -> None:
     It keeps twice the largest block that was freed so far, of blocks up to 32 MB. This one is never touched. Without it
     a region of 128 x 128 px takes 2,000 to 10,000 page faults, a tenth of its time.
     """
-    np.empty(FREED, np.uint8)
+    np.empty(2**25 - 2**16, np.uint8)
 
 
 def resident() -> int:

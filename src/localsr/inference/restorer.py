@@ -105,7 +105,7 @@ class Restorer:
 
     @cached_property
     def _running(self) -> tuple[CLSR, CLSR | None]:
-        """Both networks as they run fastest; a bound on memory is no place for copies of weights, nor for the freed."""
+        """Both networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
         if not self.network.torch_on_cpu or self.precision != "fp32" or self.max_memory is not None:
             return self.network, self.plain
         keep_freed()

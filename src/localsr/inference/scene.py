@@ -199,17 +199,9 @@ class Scene:
         pixels: dict[int, NDArray[np.float32]] = {}
         seconds, precisions = [0.0] * len(boxes), [self._precision] * len(boxes)
         for done in self._run(jobs, way, network, progress):
-            tile = done.job.taper.roi
             for n in done.job.boxes:
                 box = boxes[n]
-                if done.job.boxes == (n,) and box == tile:
-                    pixels[n] = done.pixels
-                else:
-                    if n not in pixels:
-                        pixels[n] = np.empty((3, scale * box.height, scale * box.width), np.float32)
-                    common = box.intersection(tile)
-                    there, here = common.within(box).scaled(scale), common.within(tile).scaled(scale)
-                    pixels[n][:, there.rows, there.columns] = done.pixels[:, here.rows, here.columns]
+                pixels[n] = done.put(box, pixels.get(n), scale)
                 seconds[n] += done.seconds / len(done.job.boxes)
                 precisions[n] = done.precision if done.precision != self._precision else precisions[n]
                 waiting[n] -= 1
