@@ -22,7 +22,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import localsr
 from localsr.geometry import Box
-from localsr.inference import jobs
+from localsr.inference import execution
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
@@ -56,9 +56,9 @@ def main() -> None:
     for side in SIDES:
         table(scene, restorer.network, side, rate, clock)
     spent = timed(lambda: restorer.encode(photo), clock)
-    boxes, patches = jobs.sampled(restorer.network, photo)
-    reading = timed(lambda: jobs.sampled(restorer.network, photo), clock)
-    keys = timed(lambda: jobs.encode(restorer.network, photo, boxes, patches), clock)
+    boxes, patches = execution.sampled(restorer.network, photo)
+    reading = timed(lambda: execution.sampled(restorer.network, photo), clock)
+    keys = timed(lambda: execution.encode(restorer.network, photo, boxes, patches), clock)
     print(f"encode: {spent * 1e3:.2f} ms, of it patches read {reading * 1e3:.2f}, keys and values {keys * 1e3:.2f}")
 
 
@@ -69,7 +69,7 @@ def table(scene: Scene, network: CLSR, side: int, rate: float, clock: Callable[[
     (job,) = scene._jobs([box], Strategy.CLSR, network, share=False)
     total_flops = job.load(network, network.config.gcm_patches).flops
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        jobs.restored(network, scene.photo, [job], scene._context, "fp32")  # whose operators torch's table knows
+        execution.restored(network, scene.photo, [job], scene._context, "fp32")  # whose operators torch's table knows
     counted = counter.get_flop_counts()
     flops = {name: sum((counted.get(f"CLSR.{name}") or counted[type(parts[name]).__name__]).values()) for name in parts}
     flops["gcm"] += total_flops - counter.get_total_flops()  # its attention, for which torch counts 0 on a CPU
@@ -126,10 +126,10 @@ def watched(
     return part.register_forward_pre_hook(before), part.register_forward_hook(after)
 
 
-def read(scene: Scene, job: jobs.Job, clock: Callable[[], float]) -> float:
+def read(scene: Scene, job: execution.Job, clock: Callable[[], float]) -> float:
     """Time the reading of what an ROI needs."""
     began = clock()
-    jobs.read(scene.photo, [(job.near, job.bounds)])
+    execution.read(scene.photo, [(job.near, job.bounds)])
     return clock() - began
 
 

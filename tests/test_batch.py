@@ -19,15 +19,14 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import localsr
-from localsr import sources
-from localsr.batch import crew, places
-from localsr.batch.bill import bill, rates
-from localsr.batch.crew import Gone, Ready, Reply, work
-from localsr.batch.jobs import Job, Setup
-from localsr.batch.local import Local, workers
+from localsr.batch import storage, supervisor
+from localsr.batch.engines.local import Local, workers
+from localsr.batch.estimate import bill, rates
 from localsr.batch.manifest import jobs
-from localsr.batch.run import run
+from localsr.batch.runner import run
+from localsr.batch.supervisor import Gone, Ready, Reply, work
 from localsr.batch.table import Table, read
+from localsr.batch.tasks import Job, Setup
 from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, Full, Rates, Row, Worker
 from localsr.cli import app, batch
 from localsr.errors import BoxError, CheckpointError, ConfigError, DataError, LocalSRError, OutputError, StoppedError
@@ -37,7 +36,8 @@ from localsr.inference.memory import resident
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
-from localsr.sources import Found, Regions, text
+from localsr.regions import Found, Regions, text
+from localsr.regions import read as read_annotations
 
 RATES = Rates(0, 0, 0, 0, 0)
 POISON = """import os, sys
@@ -237,7 +237,7 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
     (labels / "a.txt").write_text("0 0.5 0.5 0.2 0.2")
     (labels / "b.txt").write_text("0 0.5 0.5 0.2")
     (labels / "d.txt").write_text("0 0.5 0.5 0.2 0.2")
-    listed = jobs(str(tmp_path / "in"), Regions(), None, sources.read(labels))
+    listed = jobs(str(tmp_path / "in"), Regions(), None, read_annotations(labels))
     tally = run(listed, setup, lambda: Inline(setup))
     assert tally.states == {DONE: 1, EMPTY: 1, FAILED: 3}
     told = {Path(r["input"]).stem: r["reason"] for r in read(setup.folder).iter_rows(named=True)}
@@ -245,10 +245,10 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
     assert "which may be" in told["d"]
     (labels / "instances.json").write_text('{"images": [')
     with pytest.raises(BoxError, match=r"instances\.json"):
-        jobs(str(tmp_path / "in"), Regions(), None, sources.read(labels))
+        jobs(str(tmp_path / "in"), Regions(), None, read_annotations(labels))
     (tmp_path / "other.jsonl").write_text('{"picture": "elsewhere.png", "box": "1,1,2,2"}')
     with pytest.raises(DataError, match=r"elsewhere\.png, which is no picture of"):
-        jobs(str(tmp_path / "in"), Regions(), None, sources.read(tmp_path / "other.jsonl"))
+        jobs(str(tmp_path / "in"), Regions(), None, read_annotations(tmp_path / "other.jsonl"))
 
 
 def test_results_are_no_pictures(tmp_path) -> None:
@@ -480,7 +480,7 @@ def test_a_store_behind_a_url(tmp_path, setup) -> None:
 
 def test_a_url_that_nobody_here_opens() -> None:
     with pytest.raises(ConfigError, match="cannot be opened"):
-        places.exists("nonsense://x/y")
+        storage.exists("nonsense://x/y")
 
 
 # the crew
@@ -506,7 +506,7 @@ def test_what_kills_its_worker_is_tried_three_times_and_last(many, setup) -> Non
 def test_a_lost_machine_is_no_pictures_fault(many, setup) -> None:
     engine = Inline(setup, {"03": 9, "04": 99}, blamed=False)
     assert run(many, setup, lambda: engine).states == {DONE: 11, ASIDE: 1}
-    assert engine.sent.count("04") == crew.LOSSES
+    assert engine.sent.count("04") == supervisor.LOSSES
 
 
 def test_workers_that_never_start(many, setup) -> None:
@@ -712,9 +712,9 @@ def _read(path: Path) -> bytes:
 
 def test_as_many_workers_as_the_machine_holds(monkeypatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
-    monkeypatch.setattr("localsr.batch.local.available", lambda: 5 * 700 * 2**20)
+    monkeypatch.setattr("localsr.batch.engines.local.available", lambda: 5 * 700 * 2**20)
     assert (workers(), workers(7)) == (5, 7)
-    monkeypatch.setattr("localsr.batch.local.available", lambda: 0)
+    monkeypatch.setattr("localsr.batch.engines.local.available", lambda: 0)
     assert workers() == 1
 
 
@@ -723,7 +723,7 @@ def test_a_lost_node_costs_nothing(many, setup) -> None:
     pytest.importorskip("ray", reason="ray is not installed; it comes with: pip install 'localsr[ray]'")
     from ray.cluster_utils import Cluster as Nodes
 
-    from localsr.batch.cluster import Cluster
+    from localsr.batch.engines.ray import Cluster
 
     room = {"object_store_memory": 80 * 2**20}
     nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **room})
@@ -783,7 +783,7 @@ def test_the_page_needs_nothing_and_runs_only_its_own(command, many, tmp_path) -
 
 
 def test_many_regions_are_shown_in_part(command, many, monkeypatch) -> None:
-    monkeypatch.setattr("localsr.batch.contact.MOST", 5)
+    monkeypatch.setattr("localsr.batch.contact_sheet.MOST", 5)
     result = command("in", "-o", "out", "--box", "1,1,9,9", "--contact-sheet", "sheet.html")
     assert "5 of 12 regions, before and after" in result.output
     assert "5 of them here, spread over all" in Path("sheet.html").read_text()

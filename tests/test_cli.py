@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from localsr import images
 from localsr.cli import app
 from localsr.errors import ImageError, OutputError
-from localsr.evaluation import table1
+from localsr.evaluation import paper
 from localsr.geometry import Box
 from localsr.inference import restorer
 from localsr.inference.scene import Scene
@@ -380,8 +380,8 @@ def test_explain(nets, here):
 
 
 def test_flops(here, monkeypatch):
-    few = {name: paper for name, paper in table1.PAPER.items() if name in ("carn-m", "srresnet")}
-    monkeypatch.setattr(table1, "PAPER", few)
+    few = {name: paper for name, paper in paper.PAPER.items() if name in ("carn-m", "srresnet")}
+    monkeypatch.setattr(paper, "PAPER", few)
     result = run("flops", "--json", "flops.json")
     assert result.exit_code == 0
     assert "0.65 (0.65)" in result.stdout
@@ -491,12 +491,13 @@ def test_boxes_on_standard_input(nets, here):
 
 
 def test_detect(nets, here, monkeypatch):
-    from localsr.sources import Found, detectors
+    from localsr.regions import Found
+    from localsr.regions.detectors import plugins
 
     def find(photo):
         return [Found(Box(1, 2, 9, 12), "sign", 0.9), Found(Box(20, 10, 45, 28), "sign", 0.6), Found(Box(0, 0, 5, 5))]
 
-    monkeypatch.setattr(detectors, "_load", lambda name: find)
+    monkeypatch.setattr(plugins, "_load", lambda name: find)
     result = restore(nets, "--detect", "sign", "--into", "sharp.png")
     assert result.exit_code == 0, result.stderr
     first, second, third, last = result.stdout.splitlines()
@@ -508,7 +509,7 @@ def test_detect(nets, here, monkeypatch):
     told = json.loads(restore(nets, "--detect", "sign", "--into", "sharp.png", "--min-score", "0.7", "--json").stdout)
     assert told["regions"][0] == {"box": [1, 2, 9, 12], "label": "sign", "score": 0.9}
     assert len(told["regions"]) == 2
-    monkeypatch.setattr(detectors, "_load", lambda name: lambda photo: [Found(Box(0, 0, 5, 5), "sign", 0.4)])
+    monkeypatch.setattr(plugins, "_load", lambda name: lambda photo: [Found(Box(0, 0, 5, 5), "sign", 0.4)])
     words = ("no sign in photo.png", "the best of 5 x 5 px and score 0.40", "--min-score")
     fails(restore(nets, "--detect", "sign", "--into", "none.png"), 3, *words)
     assert not Path("none.png").exists()

@@ -8,11 +8,11 @@ import pytest
 import torch
 from PIL import Image
 
-from localsr.data import benchmark
-from localsr.data.benchmark import Benchmark
 from localsr.data.crops import Crops
 from localsr.data.degradation import BLUR, KERNELS, NOISE, QUALITY, VARIANTS, Degradation
 from localsr.data.pairs import Pairs
+from localsr.evaluation import benchmark
+from localsr.evaluation.benchmark import Benchmark
 from localsr.geometry import Box
 
 NONE = Degradation("cubic", (0.0, 0.0), 0.0, 0.0, 0.0, grey=False, quality=0, halved=False, seed=0)

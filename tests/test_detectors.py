@@ -15,7 +15,8 @@ from PIL import Image, ImageDraw, ImageFont
 import localsr
 from localsr.errors import BoxError, ConfigError
 from localsr.geometry import Box
-from localsr.sources import Found, Regions, detectors
+from localsr.regions import Found, Regions
+from localsr.regions.detectors import plugins
 
 NO_PICTURE = np.zeros((48, 64, 3), np.uint8)
 
@@ -54,7 +55,7 @@ def test_faces_of_a_large_picture_and_of_one_on_its_side(tmp_path: Path, monkeyp
         exif = Image.Exif()
         exif[274] = 6
         photo.rotate(90, expand=True).save(tmp_path / "side.jpg", exif=exif, quality=95)
-    monkeypatch.setattr("localsr.sources.haar.LONGEST", 500)
+    monkeypatch.setattr("localsr.regions.detectors.haar.LONGEST", 500)
     (found,) = Regions(detect=("face",)).of(localsr.read(large))
     assert found.box.contains(Box(2 * 205, 2 * 185, 2 * 320, 2 * 205))
     assert Box(240, 140, 800, 760).contains(found.box)
@@ -82,9 +83,9 @@ def test_a_plate() -> None:
 
 
 def test_the_built_in_ones_are_entry_points() -> None:
-    assert {"face", "plate"} <= set(detectors.names())
+    assert {"face", "plate"} <= set(plugins.names())
     with pytest.raises(ConfigError, match=r"no detector 'dog'; there are .*face.*plate.*ONNX"):
-        detectors.check("dog")
+        plugins.check("dog")
 
 
 def one(photo: localsr.Photo) -> Iterable[Found]:
@@ -116,10 +117,10 @@ constant = 3
 def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a package had brought detectors."""
     names = ("one", "wrong_kind", "not_finite", "outside", "broken", "constant", "gone")
-    entries = {name: EntryPoint(name, f"{__name__}:{name}", detectors.GROUP) for name in names}
-    entries["missing"] = EntryPoint("missing", "no_such_package:find", detectors.GROUP)
-    monkeypatch.setattr(detectors, "_entries", lambda: entries)
-    detectors._load.cache_clear()
+    entries = {name: EntryPoint(name, f"{__name__}:{name}", plugins.GROUP) for name in names}
+    entries["missing"] = EntryPoint("missing", "no_such_package:find", plugins.GROUP)
+    monkeypatch.setattr(plugins, "_entries", lambda: entries)
+    plugins._load.cache_clear()
 
 
 @pytest.mark.usefixtures("plugged")
@@ -233,9 +234,9 @@ def test_onnx_that_is_no_detector(tmp_path: Path) -> None:
         Regions(detect=(name,)).of(photo)
     name = network(tmp_path / "b.onnx", {"logits": np.zeros((1, 6), np.float32)}, [1, 64])
     with pytest.raises(ConfigError, match=r"b.onnx takes images \[1, 64\].*takes one picture"):
-        detectors.check(name)
+        plugins.check(name)
     (tmp_path / "c.onnx").write_bytes(b"no network")
     with pytest.raises(ConfigError, match=r"c.onnx is no network that onnxruntime can run"):
-        detectors.check(str(tmp_path / "c.onnx"))
+        plugins.check(str(tmp_path / "c.onnx"))
     with pytest.raises(ConfigError, match=r"d.onnx is no file"):
-        detectors.check(str(tmp_path / "d.onnx"))
+        plugins.check(str(tmp_path / "d.onnx"))

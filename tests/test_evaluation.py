@@ -16,16 +16,16 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 import localsr
 from localsr import metrics
-from localsr.data.benchmark import Benchmark
+from localsr.evaluation.benchmark import Benchmark
+from localsr.evaluation.methods import Way
 from localsr.evaluation.protocol import evaluate, every
 from localsr.evaluation.results import Result, Run, difference
-from localsr.evaluation.ways import Way
 from localsr.geometry import Box, Size
 from localsr.inference.cost import cost
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig
-from localsr.models.official import read_official
+from localsr.models.importer import read_official
 from localsr.models.presets import PRESETS
 from localsr.resize import resize
 

@@ -14,21 +14,21 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import localsr
-from localsr.batch.jobs import Job, Setup
+from localsr import selfcheck
+from localsr.batch.tasks import Job, Setup
 from localsr.batch.worker import DONE, Worker
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
-from localsr.evaluation import verify
-from localsr.export import folder as folders
-from localsr.export import restorer as module
-from localsr.export.folder import RESTORE
-from localsr.export.graphs import restoring
-from localsr.export.network import OnnxNetwork
-from localsr.export.restorer import ALLOWED, OnnxRestorer, compare, export, session
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig
+from localsr.onnx import folder as folders
+from localsr.onnx import restorer as module
+from localsr.onnx.folder import RESTORE
+from localsr.onnx.graphs import restoring
+from localsr.onnx.network import OnnxNetwork
+from localsr.onnx.restorer import ALLOWED, OnnxRestorer, compare, export, session
+from localsr.regions import Regions, text
 from localsr.serving.tasks import Tasks
-from localsr.sources import Regions, text
 
 
 def small(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
@@ -130,9 +130,9 @@ def test_what_is_far_from_torch_is_not_written(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(ConfigError, match="differ from torch by nan"):
         export(restorer(small()), tmp_path / "a")
     assert not (tmp_path / "a").exists()
-    assert not verify._onnx(restorer(small())).passed
+    assert not selfcheck._onnx(restorer(small())).passed
     monkeypatch.setattr(module, "NEEDED", ("onnx", "nothing_of_that_name"))
-    check = verify._onnx(restorer(small()))
+    check = selfcheck._onnx(restorer(small()))
     assert check.worst is None
     assert "pip install 'localsr[onnx]'" in check.note
 

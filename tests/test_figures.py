@@ -7,9 +7,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from localsr import images
+from localsr.drawing import compare, sheet
+from localsr.drawing.compare import compare_sheet
 from localsr.errors import ConfigError, OutputError
-from localsr.evaluation import figures, sheet
-from localsr.evaluation.figures import compare_sheet
 from localsr.geometry import Box, whole
 from localsr.inference.restoration import Restoration, bicubic
 from localsr.inference.strategies import Strategy
@@ -95,7 +95,7 @@ def test_bicubic_knows_what_is_around():
 
 
 def test_a_large_region_is_shrunk(tmp_path, monkeypatch):
-    monkeypatch.setattr(figures, "MOST", 400)
+    monkeypatch.setattr(compare, "MOST", 400)
     photo = images.read(picture(160, 140))
     compare_sheet(tmp_path / "s.png", photo, restoration(photo, whole(photo.size)))
     height, width, _ = drawn(tmp_path / "s.png").shape
@@ -130,7 +130,7 @@ def test_colours_are_those_of_the_photo(tmp_path, kind):
     if kind == "profile":
         assert np.abs(photo.preview(90).astype(int) - pixels[..., ::-1]).max() < 12
     box = whole(photo.size)
-    panel = figures._panel(photo.window(box), photo)[::4, ::4].astype(int)  # 90 px -> 4 sheet px each
+    panel = compare._panel(photo.window(box), photo)[::4, ::4].astype(int)  # 90 px -> 4 sheet px each
     assert panel.shape == (80, 90, 3)
     assert np.abs(panel - photo.preview(90).astype(int)).max() <= 1
     compare_sheet(tmp_path / "s.png", photo, restoration(photo, Box(3, 4, 60, 70)))
@@ -155,7 +155,7 @@ def test_a_note_that_is_too_long_is_shortened():
 def test_what_cannot_be_drawn(tmp_path):
     photo = images.read(picture(60, 50))
     r = restoration(photo, Box(5, 5, 15, 15))
-    for found in ([], [r] * (figures.MAX_ROWS + 1)):
+    for found in ([], [r] * (compare.MAX_ROWS + 1)):
         with pytest.raises(ConfigError, match="1 to 24 regions"):
             compare_sheet(tmp_path / "s.png", photo, found)
     (tmp_path / "taken").write_text("a file where a folder should be")

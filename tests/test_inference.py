@@ -9,13 +9,13 @@ from conftest import BOXES, awake, restorer, tiny
 
 import localsr
 from localsr.geometry import Box, Size, whole
-from localsr.inference import jobs as jobs_module
+from localsr.inference import execution as jobs_module
 from localsr.inference import planning
 from localsr.inference import restorer as restorer_module
 from localsr.inference import scene as scene_module
 from localsr.inference.cost import Flops
-from localsr.inference.packing import PackedConv
 from localsr.inference.planning import plan
+from localsr.inference.prepacking import PackedConv
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper
 from localsr.models.checkpoint import Card

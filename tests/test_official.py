@@ -20,7 +20,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
 from localsr.models.clsr import CLSR
-from localsr.models.official import LAYOUTS, read_official
+from localsr.models.importer import LAYOUTS, read_official
 from localsr.models.presets import PRESETS
 
 Shapes = dict[str, tuple[int, ...]]

@@ -40,12 +40,12 @@ def test_the_doors_it_names_are_there() -> None:
 
 
 def test_the_results_are_those_of_the_committed_ones() -> None:
-    from localsr.evaluation import document, report
+    from localsr.evaluation.report import assemble, document
     from localsr.inference.restorer import BICUBIC, embedded
     from localsr.models import checkpoint
 
-    found = report.read(sorted((ROOT / "docs/results").iterdir()))
-    assert document.spliced(README, document.markdown("", report.readme(found))) == README
+    found = assemble.read(sorted((ROOT / "docs/results").iterdir()))
+    assert document.spliced(README, document.markdown("", assemble.readme(found))) == README
     _, card = checkpoint.read(embedded()[BICUBIC[4]])
     for result in found:  # of the very weights in the package, and what their header says
         assert result.about["checkpoint"]["sha256"] == card.sha256
@@ -55,13 +55,13 @@ def test_the_results_are_those_of_the_committed_ones() -> None:
 
 
 def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
-    from localsr.evaluation import document, report
+    from localsr.evaluation.report import assemble, document
     from localsr.inference.restorer import embedded
     from localsr.models import checkpoint
 
-    found = report.read(sorted((ROOT / "docs/equal-steps").iterdir()))
+    found = assemble.read(sorted((ROOT / "docs/equal-steps").iterdir()))
     text = (ROOT / "docs/equal-steps.md").read_text()
-    assert document.spliced(text, document.markdown("", report.readme(found))) == text
+    assert document.spliced(text, document.markdown("", assemble.readme(found))) == text
     own = {name: checkpoint.read(path)[1].sha256 for name, path in embedded().items()}
     seen = {}
     for result in found:
@@ -77,9 +77,9 @@ def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
 
 
 def test_the_ablations_are_those_of_the_committed_results() -> None:
-    from localsr.evaluation import ablations, document, report
+    from localsr.evaluation.report import ablations, assemble, document
 
-    found = report.read([p for p in sorted((ROOT / "docs/ablations").iterdir()) if p.is_dir()])
+    found = assemble.read([p for p in sorted((ROOT / "docs/ablations").iterdir()) if p.is_dir()])
     tables = [table for kind in ablations.ABLATIONS for table in ablations.ablation(found, kind)]
     assert [len(table.rows) for table in tables] == [4, 5, 5]
     text = (ROOT / "docs/ablations.md").read_text()

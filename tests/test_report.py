@@ -12,15 +12,15 @@ from conftest import restorer, tiny
 from PIL import Image
 
 import localsr
-from localsr.data.benchmark import Benchmark
-from localsr.evaluation import ablations, document, plots, report, tables
-from localsr.evaluation.document import Figure, Heading, Table, Text
-from localsr.evaluation.examples import extremes
+from localsr.evaluation.benchmark import Benchmark
+from localsr.evaluation.methods import Way
 from localsr.evaluation.protocol import evaluate
+from localsr.evaluation.report import ablations, assemble, document, plots, tables
+from localsr.evaluation.report.document import Figure, Heading, Table, Text
+from localsr.evaluation.report.examples import extremes
+from localsr.evaluation.report.tables import Setting
 from localsr.evaluation.results import Result
-from localsr.evaluation.tables import Setting
 from localsr.evaluation.timing import timings
-from localsr.evaluation.ways import Way
 from localsr.inference.strategies import Strategy
 from localsr.models.config import ModelConfig
 
@@ -166,7 +166,7 @@ def test_the_extremes_are_extreme(results: list[Result]) -> None:
 
 
 def test_the_page_needs_nothing_else(results: list[Result], tmp_path: Path) -> None:
-    parts = report.report(results)
+    parts = assemble.report(results)
     page = document.write(tmp_path, "a <title>", parts)
     text = page.read_text()
     assert "a &lt;title&gt;" in text
@@ -205,9 +205,9 @@ def test_into_a_readme() -> None:
 
 def test_two_results_of_one_thing_are_refused(results: list[Result]) -> None:
     with pytest.raises(localsr.DataError, match="are both of plain on bsd100"):
-        report.report([*results, results[1]])
+        assemble.report([*results, results[1]])
     with pytest.raises(localsr.DataError, match="at least one result"):
-        report.report([])
+        assemble.report([])
 
 
 def test_what_is_no_result(tmp_path: Path) -> None:
@@ -252,7 +252,7 @@ def test_foreign_results(results: list[Result], tmp_path: Path, part: str, value
 def test_results_of_other_pictures_do_not_share_a_column(results: list[Result], tmp_path: Path) -> None:
     about = {"pictures": ["0.png"], "checkpoint": results[1].about["checkpoint"] | {"name": "other"}}
     with pytest.raises(localsr.DataError, match="of other pictures of bsd100"):
-        report.report([*results, made(results[1], tmp_path, about)])
+        assemble.report([*results, made(results[1], tmp_path, about)])
 
 
 def test_timing(results: list[Result]) -> None:

@@ -13,8 +13,8 @@ from safetensors.torch import load, save
 
 import localsr
 from localsr.geometry import Box, Size, whole
-from localsr.inference import jobs as jobs_module
-from localsr.inference import speed
+from localsr.inference import calibration
+from localsr.inference import execution as jobs_module
 from localsr.inference.cost import cost, scene_load
 from localsr.inference.cost import load as counted
 from localsr.inference.memory import MEGABYTE, peak, resident, room
@@ -244,7 +244,7 @@ def test_what_is_counted_is_what_is_taken() -> None:
 
 def test_the_bill(noise: localsr.Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    monkeypatch.setattr(speed, "TURNS", 1)
+    monkeypatch.setattr(calibration, "TURNS", 1)
     scene = restorer(tiny()).encode(noise)
     box = Box(12, 13, 36, 37)
     one, two = scene.cost([box]), scene.cost([box, box.shifted(2, 2)])
@@ -274,21 +274,21 @@ def test_a_calibration_is_kept_and_a_damaged_one_made_again(tmp_path: Path) -> N
         time.sleep(flops / 50_000)
         return flops
 
-    assert speed.calibrated("odd", lambda: work(100), lambda: work(1), tmp_path).call == 0
+    assert calibration.calibrated("odd", lambda: work(100), lambda: work(1), tmp_path).call == 0
     assert not (tmp_path / "speed.json").exists()  # the larger work was faster: nothing to keep
     calls.clear()
 
-    first = speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path)
-    assert len(calls) == 2 * (1 + speed.TURNS)
-    assert speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path) == first
-    assert len(calls) == 2 * (1 + speed.TURNS)
+    first = calibration.calibrated("a", lambda: work(1), lambda: work(100), tmp_path)
+    assert len(calls) == 2 * (1 + calibration.TURNS)
+    assert calibration.calibrated("a", lambda: work(1), lambda: work(100), tmp_path) == first
+    assert len(calls) == 2 * (1 + calibration.TURNS)
     for damaged in ("", "[1]", '{"a": 3}', '{"a": ["x", 1]}', '{"a": [1, 0]}'):
         (tmp_path / "speed.json").write_text(damaged)
         calls.clear()
-        assert speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path).rate > 0
+        assert calibration.calibrated("a", lambda: work(1), lambda: work(100), tmp_path).rate > 0
         assert calls
     (tmp_path / "file").touch()
-    assert speed.calibrated("a", lambda: work(1), lambda: work(100), tmp_path / "file").rate > 0
+    assert calibration.calibrated("a", lambda: work(1), lambda: work(100), tmp_path / "file").rate > 0
 
 
 def test_a_large_box_is_ready_before_the_next_begins() -> None:

@@ -15,8 +15,8 @@ from PIL import Image
 import localsr
 from localsr.errors import BoxError, ConfigError, LocalSRError
 from localsr.geometry import SLACK, Box, Size, whole
-from localsr.sources import Annotations, Found, Margin, Region, Regions, read, read_lines, text
-from localsr.sources.regions import merged
+from localsr.regions import Annotations, Found, Margin, Region, Regions, read, read_lines, text
+from localsr.regions.region import merged
 
 Sides = tuple[float, float, float, float]  # left, top, right, bottom
 SIZE = Size(640, 480)
@@ -486,10 +486,10 @@ def test_files_that_are_not_there_or_too_large(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(BoxError, match=r"gone.json is not there"):
         read(tmp_path / "gone.json")
     (tmp_path / "a.txt").write_text("0 .5 .5 .1 .1\n" * 10)
-    monkeypatch.setattr("localsr.sources.yolo.LARGEST", 100)
+    monkeypatch.setattr("localsr.regions.formats.yolo.LARGEST", 100)
     with pytest.raises(BoxError, match=r"a.txt has more than 100 bytes"):
         read(tmp_path / "a.txt")
-    monkeypatch.setattr("localsr.sources.regions.MOST", 3)
+    monkeypatch.setattr("localsr.regions.region.MOST", 3)
     with pytest.raises(BoxError, match="4 regions are more than the 3"):
         boxes_of(Regions((text("0,0,1,1"),) * 4))
 

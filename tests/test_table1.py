@@ -2,7 +2,7 @@
 
 import pytest
 
-from localsr.evaluation.table1 import PAPER, PICTURES, Entry, table1
+from localsr.evaluation.paper import PAPER, PICTURES, Entry, table1
 from localsr.inference.cost import cost
 from localsr.inference.strategies import Strategy
 from localsr.models.presets import PRESETS

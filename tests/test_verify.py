@@ -6,11 +6,11 @@ from conftest import awake, restorer, tiny
 from typer.testing import CliRunner
 
 import localsr
+from localsr import selfcheck as module
 from localsr.cli import app
-from localsr.evaluation import verify as module
-from localsr.evaluation.verify import Check, verify
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES
+from localsr.selfcheck import Check, verify
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ import torch
 
 import localsr
 from localsr import metrics
-from localsr.data.benchmark import Benchmark
+from localsr.evaluation.benchmark import Benchmark
 from localsr.geometry import whole
 from localsr.inference.restorer import BICUBIC, DEFAULT, embedded
 from localsr.models import checkpoint

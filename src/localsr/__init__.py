@@ -6,6 +6,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from localsr.client import Client
     from localsr.errors import (
         BoxError,
         CheckpointError,
@@ -16,14 +17,13 @@ if TYPE_CHECKING:
         OutputError,
         ServiceError,
     )
-    from localsr.export.restorer import OnnxRestorer
     from localsr.geometry import Box, Size
     from localsr.images import Photo, read
     from localsr.inference.restoration import Restoration
     from localsr.inference.restorer import Restorer, restore
     from localsr.inference.scene import Scene
     from localsr.inference.strategies import Strategy
-    from localsr.serving.client import Client
+    from localsr.onnx.restorer import OnnxRestorer
 
 __version__ = "0.1.0"
 
@@ -31,12 +31,12 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "Box": "geometry",
     "BoxError": "errors",
     "CheckpointError": "errors",
-    "Client": "serving.client",
+    "Client": "client",
     "ConfigError": "errors",
     "DataError": "errors",
     "ImageError": "errors",
     "LocalSRError": "errors",
-    "OnnxRestorer": "export.restorer",
+    "OnnxRestorer": "onnx.restorer",
     "OutputError": "errors",
     "Photo": "images",
     "Restoration": "inference.restoration",

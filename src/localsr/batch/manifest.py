@@ -10,11 +10,12 @@ from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
-from localsr.batch import places
-from localsr.batch.jobs import Job
+from localsr.batch import storage
+from localsr.batch.tasks import Job
 from localsr.errors import BoxError, ConfigError, DataError
 from localsr.images import FORMATS
-from localsr.sources import Annotations, Region, Regions, lines, read, text
+from localsr.regions import Annotations, Region, Regions, read, text
+from localsr.regions.formats import json_lines
 
 CORNERS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
 SIDES = (*CORNERS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
@@ -41,12 +42,12 @@ def jobs(
     that is asked of it; what lies in the folder `out` is a result and no picture. Raises `DataError` or `BoxError` that
     names file, line and reason.
     """
-    place = places.normal(manifest)
-    if places.is_folder(place):
-        asked = _in_folder(place, pattern, places.normal(out) if out else "")
+    place = storage.normal(manifest)
+    if storage.is_folder(place):
+        asked = _in_folder(place, pattern, storage.normal(out) if out else "")
     elif pattern:
         raise ConfigError(f"--pattern chooses pictures in a folder, but {manifest} is none")
-    elif not places.exists(place):
+    elif not storage.exists(place):
         raise DataError(f"there is neither a file nor a folder {manifest}")
     else:
         asked = _in_file(place)
@@ -100,7 +101,7 @@ def _in_folder(folder: str, pattern: str | None, out: str) -> dict[str, Asked]:
     """List the pictures of a folder."""
     if out == folder:
         raise ConfigError(f"OUT is the folder of the pictures; choose one of its own, such as {folder}/out")
-    found = places.listed(folder, pattern or "**/*")
+    found = storage.listed(folder, pattern or "**/*")
     if out:
         found = [place for place in found if not place.startswith(f"{out}/")]
     if not pattern:
@@ -110,11 +111,11 @@ def _in_folder(folder: str, pattern: str | None, out: str) -> dict[str, Asked]:
 
 def _in_file(place: str) -> dict[str, Asked]:
     """Read the pictures that a file names, and what it asks of them; names are relative to its folder."""
-    folder, asked = places.parent(place), dict[str, Asked]()
+    folder, asked = storage.parent(place), dict[str, Asked]()
     for picture, regions, detect in _named(place):
         if not picture:
             raise DataError(f"{place} has regions but names no picture; give a folder and this file as --boxes")
-        whole = places.join(folder, picture)
+        whole = storage.join(folder, picture)
         asked[whole] = asked.get(whole, Asked()).also(regions, detect)
     return asked
 
@@ -125,10 +126,10 @@ def _named(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
     if suffix in TABLES:
         yield from (_line(line, origin) for origin, line in _lines(place))
     elif suffix in LINES:
-        for picture, region, detector in lines.entries(places.load(place), place):
+        for picture, region, detector in json_lines.entries(storage.load(place), place):
             yield picture, () if region is None else (region,), (detector,) if detector else ()
     else:
-        with places.fetched(place) as path:
+        with storage.fetched(place) as path:
             annotations = read(path)
         yield from ((picture, regions, ()) for picture, regions in annotations.pictures.items())
 
@@ -141,14 +142,14 @@ def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
         import polars as pl
 
         try:
-            frame = pl.read_parquet(io.BytesIO(places.load(place)))
+            frame = pl.read_parquet(io.BytesIO(storage.load(place)))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{place} cannot be read as Parquet: {error}") from error
         _has_picture(frame.columns, place)
         yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
         return
     try:
-        file = io.StringIO(places.load(place).decode("utf-8-sig"), newline="")
+        file = io.StringIO(storage.load(place).decode("utf-8-sig"), newline="")
         reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", strict=True)
         _has_picture(reader.fieldnames or [], place)
         for row in reader:
@@ -161,9 +162,9 @@ def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _has_picture(columns: Iterable[str], place: str) -> None:
     """Refuse a table that names no pictures."""
-    if not set(lines.PICTURE) & set(columns):
+    if not set(json_lines.PICTURE) & set(columns):
         raise DataError(
-            f"{place} has no column called {', '.join(lines.PICTURE)}; it has {', '.join(columns) or 'none'}"
+            f"{place} has no column called {', '.join(json_lines.PICTURE)}; it has {', '.join(columns) or 'none'}"
         )
 
 
@@ -172,7 +173,7 @@ def _line(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[st
 
     A label and a score that are 0 are some.
     """
-    picture = next(line[name] for name in lines.PICTURE if name in line)
+    picture = next(line[name] for name in json_lines.PICTURE if name in line)
     if not isinstance(picture, str) or not picture:
         raise DataError(f"{origin}: {picture!r} is no picture's name")
     label = "" if _empty(line.get("label")) else str(line["label"])

@@ -18,7 +18,7 @@ from typing import Self, get_type_hints
 
 import polars as pl
 
-from localsr.batch import places
+from localsr.batch import storage
 from localsr.batch.worker import DONE, Row
 from localsr.errors import DataError
 from localsr.files import locked, sweep
@@ -47,7 +47,7 @@ class Table:
         """Begin or go on in a folder; `DataError` if another process is at work there, or its table is none."""
         self.folder = folder
         self._lock = None
-        if not places.remote(folder):  # a store has no locks
+        if not storage.remote(folder):  # a store has no locks
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._lock = locked(Path(folder))
             sweep(Path(folder))
@@ -78,7 +78,7 @@ class Table:
         if not self._rows:
             return
         part = f"{time.time_ns():020d}-{secrets.token_hex(3)}.parquet"
-        places.store(places.join(self.folder, f"{PARTS}/{part}"), _parquet(_frame(self._rows)))
+        storage.store(storage.join(self.folder, f"{PARTS}/{part}"), _parquet(_frame(self._rows)))
         self._rows = []
         self._parts.append(part)
         if len(self._parts) > MOST_PARTS:
@@ -88,28 +88,28 @@ class Table:
         """Put all rows together into `results.parquet`, and give them."""
         self.keep()
         frame = self._read([f"{PARTS}/{part}" for part in self._parts])
-        if self._parts or not places.exists(places.join(self.folder, NAME)):
-            places.store(places.join(self.folder, NAME), _parquet(frame))
+        if self._parts or not storage.exists(storage.join(self.folder, NAME)):
+            storage.store(storage.join(self.folder, NAME), _parquet(frame))
         for part in self._parts:
-            places.remove(places.join(self.folder, f"{PARTS}/{part}"))
+            storage.remove(storage.join(self.folder, f"{PARTS}/{part}"))
         self._parts = []
         return frame
 
     def _found(self) -> list[str]:
         """List the parts that an earlier run has left."""
-        parts = places.join(self.folder, PARTS)
-        if not places.is_folder(parts):
+        parts = storage.join(self.folder, PARTS)
+        if not storage.is_folder(parts):
             return []
-        return [place.rsplit("/", 1)[-1] for place in places.listed(parts, "*.parquet")]
+        return [place.rsplit("/", 1)[-1] for place in storage.listed(parts, "*.parquet")]
 
     def _read(self, parts: Sequence[str]) -> pl.DataFrame:
         """Read the table and its parts; of what was told several times of one picture, the last."""
-        names = [name for name in (NAME, *parts) if places.exists(places.join(self.folder, name))]
+        names = [name for name in (NAME, *parts) if storage.exists(storage.join(self.folder, name))]
         frames = [_frame([])]
         for name in names:
-            place = places.join(self.folder, name)
+            place = storage.join(self.folder, name)
             try:
-                frame = pl.read_parquet(io.BytesIO(places.load(place)))
+                frame = pl.read_parquet(io.BytesIO(storage.load(place)))
                 frames.append(frame.select(pl.col(key).cast(kind) for key, kind in schema().items()))
             except (OSError, pl.exceptions.PolarsError) as error:
                 raise DataError(f"{place} is no table of localsr ({error}); move it away, results are kept") from error
@@ -147,7 +147,7 @@ def latest(frame: pl.DataFrame) -> pl.DataFrame:
 
 def read(folder: str) -> pl.DataFrame:
     """Read a finished table."""
-    return pl.read_parquet(io.BytesIO(places.load(places.join(folder, NAME))))
+    return pl.read_parquet(io.BytesIO(storage.load(storage.join(folder, NAME))))
 
 
 def clean(name: str) -> str:

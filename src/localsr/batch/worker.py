@@ -13,14 +13,14 @@ from typing import NamedTuple
 import torch
 
 from localsr import images
-from localsr.batch import places
-from localsr.batch.jobs import Job, Setup
+from localsr.batch import storage
+from localsr.batch.tasks import Job, Setup
 from localsr.errors import CheckpointError, LocalSRError
-from localsr.export.restorer import load
 from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.paste import write_large
 from localsr.inference.scene import Scene
+from localsr.onnx.restorer import load
 
 DONE, EMPTY, FAILED, ASIDE = "done", "empty", "failed", "set aside"  # what a picture came to
 FINAL = (DONE, EMPTY)  # that a rerun leaves as it is
@@ -111,7 +111,7 @@ class Worker:
         try:
             if self._holds(job, ask, before):
                 return list(before)
-            with places.fetched(job.picture) as path:
+            with storage.fetched(job.picture) as path:
                 here = str(path)
                 return self._restored(job, path, ask, began)
         except (LocalSRError, OSError) as error:
@@ -130,13 +130,13 @@ class Worker:
         """Tell whether an earlier run's rows are still true: the same file, asked the same, and all results there."""
         if not before or any(row.ask != ask or row.status not in FINAL for row in before):
             return False
-        if before[0].stamp != places.stamp(job.picture):
+        if before[0].stamp != storage.stamp(job.picture):
             return False
-        return all(places.exists(self._place(row.output)) for row in before if row.status == DONE)
+        return all(storage.exists(self._place(row.output)) for row in before if row.status == DONE)
 
     def _restored(self, job: Job, path: Path, ask: str, began: float) -> Rows:
         """Restore the regions of a picture that lies at `path`, and write those that are missing."""
-        setup, stamp = self.setup, places.stamp(job.picture)
+        setup, stamp = self.setup, storage.stamp(job.picture)
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         photo = images.read(path)
@@ -144,7 +144,7 @@ class Worker:
         outputs = setup.outputs(job.picture, content, found)
         each = {(output, one.label): (one, output) for one, output in zip(found, outputs, strict=True)}
         found, outputs = [one for one, _ in each.values()], [output for _, output in each.values()]  # twice is once
-        missing = {n for n, output in enumerate(outputs) if not places.exists(self._place(output))}
+        missing = {n for n, output in enumerate(outputs) if not storage.exists(self._place(output))}
         spent: dict[int, float] = {}
         if missing:
             spent = self._write(photo, [f.box for f in found], outputs, missing)
@@ -194,7 +194,7 @@ class Worker:
             for k, restoration in scene.stream([boxes[n] for n in small], way):
                 n, began = small[k], time.perf_counter()
                 if n in missing:
-                    with places.storing(self._place(outputs[n])) as path:
+                    with storage.storing(self._place(outputs[n])) as path:
                         restoration.save(path)
                     spent[n] = restoration.seconds + time.perf_counter() - began
         for n in sorted(missing & large):
@@ -203,13 +203,13 @@ class Worker:
 
     def _place(self, output: str) -> str:
         """Give the path or URL of an output."""
-        return places.join(self.setup.folder, output)
+        return storage.join(self.setup.folder, output)
 
 
 def _written_large(scene: Scene, box: Box, way: str, place: str) -> float:
     """Write a result piece by piece and give the seconds."""
     began = time.perf_counter()
-    with places.storing(place) as path:
+    with storage.storing(place) as path:
         write_large(path, scene, box, way)
     return time.perf_counter() - began
 

@@ -20,10 +20,10 @@ from localsr.cli.verify import FAILED
 from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
-    from localsr.batch.bill import Bill
-    from localsr.batch.crew import Engine
-    from localsr.batch.jobs import Job, Setup
-    from localsr.batch.run import Progress, Tally
+    from localsr.batch.estimate import Bill
+    from localsr.batch.runner import Progress, Tally
+    from localsr.batch.supervisor import Engine
+    from localsr.batch.tasks import Job, Setup
     from localsr.batch.worker import Rates
     from localsr.inference.restorer import Restorer
 
@@ -104,26 +104,26 @@ def run(
         raise ConfigError("--address is of a Ray cluster; add --engine ray")
     if contact_sheet is not None and contact_sheet.suffix.lower() != ".html":
         raise ConfigError(f"{contact_sheet} must end in .html")
-    from localsr import sources
-    from localsr.batch import places
-    from localsr.batch.jobs import LAYOUT, Setup
+    from localsr import regions
+    from localsr.batch import storage
     from localsr.batch.manifest import jobs
-    from localsr.sources import detectors
+    from localsr.batch.tasks import LAYOUT, Setup
+    from localsr.regions.detectors import plugins
 
-    asked = sources.Regions(
-        given=tuple(sources.text(one) for one in box or ()),
+    asked = regions.Regions(
+        given=tuple(regions.text(one) for one in box or ()),
         detect=tuple(detect or ()),
-        margin=sources.Margin.parse(grow),
+        margin=regions.Margin.parse(grow),
         min_score=min_score,
         min_size=min_size,
         merge=merge,
         clip=clip,
     )
-    folder = places.normal(output)
-    listed = jobs(manifest, asked, pattern, None if boxes is None else sources.read(boxes), folder)
+    folder = storage.normal(output)
+    listed = jobs(manifest, asked, pattern, None if boxes is None else regions.read(boxes), folder)
     files = {}
     for name in sorted({name for job in listed for name in job.regions.detect}):
-        if sha256 := detectors.check(name):
+        if sha256 := plugins.check(name):
             files[name] = sha256
     restorer = loaded(runtime, model, scale, device=device, precision=precision, max_memory=max_memory)
     layout = layout or LAYOUT
@@ -135,13 +135,13 @@ def run(
     if dry_run:
         print_bill(listed, restorer, setup, workers, as_json=as_json)
         return
-    from localsr.batch.run import run as run_all
+    from localsr.batch.runner import run as run_all
 
     began = time.monotonic()
     with told() as progress:
         tally = run_all(listed, setup, lambda: started(engine, setup, rates, workers, address), progress)
     if contact_sheet is not None:
-        from localsr.batch.contact import contact_sheet as write_sheet
+        from localsr.batch.contact_sheet import contact_sheet as write_sheet
 
         with bar("drawing the contact sheet") as drawing:
             shown, of = write_sheet(
@@ -152,7 +152,7 @@ def run(
         typer.echo(json.dumps({"pictures": tally.total, **states, "regions": tally.regions, "kept": tally.kept}))
     else:
         typer.echo(f"{tally.total} pictures in {time.monotonic() - began:.1f} s: {tally}")
-        typer.echo(f"{places.join(folder, 'results.parquet')}: a row for each region")
+        typer.echo(f"{storage.join(folder, 'results.parquet')}: a row for each region")
         if contact_sheet is not None:
             typer.echo(f"{contact_sheet}: {shown} of {of} regions, before and after")
     if tally.bad:
@@ -163,7 +163,7 @@ def settled(setup: Setup, restorer: Restorer, strategy: str | None) -> tuple[Set
     """Put into the setup what the network says, and count what regions cost by it."""
     from dataclasses import replace
 
-    from localsr.batch.bill import rates
+    from localsr.batch.estimate import rates
     from localsr.inference.strategies import Strategy
 
     plain = restorer.network.config.plain
@@ -178,19 +178,19 @@ def settled(setup: Setup, restorer: Restorer, strategy: str | None) -> tuple[Set
 def started(engine: str, setup: Setup, rates: Rates, workers: int | None, address: str | None) -> Engine:
     """Begin an engine."""
     if engine == "ray":
-        from localsr.batch.cluster import Cluster
+        from localsr.batch.engines.ray import Cluster
 
         return Cluster(setup, rates, workers, address)
-    from localsr.batch.local import Local
-    from localsr.batch.local import workers as suitable
+    from localsr.batch.engines.local import Local
+    from localsr.batch.engines.local import workers as suitable
 
     return Local(setup, rates, suitable(workers))
 
 
 def print_bill(jobs: list[Job], restorer: Restorer, setup: Setup, workers: int | None, *, as_json: bool) -> None:
     """Print what a batch would cost."""
-    from localsr.batch.bill import bill
-    from localsr.batch.local import workers as suitable
+    from localsr.batch.engines.local import workers as suitable
+    from localsr.batch.estimate import bill
     from localsr.inference.strategies import Strategy
 
     with bar("opening a sample") as progress:

@@ -89,10 +89,10 @@ def run(
     if timing and output is None:
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
     need("evaluate", "polars", "skimage", "torchmetrics")
-    from localsr.data.benchmark import Benchmark
-    from localsr.data.layouts import find as find_data
+    from localsr.evaluation.benchmark import Benchmark
+    from localsr.evaluation.datasets import find as find_data
+    from localsr.evaluation.methods import Way
     from localsr.evaluation.protocol import evaluate
-    from localsr.evaluation.ways import Way
     from localsr.inference.restorer import BICUBIC, find
 
     if model is None and degradation == "bicubic":
@@ -112,7 +112,7 @@ def run(
             progress=progress,
         )
     show(table(result))
-    from localsr.evaluation.tables import spread
+    from localsr.evaluation.report.tables import spread
 
     for names, interval in result.about["differences"].items():
         typer.echo(f"{names}, dB: {spread(interval)}")

@@ -23,16 +23,16 @@ def run(
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
 ) -> None:
     """Draw which of the sampled patches the global context module drew on for a region (the paper's Figure 8)."""
-    from localsr import images, sources
+    from localsr import images, regions
 
-    given = sources.text(box)
+    given = regions.text(box)
     source = images.read(photo)
     region = given.on(source.size).box
     if output.suffix.lower() != ".png":
         raise ConfigError(f"{output} must end in .png")
     if output.exists() and output.samefile(photo):
         raise ConfigError(f"{output} is the photo itself, which is never replaced; choose another name")
-    from localsr.evaluation.attention import attention_map
+    from localsr.drawing.attention import attention_map
 
     restorer = loaded(runtime, model, scale)
     found = restorer.encode(source).attention(region)

@@ -21,8 +21,8 @@ def run(
 
     They are compared with torch first. `--runtime onnx --model DIR` runs them.
     """
-    from localsr.export.restorer import ALLOWED, export
     from localsr.inference.restorer import Restorer
+    from localsr.onnx.restorer import ALLOWED, export
 
     with bar("exporting") as progress:
         card = export(Restorer.load(model, scale=scale, device="cpu"), output, progress)

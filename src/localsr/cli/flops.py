@@ -15,7 +15,7 @@ from localsr.files import write_whole
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from localsr.evaluation.table1 import Entry, Halo
+    from localsr.evaluation.paper import Entry, Halo
 
 
 def run(
@@ -24,7 +24,7 @@ def run(
     """Count the FLOPs of the paper's Table 1: five networks at x4, a region of 24 x 24 px, three strategies."""
     if json_file is not None and json_file.is_dir():
         raise ConfigError(f"{json_file} is a folder; name a file in it")
-    from localsr.evaluation.table1 import HALOS, PAPER, PICTURES, halos, table1
+    from localsr.evaluation.paper import HALOS, PAPER, PICTURES, halos, table1
 
     rows: list[Entry] = []
     over_halo: list[Halo] = []
@@ -48,7 +48,7 @@ def counts(rows: list[Entry]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from localsr.evaluation.table1 import PAPER, PICTURES, ROI
+    from localsr.evaluation.paper import PAPER, PICTURES, ROI
 
     made = Table(title="GFLOPs, the paper's beside them (Table 1)", box=box.SIMPLE_HEAD, pad_edge=False)
     made.add_column("network")
@@ -67,7 +67,7 @@ def widths(rows: list[Halo]) -> Table:
     from rich import box
     from rich.table import Table
 
-    from localsr.evaluation.table1 import HALOS, PAPER
+    from localsr.evaluation.paper import HALOS, PAPER
 
     title = "GFLOPs of a first region by halo in LR px at every step: plain, and clsr"
     made = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)

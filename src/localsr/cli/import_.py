@@ -47,7 +47,7 @@ def run(
     import torch
 
     from localsr.models.clsr import started
-    from localsr.models.official import read_official
+    from localsr.models.importer import read_official
 
     plain = read_official(official, scale)
     with official.open("rb") as file:

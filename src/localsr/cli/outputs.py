@@ -62,7 +62,7 @@ def refuse(
 
     wanted = [(path, tuple(FORMATS)) for path in ([] if into is None else [into]) + list(paths)]
     if compare is not None:
-        from localsr.evaluation.figures import MAX_ROWS
+        from localsr.drawing.compare import MAX_ROWS
 
         wanted.append((compare, (".png",)))
         if compare.resolve() in [path.resolve() for path in paths]:

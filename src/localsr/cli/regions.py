@@ -15,7 +15,7 @@ from localsr.errors import BoxError, ConfigError
 
 if TYPE_CHECKING:
     from localsr.images import Photo
-    from localsr.sources import Found, Region, Regions
+    from localsr.regions import Found, Region, Regions
 
 NOTHING = 3  # exit code: there was no region to work on
 TOLD = 20  # regions that are listed; of more, only their number is told
@@ -83,30 +83,30 @@ def asked(
     """Give what a command's options ask for, a file's or standard input's regions among it."""
     if not (box or boxes or detect):
         raise ConfigError("say which regions: --box X,Y,W,H, --boxes FILE, or --detect face")
-    from localsr import sources
-    from localsr.sources import detectors
+    from localsr import regions
+    from localsr.regions.detectors import plugins
 
     for name in detect or ():
-        detectors.check(name)
-    given = [sources.text(text) for text in box or ()]
-    margin = sources.Margin.parse(grow)
+        plugins.check(name)
+    given = [regions.text(text) for text in box or ()]
+    margin = regions.Margin.parse(grow)
     if boxes is not None:
         given += from_file(photo, boxes)
-    return sources.Regions(tuple(given), tuple(detect or ()), margin, min_score, min_size, merge, clip)
+    return regions.Regions(tuple(given), tuple(detect or ()), margin, min_score, min_size, merge, clip)
 
 
 def from_file(photo: Path, boxes: str) -> tuple[Region, ...]:
     """Read a photo's regions from a file or folder, or from standard input."""
-    from localsr import sources
-    from localsr.sources.documents import LARGEST
+    from localsr import regions
+    from localsr.regions.formats.documents import LARGEST
 
     if boxes == "-":
         if sys.stdin.isatty():
             typer.echo("reading regions, one a line, until Ctrl-D", err=True)
-        annotations = sources.read_lines(sys.stdin.buffer.read(LARGEST + 1))
+        annotations = regions.read_lines(sys.stdin.buffer.read(LARGEST + 1))
     else:
         with waiting(f"reading {boxes}"):
-            annotations = sources.read(boxes)
+            annotations = regions.read(boxes)
     paired = boxes != "-" and not Path(boxes).is_dir()  # a file of one picture is meant for this one, even renamed
     found = annotations.of(photo, paired=paired)
     if not found and (names := annotations.names) and not annotations.named(photo):

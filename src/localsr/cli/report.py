@@ -24,14 +24,14 @@ def run(
 ) -> None:
     """Show results as one HTML page that needs no network, as Markdown and as CSV: the paper's tables and figures."""
     need("evaluate", "jinja2", "polars")
-    from localsr.evaluation import document, report
+    from localsr.evaluation.report import assemble, document
 
-    found = report.read(results)
-    page = document.write(output, "localsr: results", report.report(found))
+    found = assemble.read(results)
+    page = document.write(output, "localsr: results", assemble.report(found))
     typer.echo(page)
     if readme is not None:
         try:
-            text = document.spliced(readme.read_text(), document.markdown("", report.readme(found)))
+            text = document.spliced(readme.read_text(), document.markdown("", assemble.readme(found)))
         except ValueError as error:
             raise ConfigError(f"{readme} is left as it is: {error}") from error
         write_whole(readme, text.encode())

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from localsr.inference.restorer import Restorer
     from localsr.inference.scene import Scene
     from localsr.inference.strategies import Strategy
-    from localsr.sources import Found
+    from localsr.regions import Found
 
 PIXEL = 64  # bytes of --max-memory for a pixel that is kept: 12 as it is, three times as much while it is written
 FEATHER = 4  # LR px
@@ -208,7 +208,7 @@ def restored(
             write_large(paths[n], scene, boxes[n], way, progress)
         done[n] = Region(found[n], paths[n], time.perf_counter() - began)
     if compare is not None:
-        from localsr.evaluation.figures import compare_sheet
+        from localsr.drawing.compare import compare_sheet
 
         compare_sheet(compare, scene.photo, [kept[n] for n in small])
     return [done[n] for n in range(len(boxes))], kept

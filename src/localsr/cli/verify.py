@@ -14,8 +14,8 @@ def run(model: Model = None, scale: Scale = None, device: Device = "auto") -> No
     from rich import box
     from rich.table import Table
 
-    from localsr.evaluation.verify import verify
     from localsr.inference.restorer import Restorer
+    from localsr.selfcheck import verify
 
     def load(place: str) -> Restorer:
         return Restorer.load(model, scale=scale, device=place)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from localsr import images
-from localsr.evaluation.ways import Way
+from localsr.evaluation.methods import Way
 from localsr.geometry import Box, whole
 from localsr.inference.restoration import Attention, bicubic
 from localsr.inference.restorer import Restorer

@@ -17,13 +17,13 @@ import torch
 from torch import Tensor
 
 from localsr import __version__, metrics
-from localsr.data.benchmark import Benchmark, Pair
 from localsr.errors import ConfigError
-from localsr.evaluation.examples import write_examples
+from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.evaluation.feeds import Feeds
+from localsr.evaluation.methods import Way
+from localsr.evaluation.report.examples import write_examples
 from localsr.evaluation.results import Result, Run
 from localsr.evaluation.timing import machine
-from localsr.evaluation.ways import Way
 from localsr.geometry import Box, Size, tiles
 from localsr.inference.cost import cost
 from localsr.inference.restorer import Restorer

@@ -20,7 +20,7 @@ import numpy as np
 import polars as pl
 
 from localsr.errors import DataError
-from localsr.evaluation.ways import Way
+from localsr.evaluation.methods import Way
 from localsr.files import locked, sweep, write_whole
 from localsr.models.checkpoint import NAME
 from localsr.models.config import ModelConfig

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 
 from localsr import images
-from localsr.evaluation.table1 import PICTURES
+from localsr.evaluation.paper import PICTURES
 from localsr.geometry import Box, Size, whole
 from localsr.inference import memory
 from localsr.inference.restorer import Restorer

@@ -17,7 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
 
 from localsr.geometry import Box, Size, whole
-from localsr.inference.packing import CONVOLVE
+from localsr.inference.prepacking import CONVOLVE
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper
 from localsr.models.clsr import CLSR

@@ -8,7 +8,7 @@ from functools import reduce
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.cost import load
-from localsr.inference.jobs import Job
+from localsr.inference.execution import Job
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Taper
 from localsr.models.clsr import CLSR

@@ -15,9 +15,9 @@ from localsr import images
 from localsr.errors import CheckpointError, ConfigError, ImageError
 from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.inference.jobs import PRECISIONS
+from localsr.inference.execution import PRECISIONS
 from localsr.inference.memory import keep_freed, room
-from localsr.inference.packing import packed
+from localsr.inference.prepacking import packed
 from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy

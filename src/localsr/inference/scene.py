@@ -19,13 +19,13 @@ from localsr import images
 from localsr.errors import ConfigError
 from localsr.geometry import Box, judged
 from localsr.images import Photo
-from localsr.inference import saved
+from localsr.inference import scene_file
+from localsr.inference.calibration import calibrated
 from localsr.inference.cost import scene_load
-from localsr.inference.jobs import Done, Job, attend, batches, each, encode, run, sampled
+from localsr.inference.execution import Done, Job, attend, batches, each, encode, run, sampled
 from localsr.inference.memory import BUFFERS, MEGABYTE, TAKEN, resident
 from localsr.inference.planning import plan, shared
 from localsr.inference.restoration import LARGE, Attention, Bill, Piece, Restoration, enlarged_alpha
-from localsr.inference.speed import calibrated
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
 
@@ -63,7 +63,7 @@ class Scene:
         if path is None:
             self._context = encode(network, photo, self._patches, pixels)
         else:
-            self._context = saved.read(path, network, len(self._patches), self._about)
+            self._context = scene_file.read(path, network, len(self._patches), self._about)
 
     @property
     def scale(self) -> int:
@@ -91,7 +91,7 @@ class Scene:
             raise ConfigError(f"{self._name} has no global context module, so a scene of it holds nothing to save")
         if not self._about["network"]:
             raise ConfigError(f"{self._name} was never saved, so nothing could tell that a scene is of its weights")
-        saved.write(Path(path), self._context, self._about)
+        scene_file.write(Path(path), self._context, self._about)
 
     @overload
     def restore(

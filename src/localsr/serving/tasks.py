@@ -14,7 +14,6 @@ import numpy as np
 
 from localsr import images
 from localsr.errors import ConfigError, LocalSRError
-from localsr.export.restorer import load
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
 from localsr.images.vips import Pixels
@@ -24,6 +23,7 @@ from localsr.inference.restoration import bicubic, enlarged_alpha
 from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
+from localsr.onnx.restorer import load
 from localsr.serving.limits import MEGABYTE
 
 TILE = 256  # px

@@ -18,10 +18,10 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
-from localsr.data.benchmark import Benchmark, Pair
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
 from localsr.errors import CheckpointError, ConfigError, StoppedError
+from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.files import write_whole
 from localsr.inference.restorer import find
 from localsr.models import checkpoint

@@ -17,8 +17,8 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from localsr import images, metrics
-from localsr.data.benchmark import Pair
 from localsr.errors import ConfigError
+from localsr.evaluation.benchmark import Pair
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.restoration import bicubic
 from localsr.inference.scene import Scene

@@ -1,0 +1,129 @@
+"""A page to look at: each region before and after, to be sorted and searched; one file that needs no other."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from importlib.resources import files
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import polars as pl
+from numpy.typing import NDArray
+from PIL import Image
+
+from localsr import images
+from localsr.batch import storage, table
+from localsr.batch.worker import ASIDE, DONE, FAILED, LARGE
+from localsr.errors import LocalSRError
+from localsr.files import write_whole
+from localsr.geometry import Box
+from localsr.images import Photo
+from localsr.inference.restoration import bicubic
+from localsr.pages import data_url, page
+
+MOST = 400  # regions on a page: about 20 MB
+SIDE = 600  # px; the long side of a picture on the page
+QUALITY = 92  # of WebP
+KEYS = {
+    "name": "name",
+    "label": "label",
+    "score": "score",
+    "area": "size of the region",
+    "change": "change against bicubic",
+    "seconds": "seconds",
+}
+
+
+def contact_sheet(
+    path: Path, folder: str, asked: Sequence[tuple[str, str]], progress: Callable[[int, int], None] = lambda *_: None
+) -> tuple[int, int]:
+    """Write a page of a folder's regions by what was `asked`, pictures and digests, spread evenly if they are many.
+
+    Returns how many of how many regions it shows. Raises `OutputError`.
+    """
+    wanted = pl.DataFrame([(table.clean(p), ask) for p, ask in asked], schema=["input", "ask"], orient="row").unique()
+    rows = table.read(folder).join(wanted, ["input", "ask"], "semi", maintain_order="left")
+    done = rows.filter(pl.col("status") == DONE)
+    chosen = np.unique(np.linspace(0, done.height - 1, min(MOST, done.height)).astype(int)).tolist()
+    cards = []
+    for k, row in enumerate(done[chosen].iter_rows(named=True), start=1):
+        try:
+            cards.append(_card(folder, row))
+        except (LocalSRError, OSError):  # a picture that has gone since it was restored
+            pass
+        progress(k, len(chosen))
+    bad = rows.filter(pl.col("status").is_in([FAILED, ASIDE]))
+    told = f"{done.height} regions of {rows['input'].n_unique()} pictures"
+    if len(cards) < done.height:
+        told += f"; {len(cards)} of them here, spread over all"
+    if done.height:
+        told += f". By {done['network'][0]}, {done['strategy'][0]}, x{done['scale'][0]}"
+    data = page(
+        "localsr.batch",
+        "contact.html.jinja",
+        {"data": data_url},
+        files("localsr.batch").joinpath("contact.js").read_text(),
+        title="Regions before and after",
+        about=f"{told}. Drag across a picture: left of the line is bicubic, right of it what localsr made.",
+        keys=KEYS,
+        cards=cards,
+        bad=bad.head(MOST).to_dicts(),
+        bad_title=f"{bad.height} picture{'s' if bad.height != 1 else ''} came to nothing",
+    )
+    write_whole(path, data)
+    return len(cards), done.height
+
+
+def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
+    """Make what the page shows of a region."""
+    box = Box(row["left"], row["top"], row["right"], row["bottom"])
+    with storage.fetched(row["input"]) as path:
+        before, by = _before(images.read(path), box, row["scale"])
+    with storage.fetched(storage.join(folder, row["output"])) as path:
+        after = images.read(path).preview(SIDE)
+    change = float(np.abs(_fitted(before, after) - after.astype(np.float32)).mean())
+    name = PurePosixPath(row["input"]).name
+    told = [f"box {box.left},{box.top},{box.width},{box.height}", f"changed by {change:.1f} of 255"]
+    if row["score"] is not None:
+        told.append(f"score {row['score']:.2f}")
+    if row["seconds"] is not None:
+        told.append(f"{row['seconds']:.2f} s")
+    return {
+        "title": f"{name}{', ' + row['label'] if row['label'] else ''}",
+        "told": " \N{MIDDLE DOT} ".join(told),
+        "words": f"{row['input']} {row['label']}".lower(),
+        "before": _webp(before),
+        "after": _webp(after),
+        "by": by,
+        "sides": f"{after.shape[1]} / {after.shape[0]}",
+        "name": name,
+        "label": row["label"],
+        "score": "" if row["score"] is None else row["score"],
+        "area": box.area,
+        "change": f"{change:.3f}",
+        "seconds": "" if row["seconds"] is None else f"{row['seconds']:.4f}",
+    }
+
+
+def _before(photo: Photo, box: Box, scale: int) -> tuple[NDArray[np.uint8], str]:
+    """Show a region by bicubic, or as it is where that would be too large; and say which."""
+    if box.area * scale**2 > LARGE:
+        return images.srgb(photo.window(box), photo), "before"
+    return images.srgb(bicubic(photo, box, scale).clip(0, 1), photo), "bicubic"
+
+
+def _fitted(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
+    """Bring a picture to the size of another."""
+    size = (other.shape[1], other.shape[0])
+    return np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BOX), np.float32)
+
+
+def _webp(pixels: NDArray[np.uint8]) -> bytes:
+    """Write a picture no larger than the page shows it."""
+    image = Image.fromarray(pixels)
+    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    file = io.BytesIO()
+    image.save(file, "WEBP", quality=QUALITY)
+    return file.getvalue()

@@ -1,0 +1,1 @@
+"""Pictures for people: comparison sheets, the map of attention."""

@@ -1,0 +1,122 @@
+"""A folder of graphs: a card that says what they are, and what is checked before any of them runs.
+
+card.json       the network's name, config and sha256, the plain twin's, each graph's sha256, opset and versions
+restore.onnx    the network
+encode.onnx     its keys and values, where it has a GCM
+attend.onnx     what of them a region drew on, there too
+plain.onnx      *restore* of the plain twin, where it has one
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import importlib.metadata
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from localsr.errors import CheckpointError, ConfigError
+from localsr.files import write_whole
+from localsr.models.checkpoint import CONTROL, contents
+from localsr.models.config import ModelConfig
+from localsr.onnx.graphs import CONTEXT, OPSET
+
+FORMAT = "localsr-onnx-2"
+CARD = "card.json"
+RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
+MAX_CARD, MAX_GRAPH = 2**20, 2**30  # bytes
+INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of the others they follow from the config
+VERSIONS = ("localsr", "torch", "onnx", "onnxscript")
+
+
+@dataclass(frozen=True)
+class GraphCard:
+    """What a folder says of itself."""
+
+    name: str
+    config: ModelConfig
+    sha256: str  # of the network's weights, as its checkpoint has it
+    graphs: dict[str, str]  # name -> sha256
+    plain: dict[str, str] = field(default_factory=dict)  # name and sha256 of the plain twin
+    difference: float = 0.0  # the largest that there was to torch, of a pixel in [0, 1]
+    opset: int = OPSET
+    versions: dict[str, str] = field(default_factory=lambda: {k: importlib.metadata.version(k) for k in VERSIONS})
+
+
+def write(folder: Path, card: GraphCard, graphs: dict[str, bytes]) -> None:
+    """Write graphs, then the card that names their hashes: a folder whose card is not of its graphs is refused."""
+    for name, data in graphs.items():
+        write_whole(folder / f"{name}.onnx", data)
+    told = {"format": FORMAT, **dataclasses.asdict(card)}
+    write_whole(folder / CARD, (json.dumps(told, indent=2) + "\n").encode())
+    for name in set(GRAPHS) - set(graphs):  # of another network that was here before
+        (folder / f"{name}.onnx").unlink(missing_ok=True)
+
+
+def read(folder: Path) -> tuple[GraphCard, dict[str, bytes]]:
+    """Read card and graphs; `CheckpointError` for what is damaged or holds more than a network's arithmetic."""
+    card = _card(folder)
+    graphs = {}
+    for name, sha256 in card.graphs.items():
+        path = folder / f"{name}.onnx"
+        graphs[name] = contents(path, "graph", MAX_GRAPH)
+        if digest(graphs[name]) != sha256:
+            raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
+        wanted = INPUTS.get(name) or [*INPUTS[PLAIN], *(("origins", *CONTEXT) if card.config.gcm else ())]
+        check(path, graphs[name], wanted)
+    return card, graphs
+
+
+def digest(data: bytes) -> str:
+    """Hash a graph."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _card(folder: Path) -> GraphCard:
+    """Read the card."""
+    path = folder / CARD
+    data = contents(path, "card of graphs", MAX_CARD)
+    try:
+        told = json.loads(data)
+        if not isinstance(told, dict) or told.pop("format", None) != FORMAT:
+            raise ValueError(f"it is no card of graphs (format {FORMAT}); `localsr export` makes one")
+        card = GraphCard(**{**told, "config": ModelConfig.from_dict(told["config"])})
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ConfigError) as error:
+        raise CheckpointError(f"{path} is damaged or of another version: {error}") from error
+    texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
+    if not all(isinstance(text, str) for text in texts) or CONTROL.search("".join(texts)):
+        raise CheckpointError(f"{path} is damaged: its texts are not text")
+    needed = {RESTORE, ENCODE, ATTEND} if card.config.gcm else {RESTORE}
+    if not needed <= set(card.graphs) <= needed | ({PLAIN} if not card.config.plain else set()):
+        raise CheckpointError(f"{path} names the graphs {', '.join(card.graphs)}; its network has others")
+    return card
+
+
+def _texts(table: Any) -> list[Any]:  # noqa: ANN401
+    """Give the keys and values of a table that came from outside."""
+    return [*table, *table.values()] if isinstance(table, dict) else [None]
+
+
+def check(path: Path, data: bytes, inputs: list[str]) -> None:
+    """Refuse a graph that is more than standard operators on its inputs and the weights in it."""
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load_model_from_string(data)
+        graph = model.graph
+        domains = {entry.domain for entry in model.opset_import} | {node.domain for node in graph.node}
+        if domains - {"", "ai.onnx"} or model.functions:
+            raise CheckpointError(f"graph {path} has operators that are not ONNX's own")
+        if any(a.HasField("g") or a.graphs for node in graph.node for a in node.attribute):
+            raise CheckpointError(f"graph {path} has loops or branches, which no network of localsr has")
+        tensors = [*graph.initializer, *(a.t for node in graph.node for a in node.attribute if a.HasField("t"))]
+        if graph.sparse_initializer or any(t.external_data or t.data_location for t in tensors):
+            raise CheckpointError(f"graph {path} takes weights from other files, which localsr's never do")
+        if [given.name for given in graph.input] != inputs:
+            raise CheckpointError(f"graph {path} does not take {', '.join(inputs)}")
+        onnx.checker.check_model(model)
+    except (DecodeError, onnx.checker.ValidationError) as error:
+        raise CheckpointError(f"graph {path} is damaged: {str(error).splitlines()[0]}") from error

@@ -1,0 +1,1 @@
+"""Detectors that find regions in a photo."""

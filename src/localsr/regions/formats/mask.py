@@ -1,0 +1,51 @@
+"""A mask: a picture of the same size, painted where the regions are; each connected part is one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsr import images
+from localsr.errors import BoxError
+from localsr.geometry import Box, whole
+from localsr.images import Photo
+from localsr.regions.detectors.opencv import opencv
+from localsr.regions.region import MOST, Region
+
+LARGEST = 2**27  # pixels; their labels take four bytes each
+LOSSY = (".jpg", ".jpeg", ".webp")  # whose black is not quite black: there, painted is what is lighter than half
+
+
+def read(path: Path) -> tuple[Region, ...]:
+    """Read a mask's connected parts, corners counting as touching, from the top down.
+
+    Painted is what is neither black nor transparent. Raises `BoxError` with the file's name, `ImageError` for what is
+    no picture, `ConfigError` where OpenCV is not installed.
+    """
+    cv2 = opencv("a mask")
+    photo = images.read(path)
+    size = photo.size
+    if whole(size).area > LARGEST:
+        raise BoxError(f"{path}: has {size} px; a mask of up to {LARGEST} px in all is read")
+    painted = _painted(photo, 0.5 if path.suffix.lower() in LOSSY else 0.0)
+    count, _, parts, _ = cv2.connectedComponentsWithStats(painted, connectivity=8)
+    if count - 1 > MOST:  # the first is what is not painted
+        raise BoxError(f"{path}: has {count - 1} parts; a mask of up to {MOST} is read")
+    sides = sorted((int(y), int(x), int(w), int(h)) for x, y, w, h, _ in parts[1:])
+    return tuple(
+        Region(x, y, x + w, y + h, origin=f"{path}, part {n}", size=size) for n, (y, x, w, h) in enumerate(sides, 1)
+    )
+
+
+def _painted(photo: Photo, above: float) -> NDArray[np.uint8]:
+    """Tell for each pixel whether it is painted: `(h, w)`, 0 or 1."""
+    painted = np.empty((photo.size.height, photo.size.width), np.uint8)
+    rows = max(2**22 // photo.size.width, 1)
+    for top in range(0, photo.size.height, rows):
+        strip = Box(0, top, photo.size.width, min(top + rows, photo.size.height))
+        here = (photo.window(strip) > above).any(0)
+        alpha = photo.alpha(strip)
+        painted[strip.rows] = here if alpha is None else here & (alpha[0] > above)
+    return painted

@@ -1,0 +1,133 @@
+"""What the engine promises, checked with a network's own weights: one box, one answer, whatever the route."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import torch
+
+from localsr import images
+from localsr.errors import ConfigError
+from localsr.geometry import Box, Size, whole
+from localsr.images import Photo
+from localsr.inference.execution import read
+from localsr.inference.restorer import Restorer
+from localsr.inference.scene import Scene
+from localsr.inference.strategies import Strategy
+from localsr.models.backbone import crop
+from localsr.models.clsr import CLSR
+
+SIZE = Size(232, 168)  # multiples of SwinIR's window
+BOXES = (  # one pixel, borders and corners, odd and even places, one large
+    Box(100, 80, 101, 81),
+    Box(0, 0, 24, 24),
+    Box(208, 144, 232, 168),
+    Box(61, 43, 85, 67),
+    Box(60, 42, 84, 66),
+    Box(99, 0, 140, 9),
+    Box(20, 20, 210, 150),
+)
+EXACT = 1e-5  # of [0, 1]: sums in another order
+DEVICE = 2e-3  # an accelerator's convolutions may be TF32; half a level of 8 bits
+TIGHT = 2**25  # bytes: tiles of a few dozen px of the default
+
+
+class Check(NamedTuple):
+    """One promise, and how far it is from being kept."""
+
+    name: str
+    worst: float | None  # largest difference of a pixel in [0, 1]; None where it could not be tried
+    allowed: float
+    note: str = ""
+
+    @property
+    def passed(self) -> bool:
+        """Whether it is kept; what could not be tried is not broken."""
+        return self.worst is None or self.worst <= self.allowed
+
+
+def picture() -> Photo:
+    """Make a picture with smooth parts, edges and noise: a function of nothing."""
+    random = np.random.default_rng(0)
+    y, x = np.mgrid[: SIZE.height, : SIZE.width] / 40.0
+    waves = np.stack([np.sin(x * 2 + k) * np.cos(y * (k + 1)) for k in range(3)], axis=2)
+    edges = ((x + 2 * y) % 1.5 < 0.4)[..., None] * 0.4
+    noise = random.normal(0, 0.05, waves.shape)
+    return images.read(np.rint(np.clip(waves * 0.3 + 0.4 + edges + noise, 0, 1) * 255).astype(np.uint8))
+
+
+def verify(restorer: Restorer, load: Callable[[str], Restorer]) -> Iterator[Check]:
+    """Try each promise by every strategy that the network has; `load` gives the network on another device."""
+    photo = picture()
+    scene = restorer.encode(photo)
+    alone = {way: [scene.restore(box, way).pixels for box in BOXES] for way in scene.strategies}
+
+    def worst(other: Scene, order: Sequence[int] = range(len(BOXES))) -> float:
+        apart = [
+            np.abs(alone[way][n] - r.pixels).max()
+            for way in alone
+            for n, r in zip(order, other.restore([BOXES[n] for n in order], way), strict=True)
+        ]
+        return float(np.max(apart))  # NaN if any is
+
+    yield Check("a list of boxes = one by one", worst(scene), EXACT)
+    yield Check("any order = the given one", worst(scene, range(len(BOXES))[::-1]), EXACT)
+    tight = scene.bounded(TIGHT)
+    try:
+        pieces = max(sum(1 for _ in tight.pieces(BOXES[-1], way)) for way in alone)
+    except ConfigError:  # no tile is that small
+        pieces = 1
+    if pieces > 1:
+        yield Check("in tiles = in one piece", worst(tight), EXACT)
+    else:
+        yield Check("in tiles = in one piece", None, EXACT, "a tile of this network is larger than the picture")
+    if restorer.network.pim is None:
+        yield Check("PIM on what is near = on all of the picture", None, EXACT, "no PIM")
+    else:
+        yield Check("PIM on what is near = on all of the picture", _proximity(restorer.network, photo), EXACT)
+    if restorer.network.gcm is None:
+        yield Check("a saved scene = a fresh one", None, EXACT, "no GCM, nothing to save")
+    else:
+        with tempfile.TemporaryDirectory(prefix="localsr-") as folder:
+            path = Path(folder) / "scene.safetensors"
+            scene.save(path)
+            yield Check("a saved scene = a fresh one", worst(restorer.encode(photo, path)), EXACT)
+    yield _onnx(restorer if restorer.network.device.type == "cpu" else load("cpu"))
+    if torch.accelerator.is_available():
+        other = "cpu" if restorer.network.device.type != "cpu" else "auto"
+        yield Check("accelerator = CPU", worst(load(other).encode(photo)), DEVICE)
+    else:
+        yield Check("accelerator = CPU", None, DEVICE, "there is no accelerator")
+
+
+def _onnx(restorer: Restorer) -> Check:
+    """Compare the graphs of `localsr export` with torch."""
+    from localsr.onnx import restorer as onnx
+
+    name = "ONNX = torch"
+    try:
+        onnx.need()
+    except ConfigError as error:
+        return Check(name, None, onnx.ALLOWED, str(error))
+    return Check(name, onnx.traced(restorer)[0].difference, onnx.ALLOWED)
+
+
+@torch.inference_mode()
+def _proximity(network: CLSR, photo: Photo) -> float:
+    """Give the largest difference of p_k (Eq. 6) between the PIM on what a box reads and on the whole picture."""
+    assert network.pim is not None
+    everything, bounds = whole(photo.size), whole(photo.size)
+    p_all, _ = network.pim(read(photo, [(everything, bounds)]).contiguous(memory_format=torch.channels_last))
+    apart = []
+    for box in BOXES:
+        taper = Strategy.CLSR.taper(box, photo.size, network)
+        near = network.near(taper, photo.size)
+        p_near, _ = network.pim(read(photo, [(near, bounds)]).contiguous(memory_format=torch.channels_last))
+        for one, other, window in zip(p_all, p_near, taper.windows[1:], strict=True):
+            inside = window.intersection(bounds)
+            apart.append(float((crop(one, inside) - crop(other, inside.within(near))).abs().max()))
+    return float(np.max(apart))
