@@ -24,7 +24,7 @@ check: .venv/made ## lint and types, then the tests
 
 regions: .venv/made ## 20,000 generated pictures with regions through every format and back, and as many damaged files
 	@echo "regions: about ten minutes"
-	@$(BIN)/python -m pytest tests/test_sources.py --hypothesis-profile=long --durations=5
+	@$(BIN)/python -m pytest tests/regions --hypothesis-profile=long --durations=5
 
 batch-kill: .venv/made ## 5,000 pictures, a random worker killed every 5 s, the command itself three times; memory
 	@echo "batch-kill: a quarter of an hour or more"

@@ -25,7 +25,7 @@ def test_they_are_small() -> None:
 def test_their_headers_tell_where_they_come_from(name: str) -> None:
     network, card = checkpoint.load(embedded()[name])
     assert card.name == name
-    recipe = Path(__file__).parents[1] / "recipes" / f"{name}.toml"
+    recipe = Path(__file__).parents[2] / "recipes" / f"{name}.toml"
     assert recipe.is_file()
     assert card.recipe["name"] == name
     assert card.recipe["folders"]

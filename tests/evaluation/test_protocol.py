@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from conftest import restorer, tiny
+from networks import restorer, tiny
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch.nn import functional

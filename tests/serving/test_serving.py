@@ -17,7 +17,7 @@ import service_fuzz
 import service_kill
 import service_load
 import service_slow
-from conftest import awake, tiny
+from networks import awake, tiny
 from service import BOX, Service, photo
 
 import localsr

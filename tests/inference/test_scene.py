@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import BOXES, awake, restorer, tiny
+from networks import BOXES, awake, restorer, tiny
 from safetensors.torch import load, save
 
 import localsr

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from conftest import awake, restorer, tiny
+from networks import awake, restorer, tiny
 from typer.testing import CliRunner
 
 import localsr

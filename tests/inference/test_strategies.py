@@ -5,7 +5,7 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from conftest import BOXES, awake, restorer, tiny
+from networks import BOXES, awake, restorer, tiny
 
 import localsr
 from localsr.geometry import Box, Size, whole

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from conftest import BOXES, awake, restorer, tiny
+from networks import BOXES, awake, restorer, tiny
 from PIL import Image
 from typer.testing import CliRunner
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import tiny
+from networks import tiny
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -32,7 +32,7 @@ from localsr.training.config import Recipe
 from localsr.training.fit import fit, start
 from localsr.training.module import Training
 
-RECIPES = sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml"))
+RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning")
 
 
@@ -451,7 +451,7 @@ def test_broken_pictures_are_named_counted_and_skipped(
 
 
 def test_the_documented_defaults_are_the_defaults() -> None:
-    text = (Path(__file__).parents[1] / "recipes/README.md").read_text()
+    text = (Path(__file__).parents[2] / "recipes/README.md").read_text()
     told = dict(re.findall(r"^\| `(\w+)` \| (?:`(.*?)`)? ?\|", text, re.MULTILINE))
     fields = {f.name: f for f in dataclasses.fields(Recipe) if f.name != "model"}
     assert "`data`, `limits`" in text
@@ -471,7 +471,7 @@ def test_the_paper_s_recipes_for_accelerators_run_at_tiny_width(name: str, recip
         *("model.channels=16", "model.stages=2", "model.blocks=2", "model.halo=[3, 3, 2]"),
         *("model.heads=4", "model.features=8", "model.pim_channels=8", "model.pim_blocks=1", "model.gcm_patches=4"),
     ]
-    tiny_one = Recipe.read(Path(__file__).parents[1] / f"recipes/paper/{name}.toml", settings)
+    tiny_one = Recipe.read(Path(__file__).parents[2] / f"recipes/paper/{name}.toml", settings)
     losses: list[float] = []
 
     def watch(what: str, done: int, of: int, numbers: dict[str, float]) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import awake, restorer, tiny
+from networks import awake, restorer, tiny
 
 import localsr
 from localsr.models import checkpoint

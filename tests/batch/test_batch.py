@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import awake, tiny
+from networks import awake, tiny
 from PIL import Image
 from typer.testing import CliRunner
 

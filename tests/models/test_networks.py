@@ -5,7 +5,7 @@ import itertools
 
 import pytest
 import torch
-from conftest import BOXES, awake, tiny
+from networks import BOXES, awake, tiny
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import restorer, tiny
+from networks import restorer, tiny
 from PIL import Image
 
 import localsr
