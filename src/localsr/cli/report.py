@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import need
+from localsr.cli.terminal import need
 from localsr.errors import ConfigError
 from localsr.files import write_whole
 
 
-def run(
+def report_command(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of `localsr evaluate -o`.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.html and its parts are written.")
