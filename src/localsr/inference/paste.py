@@ -105,22 +105,6 @@ def rim(box: Box, feather: int) -> int:
     return min(feather, min(box.width, box.height) // 4)
 
 
-def write_large(
-    path: str | PathLike[str],
-    scene: Scene,
-    box: Box,
-    strategy: Strategy | str | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Write a restored box that need not fit in memory, as `Restoration.save` would."""
-    size = box.scaled(scene.scale).size
-    with Canvas(path, size, scene.photo, alpha=scene.photo.has_alpha) as canvas:
-        for piece in scene.pieces(box, strategy, progress=progress):
-            alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
-            canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
-        canvas.finish()
-
-
 def _strips(size: Size, factor: int) -> Iterator[Box]:
     """Cut a picture into strips over its whole width."""
     rows = max(STRIP // (size.width * factor**2), 1)
