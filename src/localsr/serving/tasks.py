@@ -6,7 +6,7 @@ import json
 import time
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,6 +24,7 @@ from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.onnx.restorer import load
+from localsr.progress import Progress
 from localsr.serving.limits import MEGABYTE
 
 TILE = 256  # px
@@ -32,7 +33,6 @@ LARGE = 2**24  # pixels of a result from which it is written in pieces
 MOST = 64  # pictures kept open at once, however small: each has a descriptor
 
 Job = dict[str, Any]
-Progress = Callable[[int, int], None]
 
 
 class TooLargeError(LocalSRError):
