@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -22,6 +22,7 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic
 from localsr.pages import data_url, page
+from localsr.progress import Progress
 
 MOST = 400  # regions on a page: about 20 MB
 SIDE = 600  # px; the long side of a picture on the page
@@ -37,7 +38,7 @@ KEYS = {
 
 
 def contact_sheet(
-    path: Path, folder: str, asked: Sequence[tuple[str, str]], progress: Callable[[int, int], None] = lambda *_: None
+    path: Path, folder: str, asked: Sequence[tuple[str, str]], progress: Progress = lambda *_: None
 ) -> tuple[int, int]:
     """Write a page of a folder's regions by what was `asked`, pictures and digests, spread evenly if they are many.
 

@@ -13,8 +13,9 @@ from localsr.errors import ConfigError
 from localsr.geometry import Box
 from localsr.images import Canvas
 from localsr.inference.restoration import MAX_PIXELS_HELD, Restoration, enlarged_alpha
-from localsr.inference.scene import Progress, Scene
+from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
+from localsr.progress import Progress
 
 Target = AbstractContextManager[Path]  # gives the path to write to; what follows, such as an upload, is its own
 

@@ -28,8 +28,7 @@ from localsr.inference.planning import plan, shared
 from localsr.inference.restoration import MAX_PIXELS_HELD, Attention, Bill, Piece, Restoration, enlarged_alpha
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
-
-Progress = Callable[[int, int], None]  # (done, of) in LR px
+from localsr.progress import Progress
 
 
 class Scene:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,6 +25,7 @@ from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.onnx.restorer import load
+from localsr.progress import Progress
 from localsr.serving.limits import MEGABYTE
 
 TILE = 256  # px
@@ -32,7 +33,6 @@ OVERVIEW = 4096  # px; tiles of what is shown smaller are cut from one copy of t
 MOST = 64  # pictures kept open at once, however small: each has a descriptor
 
 Job = dict[str, Any]
-Progress = Callable[[int, int], None]
 
 
 class TooLargeError(LocalSRError):
