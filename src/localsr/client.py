@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from localsr import errors, images
 from localsr.errors import BoxError, ConfigError, ImageError, LocalSRError, ServiceError
+from localsr.extras import need
 from localsr.files import write_whole
-from localsr.geometry import Box, judged, whole
+from localsr.geometry import Box, judged, strips, whole
 from localsr.images import FORMATS, Canvas, Photo, Source
 from localsr.inference.paste import Pasting
 from localsr.inference.restoration import Attention, Bill, Restoration
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import httpx
 
 SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
-STRIP = 2**22  # pixels of a picture that are encoded at once
 BUSY = (429, 503)
 TIMEOUT = {"timeout": 10.0, "read": 120.0, "write": 60.0}  # s; a job may take 60 and wait as long before
 
@@ -43,10 +43,9 @@ class Client:
         `model` is one of `networks()`, its default for None; `patience` the seconds in which a busy service is asked
         again.
         """
-        try:
-            import httpx
-        except ImportError as error:
-            raise ConfigError("a client needs httpx; install it with: pip install 'localsr[serve]'") from error
+        need("serve", "httpx", what="a client")
+        import httpx
+
         token = token and token.strip()
         if token and not (token.isascii() and token.isprintable()):
             raise ConfigError("the token has characters that no token of a service has")
@@ -236,10 +235,8 @@ def encoded(photo: Photo) -> bytes:
     """Write a photo as PNG, in strips: it need not fit in memory as floats."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
-        rows = max(STRIP // photo.size.width, 1)
         with Canvas(path, photo.size, photo, alpha=photo.has_alpha) as canvas:
-            for top in range(0, photo.size.height, rows):
-                strip = Box(0, top, photo.size.width, min(top + rows, photo.size.height))
+            for strip in strips(photo.size):
                 canvas.put(strip, photo.window(strip), photo.alpha(strip))
             canvas.finish()
         return path.read_bytes()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,7 @@ from localsr.inference.cost import cost
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models.config import ModelConfig
-
-Progress = Callable[[int, int], None]  # (done, of) in pictures
+from localsr.progress import Progress
 
 
 def evaluate(
