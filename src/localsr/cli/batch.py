@@ -14,8 +14,9 @@ from localsr.cli.batch_progress import duration, report_batch
 from localsr.cli.exits import ExitCode
 from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, StrategyOption, takes_groups
 from localsr.cli.region_options import RegionOptions
-from localsr.cli.terminal import counted, need, progress_bar
+from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
+from localsr.extras import need
 
 if TYPE_CHECKING:
     from localsr.batch.estimate import Bill

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localsr.cli.options import NetworkOptions, takes_groups
-from localsr.cli.terminal import need, print_table, progress_bar
+from localsr.cli.terminal import print_table, progress_bar
 from localsr.errors import CheckpointError, ConfigError
+from localsr.extras import need
 from localsr.files import write_whole
 
 if TYPE_CHECKING:

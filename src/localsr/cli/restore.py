@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
+from contextlib import nullcontext
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
@@ -61,7 +61,7 @@ def restore_command(
     source, found = regions.find(photo, silent=as_json)
     boxes = [one.box for one in found]
     from localsr.inference.memory import room
-    from localsr.inference.restoration import LARGE
+    from localsr.inference.restoration import MAX_PIXELS_HELD
     from localsr.inference.strategies import Strategy
 
     chosen = Strategy.named(strategy) if strategy is not None else None
@@ -70,12 +70,12 @@ def restore_command(
     files.check(photo, source, boxes, restorer.scale, paths)
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
-    scene, most = restorer.encode(source), LARGE
+    scene, most = restorer.encode(source), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = room(max_memory) // 2
-        scene, most = scene.bounded(half), min(LARGE, half // BYTES_PER_KEPT_PIXEL)
+        scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
     keep = files.into is not None
-    done, kept = restored(scene, found, paths, chosen, share=share, compare=files.compare, most=most, keep=keep)
+    done, kept = write_results(scene, found, paths, chosen, share=share, compare=files.compare, most=most, keep=keep)
     if files.into is not None:
         from localsr.inference.paste import Pasting, paste
 
@@ -102,61 +102,54 @@ def restore_command(
         print_pasted(files.into, whole, source, boxes, files.feather)
 
 
-def restored(
+def write_results(
     scene: Scene,
     found: Sequence[Found],
     paths: Sequence[Path],
-    way: Strategy | None,
+    strategy: Strategy | None,
     *,
     share: bool,
     compare: Path | None,
     most: int,
     keep: bool,
 ) -> tuple[list[RestoredRegion], dict[int, Restoration]]:
-    """Restore boxes and write each as soon as it is there; of more than `most` pixels, to its file in pieces.
+    """Restore regions and write each as soon as it is ready; one of more than `most` pixels is written in pieces.
 
-    Kept are those of a sheet and, with `keep`, as many as have `most` pixels in all.
+    Kept, by their numbers, are all with `compare`, and with `keep` those that together have about `most` pixels.
     """
     if not paths:
         return [RestoredRegion(one) for one in found], {}
     boxes = [one.box for one in found]
-    from localsr.inference.paste import write_large
+    if compare is not None and any(box.area * scene.scale**2 > most for box in boxes):
+        raise ConfigError(f"a sheet shows regions of up to {most / 1e6:.0f} megapixels; leave out --compare")
+    from localsr.inference.output import write_regions
 
     done: dict[int, RestoredRegion] = {}
     kept: dict[int, Restoration] = {}
-    held = 0  # pixels of them
-    large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > most]
-    small = [n for n in range(len(boxes)) if n not in large]
-    if large and compare is not None:
-        raise ConfigError(f"a sheet shows regions of up to {most / 1e6:.0f} megapixels; leave out --compare")
+    held = 0  # pixels of those kept
+    targets = [nullcontext(path) for path in paths]
     with progress_bar("restoring") as progress:
-        for k, r in scene.stream([boxes[n] for n in small], way, share=share, progress=progress):
-            n = small[k]
-            r.save(paths[n])
-            done[n] = RestoredRegion(found[n], paths[n], r.seconds)
-            if compare is not None or (keep and held < most):
-                kept[n], held = r, held + r.pixels[0].size
-    for n in large:
-        began = time.perf_counter()
-        with progress_bar(f"restoring {paths[n].name}") as progress:
-            write_large(paths[n], scene, boxes[n], way, progress)
-        done[n] = RestoredRegion(found[n], paths[n], time.perf_counter() - began)
+        for region in write_regions(scene, boxes, targets, strategy, share=share, max_pixels=most, progress=progress):
+            n, restoration = region.number, region.restoration
+            done[n] = RestoredRegion(found[n], paths[n], region.seconds)
+            if restoration is not None and (compare is not None or (keep and held < most)):
+                kept[n], held = restoration, held + restoration.pixels[0].size
     if compare is not None:
         from localsr.drawing.compare import compare_sheet
 
-        compare_sheet(compare, scene.photo, [kept[n] for n in small])
+        compare_sheet(compare, scene.photo, [kept[n] for n in range(len(boxes))])
     return [done[n] for n in range(len(boxes))], kept
 
 
 def print_pasted(into: Path, size: Size, source: Photo, boxes: Sequence[Box], feather: int) -> None:
     """Print what the whole picture's file holds, and what it could not take from the photo."""
-    from localsr.images import left_out
+    from localsr.images import loses_exif
     from localsr.inference.paste import rim
 
     rims = sorted({rim(box, feather) for box in boxes})
     width = f"a rim of {' to '.join(map(str, {rims[0], rims[-1]}))} px" if rims[-1] else "no rim"
     typer.echo(f"{into}: {size} px, {counted(len(boxes), 'region')} restored with {width}")
-    if left_out(into, source):
+    if loses_exif(into, source):
         typer.echo(f"the photo's EXIF is left out: {into.suffix} takes none here", err=True)
 
 

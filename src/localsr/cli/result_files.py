@@ -140,6 +140,6 @@ def default_name(photo: Path, box: Box, scale: int) -> str:
 
 def max_side(path: Path) -> float:
     """Return how many pixels a side may have in the format of a name."""
-    from localsr.images import FORMATS, LONGEST
+    from localsr.images import FORMATS, MAX_SIDES
 
-    return LONGEST.get(FORMATS.get(path.suffix.lower(), ""), math.inf)
+    return MAX_SIDES.get(FORMATS.get(path.suffix.lower(), ""), math.inf)

@@ -14,8 +14,8 @@ from typing import Annotated
 import typer
 
 from localsr.cli.options import PhotoPath, Runtime, load_network, takes_groups
-from localsr.cli.terminal import need
 from localsr.errors import ConfigError, LocalSRError
+from localsr.extras import need
 from localsr.serving.limits import Limits, Settings
 
 DEFAULT = Limits()

@@ -5,26 +5,25 @@ from __future__ import annotations
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
-from localsr.errors import ConfigError
-
 if TYPE_CHECKING:
-    from rich.progress import Progress
+    from rich.progress import Progress as Bar
     from rich.table import Table
+
+    from localsr.progress import Progress
 
 SECONDS_BEFORE_SHOWN = 1.0  # of work; shorter work draws nothing
 COLUMNS_WITHOUT_TERMINAL = 200  # a table in a file is not folded
 
 
 @contextmanager
-def progress_bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def progress_bar(title: str) -> Iterator[Progress]:
     """Yield a `progress(done, total)` that draws a bar on stderr, if that is a terminal, for work of over a second."""
     began = time.monotonic()
-    shown: Progress | None = None
+    shown: Bar | None = None
 
     def progress(done: int, total: int) -> None:
         nonlocal shown
@@ -65,12 +64,6 @@ def spinner(title: str) -> Iterator[None]:
         timer.cancel()
         timer.join()
         shown.stop()
-
-
-def need(extra: str, *modules: str) -> None:
-    """Raise `ConfigError` with what to install when an extra is not there."""
-    if missing := [name for name in modules if find_spec(name) is None]:
-        raise ConfigError(f"this needs {', '.join(missing)}; install it with: pip install 'localsr[{extra}]'")
 
 
 def print_table(table: Table) -> None:
