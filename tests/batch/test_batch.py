@@ -441,7 +441,7 @@ def test_another_network_than_named_is_refused(setup) -> None:
 def test_a_large_region_is_written_in_pieces(many, setup, monkeypatch) -> None:
     one = Worker(setup, RATES).do(many[2])
     small = contents(setup.folder)
-    monkeypatch.setattr("localsr.batch.worker.LARGE", 100)
+    monkeypatch.setattr("localsr.batch.worker.MAX_PIXELS_HELD_BY_WORKER", 100)
     other = replace(setup, folder=setup.folder + "2")
     Worker(other, RATES).do(many[2])
     for row in one:

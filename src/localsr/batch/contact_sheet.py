@@ -15,13 +15,13 @@ from PIL import Image
 
 from localsr import images
 from localsr.batch import storage, table
-from localsr.batch.worker import ASIDE, DONE, FAILED, LARGE
+from localsr.batch.worker import ASIDE, DONE, FAILED
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
 from localsr.geometry import Box
 from localsr.html_pages import data_url, render_page
 from localsr.images import Photo
-from localsr.inference.restoration import bicubic
+from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic
 from localsr.progress import Progress
 
 MOST = 400  # regions on a page: about 20 MB
@@ -110,7 +110,7 @@ def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
 
 def _before(photo: Photo, box: Box, scale: int) -> tuple[NDArray[np.uint8], str]:
     """Show a region by bicubic, or as it is where that would be too large; and say which."""
-    if box.area * scale**2 > LARGE:
+    if box.area * scale**2 > MAX_PIXELS_HELD_BY_WORKER:
         return images.srgb(photo.window(box), photo), "before"
     return images.srgb(bicubic(photo, box, scale).clip(0, 1), photo), "bicubic"
 

@@ -106,22 +106,6 @@ def rim(box: Box, feather: int) -> int:
     return min(feather, min(box.width, box.height) // 4)
 
 
-def write_large(
-    path: str | PathLike[str],
-    scene: Scene,
-    box: Box,
-    strategy: Strategy | str | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Write a restored box that need not fit in memory, as `Restoration.save` would."""
-    size = box.scaled(scene.scale).size
-    with Canvas(path, size, scene.photo, alpha=scene.photo.has_alpha) as canvas:
-        for piece in scene.pieces(box, strategy, progress=progress):
-            alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
-            canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
-        canvas.finish()
-
-
 def _alpha(photo: Photo, box: Box, factor: int) -> NDArray[np.float32] | None:
     """Give the alpha of a box, enlarged `factor` times."""
     return photo.alpha(box) if factor == 1 else enlarged_alpha(photo, box, factor)

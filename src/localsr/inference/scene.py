@@ -25,7 +25,7 @@ from localsr.inference.cost import scene_load
 from localsr.inference.execution import Done, Job, attend, batches, each, encode, run, sampled
 from localsr.inference.memory import BUFFERS, MEGABYTE, TAKEN, resident
 from localsr.inference.planning import plan, shared
-from localsr.inference.restoration import LARGE, Attention, Bill, Piece, Restoration, enlarged_alpha
+from localsr.inference.restoration import MAX_PIXELS_HELD, Attention, Bill, Piece, Restoration, enlarged_alpha
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
 from localsr.progress import Progress
@@ -233,7 +233,7 @@ class Scene:
             work = [(len(batch), batch[0].load(network, patches)) for batch in parts]
             scene = scene_load(network.config, patches)
             flops = sum(count * each.flops for count, each in work)
-            made = max((min(box.scaled(network.config.scale).area, LARGE) for box in boxes), default=0)
+            made = max((min(box.scaled(network.config.scale).area, MAX_PIXELS_HELD) for box in boxes), default=0)
             most = threads * max((count * each.bytes for count, each in work), default=0) + 3 * 4 * made
             bills[way] = Bill(
                 flops / 1e9,
