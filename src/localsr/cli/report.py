@@ -23,7 +23,7 @@ def report_command(
     ] = None,
 ) -> None:
     """Show results as one HTML page that needs no network, as Markdown and as CSV: the paper's tables and figures."""
-    need("evaluate", "jinja2", "polars")
+    need("evaluate", "jinja2", "matplotlib", "polars")
     from localsr.evaluation.report import assemble, document
 
     found = assemble.read(results)
