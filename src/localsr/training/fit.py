@@ -24,11 +24,12 @@ from localsr.errors import CheckpointError, ConfigError, StoppedError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.files import write_whole
 from localsr.inference.restorer import find
+from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR, blended, started
 from localsr.training.batches import Batch, Batches
-from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
+from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh
 from localsr.training.config import Recipe
 from localsr.training.module import VALIDATION_ROI, Training
 
@@ -77,7 +78,7 @@ def fit(
     crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
     check = _benchmark(recipe)
     hours, stop = Hours(), Stop(saved)
-    with signals_kept(), warnings.catch_warnings():
+    with handlers_restored(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
         warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1x1 convolutions under DDP; harmless
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -94,8 +95,8 @@ def fit(
             step, spent = trainer.global_step, hours.spent
         else:
             step, spent = first, _finished(module, saved)
-    if stop.heard and step < recipe.steps:
-        raise StoppedError(f"stopped at step {step}, which is saved; --resume goes on", stop.heard)
+    if stop.signum and step < recipe.steps:
+        raise StoppedError(f"stopped at step {step}, which is saved; --resume goes on", stop.signum)
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero:
         device = f"{trainer.world_size} x {trainer.strategy.root_device}"
