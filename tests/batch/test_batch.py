@@ -36,7 +36,7 @@ from localsr.inference.memory import resident
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
-from localsr.regions import Found, Regions, text
+from localsr.regions import Found, RegionRequest, text
 from localsr.regions import read as read_annotations
 
 RATES = Rates(0, 0, 0, 0, 0)
@@ -70,8 +70,8 @@ def picture(path: Path, seed: int = 0, size: tuple[int, int] = (60, 50)) -> str:
     return str(path)
 
 
-def regions(*given: str) -> Regions:
-    return Regions(given=tuple(text(one) for one in given))
+def regions(*given: str) -> RegionRequest:
+    return RegionRequest(given=tuple(text(one) for one in given))
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def stray(folder) -> list[Path]:
 def test_a_csv(tmp_path) -> None:
     path = tmp_path / "m.csv"
     path.write_text('picture,box,label\na.jpg,"1,2,3,4",car\nsub/b.jpg,"10%,0%,5%,5%",\na.jpg,"5,5:9,9; 1,1,2,2",bus\n')
-    one, two = jobs(str(path), Regions())
+    one, two = jobs(str(path), RegionRequest())
     assert (one.picture, two.picture) == (str(tmp_path / "a.jpg"), str(tmp_path / "sub/b.jpg"))
     assert [(r.left, r.right, r.label, r.origin) for r in one.regions.given] == [
         (1, 4, "car", "m.csv, line 2"),
@@ -149,7 +149,7 @@ def test_parquet_and_json_lines_say_the_same(tmp_path) -> None:
     pl.DataFrame(
         {"picture": ["a.png", "b.png"], "boxes": [[[1, 2, 3, 4]], [[0, 0, 9, 9], [5, 5, 6, 6]]]}
     ).write_parquet(tmp_path / "m.parquet")
-    found = jobs(str(tmp_path / "m.parquet"), Regions())
+    found = jobs(str(tmp_path / "m.parquet"), RegionRequest())
     assert [[(r.left, r.top, r.right, r.bottom) for r in j.regions.given] for j in found] == [
         [(1, 2, 4, 6)],
         [(0, 0, 9, 9), (5, 5, 11, 11)],
@@ -165,7 +165,7 @@ def test_a_folder_and_a_pattern(tmp_path) -> None:
     assert [Path(j.picture).name for j in jobs(str(tmp_path), asked)] == ["a.jpg", "b.png", "c.png"]
     assert [Path(j.picture).name for j in jobs(str(tmp_path), asked, "*.png")] == ["b.png"]
     with pytest.raises(ConfigError, match="3 pictures but no regions"):
-        jobs(str(tmp_path), Regions())
+        jobs(str(tmp_path), RegionRequest())
     with pytest.raises(DataError, match=r"no pictures by '\*\.gif'"):
         jobs(str(tmp_path), asked, "*.gif")
 
@@ -187,7 +187,7 @@ def test_a_bad_line_is_named(tmp_path, content, error, told) -> None:
     path = tmp_path / "m.csv"
     path.write_text(content)
     with pytest.raises(error, match=told):
-        jobs(str(path), Regions())
+        jobs(str(path), RegionRequest())
 
 
 def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> None:
@@ -195,14 +195,14 @@ def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> N
 
     line = {"picture": "a.png", "x": 1, "y": 2, "width": 3, "height": 4, "label": 0, "score": 0.0}
     pl.DataFrame([line]).write_parquet(tmp_path / "m.parquet")
-    (region,) = jobs(str(tmp_path / "m.parquet"), Regions())[0].regions.given
+    (region,) = jobs(str(tmp_path / "m.parquet"), RegionRequest())[0].regions.given
     assert (region.label, region.score) == ("0", 0.0)
     for hole in ({"y": None}, {"x": None, "box": [1, None, 3, 4]}):
         pl.DataFrame([line, line | hole], schema_overrides={"box": pl.List(pl.Int64)}).write_parquet(
             tmp_path / "m.parquet"
         )
         with pytest.raises(BoxError, match=r"row 2: (y|box) is None"):
-            jobs(str(tmp_path / "m.parquet"), Regions())
+            jobs(str(tmp_path / "m.parquet"), RegionRequest())
 
 
 def test_a_line_may_name_a_picture_alone_or_with_a_detector(tmp_path) -> None:
@@ -211,13 +211,13 @@ def test_a_line_may_name_a_picture_alone_or_with_a_detector(tmp_path) -> None:
         '{"image": "a.png", "detector": "face"}\n{"picture": "b.png", "bbox": [1, 1, 2, 2]}\n{"file_name": "c.png"}\n'
     )
     for manifest in ("m.csv", "m.jsonl"):
-        found = jobs(str(tmp_path / manifest), Regions())
+        found = jobs(str(tmp_path / manifest), RegionRequest())
         assert [(Path(j.picture).name, j.regions.detect, len(j.regions.given)) for j in found] == [
             ("a.png", ("face",), 0),
             ("b.png", (), 1),
             ("c.png", (), 0),
         ]
-    both = jobs(str(tmp_path / "m.csv"), Regions(detect=("plate",)))
+    both = jobs(str(tmp_path / "m.csv"), RegionRequest(detect=("plate",)))
     assert both[0].regions.detect == ("plate", "face")
 
 
@@ -225,7 +225,7 @@ def test_one_picture_by_two_names_is_one(tmp_path) -> None:
     (tmp_path / "m.jsonl").write_text(
         '{"picture": "a.png", "box": "1,1,2,2"}\n{"picture": "./a.png", "box": "3,3,4,4"}'
     )
-    (job,) = jobs(str(tmp_path / "m.jsonl"), Regions())
+    (job,) = jobs(str(tmp_path / "m.jsonl"), RegionRequest())
     assert [region.left for region in job.regions.given] == [1, 3]
 
 
@@ -237,7 +237,7 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
     (labels / "a.txt").write_text("0 0.5 0.5 0.2 0.2")
     (labels / "b.txt").write_text("0 0.5 0.5 0.2")
     (labels / "d.txt").write_text("0 0.5 0.5 0.2 0.2")
-    listed = jobs(str(tmp_path / "in"), Regions(), None, read_annotations(labels))
+    listed = jobs(str(tmp_path / "in"), RegionRequest(), None, read_annotations(labels))
     tally = run(listed, setup, lambda: Inline(setup))
     assert tally.states == {DONE: 1, EMPTY: 1, FAILED: 3}
     told = {Path(r["input"]).stem: r["reason"] for r in read(setup.folder).iter_rows(named=True)}
@@ -245,10 +245,10 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
     assert "which may be" in told["d"]
     (labels / "instances.json").write_text('{"images": [')
     with pytest.raises(BoxError, match=r"instances\.json"):
-        jobs(str(tmp_path / "in"), Regions(), None, read_annotations(labels))
+        jobs(str(tmp_path / "in"), RegionRequest(), None, read_annotations(labels))
     (tmp_path / "other.jsonl").write_text('{"picture": "elsewhere.png", "box": "1,1,2,2"}')
     with pytest.raises(DataError, match=r"elsewhere\.png, which is no picture of"):
-        jobs(str(tmp_path / "in"), Regions(), None, read_annotations(tmp_path / "other.jsonl"))
+        jobs(str(tmp_path / "in"), RegionRequest(), None, read_annotations(tmp_path / "other.jsonl"))
 
 
 def test_results_are_no_pictures(tmp_path) -> None:
@@ -265,7 +265,7 @@ def test_results_are_no_pictures(tmp_path) -> None:
 
 def test_a_manifest_that_is_not_there(tmp_path) -> None:
     with pytest.raises(DataError, match="neither a file nor a folder"):
-        jobs(str(tmp_path / "none.csv"), Regions())
+        jobs(str(tmp_path / "none.csv"), RegionRequest())
 
 
 # names
@@ -291,7 +291,7 @@ def test_a_layout_that_cannot_be(layout, told) -> None:
 
 def test_a_name_follows_from_picture_region_network_and_options(many, setup) -> None:
     setup = replace(setup, layout="{folder}/{label}/{stem}-{n}-{key}.jpg")
-    found = many[2].regions.of(localsr.read(many[2].picture))
+    found = many[2].regions.find(localsr.read(many[2].picture))
     names = setup.outputs("/x/../holiday photos/a b*.jpg", "content", found)
     assert [name.rsplit("-", 1)[0] for name in names] == [f"holiday_photos/region/a_b-{n}" for n in (1, 2, 3)]
 
@@ -370,7 +370,7 @@ def test_what_is_broken_is_a_row(tmp_path, setup) -> None:
         assert told in row.reason
         assert row.input == job.picture
     assert not list(Path(setup.folder).rglob("*.png"))
-    (row,) = worker.do(Job(small, Regions(given=(text("1,1,3,3"),), min_size=10)))
+    (row,) = worker.do(Job(small, RegionRequest(given=(text("1,1,3,3"),), min_size=10)))
     assert (row.status, row.width, row.height, row.output) == (EMPTY, 60, 50, "")
 
 
@@ -409,7 +409,7 @@ def test_what_was_asked_before_stays_in_the_table(many, setup) -> None:
 
 
 def test_a_detector_that_is_another_file_is_asked_again(many, setup) -> None:
-    job = Job(many[0].picture, Regions(detect=("a.onnx",)))
+    job = Job(many[0].picture, RegionRequest(detect=("a.onnx",)))
     one, two = (replace(setup, detectors=(("a.onnx", sha256),)) for sha256 in ("1", "2"))
     assert len({one.ask(job), two.ask(job), setup.ask(job)}) == 3
     assert one.ask(many[0]) == setup.ask(many[0])
@@ -460,7 +460,7 @@ def test_a_store_behind_a_url(tmp_path, setup) -> None:
     there = replace(setup, folder="memory://shop/out")
     listed = jobs("memory://shop/in", regions("1,1,9,9"), "*.png")
     assert [job.picture for job in listed] == [f"memory:///shop/in/{k}.png" for k in range(3)]
-    assert len(jobs("memory://shop/in/m.csv", Regions())) == 2
+    assert len(jobs("memory://shop/in/m.csv", RegionRequest())) == 2
     tally = run(listed, there, lambda: Inline(there))
     assert tally.states == {DONE: 3}
     table = read("memory://shop/out")
@@ -609,7 +609,7 @@ def test_the_bill_is_a_projection(many, setup, tmp_path) -> None:
     restorer = Restorer.load(setup.model, device="cpu")
     all_of_them = bill(many, restorer, Strategy.CLSR)
     assert (all_of_them.pictures, all_of_them.opened, all_of_them.regions) == (12, 12, 24)
-    assert all_of_them.pixels == sum(sum(f.box.area for f in j.regions.of(_open(j))) for j in many) * 16
+    assert all_of_them.pixels == sum(sum(f.box.area for f in j.regions.find(_open(j))) for j in many) * 16
     part = bill([*many, Job("gone", many[0].regions)] * 10, restorer, Strategy.CLSR, sample=13)
     assert (part.pictures, part.opened) == (130, 13)
     assert part.gflops == pytest.approx(10 * all_of_them.gflops, rel=0.5)

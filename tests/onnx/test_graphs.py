@@ -27,7 +27,7 @@ from localsr.onnx.folder import RESTORE
 from localsr.onnx.graphs import restoring
 from localsr.onnx.network import OnnxNetwork
 from localsr.onnx.restorer import ALLOWED, OnnxRestorer, compare, export, session
-from localsr.regions import Regions, text
+from localsr.regions import RegionRequest, text
 from localsr.serving.tasks import Tasks
 
 
@@ -102,7 +102,7 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         told = CliRunner().invoke(app, ["restore", *about, *wrong, "-o", str(tmp_path / "c.png")])
         assert told.exit_code == 2
         assert sentence in told.output
-    batch = Job(about[0], Regions((text("5,6,20,10"),)))
+    batch = Job(about[0], RegionRequest((text("5,6,20,10"),)))
     (row,) = Worker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).do(batch)
     assert (row.status, (tmp_path / row.output).exists()) == (DONE, True)
     # a network that is no folder is exported once, into the cache

@@ -14,8 +14,8 @@ from localsr.batch import storage
 from localsr.batch.tasks import Job
 from localsr.errors import BoxError, ConfigError, DataError
 from localsr.images import FORMATS
-from localsr.regions import Annotations, Region, Regions, read, text
-from localsr.regions.formats import json_lines
+from localsr.regions import Annotations, Region, RegionRequest, read, text
+from localsr.regions.formats.json_lines import PICTURE_KEYS, iterate_lines
 
 CORNERS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
 SIDES = (*CORNERS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
@@ -34,7 +34,7 @@ class Asked(NamedTuple):
 
 
 def jobs(
-    manifest: str, base: Regions, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
+    manifest: str, base: RegionRequest, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
 ) -> list[Job]:
     """Read a manifest: a folder, or a CSV, TSV, Parquet, JSON lines or annotation file that names pictures.
 
@@ -80,7 +80,7 @@ def _annotated(
     owners: dict[str, list[str]] = defaultdict(list)
     for picture in pictures:
         try:
-            owners[boxes.named(picture)].append(picture)
+            owners[boxes.match(picture)].append(picture)
             found[picture] = boxes.of(picture)
         except BoxError as error:
             wrong[picture] = str(error)
@@ -126,7 +126,7 @@ def _named(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
     if suffix in TABLES:
         yield from (_line(line, origin) for origin, line in _lines(place))
     elif suffix in LINES:
-        for picture, region, detector in json_lines.entries(storage.load(place), place):
+        for picture, region, detector in iterate_lines(storage.load(place), place):
             yield picture, () if region is None else (region,), (detector,) if detector else ()
     else:
         with storage.fetched(place) as path:
@@ -162,9 +162,9 @@ def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _has_picture(columns: Iterable[str], place: str) -> None:
     """Refuse a table that names no pictures."""
-    if not set(json_lines.PICTURE) & set(columns):
+    if not set(PICTURE_KEYS) & set(columns):
         raise DataError(
-            f"{place} has no column called {', '.join(json_lines.PICTURE)}; it has {', '.join(columns) or 'none'}"
+            f"{place} has no column called {', '.join(PICTURE_KEYS)}; it has {', '.join(columns) or 'none'}"
         )
 
 
@@ -173,7 +173,7 @@ def _line(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[st
 
     A label and a score that are 0 are some.
     """
-    picture = next(line[name] for name in json_lines.PICTURE if name in line)
+    picture = next(line[name] for name in PICTURE_KEYS if name in line)
     if not isinstance(picture, str) or not picture:
         raise DataError(f"{origin}: {picture!r} is no picture's name")
     label = "" if _empty(line.get("label")) else str(line["label"])

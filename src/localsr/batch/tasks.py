@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from localsr.errors import BoxError, ConfigError
 from localsr.images import FORMATS, Photo
-from localsr.regions import Found, Regions
+from localsr.regions import Found, RegionRequest
 
 LAYOUT = "{stem}-{left}-{top}-{width}x{height}-x{scale}-{key}.png"
 FIELDS = ("key", "folder", "stem", "label", "n", "left", "top", "width", "height", "scale")
@@ -24,14 +24,14 @@ class Job(NamedTuple):
     """A picture to be looked at once."""
 
     picture: str  # path or URL
-    regions: Regions
+    regions: RegionRequest
     wrong: str = ""  # why its regions cannot be told
 
     def found(self, photo: Photo) -> list[Found]:
         """Give the regions; `BoxError` if they cannot be told or cannot be of this picture."""
         if self.wrong:
             raise BoxError(self.wrong)
-        return list(self.regions.of(photo))
+        return list(self.regions.find(photo))
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,8 @@ class Setup:
     def ask(self, job: Job) -> str:
         """Give a digest of all that is asked of a picture, its content aside."""
         files = "".join(f" {sha256}" for name, sha256 in self.detectors if name in job.regions.detect)
-        asked = f"{job.regions!r} {self.made_by} {self.layout}{files}"
+        asked = str(job.regions).removeprefix("RegionRequest")  # tables of before know it under its former name
+        asked = f"Regions{asked} {self.made_by} {self.layout}{files}"
         return hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()[:KEY]
 
 

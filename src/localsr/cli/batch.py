@@ -131,7 +131,7 @@ def batch_command(
     listed = jobs(manifest, request, pattern, None if regions.boxes is None else read(regions.boxes), folder)
     files = {}
     for name in sorted({name for job in listed for name in job.regions.detect}):
-        if sha256 := plugins.check(name):
+        if sha256 := plugins.check_detector(name):
             files[name] = sha256
     restorer = network.load(max_memory)
     setup = Setup(
