@@ -11,7 +11,7 @@ import platformdirs
 import pyvips
 
 from localsr.errors import ImageError
-from localsr.images.vips import DTYPES
+from localsr.images.vips import NUMPY_TYPES
 from localsr.progress import Progress
 
 MIN_FREE_BYTES = 2**28  # that must be left on the disk
@@ -31,7 +31,7 @@ def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image
         ImageError: The disk has no room for the pixels.
     """
     folder = platformdirs.user_cache_path("localsr", ensure_exists=True)
-    wanted = image.width * image.height * image.bands * DTYPES[image.format].itemsize
+    wanted = image.width * image.height * image.bands * NUMPY_TYPES[image.format].itemsize
     free = shutil.disk_usage(folder).free
     if free < wanted + MIN_FREE_BYTES:
         message = f"{title} takes {wanted >> 20} MB decoded; {folder} has {free >> 20} MB left"

@@ -20,7 +20,16 @@ from localsr.files import replacing, write_whole
 from localsr.geometry import Box, Size
 from localsr.images.photo import Photo
 from localsr.images.reading import read
-from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, rounded, translating_errors, with_profile
+from localsr.images.vips import (
+    SPACES,
+    VIPS_FORMATS,
+    Pixels,
+    from_array,
+    profile_of,
+    rounded,
+    translating_errors,
+    with_profile,
+)
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
 MAX_SIDES = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side, as far as a format bounds it
@@ -158,7 +167,7 @@ class Canvas:
 
     def finish(self, *, metadata: bool = False) -> None:
         """Write the picture, with `metadata` the EXIF, XMP and IPTC of its photo too; raises `OutputError`."""
-        form = FORMS[f"u{self._depth // 8}"]
+        form = VIPS_FORMATS[f"u{self._depth // 8}"]
         self._file.flush()
         with (
             replacing(self.path) as temporary,
