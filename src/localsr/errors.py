@@ -43,26 +43,16 @@ class OutputError(LocalSRError, OSError):
 
 
 class ServiceError(LocalSRError):
-    """A service that refuses, is busy, or cannot be reached.
-
-    Attributes:
-        status: The HTTP status of the answer; 0 if there was none.
-    """
+    """A service that refuses, is busy, or cannot be reached; `status` is its HTTP answer, 0 if there was none."""
 
     def __init__(self, message: str, status: int = 0) -> None:
-        """Store the HTTP status; 0 if there was no answer."""
         super().__init__(message)
         self.status = status
 
 
 class StoppedError(LocalSRError):
-    """Work that a signal stopped; its state is saved, and it can go on.
-
-    Attributes:
-        signum: The number of the signal.
-    """
+    """Work that the signal `signum` stopped; its state is saved, and it can go on."""
 
     def __init__(self, message: str, signum: int) -> None:
-        """Store the number of the signal."""
         super().__init__(message)
         self.signum = signum

@@ -17,10 +17,7 @@ from localsr.errors import DataError, OutputError
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside `path` to write to; in the end the file is synced and takes the name.
 
-    Missing folders are made. After an error, a kill, or on a full disk the old file is untouched.
-
-    Raises:
-        OutputError: The file could not be written.
+    Missing folders are made. After an error (`OutputError`), a kill, or on a full disk the old file is untouched.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     if target.exists() and not target.is_file():
@@ -56,11 +53,7 @@ def remove_leftovers(folder: Path) -> None:
 
 
 def lock_folder(folder: Path) -> TextIO:
-    """Hold a folder until the returned file is closed, if only by the end of the process.
-
-    Raises:
-        DataError: Another process holds the folder.
-    """
+    """Hold a folder until the returned file is closed or the process ends; `DataError` if another one holds it."""
     lock = (folder / ".lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -29,17 +29,9 @@ def resize(picture: Tensor, height: int, width: int) -> Tensor:
 
 
 def enlarge(window: Tensor, around: Box, box: Box, scale: int) -> Tensor:
-    """Enlarge a box of a window by bicubic.
+    """Enlarge a box of a window `(..., h, w)` by bicubic to `(..., s box.h, s box.w)`, both in [0, 1].
 
-    Args:
-        window: `(..., h, w)` in [0, 1].
-        around: What the window covers: the box and, as far as the picture goes, the 2 px around it that the kernel
-            sees.
-        box: The box, in the same coordinates.
-        scale: By how much.
-
-    Returns:
-        `(..., s box.h, s box.w)`, clamped to [0, 1].
+    The window covers `around`: the box and, as far as the picture goes, the 2 px around it that the kernel sees.
     """
     inside = box.within(around).scaled(scale)
     large = resize(window, around.height * scale, around.width * scale)
@@ -47,16 +39,10 @@ def enlarge(window: Tensor, around: Box, box: Box, scale: int) -> Tensor:
 
 
 def reduce(picture: Tensor, scale: int) -> Tensor:
-    """Return the LR picture of an HR picture, rounded to levels after each dimension, as MATLAB does for uint8.
+    """Return the 8-bit LR `(3, h / s, w / s)` of an 8-bit HR `(3, h, w)`, whose sides are multiples of the scale.
 
-    A large picture is worked on in strips, so that a mapped one need not fit in memory.
-
-    Args:
-        picture: `(3, h, w)` in 8 bits.
-        scale: By how much; h and w are multiples of it.
-
-    Returns:
-        `(3, h / scale, w / scale)` in 8 bits.
+    It is rounded to levels after each dimension, as MATLAB does for uint8, and worked on in strips, so that a mapped
+    picture need not fit in memory.
     """
     h, w = picture.shape[-2:]
     if h % scale or w % scale:

@@ -27,11 +27,9 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         self._cumulated_shares = np.cumsum(areas / areas.sum())
 
     def __len__(self) -> int:
-        """Count the samples."""
         return self.count
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        """Draw sample i."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, i]))
         k = min(int(np.searchsorted(self._cumulated_shares, random.random(), side="right")), len(self.pairs) - 1)
         h, w = self.pairs.sizes[k]

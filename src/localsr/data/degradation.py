@@ -94,7 +94,7 @@ class Degradation:
         return np.concatenate(parts, 1)
 
     def _kernel(self, scale: int) -> Tensor:
-        """Return blur and reduction as one kernel `(n, n)`, in HR px around an LR px's centre; n is even if the scale is."""
+        """Return blur and reduction as one kernel `(n, n)` in HR px; n is even if the scale is, odd if not."""
         shape, reach = RESAMPLING_KERNELS[self.kernel]
         half = math.ceil(reach * scale)
         offsets = torch.arange(-half, half + scale % 2, dtype=torch.float64) + (0.5 if scale % 2 == 0 else 0)

@@ -27,7 +27,6 @@ class CarnEfficientResidual(nn.Module):
     """The efficient residual block (residual-E) of CARN-M: two group convolutions and a pointwise one."""
 
     def __init__(self, channels: int, groups: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv1 = conv3x3(channels, channels, groups)
         self.conv2 = conv3x3(channels, channels, groups)
@@ -43,7 +42,6 @@ class CascadingBlock(nn.Module):
     """A cascading block: each residual block's result is joined to all before it; CARN-M's blocks share weights."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build the residual blocks, and a pointwise convolution after each."""
         super().__init__()
         c, groups = config.channels, config.groups
         kind, own = (CarnEfficientResidual, 1) if config.efficient else (CarnResidual, config.blocks)
@@ -63,7 +61,6 @@ class CarnStage(nn.Module):
     """A step of the outer cascade: `carry` grows by `c` channels."""
 
     def __init__(self, config: ModelConfig, index: int) -> None:
-        """Build stage `index` = 0, 1, ..."""
         super().__init__()
         self.cascade = CascadingBlock(config)
         self.point = nn.Conv2d(config.channels * (index + 2), config.channels, 1)
@@ -78,7 +75,6 @@ class CARN(Backbone):
     """CARN: three cascading blocks of three residual blocks. It has no tail: its last stage ends it."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at the config's width, stages and blocks."""
         super().__init__(config)
         self.head = CentredHead(config.channels)
         self.stages = nn.ModuleList(CarnStage(config, k) for k in range(config.stages))

@@ -54,21 +54,7 @@ def checked_name(name: str) -> str:
 
 
 def save(path: Path, network: CLSR, card: Card, *, half: bool = False) -> Card:
-    """Write a network as a checkpoint, whole or not at all.
-
-    Args:
-        path: The file.
-        network: The network.
-        card: What the header says; its sha256 is computed anew.
-        half: Whether to store the weights as 16-bit floats.
-
-    Returns:
-        The card as written.
-
-    Raises:
-        CheckpointError: A weight is not finite.
-        OutputError: The file could not be written.
-    """
+    """Write a network as a checkpoint, with `half` in 16-bit floats, and return the card with its sha256."""
     dtype = torch.float16 if half else torch.float32
     tensors = {k: v.detach().to(dtype).contiguous().cpu() for k, v in network.state_dict().items()}
     return write(path, tensors, card)
@@ -94,11 +80,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
-    """Read the tensors and the card of a checkpoint; nothing in the file is executed.
-
-    Raises:
-        CheckpointError: The file cannot be read, is damaged, or is no checkpoint of localsr.
-    """
+    """Read the tensors and the card of a checkpoint, `CheckpointError` for what is none; nothing in it is executed."""
     data = read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES)
     about = checked_header(path, data, CHECKPOINT_FORMAT, "checkpoint", "`localsr models` lists what is at hand")
     try:
@@ -119,14 +101,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
 
 
 def load(path: Path) -> tuple[CLSR, Card]:
-    """Build the network of a checkpoint.
-
-    Returns:
-        The network with float32 weights, in evaluation mode, and its card.
-
-    Raises:
-        CheckpointError: The file cannot be read, is damaged, or its tensors are not those of its architecture.
-    """
+    """Build a checkpoint's network, with float32 weights and in evaluation mode; `CheckpointError` if it cannot be."""
     tensors, card = read(path)
     try:
         with torch.device("meta"):
@@ -138,11 +113,7 @@ def load(path: Path) -> tuple[CLSR, Card]:
 
 
 def fill(path: Path, network: CLSR, tensors: dict[str, Tensor]) -> None:
-    """Put tensors into a network as float32, if all their names and shapes agree with it.
-
-    Raises:
-        CheckpointError: Something differs or is not finite; the message names what, and the network is as before.
-    """
+    """Put tensors into a network as float32, or raise `CheckpointError` with what differs and change nothing."""
     wanted = network.state_dict()
     differing = [f"lacks {k}" for k in wanted if k not in tensors]
     differing += [f"has the unknown {k}" for k in tensors if k not in wanted]
@@ -180,20 +151,10 @@ def read_bounded(path: Path, what: str, max_bytes: int) -> bytes:
 
 
 def checked_header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str, str]:
-    """Check the header of a safetensors file before safetensors parses it.
+    """Check the header of a safetensors file before it is parsed, and return its metadata.
 
-    Args:
-        path: The file, for messages.
-        data: Its bytes.
-        form: The format that its metadata must name.
-        what: What messages call it.
-        hint: What to do if it is no such file.
-
-    Returns:
-        The metadata.
-
-    Raises:
-        CheckpointError: The header is damaged, of another format, or too large.
+    The metadata must name the format `form`. `what` is what messages call the file, `hint` what they advise for one
+    that is none.
     """
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(data) - 8) or data[8:9] != b"{":

@@ -51,7 +51,6 @@ class ModelConfig:
     fusion: str = "add"  # of the PIM: "add" to the first c' channels (Eq. 6), or "project" to all c
 
     def __post_init__(self) -> None:
-        """Refuse a network that cannot be built."""
         object.__setattr__(self, "halo", tuple(self.halo))
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)

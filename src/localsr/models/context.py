@@ -48,7 +48,6 @@ class Downsampler(nn.Module):
     """S_down of Eq. 4: a strided convolution, zero at first, added to bilinear reduction."""
 
     def __init__(self, channels: int, stride: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = zeroed(nn.Conv2d(channels, channels, stride, stride))
 
@@ -62,7 +61,6 @@ class Upsampler(nn.Module):
     """S_up of Eq. 5: a transposed convolution, zero at first, added to bilinear enlargement."""
 
     def __init__(self, channels: int, stride: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = zeroed(nn.ConvTranspose2d(channels, channels, stride, stride))
 
@@ -95,12 +93,7 @@ class GlobalContext(nn.Module):
         self.up = Upsampler(c, self.stride)
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context:
-        """Compute K and V of Eq. 2 from patches.
-
-        Args:
-            patches: `(B, N, 3, r, r)`, RGB in [0, 1].
-            corners: `(B, N, 2)`, x and y of their left upper corners in LR px of the picture.
-        """
+        """Compute K and V from patches `(B, N, 3, r, r)`, RGB in [0, 1], at `corners` `(B, N, 2)`, x and y in LR px."""
         b, n = patches.shape[:2]
         flat = patches.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         m = self.down_key(self.extractor(flat))  # (B N, c, t, t)
@@ -110,14 +103,11 @@ class GlobalContext(nn.Module):
         return Context(self._split(self.key(tokens)), self._split(self.value(tokens)), places)
 
     def forward(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
-        """Return what the context adds to the features of an ROI: the enlarged g of Eq. 5, in the shape of `z`.
+        """Return what the context adds to features `z` `(B, c, h, w)`: the enlarged g of Eq. 5, in the same shape.
 
-        Args:
-            z: `(B, c, h, w)`, the features after the stage that the GCM follows.
-            window: The window that `z` covers, in coordinates relative to `origins`.
-            origins: `(B, 2)`, x and y in LR px of the pictures, multiples of the stride: the queries' cells lie on
-                one grid for the whole picture, wherever the ROI is.
-            context: Keys and values, one picture for each row of `z` or one for all.
+        `z` covers `window`, whose coordinates start at `origins` `(B, 2)`, x and y in LR px of the pictures; these are
+        multiples of the stride, so that the queries' cells lie on one grid wherever the ROI is. `context` holds one
+        picture for each row of `z`, or one for all.
         """
         cells = window.snapped(self.stride)
         queries, places, (rows, columns) = self._queries(z, window, cells, origins)
@@ -184,7 +174,6 @@ class Extractor(nn.Module):
     """G of Sec. 3.2: the head and the first stages of the backbone's own architecture, on each patch alone."""
 
     def __init__(self, backbone: Backbone) -> None:
-        """Keep head and stages of `backbone`."""
         super().__init__()
         self.head, self.stages = backbone.head, backbone.stages
 

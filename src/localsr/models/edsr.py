@@ -23,7 +23,6 @@ class EdsrHead(nn.Module):
     """The head. Its carry is the features, for the long skip, and the LR picture, for bicubic enlargement."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = conv3x3(3, channels)
 
@@ -41,7 +40,6 @@ class EdsrUpsampler(nn.Module):
     """
 
     def __init__(self, channels: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.scale = scale
         self.conv = conv3x3(channels, 3 * scale**2)
@@ -72,7 +70,6 @@ class EDSR(Backbone):
     """EDSR: stages of residual blocks, a long skip over all of them, and one pixel shuffle."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c, groups, blocks = config.channels, config.groups, config.blocks
         self.head = EdsrHead(c)

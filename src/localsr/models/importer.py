@@ -38,18 +38,10 @@ class KeyLayout:
 
 
 def import_network(path: Path, scale: int | None = None) -> CLSR:
-    """Read the weights of another project as a network without context.
+    """Read another project's file, in one of the `LAYOUTS`, as a network without context in evaluation mode.
 
-    Args:
-        path: A file of torch, in one of the `LAYOUTS`.
-        scale: Which of several scales to read, x4 if not given; for a file of one scale, that scale.
-
-    Returns:
-        The network with float32 weights, in evaluation mode.
-
-    Raises:
-        CheckpointError: The file cannot be read safely, has none of the layouts, or does not fit the architecture
-            that it seems to be of; the message names what differs.
+    `scale` chooses one of several in a file, x4 if not given, and must be the one of a file with one. Raises
+    `CheckpointError` for a file that has none of the layouts or does not fit its own; the message names what differs.
     """
     given = _table(path)
     layout = next((one for one in LAYOUTS.values() if any(re.fullmatch(one.mark, name) for name in given)), None)

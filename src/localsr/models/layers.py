@@ -37,7 +37,6 @@ class ResidualBlock(nn.Module):
     """Two 3x3 convolutions with a ReLU between them, added to their input."""
 
     def __init__(self, channels: int, groups: int = 1) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv1 = conv3x3(channels, channels, groups)
         self.conv2 = conv3x3(channels, channels, groups)
@@ -63,7 +62,6 @@ class LongSkip(nn.Module):
     """A tail: a convolution, added to what the head saw, so that all stages learn a residual."""
 
     def __init__(self, channels: int, groups: int = 1) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = conv3x3(channels, channels, groups)
 
@@ -78,7 +76,6 @@ class PixelShuffles(nn.Module):
     def __init__(
         self, channels: int, scale: int, groups: int = 1, activation: Callable[[Tensor], Tensor] | None = None
     ) -> None:
-        """Build for one scale; `activation` follows each convolution."""
         super().__init__()
         self.factors, self.activation = SHUFFLE_FACTORS[scale], activation
         self.convs = nn.ModuleList(conv3x3(channels, channels * f * f, groups) for f in self.factors)
@@ -95,7 +92,6 @@ class CentredHead(nn.Module):
     """The head of CARN and RCAN: it subtracts the mean colour; the features are the carry too."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = conv3x3(3, channels)
 
@@ -111,7 +107,6 @@ class ShuffleUpsampler(nn.Module):
     def __init__(
         self, channels: int, scale: int, groups: int = 1, activation: Callable[[Tensor], Tensor] | None = None
     ) -> None:
-        """Build for one scale."""
         super().__init__()
         self.shuffles = PixelShuffles(channels, scale, groups, activation)
         self.conv = conv3x3(channels, 3)

@@ -18,7 +18,6 @@ class Proximity(nn.Module):
     """
 
     def __init__(self, config: ModelConfig, backbone: type[Backbone]) -> None:
-        """Build `backbone` at the slim width."""
         super().__init__()
         self.slim = backbone(config.slim())
         c, slim, steps = config.channels, config.pim_channels, range(config.stages)
@@ -29,14 +28,9 @@ class Proximity(nn.Module):
         self.reach = tuple(sum(field[: k + 1]) for k in range(1, len(field) - 1))
 
     def forward(self, near: Tensor) -> tuple[list[Tensor], Features]:
-        """Read the surroundings of an ROI.
+        """Read the surroundings `(B, 3, h, w)` of an ROI, RGB in [0, 1].
 
-        Args:
-            near: `(B, 3, h, w)`, RGB in [0, 1].
-
-        Returns:
-            p_1, p_2, ... of Eq. 6, `(B, c', h, w)` or, projected, `(B, c, h, w)`; and the features that `restore`
-            takes.
+        Returns p_1, p_2, ... of Eq. 6, `(B, c', h, w)` or, projected, `(B, c, h, w)`, and what `restore` takes.
         """
         features: Features = self.slim.head(near)
         p = []

@@ -21,7 +21,6 @@ class ChannelAttention(nn.Module):
     """Scale each channel by a weight that follows from the averages of all channels."""
 
     def __init__(self, channels: int, reduction: int) -> None:
-        """Build at one width."""
         super().__init__()
         inner = max(channels // reduction, 1)
         self.squeeze, self.excite = nn.Conv2d(channels, inner, 1), nn.Conv2d(inner, channels, 1)
@@ -36,7 +35,6 @@ class RcanBlock(nn.Module):
     """RCAB: two convolutions and channel attention, added to their input; in the PIM, which is local, without it."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at one width."""
         super().__init__()
         c = config.channels
         self.conv1, self.conv2 = conv3x3(c, c), conv3x3(c, c)
@@ -52,7 +50,6 @@ class RcanGroup(nn.Module):
     """A residual group: blocks and a convolution, added to their input."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build its blocks."""
         super().__init__()
         self.blocks = nn.Sequential(*(RcanBlock(config) for _ in range(config.blocks)))
         self.conv = conv3x3(config.channels, config.channels)
@@ -66,7 +63,6 @@ class RCAN(Backbone):
     """RCAN, residual in residual: groups, the long skip, the upsampler."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c = config.channels
         self.head = CentredHead(c)

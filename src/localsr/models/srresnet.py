@@ -22,7 +22,6 @@ class SRResNetHead(nn.Module):
     """The head; its carry is the LR picture."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = conv3x3(3, channels)
 
@@ -35,7 +34,6 @@ class SRResNetUpsampler(nn.Module):
     """The upsampler: enlarge, refine at HR size, and add the picture enlarged by bilinear interpolation."""
 
     def __init__(self, channels: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.scale = float(scale)
         self.shuffles = PixelShuffles(channels, scale, activation=leaky)
@@ -52,7 +50,6 @@ class SRResNet(Backbone):
     """SRResNet: residual blocks. It has no tail: its last stage ends it."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c, blocks = config.channels, config.blocks
         self.head = SRResNetHead(c)

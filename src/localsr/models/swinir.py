@@ -26,7 +26,6 @@ class WindowAttention(nn.Module):
     """Self-attention within each window, with a learned bias for each relative position of two pixels."""
 
     def __init__(self, channels: int, heads: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.heads = heads
         self.qkv, self.proj = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
@@ -48,7 +47,6 @@ class SwinLayer(nn.Module):
     """A transformer layer: attention in windows, shifted or not, then an MLP on each pixel."""
 
     def __init__(self, channels: int, heads: int, shift: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.shift = shift
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
@@ -77,7 +75,6 @@ class SwinStage(nn.Module):
     """RSTB, a residual Swin transformer block: layers and a convolution, added to their input."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build its layers."""
         super().__init__()
         c, heads = config.channels, config.heads
         self.blocks = nn.ModuleList(SwinLayer(c, heads, SHIFT * (k % 2)) for k in range(config.blocks))
@@ -96,7 +93,6 @@ class SwinHead(nn.Module):
     """The head: its carry is the features, z the same features normalised."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv, self.norm = conv3x3(3, channels), nn.LayerNorm(channels)
 
@@ -110,7 +106,6 @@ class SwinTail(nn.Module):
     """The tail: normalise, and add what the head saw."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.norm, self.conv = nn.LayerNorm(channels), conv3x3(channels, channels)
 
@@ -123,7 +118,6 @@ class SwinUpsampler(nn.Module):
     """The classical upsampler (`pixelshuffle`)."""
 
     def __init__(self, channels: int, features: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.narrow, self.shuffles = conv3x3(channels, features), PixelShuffles(features, scale)
         self.conv = conv3x3(features, 3)
@@ -138,7 +132,6 @@ class SwinDirectUpsampler(nn.Module):
     """The lightweight upsampler (`pixelshuffledirect`): one convolution to the colours of all HR pixels."""
 
     def __init__(self, channels: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.scale, self.conv = scale, conv3x3(channels, 3 * scale**2)
 
