@@ -10,14 +10,15 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from localsr.drawing.compare import write_sheet
+from localsr.drawing.rings import ring_radius
 from localsr.drawing.sheet import BRIGHT, DARK, DPI, FONT, GREY, Pixels, printable
+from localsr.geometry import Size
 from localsr.images import Photo
 from localsr.inference.restoration import Attention
 
 LONG, WIDE = 1200, 720  # pixels of the photo's long side at most, and of the map's width at least
 LINE = 26  # pixels of a line of text
 RING = "#ff2d95"  # on few photos
-EVEN = 0.3  # of the distance between patches: radius of a circle whose patch has an even share
 
 
 def attention_map(path: str | PathLike[str], photo: Photo, attention: Attention, model: str) -> None:
@@ -40,10 +41,9 @@ def _draw(photo: Photo, attention: Attention, model: str) -> Pixels:
     grey = preview.mean(2, keepdims=True).repeat(3, 2)
     axes.imshow(((preview + 2 * grey) / 3).astype(np.uint8), extent=(0, width, height, 0), aspect="auto")
     count = len(attention.patches)
-    even = EVEN * (width * height / count) ** 0.5
     for patch, share in zip(attention.patches, attention.shares, strict=True):
         middle = ((patch.left + patch.right) / 2 * x, (patch.top + patch.bottom) / 2 * y)
-        radius = even * (share * count) ** 0.5
+        radius = ring_radius(share, Size(width, height))
         for thick, colour in ((3.2, DARK), (1.6, RING)):
             axes.add_patch(Circle(middle, radius, fill=False, linewidth=thick, edgecolor=colour))
         axes.add_patch(Circle(middle, radius, alpha=0.15, linewidth=0, facecolor=RING))
