@@ -26,6 +26,9 @@ from localsr.errors import BoxError, ConfigError, ImageError, ServiceError
 from localsr.geometry import Box, whole
 from localsr.inference.paste import Pasting, paste
 from localsr.models import checkpoint
+from localsr.serving.messages import OpenTask, PictureFile, TileTask, WorkerSettings
+from localsr.serving.pictures import OVERVIEW_SIDE
+from localsr.serving.tasks import TaskRunner
 
 SMALL = ["--max-body", "1", "--max-megapixels", "1", "--max-boxes", "5", "--max-output", "4"]
 SLOW = ["--header-timeout", "1", "--body-timeout", "2", "--read-timeout", "2", "--keep", "60"]
@@ -160,17 +163,15 @@ def test_tiles_are_the_picture(service, api):
 
 
 def test_tiles_of_a_large_picture_come_from_a_smaller_copy(tmp_path, net):
-    from localsr.serving.tasks import OVERVIEW, Tasks
-
-    tasks = Tasks([str(net)], "torch", 64, 100, 100)
+    runner = TaskRunner(WorkerSettings((str(net),), "torch", 64, 100, 100))
     path = tmp_path / "wide.png"
-    path.write_bytes(photo(2 * OVERVIEW + 1, 16, "PNG"))
-    job = {"picture": {"id": "a", "path": str(path), "any_size": False}, "folder": str(tmp_path), "format": "png"}
-    levels = tasks.open(job, print)["tiles"]["levels"]
+    path.write_bytes(photo(2 * OVERVIEW_SIDE + 1, 16, "PNG"))
+    file = PictureFile("a", str(path), "wide", any_size=False)
+    levels = runner.run(OpenTask(file, "1"), tmp_path, print).tiles.levels
     expected = images.read(path).preview(2049)
     for column in (0, 8):
-        tasks.tile(job | {"level": levels - 3, "column": column, "row": 0}, print)
-        tile = images.read(tmp_path / "result.png")
+        runner.run(TileTask(file, "1", levels - 3, column, 0), tmp_path, print)
+        tile = images.read(tmp_path / "result.jpg")
         part = expected[:, column * 256 : column * 256 + 256].transpose(2, 0, 1) / 255
         assert np.abs(tile.window(whole(tile.size)) - part).mean() < 0.02
 

@@ -1,4 +1,4 @@
-"""What the service tells Prometheus."""
+"""Counters and gauges of the service, for Prometheus."""
 
 from __future__ import annotations
 
@@ -7,31 +7,31 @@ from collections.abc import Callable
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from starlette.types import Scope
 
-METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
-BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)  # s
+COUNTED_METHODS = ("GET", "HEAD", "POST", "DELETE", "OPTIONS")
+SECONDS_BUCKETS = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0)
 
 
-class Metrics:
-    """Counters of one service."""
+class ServiceMetrics:
+    """The counters and gauges of one service."""
 
     def __init__(self) -> None:
-        """Begin at nothing."""
+        """Start all counters at zero."""
         self._registry = CollectorRegistry()
         labels = ("method", "route")
         self._requests = Counter("localsr_requests", "Requests", [*labels, "status"], registry=self._registry)
-        self._seconds = Histogram("localsr_seconds", "Time", labels, buckets=BUCKETS, registry=self._registry)
+        self._seconds = Histogram("localsr_seconds", "Time", labels, buckets=SECONDS_BUCKETS, registry=self._registry)
 
     def count(self, scope: Scope, status: int, seconds: float) -> None:
-        """Count a request, by its route's pattern: paths from outside would make labels without end."""
+        """Count a request under the pattern of its route: paths from outside would make labels without end."""
         route = getattr(scope.get("route"), "path", "other")
-        method = scope["method"] if scope["method"] in METHODS else "other"
+        method = scope["method"] if scope["method"] in COUNTED_METHODS else "other"
         self._requests.labels(method, route, str(status)).inc()
         self._seconds.labels(method, route).observe(seconds)
 
-    def gauge(self, name: str, about: str, value: Callable[[], float]) -> None:
-        """Tell a number as it is when asked for."""
-        Gauge(f"localsr_{name}", about, registry=self._registry).set_function(value)
+    def gauge(self, name: str, description: str, value: Callable[[], float]) -> None:
+        """Add a number that is read when Prometheus asks."""
+        Gauge(f"localsr_{name}", description, registry=self._registry).set_function(value)
 
     def text(self) -> bytes:
-        """Give all in Prometheus' format."""
+        """Return all numbers in the format of Prometheus."""
         return generate_latest(self._registry)
