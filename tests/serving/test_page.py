@@ -120,9 +120,9 @@ class Page:
         """Whether the page is the screen: what is longer scrolls within it."""
         return self.tab.evaluate("document.scrollingElement.scrollHeight === innerHeight && scrollY === 0")
 
-    def ink(self) -> np.ndarray:
+    def overlay(self) -> np.ndarray:
         """What the page has drawn over the picture, RGBA."""
-        png = self.tab.evaluate("document.querySelector('#ink').toDataURL().split(',')[1]")
+        png = self.tab.evaluate("document.querySelector('#overlay').toDataURL().split(',')[1]")
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))))
 
 
@@ -230,11 +230,11 @@ def test_compared_explained_and_priced(page, photo):
     page.sharp()
     sync_api.expect(page.tab.locator("#frames .knob")).to_be_visible()
     left, top = (int(page.tab.input_value(f"{CHOSEN} [data-side={side}]")) for side in ("left", "top"))
-    restored = page.ink()
+    restored = page.overlay()
     page.tab.keyboard.press("c")
-    bicubic = page.ink()
+    bicubic = page.overlay()
     page.tab.locator(f"{CHOSEN} [type=range]").fill("50")
-    both = page.ink()
+    both = page.overlay()
     rows, columns = np.flatnonzero(restored[..., 3].any(1)), np.flatnonzero(restored[..., 3].any(0))
     assert (len(columns), len(rows)) == pytest.approx((180, 120), abs=4)  # in its place, and nowhere else
     half = columns[0] + len(columns) // 2
@@ -243,13 +243,13 @@ def test_compared_explained_and_priced(page, photo):
     assert np.array_equal(both[:, half + 2 :], bicubic[:, half + 2 :])
     page.tab.focus("#frames .knob")
     page.tab.keyboard.press("End")
-    assert np.array_equal(page.ink(), restored)
+    assert np.array_equal(page.overlay(), restored)
 
     prices = page.tab.locator("#strategies .price")
     sync_api.expect(prices.first).to_contain_text("GFLOPs", timeout=20_000)
     page.tab.click(f"{CHOSEN} [data-do=context]")
     sync_api.expect(page.tab.locator(f"{CHOSEN} .rings")).to_contain_text("an even one would be 1.6 %")
-    assert page.ink()[..., 3].any(0).sum() > 400  # circles all over the picture
+    assert page.overlay()[..., 3].any(0).sum() > 400  # circles all over the picture
     page.tab.click("#strategies label:has(input[value=crop])")
     sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("crop")
     assert page.asked[-1]["strategy"] == "crop"
@@ -333,8 +333,8 @@ def test_what_is_transparent_lies_on_white(page, tmp_path):
     page.drag((400, 250), (450, 300))
     page.sharp()
     assert page.asked
-    ink = page.ink()
-    drawn = ink[np.flatnonzero(ink[..., 3].any(1))[3:-3]][:, np.flatnonzero(ink[..., 3].any(0))[3:-3]]
+    overlay = page.overlay()
+    drawn = overlay[np.flatnonzero(overlay[..., 3].any(1))[3:-3]][:, np.flatnonzero(overlay[..., 3].any(0))[3:-3]]
     assert (drawn[..., 3] == 255).all()
     assert np.abs(drawn[..., :3].astype(int) - 215).max() <= 2  # black of 40 of 255 on white
     assert abs(int(around[275, 425]) - 215) <= 2
