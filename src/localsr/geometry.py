@@ -195,7 +195,7 @@ def strips(size: Size, pixels: int = MAX_STRIP) -> Iterator[Box]:
         yield Box(0, top, size.width, min(top + rows, size.height))
 
 
-def judged(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False) -> list[Box]:
+def checked_boxes(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False) -> list[Box]:
     """Give one box or several within a picture of `size`; `BoxError` for what is none, or leaves it but for `clip`."""
     each = [boxes] if isinstance(boxes, Box) else list(boxes)
     for box in each:

@@ -239,6 +239,6 @@ def test_exif_that_a_format_cannot_take_is_told(tmp_path: Path) -> None:
     pixels = np.zeros((20, 20, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "in.jpg", exif=exif)
     photo = localsr.read(tmp_path / "in.jpg")
-    told = {name: localsr.images.left_out(name, photo) for name in ("a.tif", "a.bmp", "a.png", "a.jpg", "a.webp")}
+    told = {name: localsr.images.loses_exif(name, photo) for name in ("a.tif", "a.bmp", "a.png", "a.jpg", "a.webp")}
     assert told == {"a.tif": True, "a.bmp": True, "a.png": False, "a.jpg": False, "a.webp": False}
-    assert not localsr.images.left_out("a.tif", localsr.read(pixels))
+    assert not localsr.images.loses_exif("a.tif", localsr.read(pixels))

@@ -20,7 +20,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
 from localsr.models.clsr import CLSR
-from localsr.models.importer import LAYOUTS, read_official
+from localsr.models.importer import LAYOUTS, import_network
 from localsr.models.presets import PRESETS
 
 Shapes = dict[str, tuple[int, ...]]
@@ -171,7 +171,7 @@ def hollow(shapes: Shapes) -> Table:
 
 def imported(table: object, folder: Path, scale: int | None = None) -> CLSR:
     torch.save(table, folder / "official.pth")
-    return read_official(folder / "official.pth", scale)
+    return import_network(folder / "official.pth", scale)
 
 
 @torch.no_grad()
@@ -370,7 +370,7 @@ def test_the_authors_carn_m(scale: int, shared: Path, picture: Tensor) -> None:
     table = torch.load(path, map_location="cpu", weights_only=True)
     assert sum(tensor.numel() for tensor in table.values()) / 1e6 == pytest.approx(0.41, abs=0.005)
     assert {name: tuple(tensor.shape) for name, tensor in table.items()} == carn()
-    network = read_official(path, scale)
+    network = import_network(path, scale)
     assert network.config == dataclasses.replace(PRESETS["carn-m"], scale=scale)
     assert torch.allclose(whole_picture(network, picture), carn_says(table, picture, f"up{scale}"), atol=1e-5)
 
@@ -594,12 +594,12 @@ def test_nothing_is_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
     Path("empty.pth").touch()
     for name in ("bomb", "old", "bare", "text", "empty"):
         with pytest.raises(localsr.CheckpointError, match="no file of weights that can be read safely") as caught:
-            read_official(Path(f"{name}.pth"))
+            import_network(Path(f"{name}.pth"))
         assert "weights_only" not in str(caught.value)
     assert not Path("executed").exists()
     for path, reason in ((Path("none.pth"), "No such file"), (tmp_path, "Is a directory")):
         with pytest.raises(localsr.CheckpointError, match=f"cannot be read: {reason}"):
-            read_official(path)
+            import_network(path)
 
 
 def test_truncations_and_noise(tmp_path: Path) -> None:
@@ -610,14 +610,14 @@ def test_truncations_and_noise(tmp_path: Path) -> None:
         for cut in (0, 1, 100, len(data) // 2, len(data) - 1):
             path.write_bytes(data[:cut])
             with pytest.raises(localsr.CheckpointError):
-                read_official(path)
+                import_network(path)
         for _ in range(100):
             mutant = bytearray(data)
             for place in dice.integers(0, len(data), 8):
                 mutant[place] ^= int(dice.integers(1, 256))
             path.write_bytes(mutant)
             try:
-                read_official(path)  # noise in a weight is a weight
+                import_network(path)  # noise in a weight is a weight
             except localsr.CheckpointError:
                 pass
 
@@ -629,15 +629,15 @@ def test_files_larger_than_weights_are(tmp_path: Path, monkeypatch: pytest.Monke
         for part in source.infolist():
             target.writestr(part.filename, source.read(part))
     torch.save({"a": torch.zeros(1).expand(100_000)}, spread)
-    monkeypatch.setattr(checkpoint, "MAX_FILE", 40_000)
+    monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_BYTES", 40_000)
     assert packed.stat().st_size < 40_000
     assert spread.stat().st_size < 40_000
     with pytest.raises(localsr.CheckpointError, match="holds 400000 bytes; weights have at most 40000"):
-        read_official(spread)
+        import_network(spread)
     monkeypatch.setattr(torch, "load", None)
     for path in (large, packed):
         with pytest.raises(localsr.CheckpointError, match=r"holds \d+ bytes; weights have at most 40000"):
-            read_official(path)
+            import_network(path)
 
 
 # The command.
@@ -690,7 +690,7 @@ def test_what_the_command_writes(here: Path) -> None:
     assert (card.name, card.config.scale, card.config.plain) == ("one", 3, True)
     sha256 = hashlib.sha256((here / "official.pth").read_bytes()).hexdigest()
     assert card.training == {"imported": "official.pth", "imported_sha256": sha256}
-    wanted = read_official(here / "official.pth", 3).state_dict()
+    wanted = import_network(here / "official.pth", 3).state_dict()
     assert all(torch.equal(tensor, wanted[name]) for name, tensor in network.state_dict().items())
     _, twin = checkpoint.load(here / "out/two-clsr.safetensors")
     assert (twin.name, twin.plain) == ("one-clsr", {"name": "two", "sha256": card.sha256})

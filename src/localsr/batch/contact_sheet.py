@@ -19,9 +19,9 @@ from localsr.batch.worker import ASIDE, DONE, FAILED
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
 from localsr.geometry import Box
+from localsr.html_pages import data_url, render_page
 from localsr.images import Photo
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic
-from localsr.pages import data_url, page
 from localsr.progress import Progress
 
 MOST = 400  # regions on a page: about 20 MB
@@ -61,7 +61,7 @@ def contact_sheet(
         told += f"; {len(cards)} of them here, spread over all"
     if done.height:
         told += f". By {done['network'][0]}, {done['strategy'][0]}, x{done['scale'][0]}"
-    data = page(
+    data = render_page(
         "localsr.batch",
         "contact.html.jinja",
         {"data": data_url},

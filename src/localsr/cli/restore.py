@@ -107,7 +107,7 @@ def run(
     want = regions.asked(photo, box, boxes, detect, grow, min_size, min_score, merge=merge, clip=clip)
     source, found = regions.opened(photo, want, silent=as_json)
     inside = [one.box for one in found]
-    from localsr.images import left_out
+    from localsr.images import loses_exif
     from localsr.inference.memory import room
     from localsr.inference.restoration import MAX_PIXELS_HELD
     from localsr.inference.strategies import Strategy
@@ -156,7 +156,7 @@ def run(
         rim = f"a rim of {' to '.join(map(str, {rims[0], rims[-1]}))} px" if rims[-1] else "no rim"
         count = f"{len(inside)} region{'s' if len(inside) > 1 else ''}"
         typer.echo(f"{into}: {whole} px, {count} restored with {rim}")
-        if left_out(into, source):
+        if loses_exif(into, source):
             typer.echo(f"the photo's EXIF is left out: {into.suffix} takes none here", err=True)
 
 

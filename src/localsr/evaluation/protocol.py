@@ -100,7 +100,7 @@ def _measured(pair: Pair, feeds: Feeds, cells: Sequence[Box], roi: int) -> tuple
         by_roi.append(pl.DataFrame({"picture": pair.name, "way": str(way), **places, **scores}))
         one = {"psnr_y": math.nan, "psnr_rgb": math.nan, "ssim_y": math.nan}
         if complete:
-            stitched = [metrics.stack(part, width // roi)[None] for part in (mine, theirs)]
+            stitched = [metrics.stitch(part, width // roi)[None] for part in (mine, theirs)]
             one = {key: values[0] for key, values in _scores(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
         spent = {"rois": len(cells), "seconds": seconds, **gflops(feeds.config(way), way, roi, Size(width, height))}

@@ -41,9 +41,9 @@ def paste(
     """Write the picture with its boxes restored, the rest by bicubic or as it was, and return its size.
 
     Boxes are pasted in their order; `kept` are those that have been restored by the same strategy, by their numbers.
-    Depth, profile and alpha are the photo's, and of its metadata what the format takes (`images.left_out`). Neither the
-    picture nor a box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises `BoxError`,
-    `ConfigError`, and `OutputError` for a file that could not be written.
+    Depth, profile and alpha are the photo's, and of its metadata what the format takes (`images.loses_exif`). Neither
+    the picture nor a box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises
+    `BoxError`, `ConfigError`, and `OutputError` for a file that could not be written.
     """
     if not 0 <= how.feather <= MAX_FEATHER:
         raise ConfigError(f"a feather of {how.feather} px cannot be; give 0 to {MAX_FEATHER} LR px")

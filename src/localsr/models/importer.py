@@ -22,12 +22,12 @@ from localsr.models.layers import RGB_MEAN
 from localsr.models.presets import PRESETS
 
 WRAPPERS = ("params_ema", "params", "state_dict")  # under which a file may keep its table, the best first
-DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
+IMPORTED_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 Table = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
-class Layout:
+class KeyLayout:
     """How others name the parts of a network, and what else must be known of their files."""
 
     mark: str  # a regular expression; a file has the layout if one of its names matches whole
@@ -37,7 +37,7 @@ class Layout:
     span: int = 0  # the range of colours, where it is not ours; it is folded into both ends
 
 
-def read_official(path: Path, scale: int | None = None) -> CLSR:
+def import_network(path: Path, scale: int | None = None) -> CLSR:
     """Read another project's file as a plain network in evaluation mode; `LAYOUTS` lists what can be read.
 
     `scale` chooses where a file holds several (x4 by default), and must be the one where it holds one. Raises
@@ -56,10 +56,10 @@ def read_official(path: Path, scale: int | None = None) -> CLSR:
     except ConfigError as error:
         raise CheckpointError(f"{path} cannot be imported: {error}") from error
     given = {name: t for name, t in given.items() if not re.fullmatch(layout.ignored.format(**sizes), name)}
-    if odd := {str(t.dtype) for t in given.values() if t.dtype not in DTYPES}:
+    if odd := {str(t.dtype) for t in given.values() if t.dtype not in IMPORTED_TYPES}:
         raise CheckpointError(f"{path} holds {', '.join(sorted(odd))}; its weights must be floats of 16, 32 or 64 bits")
     shifts = [_shift(given, module, layout.span) for module in ("sub_mean", "add_mean") if layout.span]
-    checkpoint.fit(path, network, _renamed(given, layout, network))
+    checkpoint.fill(path, network, _renamed(given, layout, network))
     if shifts:
         _fold(network, layout.span, *shifts)
     return network.float().to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
@@ -72,7 +72,7 @@ def _table(path: Path) -> Table:
         if zipfile.is_zipfile(path):  # torch unpacks what is compressed in it
             with zipfile.ZipFile(path) as parts:
                 size = max(size, sum(part.file_size for part in parts.infolist()))
-        raw = torch.load(path, map_location="cpu", weights_only=True) if size <= checkpoint.MAX_FILE else {}
+        raw = torch.load(path, map_location="cpu", weights_only=True) if size <= checkpoint.MAX_CHECKPOINT_BYTES else {}
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a damaged pickle raises anything, and torch's own words advise to run its code
@@ -84,8 +84,8 @@ def _table(path: Path) -> Table:
     if len(tensors) < len(raw) or not all(t.layout == torch.strided and t.is_cpu and not t.is_nested for t in tensors):
         raise CheckpointError(f"{path} is no table of tensors by name; save the network's state_dict() alone")
     size = max(size, sum(t.numel() * t.element_size() for t in tensors))  # one number may stand for a whole tensor
-    if size > checkpoint.MAX_FILE:
-        raise CheckpointError(f"{path} holds {size} bytes; weights have at most {checkpoint.MAX_FILE}")
+    if size > checkpoint.MAX_CHECKPOINT_BYTES:
+        raise CheckpointError(f"{path} holds {size} bytes; weights have at most {checkpoint.MAX_CHECKPOINT_BYTES}")
     prefix = "module." if all(name.startswith("module.") for name in raw) else ""
     return {name.removeprefix(prefix): tensor for name, tensor in raw.items()}
 
@@ -161,8 +161,8 @@ def _config(sizes: dict[str, Any]) -> ModelConfig:
     return replace(near, **sizes, halo=halo, gcm_heads=heads, pim_channels=slim)
 
 
-def _renamed(given: Table, layout: Layout, network: CLSR) -> Table:
-    """Give the tensors our names, as float32; what has none here keeps its own, which `checkpoint.fit` reports."""
+def _renamed(given: Table, layout: KeyLayout, network: CLSR) -> Table:
+    """Give the tensors our names, as float32; what has none here keeps its own, which `checkpoint.fill` reports."""
     config, wanted, found = network.config, network.state_dict(), Table()
     for i, j, k in product(range(config.stages), range(config.blocks), range(2)):
         at = {"block": f"stages.{i}.blocks.{j}", "i": i, "j": j, "k": k, "i1": i + 1, "j1": j + 1, "k1": k + 1}
@@ -203,7 +203,7 @@ def _fold(network: CLSR, span: int, first: tuple[Tensor, Tensor], last: tuple[Te
 
 
 LAYOUTS = {
-    "CARN and CARN-M of nmhkahn": Layout(
+    "CARN and CARN-M of nmhkahn": KeyLayout(
         mark=r"b[0-9]\.c[0-9]\.body\.0\.(weight|bias)",
         sizes=_carn,
         names="""head.conv entry, upsample.conv exit, stages.{i}.point c{i1}.body.0,
@@ -214,13 +214,13 @@ LAYOUTS = {
             upsample.shuffles.convs.{k} upsample.up{scale}.body.{k3} upsample.up.body.{k3}""",
         ignored=r"(upsample\.up[234](?<!{scale})\.body\.[03]|(sub|add)_mean\.shifter)\.(weight|bias)",
     ),
-    "SRResNet of BasicSR": Layout(
+    "SRResNet of BasicSR": KeyLayout(
         mark=r"upconv1\.(weight|bias)",
         sizes=_srresnet,
         names="""stages.{i}.{j}.conv1 body.{n}.conv1, stages.{i}.{j}.conv2 body.{n}.conv2, head.conv conv_first,
             upsample.shuffles.convs.{k} upconv{k1}, upsample.refine conv_hr, upsample.conv conv_last""",
     ),
-    "RCAN of its authors or of BasicSR": Layout(
+    "RCAN of its authors or of BasicSR": KeyLayout(
         mark=r"body\.[0-9]+\.(body\.[0-9]+\.body|residual_group\.[0-9]+\.rcab)\.[023]\..*",
         sizes=_rcan,
         names="""{block}.conv1 body.{i}.body.{j}.body.0 body.{i}.residual_group.{j}.rcab.0,
@@ -232,7 +232,7 @@ LAYOUTS = {
             upsample.shuffles.convs.{k} tail.0.{k2} upsample.{k2}""",
         span=255,
     ),
-    "SwinIR of its authors": Layout(
+    "SwinIR of its authors": KeyLayout(
         mark=r"layers\.[0-9]+\.residual_group\.blocks\.[0-9]+\.attn\.qkv\.(weight|bias)",
         sizes=_swinir,
         names="""{block}.norm1 layers.{i}.residual_group.blocks.{j}.norm1,
