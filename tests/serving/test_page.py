@@ -7,8 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
 SHARP = "#regions li[data-state=sharp]"
 CHOSEN = "#regions li.selected"
+PATIENCE = 300.0  # s for a state to come: more than any busy machine needs
 
 
 @contextmanager
@@ -39,19 +41,21 @@ def serving(*command: str) -> Iterator[str]:
             yield next(found[0] for line in server.stdout if (found := re.search(r"http://[\w.:]+", line)))
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     names = ("clsr-photo-x2", "edsr-photo-x4", "clsr-photo-x4")
-    with serving("serve", *(part for name in names for part in ("--model", name))) as address:
+    models = [part for name in names for part in ("--model", name)]
+    with serving("serve", "--workers", "1", "--queue", "100", *models) as address:  # no 429 on a busy machine
         yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["sync_api.Browser"]:
     with sync_api.sync_playwright() as playwright:
+        sync_api.expect.set_options(timeout=1000 * PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -63,7 +67,7 @@ class Page:
     def __init__(self, browser, address, *, size=WIDE, **more) -> None:
         self.context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
         self.tab = self.context.new_page()
-        self.tab.set_default_timeout(20_000)
+        self.tab.set_default_timeout(1000 * PATIENCE)
         self.address, self.complaints, self.asked, self.elsewhere = address, [], [], []
         self.tab.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -81,17 +85,24 @@ class Page:
             self.tab.set_input_files("#file", path)
         self.tab.wait_for_selector("#frames:not([hidden])", state="attached")
 
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for what the page itself does not show."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, f"{what} in {PATIENCE:g} s"
+            self.tab.wait_for_timeout(30)
+
     def settled(self) -> np.ndarray:
         """What is seen on the stage once it changes no more: the tiles have come."""
-        before = self.stage()
-        for _ in range(50):
-            self.tab.wait_for_timeout(200)
-            after = self.stage()
-            busy = self.tab.get_attribute("#picture", "aria-busy") != "false"
-            if not busy and np.array_equal(before, after):
-                return after
-            before = after
-        raise AssertionError("the stage does not come to rest")
+        seen = [self.stage()]
+
+        def at_rest() -> bool:
+            seen.append(self.stage())
+            whole = self.tab.get_attribute("#picture", "aria-busy") == "false"
+            return whole and np.array_equal(seen[-2], seen[-1])
+
+        self.until(at_rest, "the stage does not come to rest")
+        return seen[-1]
 
     def stage(self) -> np.ndarray:
         """What is seen on the stage, grey, without the tools at its left."""
@@ -109,7 +120,13 @@ class Page:
         self.tab.mouse.up()
 
     def sharp(self, count: int = 1) -> None:
-        sync_api.expect(self.tab.locator(SHARP)).to_have_count(count, timeout=20_000)
+        """Wait until so many regions are sharp, and none is on its way."""
+        sync_api.expect(self.tab.locator(SHARP)).to_have_count(count)
+
+    def restored(self, box: dict[str, int]) -> None:
+        """Wait until a box was asked for last, and is sharp."""
+        self.until(lambda: bool(self.asked) and self.asked[-1]["boxes"] == [box], f"{box} is not asked for")
+        self.sharp()
 
     def save(self, button: str) -> bytes:
         with self.tab.expect_download() as download:
@@ -246,7 +263,7 @@ def test_compared_explained_and_priced(page, photo):
     assert np.array_equal(page.overlay(), restored)
 
     prices = page.tab.locator("#strategies .price")
-    sync_api.expect(prices.first).to_contain_text("GFLOPs", timeout=20_000)
+    sync_api.expect(prices.first).to_contain_text("GFLOPs")
     page.tab.click(f"{CHOSEN} [data-do=context]")
     sync_api.expect(page.tab.locator(f"{CHOSEN} .rings")).to_contain_text("an even one would be 1.6 %")
     assert page.overlay()[..., 3].any(0).sum() > 400  # circles all over the picture
@@ -352,7 +369,8 @@ def test_a_damaged_picture_is_a_sentence(browser, service, photo, tmp_path):
 
 def test_signed_in_by_the_token(browser, tmp_path):
     (tmp_path / "token").write_text("abcdefghijklmnop1234")
-    with serving("serve", "--token-file", str(tmp_path / "token"), "--model", "edsr-light-x4") as address:
+    named = ("--token-file", str(tmp_path / "token"), "--model", "edsr-light-x4", "--workers", "1")
+    with serving("serve", *named) as address:
         page = Page(browser, address)
         page.tab.goto(address)
         page.tab.fill("[name=token]", "wrong")
@@ -407,9 +425,7 @@ def test_by_the_keyboard_alone(page, photo):
     for keys in ("ArrowRight", "Control+ArrowDown", "Shift+ArrowLeft", "Shift+Control+ArrowDown"):
         press(keys)
     moved = {"left": at["left"] + 1, "top": at["top"] + 10, "right": at["right"], "bottom": at["bottom"] + 20}
-    tab.wait_for_timeout(400)
-    page.sharp()
-    assert page.asked[-1]["boxes"] == [moved]
+    page.restored(moved)
     press("Enter")
     page.settled()
     assert tab.locator("#frames .frame.selected").bounding_box()["height"] > 250  # zoomed to
@@ -417,9 +433,7 @@ def test_by_the_keyboard_alone(page, photo):
     press("Control+a")
     tab.keyboard.type("50")
     press("Tab")
-    tab.wait_for_timeout(100)
-    page.sharp()
-    assert page.asked[-1]["boxes"] == [moved | {"right": moved["left"] + 50}]
+    page.restored(moved | {"right": moved["left"] + 50})
     reach(tab, f"{CHOSEN} [data-do=save]")
     with tab.expect_download() as download:
         press("Enter")
@@ -476,8 +490,8 @@ def test_on_a_phone_by_touch(browser, service, photo):
     for step in range(1, 9):
         touch("touchMove", (120 - 8 * step, 330), (200 + 8 * step, 330))
     touch("touchEnd")
-    page.tab.wait_for_timeout(300)
-    assert page.tab.locator("#frames .frame.selected").bounding_box()["width"] > 1.5 * frame["width"]  # pinched
+    selected = page.tab.locator("#frames .frame.selected")
+    page.until(lambda: selected.bounding_box()["width"] > 1.5 * frame["width"], "the picture is not pinched larger")
     assert len(page.asked) == 1  # and not drawn
     page.tab.tap("#sizes label:has(input[value=same])")
     assert page.unscrolled()
@@ -534,7 +548,7 @@ def test_work_outlives_a_reload_and_a_picture_that_was_let_go(page, photo):
     page.drag((300, 150), (350, 200))
     page.sharp(2)
     assert page.tab.evaluate(kept) != name  # sent once more
-    assert all("404" in said for said in page.complaints)
+    assert [said for said in page.complaints if "404" not in said] == []
     page.complaints.clear()
 
 

@@ -1,5 +1,6 @@
 """The service as a client meets it: a real process, its limits small, its networks tiny."""
 
+import doctest
 import http.client
 import io
 import json
@@ -21,9 +22,11 @@ from networks import awake, tiny
 from service import BOX, Service, photo
 
 import localsr
+import localsr.client
 from localsr import images
+from localsr.drawing.rings import ring_radius
 from localsr.errors import BoxError, ConfigError, ImageError, ServiceError
-from localsr.geometry import Box, whole
+from localsr.geometry import Box, Size, whole
 from localsr.inference.paste import Pasting, paste
 from localsr.models import checkpoint
 from localsr.serving.messages import OpenTask, PictureFile, TileTask, WorkerSettings
@@ -53,6 +56,16 @@ def service(net):
     with Service("--model", str(net), "--workers", "1", *SMALL, *SLOW, "--verbose") as running:
         yield running
         assert "Traceback" not in running.log.read_text()
+
+
+@pytest.fixture(scope="module")
+def viewed(net, tmp_path_factory):
+    """A service that was started on a photo; the last test about it ends it."""
+    path = tmp_path_factory.mktemp("photos") / "street <b>.png"
+    path.write_bytes(photo(64, 48, "PNG"))
+    with Service("--no-browser", "--model", str(net), "--workers", "1", command=("view", str(path))) as running:
+        running.photo = path
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +110,7 @@ def test_session_and_networks(api):
     (network,) = api.get("/networks").json()
     assert (network["name"], network["scale"], network["default"]) == ("tiny", 4, True)
     assert network["strategies"] == ["crop", "halo", "clsr", "full"]
+    assert (network["default_strategy"], network["attention"]) == ("clsr", True)
 
 
 def test_a_picture_comes_and_goes(api):
@@ -188,6 +202,7 @@ def test_bicubic_cost_attention_and_paste(api, picture, scene, tmp_path):
     found = api.post(f"/pictures/{picture}/attention", json={"box": sides(box)}).json()
     assert found["box"] == sides(box)
     assert sum(p["weight"] for p in found["patches"]) == pytest.approx(1)
+    assert [p["radius"] for p in found["patches"]] == [ring_radius(p["weight"], Size(64, 48)) for p in found["patches"]]
     for same_size in (False, True):
         asked = {"boxes": [sides(box)], "feather": 2, "same_size": same_size}
         answer = api.post(f"/pictures/{picture}/paste", json=asked)
@@ -240,6 +255,12 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
             assert [streamed[n].box for n in range(2)] == boxes
             assert remote.attention(boxes[0]).shares == pytest.approx(here.attention(boxes[0]).shares, abs=1e-5)
             assert set(remote.cost(boxes)) == set(here.strategies) == set(remote.strategies)
+            assert remote.strategy() == here.strategy()
+            heard = []
+            assert len(list(remote.stream(boxes, progress=lambda *done, heard=heard: heard.append(done)))) == 2
+            assert heard == [(322, 754), (754, 754)]
+            with pytest.raises(ConfigError, match="crop, halo, clsr, full"):
+                remote.restore(boxes, "x")
             with pytest.raises(BoxError, match="leaves the picture"):
                 remote.restore(Box(0, 0, 65, 1))
             remote.restore(boxes[0], "halo").save(tmp_path / "sign.png")
@@ -258,6 +279,14 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
         nobody.networks()
 
 
+def test_the_examples_of_the_client_run(service):
+    names = {"localsr": localsr, "url": service.url, "photo": photo(64, 48, "PNG")}
+    tests = doctest.DocTestFinder().find(localsr.client, globs=names)
+    results = [doctest.DocTestRunner().run(test) for test in tests]
+    assert sum(result.attempted for result in results) >= 2
+    assert sum(result.failed for result in results) == 0
+
+
 def test_slow_ones_are_cut(service):
     for sent, status in ((b"GET / HTTP/1.1\r\n", 408), (b"POST /api/v1/pictures HTTP/1.1\r\nHost: x\r\n", 408)):
         with socket.create_connection(service.address) as own:
@@ -272,7 +301,7 @@ def test_slow_ones_are_cut(service):
         answer = b"".join(iter(lambda: own.recv(9999), b""))
         assert int(answer.split()[1]) == 408
         assert b"2 s, the limit" in answer
-    row = service_slow.measure(service, 20, 5)
+    row = service_slow.measure(service, 20, 3)
     assert set(row["honest"]) == {200}
     assert row["header opened"] >= 20
     assert row["body opened"] >= 20
@@ -322,7 +351,7 @@ def test_a_crowd(service):
 
 
 def test_nothing_grows(service):
-    statuses, rows = service_endurance.measure(service, 60)
+    statuses, rows = service_endurance.measure(service, 60, pause=0.05)
     assert set(statuses) <= {200, 201, 204, 413, 422, 429, 499}
     assert rows[-1]["descriptors"] <= rows[0]["descriptors"] + 16
 
@@ -339,30 +368,26 @@ def test_a_dead_worker_costs_one_request(net):
         assert spent < 30
 
 
-def test_the_end_answers_what_was_accepted(net):
-    row = service_kill.end(["--model", str(net), "--workers", "1"], 0.5)
+def test_work_that_takes_too_long(net):
+    with Service("--model", str(net), "--workers", "1", "--job-timeout", "0.01") as service:
+        answer = httpx.post(f"{service.url}/api/v1/pictures", content=photo(4000, 4000), timeout=60)
+        refused(answer, 504, "0.01 s, the limit")
+        assert service.ready(60) >= 0
+        assert service.settle()["files"] == 0
+
+
+def test_a_photo_that_the_service_was_started_on(viewed):
+    key = httpx.get(f"{viewed.url}/api/v1/session").json()["picture"]
+    told = httpx.get(f"{viewed.url}/api/v1/pictures/{key}").json()
+    assert (told["name"], told["width"]) == ("street <b>.png", 64)
+    assert str(viewed.photo.parent) not in json.dumps(told)
+    refused(httpx.delete(f"{viewed.url}/api/v1/pictures/{key}"), 409, "stays")
+    assert httpx.get(f"{viewed.url}/api/v1/pictures/{key}/tiles/6/0_0.jpg").status_code == 200
+
+
+def test_the_end_answers_what_was_accepted(viewed):
+    row = service_kill.end(viewed, 0.5)
     assert set(row["statuses"]) <= {200, 503}
     assert row["code"] == 0
     assert row["files left"] == 0
-
-
-def test_work_that_takes_too_long(net):
-    with Service("--model", str(net), "--workers", "1", "--job-timeout", "0.05") as service:
-        answer = httpx.post(f"{service.url}/api/v1/pictures", content=photo(7000, 7000), timeout=60)
-        refused(answer, 504, "0.05 s, the limit")
-        assert service.ready(60) >= 0
-        time.sleep(0.5)
-        assert service.state()["files"] == 0
-
-
-def test_view(net, tmp_path):
-    path = tmp_path / "street <b>.png"
-    path.write_bytes(photo(64, 48, "PNG"))
-    with Service("--no-browser", "--model", str(net), "--workers", "1", command=("view", str(path))) as service:
-        key = httpx.get(f"{service.url}/api/v1/session").json()["picture"]
-        told = httpx.get(f"{service.url}/api/v1/pictures/{key}").json()
-        assert (told["name"], told["width"]) == ("street <b>.png", 64)
-        assert str(tmp_path) not in json.dumps(told)
-        refused(httpx.delete(f"{service.url}/api/v1/pictures/{key}"), 409, "stays")
-        assert httpx.get(f"{service.url}/api/v1/pictures/{key}/tiles/6/0_0.jpg").status_code == 200
-    assert path.exists()
+    assert viewed.photo.exists()
