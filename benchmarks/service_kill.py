@@ -1,4 +1,4 @@
-"""Workers that are killed under load, and SIGTERM under load: whose worker dies hears 503, all others get their region.
+"""Workers that are killed under load, and SIGTERM under load: who loses a worker gets 503, all others their region.
 
     python benchmarks/service_kill.py [--kills 20] [--ends 20]
 

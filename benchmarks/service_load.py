@@ -1,4 +1,4 @@
-"""A thousand connections at once: nobody is cut off, who cannot be served hears 429 at once, and it is over soon.
+"""A thousand connections at once: nobody is cut off, who cannot be served gets 429 at once, and it is over soon.
 
     python benchmarks/service_load.py [--connections 1000] [--rounds 5]
 

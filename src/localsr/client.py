@@ -65,17 +65,17 @@ class Client:
         self._networks: dict[str, OfferedNetwork] = {}
 
     def __enter__(self) -> Self:
-        """Return the client."""
+        """Return the client, for a `with`."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the client."""
+        """Close the client at the end of a `with`."""
         self.close()
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections to the service."""
         self._http.close()
 
     def networks(self) -> dict[str, OfferedNetwork]:

@@ -1,6 +1,7 @@
 """Who may ask the service: by which name, from which site, with which token."""
 
 import asyncio
+import re
 import tempfile
 
 import httpx
@@ -156,6 +157,15 @@ def test_settings_that_cannot_be(tmp_path):
     result = CliRunner().invoke(app, ["view", str(tmp_path / "none.jpg"), "--no-browser"])
     assert result.exit_code == 2
     assert "is no file" in result.stderr
+
+
+def test_clients_know_the_shapes_by_their_names(tmp_path):
+    (answer,) = asked(Settings(), tmp_path, ("GET", "/openapi.json", {}))
+    shapes = answer.json()["components"]["schemas"]
+    ours = set(shapes) - {"HTTPValidationError", "ValidationError"}  # FastAPI's
+    requests, answers = {"Asked", "BoxSides", "Look", "Paste", "Restore"}, {"Attention", "Bill", "Health", "Network"}
+    assert ours == requests | answers | {"Patch", "Picture", "Refusal", "Session", "Tiles"}
+    assert set(re.findall(r'schemas/(\w+)"', answer.text)) <= set(shapes)
 
 
 def test_every_limit_has_an_option():

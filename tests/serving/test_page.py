@@ -463,12 +463,14 @@ def test_every_control_has_a_name(page, photo):
     page.drag((400, 250), (450, 300))
     page.sharp()
     sync_api.expect(page.tab.locator("#frames .knob")).to_be_visible()
-    told = page.tab.locator("body").aria_snapshot()
-    nameless = re.findall(r"^\s*- (?:button|combobox|slider|spinbutton|radio|textbox)(?: \[[^\]]*\])*:?.*$", told, re.M)
+    found = page.tab.locator("body").aria_snapshot()
+    nameless = re.findall(
+        r"^\s*- (?:button|combobox|slider|spinbutton|radio|textbox)(?: \[[^\]]*\])*:?.*$", found, re.M
+    )
     nameless = [line for line in nameless if '"' not in line]
     assert nameless == []
     for name in ('button "Draw boxes"', 'slider "Restored up to here', 'combobox "Network"', 'spinbutton "Width"'):
-        assert name in told
+        assert name in found
 
 
 def test_on_a_phone_by_touch(browser, service, photo):

@@ -95,10 +95,10 @@ def pixels(data):
 
 def refused(answer, status, *words):
     assert answer.status_code == status, answer.text
-    told = answer.json()
-    assert set(told) == {"error", "kind", "request"}
-    assert all(word in told["error"] for word in words), told
-    assert answer.headers.get("localsr-request", told["request"]) == told["request"]
+    answered = answer.json()
+    assert set(answered) == {"error", "kind", "request"}
+    assert all(word in answered["error"] for word in words), answered
+    assert answer.headers.get("localsr-request", answered["request"]) == answered["request"]
     assert "/tmp" not in answer.text
     assert "/work" not in answer.text
 
@@ -116,14 +116,14 @@ def test_session_and_networks(api):
 def test_a_picture_comes_and_goes(api):
     answer = api.post("/pictures", params={"name": "<b>\n../../x\x00\u202e"}, content=photo(64, 48, "PNG"))
     assert answer.status_code == 201
-    told = answer.json()
-    assert (told["width"], told["height"], told["depth"], told["alpha"]) == (64, 48, 8, False)
-    assert told["name"] == "<b> ../../x"
-    assert told["tiles"] == {"size": 256, "levels": 7}
-    assert api.get(f"/pictures/{told['id']}").json() == told
-    assert api.delete(f"/pictures/{told['id']}").status_code == 204
-    refused(api.get(f"/pictures/{told['id']}"), 404, "no such picture", "1 minutes")
-    refused(api.delete(f"/pictures/{told['id']}"), 404, "no such picture")
+    answered = answer.json()
+    assert (answered["width"], answered["height"], answered["depth"], answered["alpha"]) == (64, 48, 8, False)
+    assert answered["name"] == "<b> ../../x"
+    assert answered["tiles"] == {"size": 256, "levels": 7}
+    assert api.get(f"/pictures/{answered['id']}").json() == answered
+    assert api.delete(f"/pictures/{answered['id']}").status_code == 204
+    refused(api.get(f"/pictures/{answered['id']}"), 404, "no such picture", "1 minutes")
+    refused(api.delete(f"/pictures/{answered['id']}"), 404, "no such picture")
 
 
 @pytest.mark.parametrize("box", [Box(11, 7, 34, 21), Box(0, 0, 64, 48), Box(63, 47, 64, 48)])
@@ -324,10 +324,10 @@ def test_health_metrics_and_reference(service, api, picture):
     with httpx.Client(base_url=service.url) as root:
         assert root.get("/healthz").json() == {"status": "alive"}
         assert root.get("/readyz").json() == {"status": "ready"}
-        told = root.get("/metrics").text
-        assert "localsr_workers_ready 1.0" in told
-        assert 'route="/api/v1/pictures/{key}"' in told
-        assert "passwd" not in told
+        answered = root.get("/metrics").text
+        assert "localsr_workers_ready 1.0" in answered
+        assert 'route="/api/v1/pictures/{key}"' in answered
+        assert "passwd" not in answered
         page = root.get("/api")
         assert "/api/v1/pictures/{key}/restorations" in page.text
         assert "http://" not in page.text
@@ -369,18 +369,22 @@ def test_a_dead_worker_costs_one_request(net):
 
 
 def test_work_that_takes_too_long(net):
-    with Service("--model", str(net), "--workers", "1", "--job-timeout", "0.01") as service:
-        answer = httpx.post(f"{service.url}/api/v1/pictures", content=photo(4000, 4000), timeout=60)
-        refused(answer, 504, "0.01 s, the limit")
+    with Service("--model", str(net), "--workers", "1", "--job-timeout", "0.001") as service:
+        data = photo(4000, 4000)
+        for _ in range(20):  # a service that is starved may see the end of the work before the end of its time
+            answer = httpx.post(f"{service.url}/api/v1/pictures", content=data, timeout=60)
+            if answer.status_code != 201:
+                break
+        refused(answer, 504, "0.001 s, the limit")
         assert service.ready(60) >= 0
-        assert service.settle()["files"] == 0
+        assert len(list((service.folder / "tmp").rglob("job-*"))) == 0
 
 
 def test_a_photo_that_the_service_was_started_on(viewed):
     key = httpx.get(f"{viewed.url}/api/v1/session").json()["picture"]
-    told = httpx.get(f"{viewed.url}/api/v1/pictures/{key}").json()
-    assert (told["name"], told["width"]) == ("street <b>.png", 64)
-    assert str(viewed.photo.parent) not in json.dumps(told)
+    answered = httpx.get(f"{viewed.url}/api/v1/pictures/{key}").json()
+    assert (answered["name"], answered["width"]) == ("street <b>.png", 64)
+    assert str(viewed.photo.parent) not in json.dumps(answered)
     refused(httpx.delete(f"{viewed.url}/api/v1/pictures/{key}"), 409, "stays")
     assert httpx.get(f"{viewed.url}/api/v1/pictures/{key}/tiles/6/0_0.jpg").status_code == 200
 

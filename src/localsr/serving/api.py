@@ -38,36 +38,62 @@ PictureId = Annotated[str, Path(max_length=64, description="A picture's id.")]
 Side = Annotated[int, Query(ge=0, lt=2**31)]
 
 
-def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
-    """Return the routes over a pool and a store; their names and summaries are part of OpenAPI, which clients read."""
-    api = APIRouter(prefix="/api/v1")
-    limits = pool.limits
+class PictureWork:
+    """What the routes let the pool do for a request, as long as its client waits."""
 
-    def checked(boxes: Sequence[BoxSides]) -> list[Sides]:
+    def __init__(self, pool: Pool, store: Store) -> None:
+        """Work by `pool` on the pictures of `store`."""
+        self.pool, self.store = pool, store
+
+    def about(self, request: Request, key: str) -> tuple[messages.PictureFile, str]:
+        """Return what every task says of its picture and its request; 404 for no such picture."""
+        return self.store.get(key).file, request.state.id
+
+    def sides(self, boxes: Sequence[BoxSides]) -> list[Sides]:
         """Return boxes as messages have them; 413 for more than the limit."""
-        if len(boxes) > limits.boxes:
-            raise Problem(413, f"{len(boxes)} boxes were asked for; at most {limits.boxes} are taken at once")
+        most = self.pool.limits.boxes
+        if len(boxes) > most:
+            raise Problem(413, f"{len(boxes)} boxes were asked for; at most {most} are taken at once")
         return [box.sides for box in boxes]
 
-    async def run(request: Request, task: messages.Task, result: type[Result]) -> tuple[Result, FilePath]:
-        """Let the pool do a task, as long as its client waits."""
-        return await while_connected(request, pool.run(task, result))
+    async def run(self, request: Request, task: messages.WorkerTask, result: type[Result]) -> tuple[Result, FilePath]:
+        """Do a task, and return its result and the folder of its files."""
+        return await while_connected(request, self.pool.run(task, result))
 
-    async def facts(request: Request, task: messages.Task, result: type[Result]) -> Result:
-        """Let the pool do a task that makes no file."""
-        found, folder = await run(request, task, result)
+    async def facts(self, request: Request, task: messages.WorkerTask, result: type[Result]) -> Result:
+        """Do a task that makes no file, and return its result."""
+        found, folder = await self.run(request, task, result)
         shutil.rmtree(folder, ignore_errors=True)
         return found
+
+
+def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
+    """Return the routes over a pool and a store; their names and docstrings are part of OpenAPI, which clients read."""
+    api, work = APIRouter(prefix="/api/v1"), PictureWork(pool, store)
+    _add_service_routes(api, pool, started_on)
+    _add_picture_routes(api, work)
+    _add_pixel_routes(api, work)
+    _add_whole_routes(api, work)
+    return api
+
+
+def _add_service_routes(api: APIRouter, pool: Pool, started_on: str | None) -> None:
+    """Add what describes the service."""
 
     @api.get("/session", response_model=schemas.SessionAnswer, responses=refusals())
     async def session() -> dict[str, Any]:
         """Return the picture that the service was started on, and its limits."""
-        return {"picture": started_on, "limits": vars(limits), "version": __version__}
+        return {"picture": started_on, "limits": vars(pool.limits), "version": __version__}
 
     @api.get("/networks", response_model=list[schemas.NetworkAnswer], responses=refusals(503))
     async def networks() -> list[messages.OfferedNetwork]:
         """List the networks that can be asked for."""
         return await pool.known_networks()
+
+
+def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
+    """Add what brings, describes and drops pictures."""
+    store = work.store
 
     @api.post(
         "/pictures",
@@ -89,7 +115,7 @@ def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
         picture.bytes = await save_body(request, picture.path)
         try:
             task = messages.OpenTask(picture.file, request.state.id)
-            picture.facts = await facts(request, task, PictureFacts)
+            picture.facts = await work.facts(request, task, PictureFacts)
         except BaseException:
             picture.path.unlink(missing_ok=True)
             raise
@@ -107,6 +133,10 @@ def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
         store.remove(key)
         return Response(status_code=204)
 
+
+def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
+    """Add what answers with pixels of a part of a picture."""
+
     @api.get(
         "/pictures/{key}/tiles/{level}/{column}_{row}.jpg",
         response_class=Response,
@@ -120,11 +150,11 @@ def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
         row: Annotated[int, Path(ge=0, lt=2**31)],
     ) -> Response:
         """Return a tile of the upright picture's Deep Zoom pyramid: level 0 has one pixel, the last level all."""
-        found = store.get(key)
+        found = work.store.get(key)
         if level >= found.facts.tiles.levels:
             raise Problem(422, f"there is no level {level}; this picture has {found.facts.tiles.levels}")
         task = messages.TileTask(found.file, request.state.id, level, column, row)
-        _, folder = await run(request, task, NO_RESULT)
+        _, folder = await work.run(request, task, NO_RESULT)
         return FileAnswer(folder / "result.jpg", MEDIA_TYPES["jpg"], {"cache-control": "private, max-age=600"})
 
     @api.post(
@@ -134,10 +164,9 @@ def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
     )
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
         """Restore boxes: the picture for one, a zip with an `index.json` for several."""
-        boxes = checked(asked.boxes)
-        about = (store.get(key).file, request.state.id)
-        task = messages.RestoreTask(*about, boxes, asked.network, asked.strategy, asked.format)
-        found, folder = await run(request, task, RestorationFacts)
+        boxes = work.sides(asked.boxes)
+        task = messages.RestoreTask(*work.about(request, key), boxes, asked.network, asked.strategy, asked.format)
+        found, folder = await work.run(request, task, RestorationFacts)
         kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
         return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
 
@@ -156,22 +185,26 @@ def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
         scale: Annotated[int, Query(ge=1, le=8)],
     ) -> Response:
         """Enlarge a box by bicubic, to compare with."""
-        task = messages.BicubicTask(store.get(key).file, request.state.id, (left, top, right, bottom), scale)
-        _, folder = await run(request, task, NO_RESULT)
+        task = messages.BicubicTask(*work.about(request, key), (left, top, right, bottom), scale)
+        _, folder = await work.run(request, task, NO_RESULT)
         return FileAnswer(folder / "result.png", MEDIA_TYPES["png"], {})
+
+
+def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
+    """Add what draws on the whole picture: costs, attention, and the picture with its boxes restored."""
 
     @api.post("/pictures/{key}/cost", response_model=dict[str, schemas.CostAnswer], responses=refusals(*WORK_REFUSALS))
     async def cost(request: Request, key: PictureId, asked: schemas.BoxesRequest) -> dict[str, messages.StrategyCost]:
         """Estimate what boxes would cost, by strategy; the first call for a network measures the machine."""
-        boxes = checked(asked.boxes)
-        task = messages.CostTask(store.get(key).file, request.state.id, boxes, asked.network)
-        return await facts(request, task, dict[str, messages.StrategyCost])
+        boxes = work.sides(asked.boxes)
+        task = messages.CostTask(*work.about(request, key), boxes, asked.network)
+        return await work.facts(request, task, dict[str, messages.StrategyCost])
 
     @api.post("/pictures/{key}/attention", response_model=schemas.AttentionAnswer, responses=refusals(*WORK_REFUSALS))
     async def attention(request: Request, key: PictureId, asked: schemas.AttentionRequest) -> messages.AttentionFacts:
         """Return from which patches of the picture a box's context comes."""
-        task = messages.AttentionTask(store.get(key).file, request.state.id, asked.box.sides, asked.network)
-        return await facts(request, task, messages.AttentionFacts)
+        task = messages.AttentionTask(*work.about(request, key), asked.box.sides, asked.network)
+        return await work.facts(request, task, messages.AttentionFacts)
 
     @api.post(
         "/pictures/{key}/paste",
@@ -180,15 +213,12 @@ def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
     )
     async def paste(request: Request, key: PictureId, asked: schemas.PasteRequest) -> Response:
         """Return the whole picture with restored boxes in it, enlarged or at its own size."""
-        boxes = checked(asked.boxes)
-        about = (store.get(key).file, request.state.id)
+        boxes, about = work.sides(asked.boxes), work.about(request, key)
         task = messages.PasteTask(
             *about, boxes, asked.network, asked.strategy, asked.format, asked.feather, asked.same_size
         )
-        found, folder = await run(request, task, PasteFacts)
+        found, folder = await work.run(request, task, PasteFacts)
         return FileAnswer(folder / f"result.{asked.format}", MEDIA_TYPES[asked.format], fact_headers(found))
-
-    return api
 
 
 def picture_response(*kinds: MediaFormat, headers: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:

@@ -86,7 +86,7 @@ class Service:
             self.store.add(self.picture)
 
     async def stop(self) -> None:
-        """End the workers."""
+        """Stop sweeping and end the workers."""
         if self._sweeping is not None:
             self._sweeping.cancel()
         await self.pool.close()

@@ -19,7 +19,7 @@ class Connection(H11Protocol):
     limits: ClassVar[Limits] = Limits()
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # uvicorn's
-        """Start without timers."""
+        """Start with no timer running."""
         super().__init__(*args, **options)
         self._head: asyncio.TimerHandle | None = None
         self._reader: asyncio.TimerHandle | None = None
@@ -43,7 +43,7 @@ class Connection(H11Protocol):
             self.cycle.keep_alive = self.cycle.keep_alive and not self._ending
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the timers."""
+        """Stop both timers of a lost connection."""
         self._stop_timer("_head")
         self._stop_timer("_reader")
         super().connection_lost(exc)
@@ -92,12 +92,12 @@ class Connection(H11Protocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait_for_head(self) -> None:
-        """Give the client its seconds for line and headers."""
+        """Refuse a client whose line and headers take too long."""
         sentence = f"the request's headers took longer than {self.limits.header:g} s, the limit"
         self._head = self.loop.call_later(self.limits.header, self._refuse, 408, sentence)
 
     def _abort_unread(self) -> None:
-        """Give up an answer whose end nobody reads."""
+        """Abort a connection whose answer nobody reads to its end."""
         self._reader = None
         if self.transport.get_write_buffer_size():
             self.transport.abort()

@@ -91,7 +91,7 @@ class PasteTask(PictureTask, frozen=True, tag="paste"):
     same_size: bool
 
 
-Task: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask
+WorkerTask: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask
 
 
 class Job(Struct, frozen=True, tag="job"):
@@ -99,16 +99,16 @@ class Job(Struct, frozen=True, tag="job"):
 
     number: int
     folder: str
-    task: Task
+    task: WorkerTask
 
 
-class Cancel(Struct, frozen=True, tag="cancel"):
+class CancelJob(Struct, frozen=True, tag="cancel"):
     """Nobody waits for a job any more."""
 
     number: int
 
 
-class Forget(Struct, frozen=True, tag="forget"):
+class ForgetPicture(Struct, frozen=True, tag="forget"):
     """A picture is gone and is to be closed."""
 
     picture: str  # its id
@@ -187,26 +187,26 @@ class OfferedNetwork(Struct, frozen=True):
     attention: bool  # whether it has a global context module, of which `AttentionTask` asks
 
 
-class Ready(Struct, frozen=True, tag="ready"):
+class WorkerReady(Struct, frozen=True, tag="ready"):
     """A worker has loaded its networks."""
 
     networks: list[OfferedNetwork]
 
 
-class Refused(Struct, frozen=True, tag="refused"):
+class WorkerRefused(Struct, frozen=True, tag="refused"):
     """A worker cannot start with its settings, nor could another."""
 
     error: str
 
 
-class Done(Struct, frozen=True, tag="done"):
+class JobDone(Struct, frozen=True, tag="done"):
     """A job is done; `result` holds the facts that its task names, as JSON has them."""
 
     number: int
     result: Any
 
 
-class Failed(Struct, frozen=True, tag="failed"):
+class JobFailed(Struct, frozen=True, tag="failed"):
     """A job cannot be done: a sentence without a path of this machine, and the class of the error."""
 
     number: int
@@ -214,8 +214,8 @@ class Failed(Struct, frozen=True, tag="failed"):
     kind: str
 
 
-ToWorker: TypeAlias = WorkerSettings | Job | Cancel | Forget
-FromWorker: TypeAlias = Ready | Refused | Done | Failed
+ToWorker: TypeAlias = WorkerSettings | Job | CancelJob | ForgetPicture
+FromWorker: TypeAlias = WorkerReady | WorkerRefused | JobDone | JobFailed
 
 
 def encode_message(message: ToWorker | FromWorker) -> bytes:

@@ -16,7 +16,17 @@ from typing import Any, TypeVar
 from msgspec import convert
 
 from localsr.errors import ConfigError
-from localsr.serving.messages import Cancel, Done, Failed, Forget, FromWorker, Job, OfferedNetwork, Task, WorkerSettings
+from localsr.serving.messages import (
+    CancelJob,
+    ForgetPicture,
+    FromWorker,
+    Job,
+    JobDone,
+    JobFailed,
+    OfferedNetwork,
+    WorkerSettings,
+    WorkerTask,
+)
 from localsr.serving.problems import Problem
 from localsr.serving.process import WorkerProcess
 from localsr.serving.settings import Limits, cores
@@ -88,9 +98,9 @@ class Pool:
     def forget(self, picture: str) -> None:
         """Let all workers close a picture."""
         for worker in self._all:
-            worker.send(Forget(picture))
+            worker.send(ForgetPicture(picture))
 
-    async def run(self, task: Task, result: type[Result]) -> tuple[Result, Path]:
+    async def run(self, task: WorkerTask, result: type[Result]) -> tuple[Result, Path]:
         """Do a task: return its result, of the type that it names, and a folder of files that the caller removes.
 
         Raises `Problem`: 429 for a full queue, 503 for a worker that died, 504 for work that takes too long, and what
@@ -138,7 +148,7 @@ class Pool:
         return worker
 
     def _release(self, worker: WorkerProcess) -> None:
-        """Give a worker to the next in the queue."""
+        """Pass a worker on to the next in the queue."""
         while self._waiting:
             turn = self._waiting.popleft()
             if not turn.done():
@@ -164,14 +174,14 @@ class Pool:
             self._keep(self._cancel(worker, reply, job))
             raise
         self._release(worker)
-        if isinstance(answer, Failed):
+        if isinstance(answer, JobFailed):
             raise Problem(STATUS_BY_ERROR.get(answer.kind, 422), answer.error, kind=answer.kind)
-        assert isinstance(answer, Done)
+        assert isinstance(answer, JobDone)
         return answer.result
 
     async def _cancel(self, worker: WorkerProcess, reply: asyncio.Future[FromWorker], job: Job) -> None:
-        """Tell a worker that nobody waits for its job any more, and have it back, or another in its place."""
-        worker.send(Cancel(job.number))
+        """Cancel a job that nobody waits for any more, and have its worker back, or another in its place."""
+        worker.send(CancelJob(job.number))
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await asyncio.shield(reply)

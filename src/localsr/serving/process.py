@@ -12,9 +12,9 @@ from localsr.errors import ConfigError
 from localsr.serving.messages import (
     FromWorker,
     OfferedNetwork,
-    Ready,
-    Refused,
     ToWorker,
+    WorkerReady,
+    WorkerRefused,
     WorkerSettings,
     decode_from_worker,
     encode_message,
@@ -53,9 +53,9 @@ class WorkerProcess:
         )
         self.send(settings)
         answer = await self.receive()
-        if isinstance(answer, Refused):
+        if isinstance(answer, WorkerRefused):
             raise ConfigError(answer.error)
-        if not isinstance(answer, Ready):
+        if not isinstance(answer, WorkerReady):
             raise ValueError(f"a worker began with {type(answer).__name__}")
         self.networks = answer.networks
 

@@ -40,10 +40,10 @@ from localsr.serving.messages import (
     RestoreTask,
     Sides,
     StrategyCost,
-    Task,
     TilePyramid,
     TileTask,
     WorkerSettings,
+    WorkerTask,
 )
 from localsr.serving.pictures import TILE_SIDE, OpenPictures
 
@@ -78,7 +78,7 @@ class TaskRunner:
             offered.append(OfferedNetwork(name, *about, attention=restorer.card.config.gcm))
         return offered
 
-    def run(self, task: Task, folder: Path, progress: Progress) -> object:
+    def run(self, task: WorkerTask, folder: Path, progress: Progress) -> object:
         """Do a task, with its files in a folder, and return its facts.
 
         `progress` is called now and then; it may raise, and the task ends with that.
@@ -195,7 +195,7 @@ class TaskRunner:
         ]
 
 
-HANDLERS: dict[type[Task], Callable[..., object]] = {
+HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
     OpenTask: TaskRunner.open,
     TileTask: TaskRunner.tile,
     RestoreTask: TaskRunner.restore,

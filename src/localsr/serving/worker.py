@@ -20,14 +20,14 @@ from msgspec import to_builtins
 
 from localsr.errors import LocalSRError
 from localsr.serving.messages import (
-    Cancel,
-    Done,
-    Failed,
-    Forget,
+    CancelJob,
+    ForgetPicture,
     Job,
-    Ready,
-    Refused,
+    JobDone,
+    JobFailed,
     ToWorker,
+    WorkerReady,
+    WorkerRefused,
     WorkerSettings,
     decode_for_worker,
     encode_message,
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from localsr.serving.tasks import TaskRunner
 
 log = logging.getLogger("localsr.serving.worker")
-NICENESS = 10  # the service itself, which has little to do, comes first: a crowd hears 429 at once
+NICENESS = 10  # the service itself, which has little to do, comes first: a crowd gets its 429 at once
 
 
 class JobCancelledError(Exception):
@@ -48,7 +48,7 @@ class Inbox:
     """What comes in: jobs in their order, and at once the word that nobody waits for one of them any more."""
 
     def __init__(self, source: BinaryIO) -> None:
-        """Start to listen."""
+        """Start to listen to `source`, in a thread."""
         self._messages: queue.SimpleQueue[ToWorker | None] = queue.SimpleQueue()
         self._source, self._cancelled = source, -1
         threading.Thread(target=self._listen, daemon=True).start()
@@ -66,7 +66,7 @@ class Inbox:
         """Read until the source ends."""
         for line in self._source:
             message = decode_for_worker(line)
-            if isinstance(message, Cancel):
+            if isinstance(message, CancelJob):
                 self._cancelled = message.number
             else:
                 self._messages.put(message)
@@ -87,13 +87,13 @@ def main() -> None:
     try:
         runner = TaskRunner(settings)
     except LocalSRError as error:
-        replies.write(encode_message(Refused(str(error))))
+        replies.write(encode_message(WorkerRefused(str(error))))
         return
     os.nice(NICENESS)  # from now on; a worker that starts is waited for
-    replies.write(encode_message(Ready(runner.networks())))
+    replies.write(encode_message(WorkerReady(runner.networks())))
     trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)  # glibc's
     for message in messages:
-        if isinstance(message, Forget):
+        if isinstance(message, ForgetPicture):
             runner.forget(message.picture)
         elif isinstance(message, Job):
             replies.write(encode_message(perform(runner, inbox, message)))
@@ -102,22 +102,22 @@ def main() -> None:
             )  # between jobs, so that memory stays flat; pieces given back as they are freed take 1.4 times as long
 
 
-def perform(runner: TaskRunner, inbox: Inbox, job: Job) -> Done | Failed:
+def perform(runner: TaskRunner, inbox: Inbox, job: Job) -> JobDone | JobFailed:
     """Do a job, and return its result or why there is none."""
     try:
         result = runner.run(job.task, Path(job.folder), lambda *_: inbox.check(job.number))
-        return Done(job.number, to_builtins(result))
+        return JobDone(job.number, to_builtins(result))
     except JobCancelledError:
-        return Failed(job.number, "the client has left", "CancelledError")
+        return JobFailed(job.number, "the client has left", "CancelledError")
     except (LocalSRError, MemoryError, RuntimeError) as error:
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
-            return Failed(job.number, "out of memory; ask for fewer or smaller regions", "MemoryError")
+            return JobFailed(job.number, "out of memory; ask for fewer or smaller regions", "MemoryError")
         if isinstance(error, LocalSRError):
-            return Failed(job.number, without_paths(str(error), job), type(error).__name__)
+            return JobFailed(job.number, without_paths(str(error), job), type(error).__name__)
         log.exception("job of request %s", job.task.request)
     except Exception:
         log.exception("job of request %s", job.task.request)
-    return Failed(job.number, "a fault of the service; its log tells more", "Fault")
+    return JobFailed(job.number, "a fault of the service; its log tells more", "Fault")
 
 
 def without_paths(sentence: str, job: Job) -> str:
