@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import multiprocessing
 import os
@@ -17,7 +16,7 @@ from localsr.cli.console import Runtime, loaded
 from localsr.cli.restore import PhotoPath
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
-from localsr.serving.limits import Limits, Settings
+from localsr.serving.settings import Limits, Settings
 
 DEFAULT = Limits()
 VIEW = Limits(job=600.0)  # one's own picture may have any size, and decoding it takes its time
@@ -140,4 +139,4 @@ def _serve(settings: Settings, *, verbose: bool, browser: bool) -> None:
         if browser:
             webbrowser.open(address)
 
-    server.run(dataclasses.replace(settings), listening)
+    server.run_service(settings, listening)
