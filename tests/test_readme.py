@@ -44,7 +44,7 @@ def test_the_results_are_those_of_the_committed_ones() -> None:
     from localsr.inference.restorer import BICUBIC, embedded
     from localsr.models import checkpoint
 
-    found = assemble.read(sorted((ROOT / "docs/results").iterdir()))
+    found = assemble.read(sorted((ROOT / "results/benchmark").iterdir()))
     assert document.spliced(README, document.markdown("", assemble.readme(found))) == README
     _, card = checkpoint.read(embedded()[BICUBIC[4]])
     for result in found:  # of the very weights in the package, and what their header says
@@ -59,7 +59,7 @@ def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
     from localsr.inference.restorer import embedded
     from localsr.models import checkpoint
 
-    found = assemble.read(sorted((ROOT / "docs/equal-steps").iterdir()))
+    found = assemble.read(sorted((ROOT / "results/equal-steps").iterdir()))
     text = (ROOT / "docs/equal-steps.md").read_text()
     assert document.spliced(text, document.markdown("", assemble.readme(found))) == text
     own = {name: checkpoint.read(path)[1].sha256 for name, path in embedded().items()}
@@ -79,7 +79,7 @@ def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
 def test_the_ablations_are_those_of_the_committed_results() -> None:
     from localsr.evaluation.report import ablations, assemble, document
 
-    found = assemble.read([p for p in sorted((ROOT / "docs/ablations").iterdir()) if p.is_dir()])
+    found = assemble.read([p for p in sorted((ROOT / "results/ablations").iterdir()) if p.is_dir()])
     tables = [table for kind in ablations.ABLATIONS for table in ablations.ablation(found, kind)]
     assert [len(table.rows) for table in tables] == [4, 5, 5]
     text = (ROOT / "docs/ablations.md").read_text()
