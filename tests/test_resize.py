@@ -5,14 +5,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from localsr.data.pairs import pictures, read_rgb
+from localsr.data.pictures import list_pictures, read_rgb
 from localsr.resize import reduce, resize
 
 
 @pytest.mark.parametrize("name", ["set5", "set14", "bsd100"])
 def test_the_published_lr_pictures(shared: Path, name: str) -> None:
     equal = total = worst = 0
-    for path in pictures(shared / "data/test" / name / "HR"):
+    for path in list_pictures(shared / "data/test" / name / "HR"):
         lr = torch.from_numpy(read_rgb(path.parents[1] / "LR_x4" / path.name))
         hr = torch.from_numpy(read_rgb(path))[:, : lr.shape[1] * 4, : lr.shape[2] * 4]
         apart = (reduce(hr, 4).int() - lr.int()).abs()
