@@ -10,13 +10,14 @@ import localsr
 ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
-    {"extras", "files", "geometry", "html_pages", "interrupts", "progress"},
+    {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress"},
     {"images", "resize", "metrics"},
     {"models"},
     {"inference", "data", "regions"},
     {"onnx", "drawing"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},
+    {"remote_scene"},
     {"client"},
     {"cli"},
     {"__main__"},
