@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NamedTuple
 
 import torch
@@ -25,6 +25,7 @@ from localsr.models.config import ModelConfig
 from localsr.models.context import Context, sample_patches
 
 ATEN = torch.ops.aten
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 FLASH = {ATEN._scaled_dot_product_flash_attention_for_cpu: flop_registry[ATEN._scaled_dot_product_flash_attention]}
 PACKED = {CONVOLVE: lambda x, w, *_, out_val: conv_flop_count(x.shape, w.shape, out_val.shape)} if CONVOLVE else {}
 COUNTED = flop_registry | FLASH | PACKED  # torch's own table lacks the CPU's attention and packed convolutions
@@ -103,6 +104,12 @@ def _counted(work: Callable[[], object]) -> Load:
     return Load(counter.get_total_flops(), peak.most)
 
 
+@cache
+def _is_composite(func: Any) -> bool:  # noqa: ANN401  # an overload
+    """Tell whether an operation is made of others."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), COMPOSITE))
+
+
 class Flops(TorchDispatchMode):
     """Counts the FLOPs of what runs within a `with`, which costs less than counting beforehand."""
 
@@ -118,15 +125,16 @@ class Flops(TorchDispatchMode):
         args: tuple[object, ...] = (),
         kwargs: dict[str, object] | None = None,
     ) -> object:
-        """Run an operation and count it."""
+        """Run an operation and count it; its bits are the same as without counting."""
         kwargs, count = kwargs or {}, COUNTED.get(func.overloadpacket)
-        if count is None:  # in inference mode what is made of other operations comes whole
-            with self:
-                made = func.decompose(*args, **kwargs)
-            return func(*args, **kwargs) if made is NotImplemented else made
-        made = func(*args, **kwargs)
-        self.total += count(*args, **kwargs, out_val=made)
-        return made
+        if count is not None:
+            made = func(*args, **kwargs)
+            self.total += count(*args, **kwargs, out_val=made)
+            return made
+        if _is_composite(func):  # in inference mode what is made of other operations comes whole
+            with self:  # not by `decompose`, which takes torch's Python code where it has some, with other last bits
+                return func._op_dk(COMPOSITE, *args, **kwargs)
+        return func(*args, **kwargs)
 
 
 class _Peak(TorchDispatchMode):
