@@ -22,8 +22,9 @@ from localsr.extras import need
 from localsr.files import write_whole
 from localsr.geometry import Box, checked_boxes, strips, whole
 from localsr.images import FORMATS, Canvas, Photo, Source
+from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
-from localsr.inference.restoration import Attention, Bill, Restoration
+from localsr.inference.restoration import Attention, Restoration
 from localsr.inference.strategies import Strategy
 
 if TYPE_CHECKING:
@@ -174,10 +175,10 @@ class RemoteScene:
         inside = checked_boxes(boxes, self.photo.size, clip=clip)
         return ((number, self.restore(box, strategy)) for number, box in enumerate(inside))
 
-    def cost(self, boxes: Sequence[Box]) -> dict[Strategy, Bill]:
+    def cost(self, boxes: Sequence[Box]) -> dict[Strategy, CostEstimate]:
         """Tell what restoring boxes would cost there, by strategy; the scene counted with the boxes."""
         found = self._ask("cost", boxes=_told(checked_boxes(boxes, self.photo.size))).json()
-        return {Strategy(w): Bill(b["gflops"], 0.0, b["seconds"], b["megabytes"]) for w, b in found.items()}
+        return {Strategy(w): CostEstimate(b["gflops"], 0.0, b["seconds"], b["megabytes"]) for w, b in found.items()}
 
     def attention(self, box: Box) -> Attention:
         """Tell which of the sampled patches the network draws on for a box."""

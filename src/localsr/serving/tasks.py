@@ -17,14 +17,14 @@ from localsr.errors import ConfigError, LocalSRError
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
 from localsr.images.vips import Pixels
-from localsr.inference.cost import Flops
 from localsr.inference.output import write_regions
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic, enlarged_alpha
 from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
-from localsr.onnx.restorer import load
+from localsr.loading import load
+from localsr.models.counting import FlopCounter
 from localsr.progress import Progress
 from localsr.serving.limits import MEGABYTE
 
@@ -58,14 +58,14 @@ class Tasks:
 
     def __init__(self, networks: Sequence[str], runtime: str, memory: int, megapixels: int, output: int) -> None:
         """Load the networks and run each once, so that the first request does not wait for libraries."""
-        self._restorers = {Path(name).stem: load(runtime, name) for name in networks or OFFERED}
+        self._restorers = {Path(name).stem: load(name, runtime=runtime) for name in networks or OFFERED}
         names = list(self._restorers)
         self._default = next((name for name in OFFERED if name in names), names[0])
         self._budget, self._megapixels, self._output = memory * MEGABYTE, megapixels, output
         self._open: OrderedDict[str, Open] = OrderedDict()
         noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
         scene = self._restorers[self._default].encode(images.read(noise))
-        with Flops():  # whose first count loads 800 modules
+        with FlopCounter():  # whose first count loads 800 modules
             scene.restore(Box(16, 16, 80, 80))
 
     def networks(self) -> list[dict[str, Any]]:
@@ -203,7 +203,8 @@ class Tasks:
         """Write each box and give its facts."""
         seconds = [0.0] * len(boxes)
         files = [nullcontext(path) for path in paths]
-        with Flops() as counted:
+        scene.prepare(way)  # its FLOPs are the picture's, not the regions'
+        with FlopCounter() as counted:
             written = write_regions(scene, boxes, files, way, max_pixels=MAX_PIXELS_HELD_BY_WORKER, progress=progress)
             for region in written:
                 seconds[region.number] = region.seconds
