@@ -1,6 +1,7 @@
 """One scene asked in many ways: the pixels of a box depend on the box alone, whatever the route."""
 
 import dataclasses
+import sys
 import threading
 import time
 from pathlib import Path
@@ -17,9 +18,11 @@ from localsr.inference import batching, calibration, execution
 from localsr.inference.cost import count_roi
 from localsr.inference.memory import MEGABYTE, peak, resident, room
 from localsr.inference.planning import RunSettings, plan_work
+from localsr.inference.protocols import RegionScene, RunnableNetwork
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES, count_work, without_weights
+from localsr.onnx.network import OnnxNetwork
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -290,6 +293,84 @@ def test_a_calibration_is_kept_and_a_damaged_one_made_again(tmp_path: Path) -> N
         assert calls
     (tmp_path / "file").touch()
     assert calibration.calibrated("a", lambda: work(1), lambda: work(100), tmp_path / "file").rate > 0
+
+
+def test_the_way_from_a_scene_to_its_network_is_short(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = restorer(tiny())
+    scene = one.encode(noise)
+    network = scene._networks.network
+    frames: list[str] = []
+
+    def restore(*inputs: object) -> torch.Tensor:
+        frame = sys._getframe()
+        while frame is not None:
+            frames.append(frame.f_code.co_name)
+            if frame.f_code is localsr.Scene.restore.__code__:
+                break
+            frame = frame.f_back
+        return type(network).restore(network, *inputs)
+
+    monkeypatch.setattr(network, "restore", restore)
+    scene.restore(BOXES[3])
+    assert frames[::-1] == ["restore", "_assemble", "execute", "run_batch", "restore_batch", "restore"]
+
+
+def test_keys_and_values_are_made_once_when_they_are_asked_for(
+    noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = restorer(tiny()).encode(noise)
+    network, made = scene._networks.network, []
+
+    def encode(*inputs: torch.Tensor) -> object:
+        made.append(threading.get_ident())
+        time.sleep(0.05)  # others come meanwhile
+        return type(network).encode(network, *inputs)
+
+    monkeypatch.setattr(network, "encode", encode)
+    for way in ("crop", "halo", "full"):
+        scene.bounded(2**30).restore(BOXES[3], way)
+    assert made == []
+    threads = [threading.Thread(target=scene.bounded(2**30).restore, args=(BOXES[3],)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    scene.attention(BOXES[3])
+    assert len(made) == 1
+
+
+def test_a_scene_of_an_earlier_version_is_read(noise: localsr.Photo) -> None:
+    """Saved by commit 0987fce, of this picture."""
+    path = Path(__file__).parent / "scene-of-0987fce.safetensors"
+    kept = restorer(tiny()).encode(noise, path)
+    context = kept._context.get()
+    assert context is not None
+    assert all(torch.equal(tensor, load(path.read_bytes())[name]) for name, tensor in context._asdict().items())
+    assert np.isfinite(kept.restore(BOXES[3]).pixels).all()
+
+
+def test_scenes_and_networks_are_what_the_protocols_say(noise: localsr.Photo) -> None:
+    def members(protocol: type) -> set[str]:
+        return {name for name in {**protocol.__annotations__, **vars(protocol)} if not name.startswith("_")}
+
+    assert members(RegionScene) >= {"photo", "scale", "restore", "stream", "cost", "attention", "paste"}
+    assert members(RegionScene) <= set(dir(restorer(tiny()).encode(noise)))
+    assert members(RunnableNetwork) >= {"runtime", "geometry", "restore", "count_work"}
+    for network in (awake(tiny()), OnnxNetwork(tiny(), {})):
+        assert members(RunnableNetwork) <= set(dir(network))
+        assert network.geometry == awake(tiny()).geometry
+    assert not isinstance(OnnxNetwork(tiny(), {}), torch.nn.Module)
+
+
+def test_a_scene_and_a_restoration_say_what_they_are(noise: localsr.Photo, tmp_path: Path) -> None:
+    one = restorer(tiny())
+    scene = one.encode(noise)
+    assert repr(one) == "<Restorer of tiny, x4: crop, halo, clsr, full>"
+    assert repr(scene) == "<Scene of a photo, 60 x 50 px, by tiny, x4: crop, halo, clsr, full>"
+    found = scene.restore(BOXES[3])
+    assert repr(found) == "<Restoration of (19, 14, 43, 38): 96 x 96 px by tiny, clsr, fp32>"
+    found.save(tmp_path / "a.png")
+    assert found._repr_png_() == (tmp_path / "a.png").read_bytes()
 
 
 def test_a_large_box_is_ready_before_the_next_begins() -> None:

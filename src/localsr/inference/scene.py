@@ -44,6 +44,11 @@ class Scene:
 
     The pixels of a box depend on the box and on nothing else: not on what is asked for with it, before or at once;
     but for `share`, whose point is that they may.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> localsr.load("clsr-light-x4", device="cpu").encode(localsr.read(np.zeros((40, 60, 3), np.uint8)))
+        <Scene of a photo, 60 x 40 px, by clsr-light-x4, x4: crop, halo, clsr, full>
     """
 
     def __init__(
@@ -97,21 +102,84 @@ class Scene:
         return self._networks.strategies
 
     def strategy(self, asked: Strategy | str | None = None) -> Strategy:
-        """Return the strategy that runs when `asked` is asked for, the default for None; `ConfigError` for no such."""
+        """Return the strategy that runs when `asked` is asked for.
+
+        Args:
+            asked: A strategy or its name; None for the default: `clsr` for a network with context, `halo` for a plain
+                one.
+
+        Returns:
+            The strategy.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> str(scene.strategy())
+            'halo'
+        """
         return self._networks.choose(asked)
 
     def bounded(self, memory: int) -> Scene:
-        """Return this scene with a bound on the bytes of a batch's tensors."""
+        """Return this scene with a bound on memory.
+
+        Args:
+            memory: Bytes that the tensors of a batch may take; tiles and batches are made as small as that needs.
+
+        Returns:
+            A scene that shares the photo, the networks and the keys and values with this one.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.bounded(2**25).restore(localsr.Box(10, 10, 30, 30)).pixels.shape
+            (3, 80, 80)
+        """
         other = copy.copy(self)
         other._memory = memory
         return other
 
     def prepare(self, strategy: Strategy | str | None = None) -> None:
-        """Make now what a first region by a strategy would wait for: the keys and values of `clsr`."""
+        """Make now what a first region by a strategy would wait for: the keys and values of `clsr` (Eq. 2).
+
+        Args:
+            strategy: The strategy that will be asked for; the default when None.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> scene.prepare()
+        """
         self._inputs(self._settings(self.strategy(strategy)))
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the keys and values, for `Restorer.encode(photo, path)` in another process."""
+        """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
+
+        Args:
+            path: The file to write, as safetensors; it belongs to this photo and to the network's weights.
+
+        Raises:
+            ConfigError: The network has no global context module, or was never saved itself.
+            OutputError: The file cannot be written.
+
+        Example:
+            >>> import localsr, numpy as np, tempfile
+            >>> restorer = localsr.load("clsr-light-x4", device="cpu")
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     restorer.encode(photo).save(f"{folder}/scene.safetensors")
+            ...     restorer.encode(photo, f"{folder}/scene.safetensors").scale
+            4
+        """
         self._context.save(Path(path), self._networks.name)
 
     @overload
@@ -145,7 +213,34 @@ class Scene:
         share: bool = False,
         progress: Progress | None = None,
     ) -> Restoration | list[Restoration]:
-        """Restore one box, or a list of boxes: those of one size, at places alike to the network, run as one batch."""
+        """Restore one box, or a list of boxes: those of one size, at places alike to the network, run as one batch.
+
+        Args:
+            boxes: A region or a list of regions, in LR px of the upright picture.
+            strategy: How they are restored; by default `clsr` for a network with context, `halo` for a plain one.
+            clip: Cut off what leaves the picture instead of refusing the box.
+            share: Restore boxes that crowd as one tile with all the halo that it needs, where that counts fewer FLOPs.
+                Their pixels are then those of `full` (with context, for `clsr`), a little other than each box's own.
+            progress: Called with the LR px that are done, and how many there are in all.
+
+        Returns:
+            The restoration of the box, or a list of them in the order of the boxes. Pixels are `(3, s h, s w)`, RGB in
+            the photo's own colours, in [0, 1].
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.restore(localsr.Box(10, 10, 34, 30)).pixels.shape
+            (3, 80, 96)
+            >>> len(scene.restore([localsr.Box(0, 0, 8, 8), localsr.Box(20, 10, 28, 18)], "crop"))
+            2
+        """
         asked = [boxes] if isinstance(boxes, Box) else boxes
         found = dict(self.stream(asked, strategy, clip=clip, share=share, progress=progress))
         return found[0] if isinstance(boxes, Box) else [found[n] for n in range(len(found))]
@@ -159,7 +254,32 @@ class Scene:
         share: bool = False,
         progress: Progress | None = None,
     ) -> Iterator[tuple[int, Restoration]]:
-        """Restore boxes as `restore` does, and yield each one's number and restoration as soon as it is ready."""
+        """Restore boxes as `restore` does, and yield each as soon as it is ready.
+
+        Args:
+            boxes: Regions in LR px of the upright picture.
+            strategy: How they are restored; by default `clsr` for a network with context, `halo` for a plain one.
+            clip: Cut off what leaves the picture instead of refusing the box.
+            share: Restore boxes that crowd as one tile, as in `restore`.
+            progress: Called with the LR px that are done, and how many there are in all.
+
+        Returns:
+            An iterator over the boxes' numbers and restorations; work that is not asked for is not done.
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> for number, restoration in scene.stream([localsr.Box(0, 0, 8, 8), localsr.Box(20, 10, 28, 18)]):
+            ...     print(number, restoration.box)
+            0 (0, 0, 8, 8)
+            1 (20, 10, 28, 18)
+        """
         inside = checked_boxes(boxes, self.photo.size, clip=clip)
         settings = self._settings(self.strategy(strategy))
         items = plan_work(inside, settings, share=share)
@@ -174,7 +294,29 @@ class Scene:
         clip: bool = False,
         progress: Progress | None = None,
     ) -> Iterator[Piece]:
-        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory."""
+        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory.
+
+        Args:
+            box: The region, in LR px of the upright picture.
+            strategy: As in `restore`.
+            clip: Cut off what leaves the picture instead of refusing the box.
+            progress: Called with the LR px that are done, and how many there are in all.
+
+        Returns:
+            An iterator over parts of the box, each with its pixels `(3, s h, s w)`, RGB in [0, 1].
+
+        Raises:
+            BoxError: The box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> [piece.pixels.shape for piece in scene.pieces(localsr.Box(0, 0, 60, 40))]
+            [(3, 160, 240)]
+        """
         inside = checked_boxes(box, self.photo.size, clip=clip)
         settings = self._settings(self.strategy(strategy))
         items = plan_work(inside, settings)
@@ -184,14 +326,53 @@ class Scene:
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
     ) -> WorkCount:
-        """Return in how many pieces boxes would be restored, and their GFLOPs."""
+        """Count the work that restoring boxes would be, without doing it.
+
+        Args:
+            boxes: Regions in LR px of the upright picture.
+            strategy: As in `restore`.
+            share: Count boxes that crowd as one tile, as in `restore`.
+
+        Returns:
+            In how many pieces they would be restored, and their GFLOPs, a multiply-add counted as two FLOPs.
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.planned([localsr.Box(10, 10, 34, 34), localsr.Box(0, 0, 9, 9)], "crop").pieces
+            2
+        """
         inside = checked_boxes(boxes, self.photo.size)
         settings = self._settings(self.strategy(strategy))
         items = plan_work(inside, settings, share=share)
         return WorkCount(len(items), sum(item.load(settings).flops for item in items) / 1e9)
 
     def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, CostEstimate]:
-        """Return what restoring boxes would cost by each strategy that can run; the first call measures the machine."""
+        """Estimate what restoring boxes would cost by each strategy; the first call measures the machine.
+
+        Args:
+            boxes: A region or a list of regions, in LR px of the upright picture.
+            share: Count boxes that crowd as one tile, as in `restore`.
+
+        Returns:
+            By each strategy that can run: GFLOPs, seconds on this machine, and the process's MB at its peak.
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> costs = scene.cost(localsr.Box(10, 10, 34, 34))
+            >>> costs["crop"].gflops < costs["halo"].gflops < costs["full"].gflops
+            True
+        """
         before = resident()  # beforehand: counting takes memory, too
         inside = checked_boxes(boxes, self.photo.size)
         found = {}
@@ -202,7 +383,27 @@ class Scene:
         return found
 
     def attention(self, box: Box) -> Attention:
-        """Return which of the sampled patches the GCM draws on for a box (Fig. 8), as numbers."""
+        """Measure which of the sampled patches the GCM draws on for a box (Fig. 8).
+
+        Args:
+            box: The region, in LR px of the upright picture.
+
+        Returns:
+            The patches and the share of each in the attention.
+
+        Raises:
+            BoxError: The box leaves the picture, or is none.
+            ConfigError: The network has no global context module.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> found = scene.attention(localsr.Box(10, 10, 34, 34))
+            >>> len(found.patches), round(sum(found.shares), 3)
+            (48, 1.0)
+        """
         inside, name = checked_boxes(box, self.photo.size), self._networks.name
         if self._networks.network.geometry.context is None:
             raise ConfigError(f"{name} has no global context module; choose a network that has one")
@@ -222,7 +423,29 @@ class Scene:
         how: Pasting = Pasting(),  # noqa: B008  # frozen
         progress: Progress | None = None,
     ) -> None:
-        """Write the whole picture with its boxes restored, the rest enlarged by bicubic or as it was."""
+        """Write the whole picture with its boxes restored, the rest enlarged by bicubic or as it was.
+
+        Args:
+            path: The file to write: PNG, JPEG, TIFF, WebP or BMP by its suffix.
+            boxes: Regions in LR px of the upright picture; they are pasted in their order.
+            strategy: As in `restore`.
+            how: How boxes go into the picture: their feather, and whether it keeps its own size.
+            progress: Called with the LR px that are done, of the picture and the boxes, and how many there are in all.
+
+        Raises:
+            BoxError: A box leaves the picture.
+            ConfigError: The network cannot run the strategy, or boxes cannot go into the picture that way.
+            OutputError: The file cannot be written.
+
+        Example:
+            >>> import localsr, numpy as np, tempfile
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     scene.paste(f"{folder}/large.png", [localsr.Box(10, 10, 34, 34)])
+            ...     print(localsr.read(f"{folder}/large.png").size)
+            240 x 160
+        """
         paste(path, self, boxes, strategy, how, progress)
 
     def _settings(self, strategy: Strategy) -> RunSettings:
