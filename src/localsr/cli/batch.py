@@ -165,10 +165,8 @@ def settled(setup: Setup, restorer: Restorer, strategy: str | None) -> tuple[Set
     from dataclasses import replace
 
     from localsr.batch.estimate import rates
-    from localsr.inference.strategies import Strategy
 
-    plain = restorer.network.config.plain
-    way = Strategy.named(strategy) if strategy is not None else Strategy.HALO if plain else Strategy.CLSR
+    way = restorer.strategy(strategy)
     card = restorer.card
     if not card.sha256:
         raise ConfigError(f"{card.name} was never saved; results are named by a network's sha256")

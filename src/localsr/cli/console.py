@@ -72,10 +72,10 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 
 def loaded(runtime: str, model: str | None, scale: int | None, **settings: Any) -> Restorer:  # noqa: ANN401
     """Load the restorer of a runtime; `settings` are `Restorer.load`'s."""
-    from localsr.onnx.restorer import load
+    from localsr.loading import load
 
     with bar("exporting, once for this network") as progress:
-        return load(runtime, model, progress, scale=scale, **settings)
+        return load(model, runtime=runtime, scale=scale, progress=progress, **settings)
 
 
 @contextmanager

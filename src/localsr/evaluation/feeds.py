@@ -12,10 +12,10 @@ from torch import Tensor
 from localsr import images
 from localsr.evaluation.methods import Way
 from localsr.geometry import Box, whole
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Attention, bicubic
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.config import ModelConfig
 
 
 class Feeds:
@@ -54,11 +54,10 @@ class Feeds:
             return torch.from_numpy(bicubic(photo, box, self.scale))
         return torch.from_numpy(self._restorers[way].encode(photo).restore(box, way.strategy).pixels)
 
-    def config(self, way: Way) -> ModelConfig:
-        """Give the network that a way runs: the plain twin has a halo of its own."""
+    def network(self, way: Way) -> RunnableNetwork:
+        """Return the network that a way runs: the plain twin has a halo of its own."""
         restorer = self._restorers[way]
-        network = restorer.network if way.strategy is Strategy.CLSR else restorer.plain or restorer.network
-        return network.config
+        return restorer.network if way.strategy is None else restorer.network_for(way.strategy)
 
     def attention(self, way: Way, lr: NDArray[np.uint8], cell: Box) -> Attention:
         """Tell which patches of an LR picture the GCM draws on for a cell."""

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from localsr.geometry import Size
-from localsr.inference.cost import cost
+from localsr.inference.cost import count_roi
 from localsr.inference.strategies import Strategy
+from localsr.models.clsr import without_weights
 from localsr.models.presets import PRESETS
 
 ROI = 24  # LR px
@@ -83,11 +84,12 @@ def table1() -> Iterator[Entry]:
     """Count what Table 1 counts, at x4 with ROIs of 24 x 24; slow networks take seconds."""
     for preset, paper in PAPER.items():
         config = PRESETS[preset]
-        counted = cost(config, Strategy.CROP, ROI, PICTURES["BSD100"])
+        counted = count_roi(without_weights(config), Strategy.CROP, ROI, PICTURES["BSD100"])
         yield Entry(preset, Strategy.CROP, ROI, ROI, counted.roi / 1e9, paper.crop)
         for way, numbers in ((Strategy.CLSR, paper.clsr), (Strategy.FULL, paper.full)):
+            network = without_weights(config.with_context() if way is Strategy.CLSR else config)
             for size, number in zip(PICTURES.values(), numbers, strict=True):
-                counted = cost(config.with_context() if way is Strategy.CLSR else config, way, ROI, size)
+                counted = count_roi(network, way, ROI, size)
                 yield Entry(preset, way, size.height, size.width, sum(counted) / 1e9, number)
 
 
@@ -105,6 +107,6 @@ def halos() -> Iterator[Halo]:
     for preset in PAPER:
         for halo in HALOS:
             config = PRESETS[preset].with_halo(halo)
-            plain = cost(config, Strategy.HALO, ROI, PICTURES["BSD100"])
-            clsr = cost(config.with_context(), Strategy.CLSR, ROI, PICTURES["BSD100"])
+            plain = count_roi(without_weights(config), Strategy.HALO, ROI, PICTURES["BSD100"])
+            clsr = count_roi(without_weights(config.with_context()), Strategy.CLSR, ROI, PICTURES["BSD100"])
             yield Halo(preset, halo, sum(plain) / 1e9, sum(clsr) / 1e9)

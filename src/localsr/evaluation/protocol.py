@@ -25,10 +25,10 @@ from localsr.evaluation.report.examples import write_examples
 from localsr.evaluation.results import Result, Run
 from localsr.evaluation.timing import machine
 from localsr.geometry import Box, Size, tiles
-from localsr.inference.cost import cost
+from localsr.inference.cost import count_roi
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.config import ModelConfig
 from localsr.progress import Progress
 
 
@@ -103,7 +103,7 @@ def _measured(pair: Pair, feeds: Feeds, cells: Sequence[Box], roi: int) -> tuple
             stitched = [metrics.stitch(part, width // roi)[None] for part in (mine, theirs)]
             one = {key: values[0] for key, values in _scores(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
-        spent = {"rois": len(cells), "seconds": seconds, **gflops(feeds.config(way), way, roi, Size(width, height))}
+        spent = {"rois": len(cells), "seconds": seconds, **gflops(feeds.network(way), way, roi, Size(width, height))}
         by_picture.append({"picture": pair.name, "way": str(way), **one, **means, **spent})
     return pl.concat(by_roi), pl.DataFrame(by_picture)
 
@@ -150,9 +150,9 @@ def _about(
     }
 
 
-def gflops(config: ModelConfig, way: Way, roi: int, size: Size) -> dict[str, float]:
+def gflops(network: RunnableNetwork, way: Way, roi: int, size: Size) -> dict[str, float]:
     """Count the GFLOPs of an ROI of a picture of `size`: with the scene at hand, and of the first one."""
     if way.strategy is None:
         return {"gflops_roi": 0.0, "gflops_first_roi": 0.0}
-    found = cost(config, way.strategy, roi, way.seen(Box(0, 0, roi, roi), size).size)
+    found = count_roi(network, way.strategy, roi, way.seen(Box(0, 0, roi, roi), size).size)
     return {"gflops_roi": found.roi / 1e9, "gflops_first_roi": (found.roi + found.scene) / 1e9}

@@ -56,15 +56,6 @@ class Piece(NamedTuple):
     pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
 
 
-class Bill(NamedTuple):
-    """What boxes cost by one strategy."""
-
-    gflops: float  # of the boxes
-    gflops_scene: float  # of the patches, once a picture
-    seconds: float  # of both, on this machine
-    megabytes: float  # that the process has at its peak, libraries and one result at a time counted in
-
-
 def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
     """Enlarge a box by bicubic with what its kernel sees around it: `(3, s h, s w)` in [0, 1]."""
     around = box.grow(2).clipped(photo.size)

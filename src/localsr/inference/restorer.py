@@ -15,12 +15,14 @@ from localsr import images
 from localsr.errors import CheckpointError, ConfigError, ImageError
 from localsr.geometry import Box
 from localsr.images import Photo
+from localsr.inference.batching import torch_on_cpu
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.memory import keep_freed, room
 from localsr.inference.prepacking import packed
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
-from localsr.inference.strategies import Strategy
+from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR
@@ -44,9 +46,9 @@ class Restorer:
 
     def __init__(
         self,
-        network: CLSR,
+        network: RunnableNetwork,
         card: Card,
-        plain: CLSR | None = None,
+        plain: RunnableNetwork | None = None,
         precision: str = "fp32",
         *,
         max_memory: int | None = None,
@@ -56,7 +58,11 @@ class Restorer:
             raise ConfigError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
         self.card, self.precision, self.max_memory = card, precision, max_memory
         self.network = network
-        self.plain = network if network.config.plain else plain
+        self.plain = plain if network.geometry.has_context else network
+
+    def __repr__(self) -> str:
+        """Return a line that says what it is."""
+        return f"<Restorer of {self.card.name}, x{self.scale}: {', '.join(self.strategies)}>"
 
     @classmethod
     def load(
@@ -92,7 +98,20 @@ class Restorer:
     @property
     def multiple(self) -> int:
         """LR px that a picture's sides must be a multiple of for every window to lie on the network's own grid."""
-        return self.network.backbone.multiple
+        return self.network.geometry.multiple
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """The strategies that can run."""
+        return self._pair.strategies
+
+    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
+        """Return the strategy that runs when `asked` is asked for, the default for None; `ConfigError` for no such."""
+        return self._pair.choose(asked)
+
+    def network_for(self, strategy: Strategy) -> RunnableNetwork:
+        """Return the network that runs a strategy; `ConfigError` where there is none."""
+        return self._pair.network_for(strategy)
 
     def with_halo(self, halo: int) -> Self:
         """Give the same networks, keeping `halo` LR px around an ROI at every step where `halo` and `clsr` do."""
@@ -100,13 +119,18 @@ class Restorer:
             raise ConfigError(f"a halo of {halo} LR px cannot be; give 0 to 256")
         network = self.network.with_halo(halo)
         plain = self.plain and self.plain.with_halo(halo)
-        card = dataclasses.replace(self.card, config=network.config)
+        card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
         return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
 
+    @property
+    def _pair(self) -> NetworkPair:
+        """Which network runs which strategy."""
+        return NetworkPair(self.card.name, self.network, self.plain)
+
     @cached_property
-    def _running(self) -> tuple[CLSR, CLSR | None]:
+    def _running(self) -> tuple[RunnableNetwork, RunnableNetwork | None]:
         """Both networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
-        if not self.network.torch_on_cpu or self.precision != "fp32" or self.max_memory is not None:
+        if not torch_on_cpu(self.network) or self.precision != "fp32" or self.max_memory is not None:
             return self.network, self.plain
         keep_freed()
         ready = packed(self.network)
