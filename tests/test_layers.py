@@ -80,6 +80,13 @@ def test_the_rule_can_fail(text: str, found: set[str]) -> None:
     assert broken("inference", text) == found
 
 
+def test_matplotlib_draws_reports_alone() -> None:
+    """It comes with the extra [evaluate]; sheets must do without it."""
+    users = {p.parent.relative_to(ROOT) for p in modules() if "import matplotlib" in p.read_text()}
+    users |= {p.parent.relative_to(ROOT) for p in modules() if "from matplotlib" in p.read_text()}
+    assert users == {Path("evaluation/report")}
+
+
 def said(text: str) -> set[str]:
     """What a module calls that belongs to the command."""
     calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]

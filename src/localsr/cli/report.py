@@ -12,7 +12,7 @@ from localsr.extras import need
 from localsr.files import write_whole
 
 
-def run(
+def report_command(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of `localsr evaluate -o`.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.html and its parts are written.")
@@ -23,7 +23,7 @@ def run(
     ] = None,
 ) -> None:
     """Show results as one HTML page that needs no network, as Markdown and as CSV: the paper's tables and figures."""
-    need("evaluate", "jinja2", "polars")
+    need("evaluate", "jinja2", "matplotlib", "polars")
     from localsr.evaluation.report import assemble, document
 
     found = assemble.read(results)
