@@ -7,7 +7,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -26,7 +26,7 @@ from localsr.serving.messages import AttentionFacts, OfferedNetwork, Restoration
 if TYPE_CHECKING:
     import httpx
 
-    from localsr.client import Client
+    from localsr.inference.protocols import RegionScene
 
 Answer = TypeVar("Answer")
 SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
@@ -51,6 +51,13 @@ class _Upload(msgspec.Struct):
     id: str
 
 
+class ServiceConnection(Protocol):
+    """What a scene needs of a `Client`."""
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's options
+        """Make a request; `ServiceError` where the service refuses or cannot be reached."""
+
+
 class RemoteScene:
     """A photo that a service has: a `RegionScene`, as `Scene` is.
 
@@ -58,7 +65,7 @@ class RemoteScene:
     the network cannot run raises `ConfigError`, a service that refuses or cannot be reached `ServiceError`.
     """
 
-    def __init__(self, client: Client, photo: Photo, data: bytes, network: OfferedNetwork) -> None:
+    def __init__(self, client: ServiceConnection, photo: Photo, data: bytes, network: OfferedNetwork) -> None:
         """Send the picture; most callers want `Client.encode`."""
         self.photo = photo
         self._client, self._data, self._network = client, data, network
@@ -235,6 +242,10 @@ class RemoteScene:
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
         made = (Strategy(facts.strategy), facts.network, "fp32", facts.seconds)
         return Restoration(pixels, alpha, box, self.scale, *made, self.photo)
+
+
+if TYPE_CHECKING:
+    _shared: type[RegionScene] = RemoteScene  # mypy holds it to what a `Scene` can
 
 
 def parse_answer(data: bytes, kind: type[Answer]) -> Answer:
