@@ -17,6 +17,7 @@ LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"onnx", "drawing"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},
+    {"remote_scene"},
     {"client"},
     {"cli"},
     {"__main__"},
@@ -76,6 +77,13 @@ def test_imports_only_go_down(path: Path) -> None:
 )
 def test_the_rule_can_fail(text: str, found: set[str]) -> None:
     assert broken("inference", text) == found
+
+
+def test_matplotlib_draws_reports_alone() -> None:
+    """It comes with the extra [evaluate]; sheets must do without it."""
+    users = {p.parent.relative_to(ROOT) for p in modules() if "import matplotlib" in p.read_text()}
+    users |= {p.parent.relative_to(ROOT) for p in modules() if "from matplotlib" in p.read_text()}
+    assert users == {Path("evaluation/report")}
 
 
 def said(text: str) -> set[str]:

@@ -229,7 +229,7 @@ def test_a_full_disk(nets, here, monkeypatch):
 
 
 def test_default_names(here):
-    from localsr.cli.outputs import default_name
+    from localsr.cli.result_files import default_name
 
     box = Box(1, 2, 4, 6)
     assert default_name(Path("a/street.TIF"), box, 2) == "street-1-2-3x4-x2.tif"

@@ -22,7 +22,7 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import localsr
-from localsr.cli import verdict
+from localsr.cli.exits import describe_error
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
 from localsr.errors import StoppedError
@@ -170,7 +170,7 @@ def test_a_second_ctrl_c_leaves_at_once(recipe: Recipe, tmp_path: Path, monkeypa
     monkeypatch.setattr(Training, "training_step", told)
     with pytest.raises(StoppedError, match="stopped at once; --resume goes on from the last save") as caught:
         trained(recipe, tmp_path / "runs")
-    assert verdict(caught.value)[0] == 130
+    assert describe_error(caught.value)[0] == 130
 
 
 def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(
@@ -425,7 +425,7 @@ def test_a_full_disk_leaves_the_last_good_save(recipe: Recipe, tmp_path: Path, m
         shutil.copytree(tmp_path / "runs", small / "runs")
         with pytest.raises(OSError) as caught:  # noqa: PT011  # ours, or a logger's
             trained(recipe, small / "runs", resume=True)
-        code, sentence = verdict(caught.value)
+        code, sentence = describe_error(caught.value)
         assert code == 4
         assert "last.ckpt could not be written: No space left on device; what was there is untouched" in sentence
         assert torch.load(small / "runs/tiny/last.ckpt", weights_only=True)["global_step"] == 4

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localsr.cli.console import Device, Model, Precision, Runtime, Scale, bar, loaded, show
+from localsr.cli.options import NetworkOptions, takes_groups
+from localsr.cli.terminal import print_table, progress_bar
 from localsr.errors import CheckpointError, ConfigError
 from localsr.extras import need
 from localsr.files import write_whole
@@ -33,7 +34,9 @@ COLUMNS = {  # key of a result -> title, format
 }
 
 
-def run(
+@takes_groups
+def evaluate_command(
+    *,
     data: Annotated[
         str,
         typer.Option(
@@ -56,7 +59,6 @@ def run(
             show_default=False,
         ),
     ] = None,
-    scale: Scale = None,
     roi: Annotated[int, typer.Option(min=1, help="Side of an ROI in LR pixels.")] = 24,
     strategy: Annotated[
         str | None,
@@ -66,10 +68,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    model: Model = None,
-    device: Device = "auto",
-    precision: Precision = "fp32",
-    runtime: Runtime = "torch",
+    network: NetworkOptions,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pictures.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At most N ROIs of a picture, drawn by its number.")
@@ -83,9 +82,9 @@ def run(
     """Measure quality and cost of the strategies on a data set, by the protocol of the paper."""
     if record and (limit is not None or sample is not None):
         raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit and --sample")
-    if record and precision != "fp32":
-        raise ConfigError(f"--record keeps the numbers of fp32, not of {precision}")
-    if runtime != "torch" and (record or timing):
+    if record and network.precision != "fp32":
+        raise ConfigError(f"--record keeps the numbers of fp32, not of {network.precision}")
+    if network.runtime != "torch" and (record or timing):
         raise ConfigError("--record and --timing are of torch; leave out --runtime")
     if timing and output is None:
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
@@ -96,13 +95,13 @@ def run(
     from localsr.evaluation.protocol import evaluate
     from localsr.inference.restorer import BICUBIC, find
 
-    if model is None and degradation == "bicubic":
-        model = BICUBIC.get(scale or 4)
-    restorer = loaded(runtime, model, scale, device=device, precision=precision)
+    if network.model is None and degradation == "bicubic":
+        network = replace(network, model=BICUBIC.get(network.scale or 4))
+    restorer = network.load()
     methods = [] if strategy is None else [Method.named(name.strip()) for name in strategy.split(",")]
     multiple = math.lcm(roi, restorer.multiple)
     benchmark = Benchmark(find_data_set(data, root), restorer.scale, multiple, limit, degradation=degradation)
-    with tempfile.TemporaryDirectory(prefix="localsr-") as scratch, bar("evaluating") as progress:
+    with tempfile.TemporaryDirectory(prefix="localsr-") as scratch, progress_bar("evaluating") as progress:
         result = evaluate(
             benchmark,
             restorer,
@@ -112,7 +111,7 @@ def run(
             sample=sample,
             progress=progress,
         )
-    show(table(result))
+    print_table(result_table(result))
     for names, interval in result.record.differences.items():
         typer.echo(f"{names}, dB: {interval}")
     if timing and output is not None and result.timing is None:
@@ -120,16 +119,16 @@ def run(
         from localsr.evaluation.timing import measure_timing
 
         strategies = [m.strategy for m in result.methods if m.strategy and m == Method(m.strategy)]
-        path = str(find(model, restorer.scale))
-        with bar("timing") as progress:
-            measured = measure_timing(path, strategies, roi, device, precision, progress)
+        path = str(find(network.model, restorer.scale))
+        with progress_bar("timing") as progress:
+            measured = measure_timing(path, strategies, roi, network.device, network.precision, progress)
         write_whole(output / "timing.json", json_bytes(plain_values(measured)))
     if record:
-        keep(model, restorer, result)
+        record_in_checkpoint(network.model, restorer, result)
 
 
-def keep(model: str | None, restorer: Restorer, result: Result) -> None:
-    """Write a result into the header of the checkpoint that it came from."""
+def record_in_checkpoint(model: str | None, restorer: Restorer, result: Result) -> None:
+    """Write a result into the header of the checkpoint that it was measured with."""
     from localsr.evaluation.records import plain_values
     from localsr.inference.restorer import find
     from localsr.models import checkpoint
@@ -141,7 +140,7 @@ def keep(model: str | None, restorer: Restorer, result: Result) -> None:
     record = plain_values(result.record)
     kept = {key: record[key] for key in ("protocol", "checkpoint", "strategies", "differences")}
     kept["protocol"].pop("degradations", None)  # a header is for people
-    key = _key(result.record.protocol)
+    key = protocol_key(result.record.protocol)
     before = card.protocol.get(key, {})
     if isinstance(before, dict) and before.get("checkpoint") == kept["checkpoint"]:  # other strategies, measured before
         for part in ("strategies", "differences"):
@@ -149,15 +148,15 @@ def keep(model: str | None, restorer: Restorer, result: Result) -> None:
     checkpoint.write(path, tensors, replace(card, protocol=card.protocol | {key: kept}))
 
 
-def _key(protocol: Protocol) -> str:
-    """Name a result in a header: the data set, and what is not as in the paper's Table 1."""
+def protocol_key(protocol: Protocol) -> str:
+    """Return a result's name in a header: the data set, and what is not as in the paper's Table 1."""
     photo = "" if protocol.degradation == "bicubic" else f"-{protocol.degradation}"
     roi = "" if protocol.roi == 24 else f"-roi{protocol.roi}"
     return f"{protocol.data}{photo}{roi}"
 
 
-def table(result: Result) -> Table:
-    """Lay a result out, a row for each method."""
+def result_table(result: Result) -> Table:
+    """Return a result as a table, a row for each method."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
@@ -166,11 +165,11 @@ def table(result: Result) -> Table:
     data = protocol.data + (" as photos" if protocol.degradation == "photo" else "")
     sampled = "" if protocol.rois == "all" else f", {protocol.rois}"
     title = f"{data}, {len(result.record.pictures)} pictures, ROI {protocol.roi}{sampled}, x{protocol.scale}"
-    made = Table(title=escape(f"{title}, {result.network}"), box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("strategy")
+    table = Table(title=escape(f"{title}, {result.network}"), box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("strategy")
     for name, _ in COLUMNS.values():
-        made.add_column(name, justify="right")
+        table.add_column(name, justify="right")
     for method, means in result.record.means.items():
         numbers = ((getattr(means, key), form) for key, (_, form) in COLUMNS.items())
-        made.add_row(method, *("n/a" if number is None else f"{number:{form}}" for number, form in numbers))
-    return made
+        table.add_row(method, *("n/a" if number is None else f"{number:{form}}" for number, form in numbers))
+    return table

@@ -12,7 +12,7 @@ from localsr.extras import need
 from localsr.files import write_whole
 
 
-def run(
+def report_command(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of `localsr evaluate -o`.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.html and its parts are written.")

@@ -18,10 +18,10 @@ from localsr.extras import need
 if TYPE_CHECKING:
     from localsr.training.callbacks import Watch
 
-EVERY = 60.0  # seconds between lines where the output is no terminal
+SECONDS_BETWEEN_LINES = 60.0  # where the output is no terminal
 
 
-def run(
+def train_command(
     recipe: Annotated[
         Path, typer.Argument(metavar="RECIPE.toml", help="What to train, on what, for how long.", show_default=False)
     ],
@@ -60,7 +60,7 @@ def run(
     if first:
         typer.echo(wanted.to_toml(), err=True)
     count = devices if devices == "auto" else int(devices)
-    with told(first) as watch:
+    with report_training(first) as watch:
         path = fit(
             wanted, runs, resume=resume, restart=restart, devices=count, nodes=nodes, workers=workers, watch=watch
         )
@@ -69,18 +69,18 @@ def run(
 
 
 @contextmanager
-def told(first: bool) -> Iterator[Watch]:
-    """Give what `fit` tells of its work: a bar on a terminal, else a line now and then, both on stderr."""
+def report_training(first: bool) -> Iterator[Watch]:
+    """Yield what `fit` reports its progress to: a bar on a terminal, else a line a minute, both on stderr."""
     if not first:
         yield lambda *_: None
     elif sys.stderr.isatty():
-        with _bar() as watch:
+        with draw_bars() as watch:
             yield watch
     else:
-        yield _lines()
+        yield print_lines()
 
 
-def _lines() -> Watch:
+def print_lines() -> Watch:
     """Print a line every minute and for each validation."""
     began: dict[str, tuple[float, int]] = {}
     last = 0.0
@@ -89,7 +89,7 @@ def _lines() -> Watch:
         nonlocal last
         now = time.monotonic()
         began.setdefault(what, (now, done))
-        if what != "validation" and done < of and now - last < EVERY:
+        if what != "validation" and done < of and now - last < SECONDS_BETWEEN_LINES:
             return
         last = now
         since, from_ = began["training" if what == "validation" else what]
@@ -101,25 +101,25 @@ def _lines() -> Watch:
 
 
 @contextmanager
-def _bar() -> Iterator[Watch]:
+def draw_bars() -> Iterator[Watch]:
     """Draw bars with speed and time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[told]}"), console=Console(stderr=True)) as progress:
+    with Progress(*columns, TextColumn("{task.fields[numbers]}"), console=Console(stderr=True)) as progress:
         bars: dict[str, tuple[TaskID, float, int]] = {}
         known: dict[str, float] = {}
 
         def watch(what: str, done: int, of: int, numbers: dict[str, float]) -> None:
             title = "training" if what == "validation" else what
             if title not in bars:
-                task = progress.add_task(title, total=of, completed=done, told="")
+                task = progress.add_task(title, total=of, completed=done, numbers="")
                 bars[title] = (task, time.monotonic(), done)
             known.update(numbers)
             task, since, from_ = bars[title]
             rate = (done - from_) / max(time.monotonic() - since, 1e-9)
             words = [f"{rate:.2f} a second", *(f"{k} {v:.4f}" for k, v in known.items())]
-            progress.update(task, completed=done, told=", ".join(words))
+            progress.update(task, completed=done, numbers=", ".join(words))
 
         yield watch

@@ -18,7 +18,7 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
-from localsr.data.degradation import VARIANTS, VERSION, Degradation
+from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
 from localsr.data.pictures import find_lr, list_pictures, read_rgb
 from localsr.errors import DataError, ImageError
 from localsr.geometry import Box, Size, strips
@@ -76,7 +76,7 @@ class Pairs:
         files = [[_identity(path) for path in part] for part in (paths, reduced)]
         photo = degradation == "photo"
         self.variants = VARIANTS if photo else 1
-        inputs = [scale, files, *([VERSION, seed, VARIANTS] if photo else [])]
+        inputs = [scale, files, *([DEGRADATION_VERSION, seed, VARIANTS] if photo else [])]
         key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
         self.scale = scale

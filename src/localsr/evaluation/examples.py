@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.drawing.attention import attention_map
-from localsr.drawing.compare import write_sheet
+from localsr.drawing.sheet import write_sheet
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.evaluation.methods import Method
 from localsr.evaluation.records import METHOD_COLUMN, Example
