@@ -28,9 +28,17 @@ def test_the_lr_pictures_of_the_repository(cc0: Path) -> None:
     for path in list_pictures(cc0 / "HR"):
         hr, lr = (torch.from_numpy(read_rgb(cc0 / folder / path.name)) for folder in ("HR", "LR_x4"))
         assert torch.equal(reduce(hr, 4), lr)
-        torchs = torch.nn.functional.interpolate(hr[None].double(), (48, 48), mode="bicubic", antialias=True)[0]
-        apart = torchs.round().clamp(0, 255) - lr
-        assert apart[:, 2:-2, 2:-2].abs().max() <= 1  # at the border torch takes other pixels
+        apart = (reduced_by_torch(hr) - lr)[:, 2:-2, 2:-2].abs()  # at the border torch takes other pixels
+        assert apart.max() <= 1
+        assert (apart == 0).float().mean() >= 0.999
+
+
+def reduced_by_torch(hr: torch.Tensor) -> torch.Tensor:
+    """LR x4 as MATLAB makes it, by torch's own kernel: along columns first, each result rounded to 8 bits."""
+    picture = hr[None].double()
+    for size in ((hr.shape[1] // 4, hr.shape[2]), (hr.shape[1] // 4, hr.shape[2] // 4)):
+        picture = torch.nn.functional.interpolate(picture, size, mode="bicubic", antialias=True).round().clamp(0, 255)
+    return picture[0]
 
 
 @pytest.mark.parametrize("size", [(7, 5), (24, 24), (1, 1), (13, 40)])
