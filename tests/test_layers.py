@@ -17,6 +17,7 @@ LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"onnx", "drawing"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},
+    {"remote_scene"},
     {"client"},
     {"cli"},
     {"__main__"},

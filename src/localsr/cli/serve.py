@@ -16,7 +16,7 @@ import typer
 from localsr.cli.options import PhotoPath, Runtime, load_network, takes_groups
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
-from localsr.serving.limits import Limits, Settings
+from localsr.serving.settings import Limits, Settings
 
 DEFAULT = Limits()
 VIEW = Limits(job=600.0)  # one's own picture may have any size, and decoding it takes its time
@@ -169,4 +169,4 @@ def run_service(settings: Settings, *, verbose: bool, browser: bool) -> None:
         if browser:
             webbrowser.open(address)
 
-    server.run(settings, listening)
+    server.run_service(settings, listening)

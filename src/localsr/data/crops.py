@@ -1,4 +1,4 @@
-"""Training samples: sample i is a function of the seed and of i alone, whoever asks for it and when."""
+"""Training samples: sample i is a function of the seed and of i alone, whichever process draws it and when."""
 
 from __future__ import annotations
 
@@ -19,21 +19,19 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
     """
 
     def __init__(self, pairs: Pairs, side: int, count: int, seed: int) -> None:
-        """Leave out pictures that are smaller than the window."""
+        """Draw from the pictures that hold a window; raise `DataError` if none does."""
         areas = np.array([h * w if min(h, w) >= side else 0 for h, w in pairs.sizes], dtype=np.float64)
         if not areas.any():
             raise DataError(f"no picture is {side} x {side} LR px or larger; lower the recipe's context")
         self.pairs, self.side, self.count, self.seed = pairs, side, count, seed
-        self._shares = np.cumsum(areas / areas.sum())
+        self._cumulated_shares = np.cumsum(areas / areas.sum())
 
     def __len__(self) -> int:
-        """Count the samples."""
         return self.count
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        """Draw sample i."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, i]))
-        k = min(int(np.searchsorted(self._shares, random.random(), side="right")), len(self.pairs) - 1)
+        k = min(int(np.searchsorted(self._cumulated_shares, random.random(), side="right")), len(self.pairs) - 1)
         h, w = self.pairs.sizes[k]
         top, left = int(random.integers(h - self.side + 1)), int(random.integers(w - self.side + 1))
         turn, mirror = int(random.integers(4)), bool(random.integers(2))
@@ -43,6 +41,6 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
 
 
 def _turned(pixels: np.ndarray, turn: int, mirror: bool) -> Tensor:
-    """Turn by quarters and mirror."""
+    """Turn by quarters of a circle, and perhaps mirror."""
     pixels = np.rot90(pixels, turn, axes=(1, 2))
     return torch.from_numpy(np.ascontiguousarray(pixels[:, :, ::-1] if mirror else pixels))

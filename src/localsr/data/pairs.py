@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
-from localsr.data.degradation import VARIANTS, VERSION, Degradation
+from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
 from localsr.errors import DataError, ImageError
 from localsr.geometry import Box, Size, strips, whole
 from localsr.progress import Progress
@@ -83,7 +83,7 @@ class Pairs:
         seen = [[_identity(path) for path in part] for part in (paths, reduced)]
         photo = degradation == "photo"
         self.variants = VARIANTS if photo else 1
-        made = [scale, seen, *([VERSION, seed, VARIANTS] if photo else [])]
+        made = [scale, seen, *([DEGRADATION_VERSION, seed, VARIANTS] if photo else [])]
         key = hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
         self.scale = scale

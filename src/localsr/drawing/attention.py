@@ -23,22 +23,12 @@ DISC_OPACITY = 0.15
 
 
 def attention_map(path: str | PathLike[str], photo: Photo, attention: Attention, model: str) -> None:
-    """Write a picture of the photo, the region's box, and on each patch a circle whose area is its share.
-
-    Args:
-        path: The file to write; its suffix says the format.
-        photo: The photo that the attention belongs to.
-        attention: What `Scene.attention` returns for a box.
-        model: The network's name, for the caption.
-
-    Raises:
-        OutputError: The file could not be written.
-    """
+    """Write a picture of the photo, the region's box, and on each patch a circle whose area is its share."""
     write_sheet(path, _draw(photo, attention, model))
 
 
 def _draw(photo: Photo, attention: Attention, model: str) -> Drawing:
-    """Draw the map."""
+    """Draw the photo, paler, with circles and box, and the captions below."""
     preview = photo.preview(MAX_PHOTO_SIDE)
     factor = max(1, min(-(-MIN_WIDTH // preview.shape[1]), MAX_PHOTO_SIDE // preview.shape[0]))
     preview = preview.repeat(factor, 0).repeat(factor, 1)

@@ -29,16 +29,9 @@ MIN_PHOTO_WIDTH = 560  # sheet pixels that the photo may be wide, or a fifth mor
 
 
 def compare_sheet(path: str | PathLike[str], photo: Photo, restorations: Restoration | Sequence[Restoration]) -> None:
-    """Write a sheet that shows one region, or a row for each of several, beside the photo.
+    """Write a sheet that shows one region, or a row for each of up to 24, beside the photo.
 
-    Args:
-        path: The file to write; its suffix says the format. It appears whole or not at all.
-        photo: The photo that the regions were restored from.
-        restorations: What `Scene.restore` returned, 1 to 24 of them.
-
-    Raises:
-        ConfigError: There are no restorations, or too many for a sheet.
-        OutputError: The file could not be written.
+    The file appears whole or, with an `OutputError`, not at all.
     """
     found = [restorations] if isinstance(restorations, Restoration) else list(restorations)
     if not 1 <= len(found) <= MAX_ROWS:

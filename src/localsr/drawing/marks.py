@@ -19,13 +19,8 @@ def mark_box(
 ) -> None:
     """Mark a region on a photo, just outside its pixels, and with a ring if it would hardly be seen.
 
-    Args:
-        image: What is drawn on.
-        corner: Where the photo's left upper corner lies in the image.
-        shown: The size at which the photo is shown there.
-        box: The region, in pixels of the picture.
-        picture: The picture's own size.
-        unit: By which the lines are multiplied; at 1 the bright one has 2 px, between two dark ones of 1 px.
+    `box` is in pixels of a `picture` of that size; the image shows it from `corner` on at the size `shown`. At a unit
+    of 1 the bright line has 2 px, between two dark ones of 1 px.
     """
     bright, rim = round(2 * unit), round(unit)
     x, y = shown.width / picture.width, shown.height / picture.height

@@ -89,11 +89,7 @@ def stacked(panel: Drawing) -> bool:
 
 
 def draw_sheet(rows: Sequence[SheetRow]) -> Drawing:
-    """Draw rows under each other.
-
-    Returns:
-        The sheet, `(h, w, 3)` sRGB; the pixels of photos and panels are in it as they are.
-    """
+    """Draw rows under each other; the pixels of photos and panels stay as they are."""
     widest = max(SheetLayout().extent(row)[0] for row in rows)
     layout = SheetLayout(min(max(widest / PLAIN_WIDTH, 1.0), MAX_UNIT))
     extents = [layout.extent(row) for row in rows]
@@ -112,11 +108,7 @@ def draw_sheet(rows: Sequence[SheetRow]) -> Drawing:
 
 
 def write_sheet(path: str | PathLike[str], sheet: Drawing) -> None:
-    """Write a drawing, whole or not at all.
-
-    Raises:
-        OutputError: The file could not be written.
-    """
+    """Write a drawing in the format that the suffix says, whole or not at all."""
     pixels = np.moveaxis(sheet, 2, 0).astype(np.float32) / np.float32(255)
     images.write(path, pixels, None, images.read(sheet))
 

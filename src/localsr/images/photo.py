@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
 from localsr.images.vips import (
-    DTYPES,
+    NUMPY_TYPES,
     SPACES,
     Pixels,
     from_array,
@@ -196,7 +196,7 @@ class Photo:
         for n, box in enumerate(boxes):
             box.checked(self.size)
             alike.setdefault((box.height, box.width), []).append(n)
-        dtype = DTYPES[image.format]
+        dtype = NUMPY_TYPES[image.format]
         found: dict[int, Pixels] = {}
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
         with translating_errors(f"{self.name or 'the picture'} cannot be read"):

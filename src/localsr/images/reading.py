@@ -19,7 +19,15 @@ from localsr.errors import ImageError
 from localsr.geometry import Size
 from localsr.images.photo import Photo
 from localsr.images.spool import spooled
-from localsr.images.vips import DTYPES, FORMS, SPACES, from_array, profile_of, translating_errors, with_profile
+from localsr.images.vips import (
+    NUMPY_TYPES,
+    SPACES,
+    VIPS_FORMATS,
+    from_array,
+    profile_of,
+    translating_errors,
+    with_profile,
+)
 from localsr.progress import Progress
 
 READ_FORMATS = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
@@ -109,9 +117,9 @@ def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Ph
     size = unit = Size(image.width, image.height)
     if "tile-width" in image.get_fields():
         unit = Size(image.get("tile-width"), image.get("tile-height"))
-    pixel = image.bands * DTYPES.get(image.format, np.dtype("f8")).itemsize
+    pixel = image.bands * NUMPY_TYPES.get(image.format, np.dtype("f8")).itemsize
     _refuse_large(origin, size, unit, pixel, max_pixels)
-    if unit.width * unit.height * pixel > MAX_BYTES_IN_MEMORY and image.format in DTYPES:
+    if unit.width * unit.height * pixel > MAX_BYTES_IN_MEMORY and image.format in NUMPY_TYPES:
         image = spooled(_load(origin, kind, access="sequential"), title, progress or (lambda *_: None))
     return _photo(title, origin.name, image)
 
@@ -184,7 +192,7 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
     outside = pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()
     bands = pixels.shape[2] if pixels.ndim == 3 else 1
     fits = pixels.ndim in (2, 3) and 1 <= bands <= 4 and pixels.size > 0
-    if outside or not fits or pixels.dtype.str[1:] not in FORMS:
+    if outside or not fits or pixels.dtype.str[1:] not in VIPS_FORMATS:
         given = f"an array {pixels.shape} of {pixels.dtype}{' not in [0, 1]' if outside else ''}"
         raise ImageError(f"{given} is no picture; give (h, w) or (h, w, 1..4) of uint8, uint16, or float in [0, 1]")
     image = from_array(pixels.reshape(*pixels.shape[:2], bands), "cmyk" if mode == "CMYK" else "multiband")
@@ -209,7 +217,7 @@ def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
         colour = colour.icc_transform("srgb", embedded=True, input_profile="cmyk", depth=bits)
     elif space not in PLAIN_SPACES:
         colour = colour.colourspace("rgb16")
-    if not {colour.format, (colour if alpha is None else alpha).format} <= DTYPES.keys():
+    if not {colour.format, (colour if alpha is None else alpha).format} <= NUMPY_TYPES.keys():
         raise ImageError(f"{title} has {colour.format} pixels; 8 and 16 bit and float in [0, 1] are read")
     depth = 8 if colour.format == "uchar" else 16
     colour = colour.copy(interpretation=SPACES[colour.bands, depth])

@@ -11,7 +11,7 @@ import platformdirs
 import pyvips
 
 from localsr.errors import ImageError
-from localsr.images.vips import DTYPES
+from localsr.images.vips import NUMPY_TYPES
 from localsr.progress import Progress
 
 MIN_FREE_BYTES = 2**28  # that must be left on the disk
@@ -20,18 +20,11 @@ MIN_FREE_BYTES = 2**28  # that must be left on the disk
 def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image:
     """Decode an image that was opened for one pass into one whose windows can be read in any order.
 
-    The file has no name from the start: nothing is left after a kill.
-
-    Args:
-        image: Opened with sequential access.
-        title: How messages call it.
-        progress: Is told the rows done, and of how many. What it raises, Ctrl-C too, ends the decoding.
-
-    Raises:
-        ImageError: The disk has no room for the pixels.
+    The file has no name from the start: nothing is left after a kill. `progress` gets the rows done and how many there
+    are; what it raises ends the decoding. `title` is what an `ImageError` about a full disk calls the picture.
     """
     folder = platformdirs.user_cache_path("localsr", ensure_exists=True)
-    wanted = image.width * image.height * image.bands * DTYPES[image.format].itemsize
+    wanted = image.width * image.height * image.bands * NUMPY_TYPES[image.format].itemsize
     free = shutil.disk_usage(folder).free
     if free < wanted + MIN_FREE_BYTES:
         message = f"{title} takes {wanted >> 20} MB decoded; {folder} has {free >> 20} MB left"

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from localsr.errors import ImageError, LocalSRError, OutputError
 
-FORMS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
-DTYPES = {form: np.dtype(code) for code, form in FORMS.items()}
+VIPS_FORMATS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
+NUMPY_TYPES = {form: np.dtype(code) for code, form in VIPS_FORMATS.items()}
 SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  # of (bands, depth)
 MAX_REASON = 200  # characters of what another library says
 
@@ -31,7 +31,10 @@ Pixels: TypeAlias = NDArray[np.float32]  # (bands, h, w) in [0, 1]
 def translating_errors(
     title: str, family: type[ImageError | OutputError] = ImageError, end: str = ""
 ) -> Iterator[None]:
-    """Turn whatever libvips, the system and Pillow raise into an error of `family`: one line from `title`."""
+    """Turn whatever libvips, the system and Pillow raise into an error of `family`, one line long.
+
+    It says `title`, the reason, and `end`.
+    """
     try:
         yield
     except (LocalSRError, MemoryError):
@@ -44,8 +47,8 @@ def translating_errors(
 def from_array(pixels: NDArray[Any], space: str) -> pyvips.Image:
     """Copy an array `(h, w, bands)` into libvips."""
     height, width, bands = pixels.shape
-    form = FORMS[pixels.dtype.str[1:]]
-    data = pixels.astype(DTYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
+    form = VIPS_FORMATS[pixels.dtype.str[1:]]
+    data = pixels.astype(NUMPY_TYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
     return pyvips.Image.new_from_memory(data, width, height, bands, form).copy(interpretation=space)
 
 

@@ -20,7 +20,16 @@ from localsr.files import replacing, write_whole
 from localsr.geometry import Box, Size
 from localsr.images.photo import Photo
 from localsr.images.reading import read
-from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, rounded, translating_errors, with_profile
+from localsr.images.vips import (
+    SPACES,
+    VIPS_FORMATS,
+    Pixels,
+    from_array,
+    profile_of,
+    rounded,
+    translating_errors,
+    with_profile,
+)
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
 MAX_SIDES = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side, as far as a format bounds it
@@ -39,17 +48,9 @@ BIG_TIFF_VALUES = 2**30  # of all bands, from which a TIFF may pass 4 GB
 def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, like: Photo) -> None:
     """Write a picture with the depth, bands and profile of a photo; the file appears whole or not at all.
 
-    What a format cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP,
-    sRGB for CMYK in PNG, WebP and BMP, sRGB for any profile in BMP.
-
-    Args:
-        path: The file; its suffix, a key of `FORMATS`, says the format.
-        pixels: `(3, H, W)` RGB in [0, 1], in the photo's profile.
-        alpha: `(1, H, W)` in [0, 1], or None for an opaque picture.
-        like: The photo that the pixels were made from.
-
-    Raises:
-        OutputError: The file could not be written, or the arrays are not what they should be.
+    `pixels` are `(3, H, W)` RGB and `alpha` `(1, H, W)`, both in [0, 1]; the suffix says the format. What a format
+    cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP, sRGB for CMYK in
+    PNG, WebP and BMP, sRGB for any profile in BMP. Raises `OutputError`.
     """
     kind = _kind(path)
     planes = [pixels] if alpha is None else [pixels, alpha]
@@ -84,11 +85,7 @@ class Canvas:
     """
 
     def __init__(self, path: str | os.PathLike[str], size: Size, like: Photo, *, alpha: bool) -> None:
-        """Begin a picture of `size` that looks like a photo.
-
-        Raises:
-            OutputError: The disk or the format has no room for it.
-        """
+        """Begin a picture of `size` like a photo; `OutputError` if the disk or the format has no room for it."""
         self.path, self.size, self.like = Path(path), size, like
         self._kind = _kind(path)
         self._depth = _depth(self._kind, like)
@@ -110,27 +107,15 @@ class Canvas:
             raise OutputError(f"{path} could not be begun: {error.strerror or error}") from error
 
     def __enter__(self) -> Self:
-        """Return the canvas."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Close the file, which frees the disk."""
         self._file.close()
 
     def put(self, box: Box, pixels: Pixels, alpha: Pixels | None = None) -> None:
-        """Set a box of the picture.
-
-        Args:
-            box: A region within the canvas.
-            pixels: `(3, h, w)` RGB in [0, 1].
-            alpha: `(1, h, w)` in [0, 1]; None makes the box opaque.
-
-        Raises:
-            BoxError: The box leaves the canvas.
-            OutputError: The disk is full.
-        """
+        """Set a box to `pixels` `(3, h, w)` and `alpha` `(1, h, w)`, both in [0, 1]; it is opaque without alpha."""
         box.checked(self.size)
         if alpha is None and self._bands in (2, 4):
             alpha = np.ones((1, *pixels.shape[1:]), np.float32)
@@ -158,7 +143,7 @@ class Canvas:
 
     def finish(self, *, metadata: bool = False) -> None:
         """Write the picture, with `metadata` the EXIF, XMP and IPTC of its photo too; raises `OutputError`."""
-        form = FORMS[f"u{self._depth // 8}"]
+        form = VIPS_FORMATS[f"u{self._depth // 8}"]
         self._file.flush()
         with (
             replacing(self.path) as temporary,

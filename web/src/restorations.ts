@@ -2,40 +2,40 @@
 
 import * as api from "./api";
 import type { Box } from "./geometry";
-import type { Keeping } from "./keeping";
 import { release, type Model, type Region } from "./model";
-import type { Say } from "./say";
+import type { Notices } from "./notices";
+import type { Session } from "./session";
 
-const AT_ONCE = 2; // calls under way when all regions are asked for again; the service has few workers
-const SETTLE = 800; // ms before a box is priced: its pixels come first, and so does a box that is drawn right after it
+const MAX_CALLS = 2; // at once, when all regions are asked for again; the service has few workers
+const ESTIMATE_DELAY = 800; // ms before the cost of a box is asked for: its pixels, and those of a next box, come first
 
-export class Restoring {
+export class Restorations {
   private readonly turns = new Map<Region, AbortController>();
   private readonly waiting: (() => void)[] = [];
   private running = 0;
-  private billing = 0;
+  private estimateTimer = 0;
 
   constructor(
     private readonly model: Model,
-    private readonly keeping: Keeping,
-    private readonly say: Say,
+    private readonly session: Session,
+    private readonly notices: Notices,
   ) {}
 
   /** Restore a region after a moment in which nothing else is asked of it; what is under way for it is stopped. */
-  ask(region: Region, after = 0): void {
+  request(region: Region, after = 0): void {
     this.stop(region);
     const turn = new AbortController();
     this.turns.set(region, turn);
     region.state = "restoring";
     this.model.changed();
-    setTimeout(() => void this.take(region, turn.signal), after);
+    setTimeout(() => void this.restoreInTurn(region, turn.signal), after);
   }
 
   /** Restore all regions again, the selected one first. */
-  askAll(): void {
+  requestAll(): void {
     const { regions, selected } = this.model;
     const rest = regions.filter((region) => region !== selected);
-    for (const region of selected ? [selected, ...rest] : rest) this.ask(region);
+    for (const region of selected ? [selected, ...rest] : rest) this.request(region);
   }
 
   stop(region: Region): void {
@@ -48,13 +48,13 @@ export class Restoring {
     return this.model.picture!.id;
   }
 
-  private async take(region: Region, signal: AbortSignal): Promise<void> {
-    while (this.running >= AT_ONCE) await new Promise<void>((go) => this.waiting.push(go));
+  private async restoreInTurn(region: Region, signal: AbortSignal): Promise<void> {
+    while (this.running >= MAX_CALLS) await new Promise<void>((go) => this.waiting.push(go));
     this.running++;
     try {
       if (!signal.aborted) await this.restore(region, signal);
     } catch (error) {
-      if (!signal.aborted) this.fail(region, null, sentence(error));
+      if (!signal.aborted) this.fail(region, null, api.messageOf(error));
     } finally {
       this.running--;
       this.waiting.shift()?.();
@@ -63,50 +63,52 @@ export class Restoring {
 
   private async restore(region: Region, signal: AbortSignal): Promise<void> {
     const start = performance.now();
-    const ask = (): Promise<api.Restored> => api.restore(this.id, region.box, this.model.way, "png", signal);
-    const restored = await this.keeping.again(this.id, ask);
+    const call = (): Promise<api.Restored> => api.restore(this.id, region.box, this.model.method, "png", signal);
+    const restored = await this.session.withPicture(this.id, call);
     const sharp = await createImageBitmap(restored.file).catch(() => null);
     if (signal.aborted) return sharp?.close();
     if (!sharp) return this.fail(region, restored, "It is restored, but too large for this browser to show: save it.");
     release(region);
-    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", said: "", attention: null });
+    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", problem: "", attention: null });
     this.model.changed();
     afterPaint(() => performance.measure("localsr:sharp", { start }));
-    if (region === this.model.selected) this.price();
-    await this.compare(region, restored, signal).catch((error: unknown) => {
-      if (!signal.aborted) this.say.error(sentence(error)); // the region is sharp all the same
+    if (region === this.model.selected) this.estimateSoon();
+    await this.loadComparison(region, restored, signal).catch((error: unknown) => {
+      if (!signal.aborted) this.notices.error(api.messageOf(error)); // the region is sharp all the same
     });
   }
 
   /** Get what a sharp region is compared with, and what it drew on where that is shown. */
-  private async compare(region: Region, restored: api.Restored, signal: AbortSignal): Promise<void> {
-    const soft = await createImageBitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
-    if (signal.aborted) return soft.close();
-    region.soft = soft;
+  private async loadComparison(region: Region, restored: api.Restored, signal: AbortSignal): Promise<void> {
+    const bicubic = await createImageBitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
+    if (signal.aborted) return bicubic.close();
+    region.bicubic = bicubic;
     this.model.changed();
-    if (region === this.model.selected && this.model.context) await this.draw(region, signal);
+    if (region === this.model.selected && this.model.showsAttention) await this.loadAttention(region, signal);
   }
 
   /** Say why a region is not shown; what was restored can still be saved. */
-  private fail(region: Region, restored: api.Restored | null, said: string): void {
+  private fail(region: Region, restored: api.Restored | null, problem: string): void {
     release(region);
-    Object.assign(region, { restored, box: restored?.box ?? region.box, state: "failed", said, attention: null });
+    Object.assign(region, { restored, box: restored?.box ?? region.box, state: "failed", problem, attention: null });
     this.model.changed();
-    this.say.tell(`Region ${region.number} failed: ${said}`); // its card shows it
+    this.notices.announce(`Region ${region.number} failed: ${problem}`); // its card shows it
   }
 
   /** Show where the selected region's context came from, or no longer. */
-  async look(on: boolean): Promise<void> {
+  async showAttention(on: boolean): Promise<void> {
     const region = this.model.selected;
-    this.model.context = on;
+    this.model.showsAttention = on;
     this.model.changed();
     if (!on || !region || region.attention || region.state !== "sharp") return;
-    await this.draw(region, this.turns.get(region)?.signal).catch((error: unknown) => this.say.error(sentence(error)));
+    await this.loadAttention(region, this.turns.get(region)?.signal).catch((error: unknown) => {
+      this.notices.error(api.messageOf(error));
+    });
   }
 
-  private async draw(region: Region, signal?: AbortSignal): Promise<void> {
+  private async loadAttention(region: Region, signal?: AbortSignal): Promise<void> {
     const { picture, network } = this.model;
-    if (!network?.strategies.includes("clsr")) return;
+    if (!network?.attention) return;
     const patches = await api.attention(picture!.id, region.box, network.name);
     if (signal?.aborted) return;
     region.attention = patches;
@@ -114,24 +116,21 @@ export class Restoring {
   }
 
   /** Ask what the selected region costs by each strategy. */
-  price(): void {
-    clearTimeout(this.billing);
-    this.billing = window.setTimeout(() => void this.bill(), SETTLE);
+  estimateSoon(): void {
+    clearTimeout(this.estimateTimer);
+    this.estimateTimer = window.setTimeout(() => void this.estimate(), ESTIMATE_DELAY);
   }
 
-  private async bill(): Promise<void> {
+  private async estimate(): Promise<void> {
     const { picture, network, selected } = this.model;
     if (!picture || !network || !selected) return;
     const box: Box = selected.box;
-    const bills = await api.cost(picture.id, [box], network.name).catch(() => ({})); // the choice works without
+    const estimates = await api.cost(picture.id, [box], network.name).catch(() => ({})); // the choice works without
     if (this.model.selected !== selected || selected.box !== box || this.model.network !== network) return;
-    this.model.bills = bills;
+    this.model.estimates = estimates;
     this.model.changed();
   }
 }
 
 /** Run something once what has just changed is on the screen: for the browser's own timing tools, and our benchmark. */
 const afterPaint = (then: () => void): void => void requestAnimationFrame(() => setTimeout(then));
-
-export const sentence = (error: unknown): string =>
-  error instanceof api.Refusal ? error.message : `Something unexpected happened in the page: ${String(error)}`;

@@ -1,8 +1,8 @@
 // Sentences to the reader: errors that stay until they are read, and news that a screen reader speaks.
 
-const STAY = 12_000; // ms for which an error is shown
+const ERROR_TIME = 12_000; // ms for which an error is shown
 
-export class Say {
+export class Notices {
   private readonly errors = document.querySelector<HTMLElement>("#errors")!;
   private readonly news = document.querySelector<HTMLElement>("#news")!;
 
@@ -19,7 +19,7 @@ export class Say {
     close.textContent = "Dismiss";
     note.append(text, close);
     this.errors.append(note);
-    const timer = setTimeout(() => note.remove(), STAY);
+    const timer = setTimeout(() => note.remove(), ERROR_TIME);
     close.addEventListener("click", () => {
       clearTimeout(timer);
       note.remove();
@@ -27,7 +27,7 @@ export class Say {
     note.addEventListener("focusin", () => clearTimeout(timer));
   };
 
-  readonly tell = (sentence: string): void => {
+  readonly announce = (sentence: string): void => {
     this.news.textContent = sentence;
   };
 }

@@ -1,13 +1,12 @@
-// To the reader's disk: a region, all of them in a zip, or the picture with them in it.
+// What is saved to the reader's disk: a region, all of them in a zip, or the picture with them in it.
 
 import * as api from "./api";
 import { height, width } from "./geometry";
-import type { Keeping } from "./keeping";
-import { savable, type Model, type Region } from "./model";
-import { sentence } from "./restoring";
-import type { Say } from "./say";
+import type { Session } from "./session";
+import { isSavable, type Model, type Region } from "./model";
+import type { Notices } from "./notices";
 
-export class Saving {
+export class Downloads {
   private readonly format = document.querySelector<HTMLSelectElement>("#format")!;
   private readonly feather = document.querySelector<HTMLInputElement>("#feather")!;
   private readonly all = document.querySelector<HTMLButtonElement>("#save-all")!;
@@ -16,8 +15,8 @@ export class Saving {
 
   constructor(
     private readonly model: Model,
-    private readonly keeping: Keeping,
-    private readonly say: Say,
+    private readonly session: Session,
+    private readonly notices: Notices,
   ) {
     this.all.addEventListener("click", () => void this.saveAll());
     this.picture.addEventListener("click", () => void this.savePicture());
@@ -33,61 +32,61 @@ export class Saving {
 
   /** Save a region as it is drawn now; restored pixels that are at hand are not asked for again. */
   async saveRegion(region: Region, button: HTMLButtonElement | null = null): Promise<void> {
-    const { way } = this.model;
+    const { method } = this.model;
     const format = this.format.value;
     await this.attempt(button, async () => {
-      const ready = format === "png" && savable(region) ? region.restored : null;
-      const { file, box, scale } = ready ?? (await this.ask((id) => api.restore(id, region.box, way, format)));
-      this.hand(file, `-${box.left}-${box.top}-${width(box)}x${height(box)}-x${scale}.${format}`);
+      const ready = format === "png" && isSavable(region) ? region.restored : null;
+      const { file, box, scale } = ready ?? (await this.ask((id) => api.restore(id, region.box, method, format)));
+      this.download(file, `-${box.left}-${box.top}-${width(box)}x${height(box)}-x${scale}.${format}`);
     });
   }
 
   private async saveAll(): Promise<void> {
-    const { regions, way } = this.model;
+    const { regions, method } = this.model;
     const boxes = regions.map((region) => region.box);
     if (boxes.length === 1) return this.saveRegion(regions[0]!, this.all); // one box comes as a picture, not as a zip
     await this.attempt(this.all, async () => {
-      this.hand(await this.ask((id) => api.restoreAll(id, boxes, way, this.format.value)), "-regions.zip");
+      this.download(await this.ask((id) => api.restoreAll(id, boxes, method, this.format.value)), "-regions.zip");
     });
   }
 
   private async savePicture(): Promise<void> {
-    const { regions, way, network } = this.model;
+    const { regions, method, network } = this.model;
     const same = document.querySelector<HTMLInputElement>("input[name=size]:checked")!.value === "same";
     const how = { feather: Number(this.feather.value), same_size: same };
     const format = this.format.value;
     const boxes = regions.map((region) => region.box);
     await this.attempt(this.picture, async () => {
-      const file = await this.ask((id) => api.paste(id, boxes, way, how, format));
-      this.hand(file, `-localsr${same ? "" : `-x${network!.scale}`}.${format}`);
+      const file = await this.ask((id) => api.paste(id, boxes, method, how, format));
+      this.download(file, `-localsr${same ? "" : `-x${network!.scale}`}.${format}`);
     });
   }
 
-  private ask<T>(deed: (id: string) => Promise<T>): Promise<T> {
-    return this.keeping.again(this.model.picture!.id, () => deed(this.model.picture!.id));
+  private ask<T>(action: (id: string) => Promise<T>): Promise<T> {
+    return this.session.withPicture(this.model.picture!.id, () => action(this.model.picture!.id));
   }
 
-  /** Do what takes a while; its button says so, and what goes wrong is said. */
-  private async attempt(button: HTMLButtonElement | null, deed: () => Promise<void>): Promise<void> {
+  /** Do what takes a while; its button says so, and what goes wrong is shown. */
+  private async attempt(button: HTMLButtonElement | null, action: () => Promise<void>): Promise<void> {
     if (button) button.dataset.busy = "";
     this.model.changed();
     try {
-      await deed();
+      await action();
     } catch (error) {
-      this.say.error(sentence(error));
+      this.notices.error(api.messageOf(error));
     } finally {
       if (button) delete button.dataset.busy;
       this.model.changed();
     }
   }
 
-  private hand(file: Blob, ending: string): void {
+  private download(file: Blob, ending: string): void {
     const name = (this.model.picture?.name ?? "picture").replace(/\.[^.]*$/, "");
     const link = document.createElement("a");
     link.href = URL.createObjectURL(file);
     link.download = name + ending;
     link.click();
     setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
-    this.say.tell(`Saved ${link.download}`);
+    this.notices.announce(`Saved ${link.download}`);
   }
 }

@@ -1,4 +1,4 @@
-"""What a service takes and what it does not: every bound with its default, and who may ask."""
+"""The settings of a service: every limit with its default, where it listens, and who may ask."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pathlib import Path
 
 from localsr.errors import ConfigError
 
-MEGABYTE = 2**20
+MIB = 2**20
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
-LEAST_TOKEN = 16  # characters
+MIN_TOKEN_LENGTH = 16  # characters
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Limits:
     connections: int = 4000  # at once
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be."""
+        """Raise `ConfigError` for a limit that is not positive."""
         for name in self.__dataclass_fields__:
             if not 0 < getattr(self, name) < 2**31:
                 raise ConfigError(f"the limit {name.replace('_', '-')} is {getattr(self, name)}; give more than 0")
@@ -49,15 +49,15 @@ class Settings:
     hosts: tuple[str, ...] = ()  # names, besides this machine's loopback, that a Host header may have
     origins: tuple[str, ...] = ()  # other sites whose pages may ask, as https://name:port
     networks: tuple[str, ...] = ()  # names or paths; OFFERED where there are none
-    runtime: str = "torch"  # what computes, one of export.restorer.RUNTIMES
+    runtime: str = "torch"  # what computes: torch or onnx
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
     photo: Path | None = None  # that `localsr view` shows
 
     def __post_init__(self) -> None:
-        """Refuse to be open to others without a token."""
-        if self.token is not None and (len(self.token) < LEAST_TOKEN or not self.token.isascii()):
-            raise ConfigError(f"the token must have {LEAST_TOKEN} ASCII characters or more")
+        """Raise `ConfigError` for a service that others can reach and that has no token, or no safe one."""
+        if self.token is not None and (len(self.token) < MIN_TOKEN_LENGTH or not self.token.isascii()):
+            raise ConfigError(f"the token must have {MIN_TOKEN_LENGTH} ASCII characters or more")
         if self.token is None and not is_loopback(self.host):
             raise ConfigError(
                 f"{self.host} can be reached from other machines, so a token is needed: set LOCALSR_TOKEN or give "
@@ -68,17 +68,17 @@ class Settings:
 
     @property
     def processes(self) -> int:
-        """Workers that are started: 1 a core, at most 4, and 2 where there is but one core: tiles beside a long job."""
+        """Workers that are started: one a core, 2 to 4, so that tiles come beside a long job on a single core, too."""
         return self.workers or min(max(cores(), 2), 4)
 
 
 def cores() -> int:
-    """Count the cores that this process may use."""
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address."""
+    """Return whether only this machine reaches an address."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:

@@ -1,10 +1,10 @@
 // The list of regions: thumbnail, time and cost of each; the selected one opened, to compare, set, save and remove.
 
 import { describe, height, width, type Box } from "./geometry";
-import { portrait } from "./ink";
-import { savable, type Model, type Region } from "./model";
+import { drawRegion } from "./overlay";
+import { isSavable, type Model, type Region } from "./model";
 
-export interface CardDeeds {
+export interface CardActions {
   readonly zoom: (region: Region) => void;
   readonly context: () => void;
   readonly save: (region: Region) => void;
@@ -13,14 +13,14 @@ export interface CardDeeds {
   readonly slide: (share: number) => void;
 }
 
-const TALLEST = 220; // CSS pixels of the picture to compare by
+const MAX_COMPARE_HEIGHT = 220; // CSS pixels of the picture to compare by
 
 interface Card {
   readonly item: HTMLElement;
   drawn: string; // what its pictures show, so that they are drawn when that changes
 }
 
-export class List {
+export class RegionList {
   private readonly list = document.querySelector<HTMLOListElement>("#regions")!;
   private readonly none = document.querySelector<HTMLElement>("#none")!;
   private readonly template = document.querySelector<HTMLTemplateElement>("#card")!;
@@ -29,7 +29,7 @@ export class List {
 
   constructor(
     private readonly model: Model,
-    private readonly deeds: CardDeeds,
+    private readonly actions: CardActions,
   ) {}
 
   update(): void {
@@ -41,8 +41,8 @@ export class List {
       this.cards.delete(region);
     }
     for (const region of model.regions) {
-      const card = this.cards.get(region) ?? this.made(region);
-      this.fill(region, card);
+      const card = this.cards.get(region) ?? this.makeCard(region);
+      this.updateCard(region, card);
     }
     if (model.selected !== this.shown) {
       this.shown = model.selected;
@@ -51,26 +51,26 @@ export class List {
     }
   }
 
-  private made(region: Region): Card {
+  private makeCard(region: Region): Card {
     const item = (this.template.content.cloneNode(true) as DocumentFragment).querySelector<HTMLElement>("li")!;
-    const { deeds, model } = this;
+    const { actions, model } = this;
     item.querySelector(".pick")!.addEventListener("click", () => model.select(region));
-    const acts: Record<string, () => void> = {
-      zoom: () => deeds.zoom(region),
-      context: () => deeds.context(),
-      save: () => deeds.save(region),
-      remove: () => deeds.remove(region),
+    const handlers: Record<string, () => void> = {
+      zoom: () => actions.zoom(region),
+      context: () => actions.context(),
+      save: () => actions.save(region),
+      remove: () => actions.remove(region),
     };
     for (const button of item.querySelectorAll<HTMLElement>("[data-do]")) {
-      button.addEventListener("click", acts[button.dataset.do ?? ""]!);
+      button.addEventListener("click", handlers[button.dataset.do ?? ""]!);
     }
     item.querySelector<HTMLInputElement>("[type=range]")!.addEventListener("input", (event) => {
-      deeds.slide(Number((event.target as HTMLInputElement).value) / 100);
+      actions.slide(Number((event.target as HTMLInputElement).value) / 100);
     });
-    const side = (name: string): number => Number(sideOf(item, name).value);
+    const side = (name: string): number => Number(sideInput(item, name).value);
     item.querySelector(".sides")!.addEventListener("change", () => {
-      deeds.shape(region, side("left"), side("top"), side("width"), side("height"));
-      this.sides(item, region.box);
+      actions.shape(region, side("left"), side("top"), side("width"), side("height"));
+      this.showSides(item, region.box);
     });
     this.list.append(item);
     const card = { item, drawn: "" };
@@ -78,7 +78,7 @@ export class List {
     return card;
   }
 
-  private fill(region: Region, card: Card): void {
+  private updateCard(region: Region, card: Card): void {
     const { item } = card;
     const { model } = this;
     const selected = region === model.selected;
@@ -86,76 +86,77 @@ export class List {
     item.classList.toggle("selected", selected);
     item.querySelector(".pick")!.setAttribute("aria-pressed", String(selected));
     item.querySelector(".title")!.textContent = `${region.number}.  ${describe(region.box)}`;
-    item.querySelector(".facts")!.textContent = facts(region);
+    item.querySelector(".facts")!.textContent = describeResult(region);
     item.querySelector<HTMLElement>(".more")!.hidden = !selected;
-    this.picture(region, card, selected);
+    this.drawPictures(region, card, selected);
     if (!selected) return;
     const range = item.querySelector<HTMLInputElement>("[type=range]")!;
     range.value = String(Math.round(model.split * 100));
     range.setAttribute("aria-valuetext", `${range.value} % restored, ${100 - Number(range.value)} % bicubic`);
     item.querySelector("output")!.textContent = `${range.value} %`;
-    range.disabled = region.soft === null;
-    this.sides(item, region.box);
+    range.disabled = region.bicubic === null;
+    this.showSides(item, region.box);
     const context = item.querySelector<HTMLButtonElement>("[data-do=context]")!;
-    const able = model.network?.strategies.includes("clsr") === true;
+    const able = model.network?.attention === true;
     context.disabled = !able;
     context.title = able ? "Where the context came from" : "This network looks at no context";
-    context.setAttribute("aria-pressed", String(model.context && able));
-    this.rings(item, region);
-    item.querySelector<HTMLButtonElement>("[data-do=save]")!.disabled = !savable(region);
+    context.setAttribute("aria-pressed", String(model.showsAttention && able));
+    this.showShares(item, region);
+    item.querySelector<HTMLButtonElement>("[data-do=save]")!.disabled = !isSavable(region);
   }
 
-  private rings(item: HTMLElement, region: Region): void {
+  private showShares(item: HTMLElement, region: Region): void {
     const rings = item.querySelector<HTMLElement>(".rings")!;
     const patches = region.attention;
-    rings.hidden = !(this.model.context && patches);
+    rings.hidden = !(this.model.showsAttention && patches);
     if (!patches) return;
     const share = (part: number): string => `${(100 * part).toFixed(1)} %`;
-    const most = Math.max(...patches.map((patch) => patch.weight));
+    const largest = Math.max(...patches.map((patch) => patch.weight));
     rings.querySelector("span")!.textContent =
-      `The largest share is ${share(most)}; an even one would be ${share(1 / patches.length)}.`;
+      `The largest share is ${share(largest)}; an even one would be ${share(1 / patches.length)}.`;
   }
 
   /** Show the box in its fields, but for one that is being written in. */
-  private sides(item: HTMLElement, box: Box): void {
+  private showSides(item: HTMLElement, box: Box): void {
     const values = { left: box.left, top: box.top, width: width(box), height: height(box) };
     for (const [name, value] of Object.entries(values)) {
-      const field = sideOf(item, name);
+      const field = sideInput(item, name);
       if (document.activeElement !== field || field.value === "") field.value = String(value);
     }
   }
 
-  private picture(region: Region, card: Card, selected: boolean): void {
+  private drawPictures(region: Region, card: Card, selected: boolean): void {
     const box = region.restored?.box;
     const shows = box ? `${describe(box)} ${region.restored!.scale} ${selected && this.model.split}` : "";
-    const drawn = `${shows} ${region.sharp !== null} ${region.soft !== null} ${region.restored?.seconds} ${selected}`;
+    const images = `${region.sharp !== null} ${region.bicubic !== null}`;
+    const drawn = `${shows} ${images} ${region.restored?.seconds} ${selected}`;
     if (drawn === card.drawn) return;
     card.drawn = drawn;
-    portrait(card.item.querySelector<HTMLCanvasElement>(".pick canvas")!, region, 1);
+    drawRegion(card.item.querySelector<HTMLCanvasElement>(".pick canvas")!, region, 1);
     const compare = card.item.querySelector<HTMLCanvasElement>(".compare")!;
     compare.hidden = !region.sharp;
     if (!selected || !region.sharp) return;
     const wide = compare.parentElement!.clientWidth || 300;
-    const factor = Math.min(wide / region.sharp.width, TALLEST / region.sharp.height);
+    const factor = Math.min(wide / region.sharp.width, MAX_COMPARE_HEIGHT / region.sharp.height);
     compare.width = Math.round(region.sharp.width * factor * devicePixelRatio);
     compare.height = Math.round(region.sharp.height * factor * devicePixelRatio);
     compare.style.width = `${region.sharp.width * factor}px`;
-    portrait(compare, region, this.model.split);
+    drawRegion(compare, region, this.model.split);
   }
 }
 
-const sideOf = (item: HTMLElement, name: string): HTMLInputElement =>
+const sideInput = (item: HTMLElement, name: string): HTMLInputElement =>
   item.querySelector<HTMLInputElement>(`[data-side=${name}]`)!;
 
-function facts(region: Region): string {
+function describeResult(region: Region): string {
   if (region.state === "restoring") return "Restoring …";
-  if (region.state === "failed") return region.said;
+  if (region.state === "failed") return region.problem;
   const { scale, strategy, seconds, gflops } = region.restored!;
-  return `×${scale} · ${strategy} · ${time(seconds)} · ${work(gflops)}`;
+  return `×${scale} · ${strategy} · ${formatTime(seconds)} · ${formatWork(gflops)}`;
 }
 
-export const time = (seconds: number): string =>
+export const formatTime = (seconds: number): string =>
   seconds < 1 ? `${Math.max(Math.round(seconds * 1000), 1)} ms` : `${seconds.toPrecision(3)} s`;
 
-export const work = (gflops: number): string =>
+export const formatWork = (gflops: number): string =>
   `${gflops < 100 ? gflops.toPrecision(2) : Math.round(gflops).toLocaleString("en")} GFLOPs`;

@@ -4,46 +4,45 @@ import * as api from "./api";
 import type { Box } from "./geometry";
 import type { Model } from "./model";
 
-const KEY = "localsr";
+const STORAGE_KEY = "localsr";
 
-interface Kept {
+interface Saved extends api.Method {
   readonly id: string;
   readonly name: string | null;
   readonly boxes: readonly Box[];
-  readonly network: string;
-  readonly strategy: string;
 }
 
-export class Keeping {
+export class Session {
   private file: File | null = null; // of a picture that was sent from here
   private sending: Promise<void> | null = null;
 
   constructor(
     private readonly model: Model,
-    private readonly moved: () => void, // the picture has another id now
+    private readonly onNewId: () => void,
   ) {}
 
   /** Ask about the picture now and then, a few times before it would be let go after `seconds`. */
-  watch(seconds: number): void {
+  keepAlive(seconds: number): void {
     setInterval(() => {
       const { picture } = this.model;
-      if (picture) this.again(picture.id, () => api.picture(picture.id)).catch(() => {}); // told when it is needed
+      if (picture) this.withPicture(picture.id, () => api.picture(picture.id)).catch(() => {}); // said when needed
     }, seconds * 250);
   }
 
-  hold(file: File | null): void {
+  /** Note the file of the picture that is open, null where the server had it already. */
+  setFile(file: File | null): void {
     this.file = file;
   }
 
   /** Do something with the picture; where the server has let go of it, send it once more and do it again. */
-  async again<T>(id: string, deed: () => Promise<T>): Promise<T> {
+  async withPicture<T>(id: string, action: () => Promise<T>): Promise<T> {
     try {
-      return await deed();
+      return await action();
     } catch (error) {
       const { picture } = this.model;
       if (!(error instanceof api.Refusal) || error.status !== 404 || !this.file || !picture) throw error;
       if (picture.id === id) await (this.sending ??= this.send(this.file));
-      return await deed();
+      return await action();
     }
   }
 
@@ -53,24 +52,24 @@ export class Keeping {
       const { picture } = this.model;
       if (!picture) return;
       this.model.picture = { ...picture, id };
-      this.moved();
+      this.onNewId();
     } finally {
       this.sending = null;
     }
   }
 
-  /** Note what is open, for a reload of this tab. */
-  note(): void {
-    const { picture, regions, way } = this.model;
+  /** Save what is open, for a reload of this tab. */
+  save(): void {
+    const { picture, regions, method } = this.model;
     if (!picture) return;
-    const kept: Kept = { id: picture.id, name: picture.name, boxes: regions.map((region) => region.box), ...way };
-    sessionStorage.setItem(KEY, JSON.stringify(kept));
+    const saved: Saved = { id: picture.id, name: picture.name, boxes: regions.map((region) => region.box), ...method };
+    sessionStorage.setItem(STORAGE_KEY, JSON.stringify(saved));
   }
 
   /** What was open before a reload, or null. */
-  static noted(): Kept | null {
+  static saved(): Saved | null {
     try {
-      return JSON.parse(sessionStorage.getItem(KEY) ?? "null") as Kept | null;
+      return JSON.parse(sessionStorage.getItem(STORAGE_KEY) ?? "null") as Saved | null;
     } catch {
       return null;
     }
