@@ -28,6 +28,12 @@ def noise() -> localsr.Photo:
     return localsr.read(pixels)
 
 
+@pytest.fixture(scope="session")
+def cc0() -> Path:
+    """Four small photos with their LR, in the repository: a data set wherever it is."""
+    return Path(__file__).parent / "data/cc0"
+
+
 @pytest.fixture
 def shared() -> Path:
     if not SHARED.is_dir():

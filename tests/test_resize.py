@@ -2,17 +2,19 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from localsr.data.pairs import pictures, read_rgb
+from localsr.data.pictures import list_pictures, read_rgb
 from localsr.resize import reduce, resize
 
 
 @pytest.mark.parametrize("name", ["set5", "set14", "bsd100"])
 def test_the_published_lr_pictures(shared: Path, name: str) -> None:
     equal = total = worst = 0
-    for path in pictures(shared / "data/test" / name / "HR"):
+    for path in list_pictures(shared / "data/test" / name / "HR"):
         lr = torch.from_numpy(read_rgb(path.parents[1] / "LR_x4" / path.name))
         hr = torch.from_numpy(read_rgb(path))[:, : lr.shape[1] * 4, : lr.shape[2] * 4]
         apart = (reduce(hr, 4).int() - lr.int()).abs()
@@ -22,6 +24,15 @@ def test_the_published_lr_pictures(shared: Path, name: str) -> None:
     assert total > 0
     assert worst <= 1
     assert equal >= 0.999 * total
+
+
+def test_the_lr_pictures_of_the_repository(cc0: Path) -> None:
+    for path in list_pictures(cc0 / "HR"):
+        hr, lr = (torch.from_numpy(read_rgb(cc0 / folder / path.name)) for folder in ("HR", "LR_x4"))
+        assert torch.equal(reduce(hr, 4), lr)
+        with Image.open(path) as picture:
+            pillows = torch.from_numpy(np.array(picture.resize((48, 48), Image.Resampling.BICUBIC))).permute(2, 0, 1)
+        assert (pillows.int() - lr.int())[:, 2:-2, 2:-2].abs().max() <= 1  # which treats borders otherwise
 
 
 @pytest.mark.parametrize("size", [(7, 5), (24, 24), (1, 1), (13, 40)])

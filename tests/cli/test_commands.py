@@ -380,8 +380,8 @@ def test_explain(nets, here):
 
 
 def test_flops(here, monkeypatch):
-    few = {name: paper for name, paper in paper.PAPER.items() if name in ("carn-m", "srresnet")}
-    monkeypatch.setattr(paper, "PAPER", few)
+    few = {name: costs for name, costs in paper.PAPER_COSTS.items() if name in ("carn-m", "srresnet")}
+    monkeypatch.setattr(paper, "PAPER_COSTS", few)
     result = run("flops", "--json", "flops.json")
     assert result.exit_code == 0
     assert "0.65 (0.65)" in result.stdout

@@ -114,7 +114,7 @@ def test_pairs_hold_variants_of_each_picture(folder: Path, tmp_path: Path) -> No
 
 def test_a_benchmark_has_its_own_draws(folder: Path) -> None:
     pair = Benchmark(folder, 4, 5, degradation="photo")[1]
-    again = Degradation.draw(benchmark.SEED, 1).apply(np.ascontiguousarray(pair.hr), 4)
+    again = Degradation.draw(benchmark.DEGRADATION_SEED, 1).apply(np.ascontiguousarray(pair.hr), 4)
     assert np.array_equal(pair.lr, again.transpose(1, 2, 0))
     clean = Benchmark(folder, 4, 5)[1]
     assert np.array_equal(clean.hr, pair.hr)

@@ -170,7 +170,7 @@ def test_layouts(tmp_path: Path, originals: str, reduced: str | None) -> None:
     if reduced is not None:
         (tmp_path / reduced).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((8, 16, 3), 7, np.uint8)).save(tmp_path / reduced)
-    benchmark = Benchmark(datasets.find("Set5", tmp_path), 4, 8)
+    benchmark = Benchmark(datasets.find_data_set("Set5", tmp_path), 4, 8)
     assert (len(benchmark), benchmark.name) == (1, "set5")
     assert benchmark.published == (reduced is not None)
     pair = benchmark[0]
@@ -183,7 +183,7 @@ def test_div2k_as_it_unpacks(tmp_path: Path) -> None:
         path = tmp_path / "DIV2K" / f"DIV2K_valid_{folder}" / name
         path.parent.mkdir(parents=True)
         Image.fromarray(np.full((*sides, 3), 7, np.uint8)).save(path)
-    benchmark = Benchmark(datasets.find("div2k-valid", tmp_path), 4, 8)
+    benchmark = Benchmark(datasets.find_data_set("div2k-valid", tmp_path), 4, 8)
     assert benchmark.name == "div2k-valid"
     assert benchmark.published
     assert benchmark[0].lr.shape == (8, 8, 3)
@@ -206,13 +206,13 @@ def test_a_data_set_in_folders(tmp_path: Path) -> None:
 
 def test_a_data_set_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(localsr.DataError, match="neither a folder nor one of set5, set14, bsd100"):
-        datasets.find("bsd1000", tmp_path)
+        datasets.find_data_set("bsd1000", tmp_path)
     with pytest.raises(localsr.DataError, match="no folder there is called bsd100 or bsds100 or b100"):
-        datasets.find("bsd100", tmp_path)
+        datasets.find_data_set("bsd100", tmp_path)
     with pytest.raises(localsr.DataError, match="--root"):
-        datasets.find("bsd100", None)
+        datasets.find_data_set("bsd100", None)
     for name in ("HR/a.png", "HR/b.png", "LR_x4/a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (64, 64)).save(tmp_path / name)
-    with pytest.raises(localsr.DataError, match=r"b\.png has no LR beside it"):
+    with pytest.raises(localsr.DataError, match=r"LR_x4 has no LR of b\.png: neither b nor bx4"):
         Benchmark(tmp_path, 4, 8)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,6 +19,7 @@ from localsr.files import write_whole
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from localsr.evaluation.records import Protocol
     from localsr.evaluation.results import Result
     from localsr.inference.restorer import Restorer
 
@@ -90,46 +90,46 @@ def evaluate_command(
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
     need("evaluate", "polars", "skimage", "torchmetrics")
     from localsr.evaluation.benchmark import Benchmark
-    from localsr.evaluation.datasets import find as find_data
-    from localsr.evaluation.methods import Way
+    from localsr.evaluation.datasets import find_data_set
+    from localsr.evaluation.methods import Method
     from localsr.evaluation.protocol import evaluate
     from localsr.inference.restorer import BICUBIC, find
 
     if network.model is None and degradation == "bicubic":
         network = replace(network, model=BICUBIC.get(network.scale or 4))
     restorer = network.load()
-    ways = [] if strategy is None else [Way.named(name.strip()) for name in strategy.split(",")]
+    methods = [] if strategy is None else [Method.named(name.strip()) for name in strategy.split(",")]
     multiple = math.lcm(roi, restorer.multiple)
-    benchmark = Benchmark(find_data(data, root), restorer.scale, multiple, limit, degradation=degradation)
+    benchmark = Benchmark(find_data_set(data, root), restorer.scale, multiple, limit, degradation=degradation)
     with tempfile.TemporaryDirectory(prefix="localsr-") as scratch, progress_bar("evaluating") as progress:
         result = evaluate(
             benchmark,
             restorer,
             output or Path(scratch),
             roi=roi,
-            ways=list(dict.fromkeys(ways)),
+            methods=list(dict.fromkeys(methods)),
             sample=sample,
             progress=progress,
         )
     print_table(result_table(result))
-    from localsr.evaluation.report.tables import spread
-
-    for names, interval in result.about["differences"].items():
-        typer.echo(f"{names}, dB: {spread(interval)}")
+    for names, interval in result.record.differences.items():
+        typer.echo(f"{names}, dB: {interval}")
     if timing and output is not None and result.timing is None:
-        from localsr.evaluation.timing import timings
+        from localsr.evaluation.records import json_bytes, plain_values
+        from localsr.evaluation.timing import measure_timing
 
-        strategies = [way.strategy for way in result.ways if way.strategy and way == Way(way.strategy)]
+        strategies = [m.strategy for m in result.methods if m.strategy and m == Method(m.strategy)]
         path = str(find(network.model, restorer.scale))
         with progress_bar("timing") as progress:
-            measured = timings(path, strategies, roi, network.device, network.precision, progress)
-        write_whole(output / "timing.json", (json.dumps(measured, indent=2) + "\n").encode())
+            measured = measure_timing(path, strategies, roi, network.device, network.precision, progress)
+        write_whole(output / "timing.json", json_bytes(plain_values(measured)))
     if record:
-        record_in_checkpoint(network.model, restorer, result.about)
+        record_in_checkpoint(network.model, restorer, result)
 
 
-def record_in_checkpoint(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
+def record_in_checkpoint(model: str | None, restorer: Restorer, result: Result) -> None:
     """Write a result into the header of the checkpoint that it was measured with."""
+    from localsr.evaluation.records import plain_values
     from localsr.inference.restorer import find
     from localsr.models import checkpoint
 
@@ -137,9 +137,10 @@ def record_in_checkpoint(model: str | None, restorer: Restorer, result: dict[str
     tensors, card = checkpoint.read(path)
     if card.sha256 != restorer.card.sha256:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")
-    kept = {key: result[key] for key in ("protocol", "checkpoint", "strategies", "differences")}
+    record = plain_values(result.record)
+    kept = {key: record[key] for key in ("protocol", "checkpoint", "strategies", "differences")}
     kept["protocol"].pop("degradations", None)  # a header is for people
-    key = protocol_key(result["protocol"])
+    key = protocol_key(result.record.protocol)
     before = card.protocol.get(key, {})
     if isinstance(before, dict) and before.get("checkpoint") == kept["checkpoint"]:  # other strategies, measured before
         for part in ("strategies", "differences"):
@@ -147,11 +148,11 @@ def record_in_checkpoint(model: str | None, restorer: Restorer, result: dict[str
     checkpoint.write(path, tensors, replace(card, protocol=card.protocol | {key: kept}))
 
 
-def protocol_key(protocol: dict[str, Any]) -> str:
-    """Return a result's name in a header: the data set, and what differs from the paper's Table 1."""
-    photo = "" if protocol["degradation"] == "bicubic" else f"-{protocol['degradation']}"
-    roi = "" if protocol["roi"] == 24 else f"-roi{protocol['roi']}"
-    return f"{protocol['data']}{photo}{roi}"
+def protocol_key(protocol: Protocol) -> str:
+    """Return a result's name in a header: the data set, and what is not as in the paper's Table 1."""
+    photo = "" if protocol.degradation == "bicubic" else f"-{protocol.degradation}"
+    roi = "" if protocol.roi == 24 else f"-roi{protocol.roi}"
+    return f"{protocol.data}{photo}{roi}"
 
 
 def result_table(result: Result) -> Table:
@@ -160,15 +161,15 @@ def result_table(result: Result) -> Table:
     from rich.markup import escape
     from rich.table import Table
 
-    about = result.about["protocol"]
-    data = about["data"] + (" as photos" if about["degradation"] == "photo" else "")
-    sampled = "" if about["rois"] == "all" else f", {about['rois']}"
-    title = f"{data}, {about['pictures']} pictures, ROI {about['roi']}{sampled}, x{about['scale']}"
-    table = Table(title=escape(f"{title}, {result.about['checkpoint']['name']}"), box=box.SIMPLE_HEAD, pad_edge=False)
+    protocol = result.record.protocol
+    data = protocol.data + (" as photos" if protocol.degradation == "photo" else "")
+    sampled = "" if protocol.rois == "all" else f", {protocol.rois}"
+    title = f"{data}, {len(result.record.pictures)} pictures, ROI {protocol.roi}{sampled}, x{protocol.scale}"
+    table = Table(title=escape(f"{title}, {result.network}"), box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("strategy")
     for name, _ in COLUMNS.values():
         table.add_column(name, justify="right")
-    for way, numbers in result.about["strategies"].items():
-        cells = ("n/a" if numbers[key] is None else f"{numbers[key]:{form}}" for key, (_, form) in COLUMNS.items())
-        table.add_row(way, *cells)
+    for method, means in result.record.means.items():
+        numbers = ((getattr(means, key), form) for key, (_, form) in COLUMNS.items())
+        table.add_row(method, *("n/a" if number is None else f"{number:{form}}" for number, form in numbers))
     return table

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import logging
@@ -20,33 +19,16 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
+from localsr.data.pictures import find_lr, list_pictures, read_rgb
 from localsr.errors import DataError, ImageError
-from localsr.geometry import Box, Size, strips, whole
+from localsr.geometry import Box, Size, strips
 from localsr.progress import Progress
 from localsr.resize import reduce
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
-STALE = 3600  # seconds
+STALE_SECONDS = 3600  # after which a folder that nobody writes to was left by a kill
 MAX_BROKEN = 0.01  # of the pictures; more than that is a wrong folder, not an accident
-
-
-def pictures(folder: Path) -> list[Path]:
-    """List the pictures of a folder and below, sorted by path; `DataError` when there is none."""
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; name one that holds pictures")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise DataError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))})")
-    return found
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as 8-bit RGB `(3, h, w)`."""
-    photo = images.read(path)
-    pixels = photo.window(whole(photo.size))
-    return np.rint(pixels * 255).astype(np.uint8)
 
 
 class Pairs:
@@ -74,11 +56,11 @@ class Pairs:
         With `lr_folders`, one for each of `folders`, LR is read from there: the file of the same name, its suffix
         aside, or with `x4` (the scale) after it, as DIV2K unpacks.
         """
-        paths = [p for folder in folders for p in pictures(folder)]
+        paths = [p for folder in folders for p in list_pictures(folder)]
         reduced = [
-            _reduced(path, lr / path.parent.relative_to(folder), scale)
+            find_lr(path, lr / path.parent.relative_to(folder), scale)
             for folder, lr in zip(folders, lr_folders, strict=False)
-            for path in pictures(folder)
+            for path in list_pictures(folder)
         ]
         seen = [[_identity(path) for path in part] for part in (paths, reduced)]
         photo = degradation == "photo"
@@ -136,7 +118,7 @@ def _build(
     """Write the two files and their index into a temporary folder, then rename it to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f"{target.name}.*"):  # by a kill; a build that lives writes every second
-        if time.time() - max(p.stat().st_mtime for p in (left, *left.iterdir())) > STALE:
+        if time.time() - max(p.stat().st_mtime for p in (left, *left.iterdir())) > STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}")
     temporary.mkdir()
@@ -184,15 +166,6 @@ def _refuse_broken(broken: Sequence[str], of: int, most: float) -> None:
     if len(broken) > most * of:
         share = f"{len(broken)} of {of} pictures cannot be read, the first is {broken[0]}"
         raise DataError(f"{share}; mend or remove them, or allow more than {most:.0%} with --max-broken")
-
-
-def _reduced(path: Path, folder: Path, scale: int) -> Path:
-    """Find the LR of an HR picture in a folder; `DataError` when there is none."""
-    for stem in (path.stem, f"{path.stem}x{scale}"):
-        found = [p for p in sorted(folder.glob(f"{glob.escape(stem)}.*")) if p.suffix.lower() in SUFFIXES]
-        if found:
-            return found[0]
-    raise DataError(f"{folder} has no LR of {path.name}: neither {path.stem} nor {path.stem}x{scale}")
 
 
 def _published(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
