@@ -15,6 +15,7 @@ LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"models"},
     {"inference", "data", "regions"},
     {"onnx", "drawing"},
+    {"loading"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},
     {"remote_scene"},

@@ -16,8 +16,9 @@ from localsr.errors import ConfigError, ServiceError
 from localsr.files import write_whole
 from localsr.geometry import Box, checked_boxes, whole
 from localsr.images import FORMATS, Photo
+from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
-from localsr.inference.restoration import Attention, Bill, Restoration
+from localsr.inference.restoration import Attention, Restoration
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
 from localsr.serving.messages import AttentionFacts, OfferedNetwork, RestorationFacts, StrategyCost
@@ -151,11 +152,11 @@ class RemoteScene:
 
         return restorations()
 
-    def cost(self, boxes: Box | Sequence[Box]) -> dict[Strategy, Bill]:
+    def cost(self, boxes: Box | Sequence[Box]) -> dict[Strategy, CostEstimate]:
         """Return what restoring boxes would cost there, by strategy; the scene is counted with the boxes."""
         inside = as_json(checked_boxes(boxes, self.photo.size))
         found = parse_answer(self._ask("cost", boxes=inside).content, dict[str, StrategyCost])
-        return {Strategy(name): Bill(c.gflops, 0.0, c.seconds, c.megabytes) for name, c in found.items()}
+        return {Strategy(name): CostEstimate(c.gflops, 0.0, c.seconds, c.megabytes) for name, c in found.items()}
 
     def attention(self, box: Box) -> Attention:
         """Return which of the sampled patches the network draws on for a box, and each one's share in [0, 1]."""

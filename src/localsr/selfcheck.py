@@ -15,7 +15,7 @@ from localsr.errors import ConfigError
 from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
-from localsr.inference.execution import read
+from localsr.inference.execution import read_windows
 from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
@@ -86,20 +86,21 @@ def verify(restorer: Restorer, load: Callable[[str], Restorer]) -> Iterator[Chec
         yield Check("in tiles = in one piece", worst(tight), EXACT)
     else:
         yield Check("in tiles = in one piece", None, EXACT, "a tile of this network is larger than the picture")
-    if restorer.network.pim is None:
+    network = restorer.network
+    if not isinstance(network, CLSR) or network.pim is None:
         yield Check("PIM on what is near = on all of the picture", None, EXACT, "no PIM")
     else:
-        yield Check("PIM on what is near = on all of the picture", _proximity(restorer.network, photo), EXACT)
-    if restorer.network.gcm is None:
+        yield Check("PIM on what is near = on all of the picture", _proximity(network, photo), EXACT)
+    if network.geometry.context is None:
         yield Check("a saved scene = a fresh one", None, EXACT, "no GCM, nothing to save")
     else:
         with tempfile.TemporaryDirectory(prefix="localsr-") as folder:
             path = Path(folder) / "scene.safetensors"
             scene.save(path)
             yield Check("a saved scene = a fresh one", worst(restorer.encode(photo, path)), EXACT)
-    yield _onnx(restorer if restorer.network.device.type == "cpu" else load("cpu"))
+    yield _onnx(restorer if network.device.type == "cpu" else load("cpu"))
     if torch.accelerator.is_available():
-        other = "cpu" if restorer.network.device.type != "cpu" else "auto"
+        other = "cpu" if network.device.type != "cpu" else "auto"
         yield Check("accelerator = CPU", worst(load(other).encode(photo)), DEVICE)
     else:
         yield Check("accelerator = CPU", None, DEVICE, "there is no accelerator")
@@ -107,27 +108,28 @@ def verify(restorer: Restorer, load: Callable[[str], Restorer]) -> Iterator[Chec
 
 def _onnx(restorer: Restorer) -> Check:
     """Compare the graphs of `localsr export` with torch."""
-    from localsr.onnx import restorer as onnx
+    from localsr.onnx import export as onnx
 
     name = "ONNX = torch"
     try:
         need("onnx", *onnx.NEEDED)
     except ConfigError as error:
-        return Check(name, None, onnx.ALLOWED, str(error))
-    return Check(name, onnx.traced(restorer)[0].difference, onnx.ALLOWED)
+        return Check(name, None, onnx.MAX_DIFFERENCE, str(error))
+    return Check(name, onnx.traced(restorer)[0].difference, onnx.MAX_DIFFERENCE)
 
 
 @torch.inference_mode()
 def _proximity(network: CLSR, photo: Photo) -> float:
     """Give the largest difference of p_k (Eq. 6) between the PIM on what a box reads and on the whole picture."""
     assert network.pim is not None
+    geometry = network.geometry
     everything, bounds = whole(photo.size), whole(photo.size)
-    p_all, _ = network.pim(read(photo, [(everything, bounds)]).contiguous(memory_format=torch.channels_last))
+    p_all, _ = network.pim(read_windows(photo, [(everything, bounds)]).contiguous(memory_format=torch.channels_last))
     apart = []
     for box in BOXES:
-        taper = Strategy.CLSR.taper(box, photo.size, network)
-        near = network.near(taper, photo.size)
-        p_near, _ = network.pim(read(photo, [(near, bounds)]).contiguous(memory_format=torch.channels_last))
+        taper = Strategy.CLSR.taper(box, photo.size, geometry)
+        near = geometry.near(taper, photo.size)
+        p_near, _ = network.pim(read_windows(photo, [(near, bounds)]).contiguous(memory_format=torch.channels_last))
         for one, other, window in zip(p_all, p_near, taper.windows[1:], strict=True):
             inside = window.intersection(bounds)
             apart.append(float((crop(one, inside) - crop(other, inside.within(near))).abs().max()))

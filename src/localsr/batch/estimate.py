@@ -15,7 +15,6 @@ from localsr.batch.tasks import Job
 from localsr.batch.worker import THREADS, Rates
 from localsr.errors import LocalSRError
 from localsr.geometry import Box, Size
-from localsr.inference.cost import load, scene_load
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models.context import sample_patches
@@ -40,18 +39,17 @@ class Bill(NamedTuple):
 
 def rates(restorer: Restorer, way: Strategy) -> Rates:
     """Count four sizes of regions, which gives all others."""
-    network = restorer.network if way is Strategy.CLSR else restorer.plain
-    if network is None:
-        raise ValueError(f"{restorer.card.name} does not run {way}")
-    config, size = network.config, Size(2048, 2048)
-    patches = len(sample_patches(size, config.gcm_patch, config.gcm_patches)) if config.gcm else 0
+    network, size = restorer.network_for(way), Size(2048, 2048)
+    geometry = network.geometry
+    context = geometry.context
+    patches = 0 if context is None else len(sample_patches(size, context.patch, context.patches))
     sides, counted = [(w, h) for w in SIDES for h in SIDES], []
     for width, height in sides:
-        taper = way.taper(Box.from_xywh(1024, 1024, width, height), size, network)
-        counted.append(load(config, taper, network.near(taper, size), patches).flops / 1e9)
+        taper = way.taper(Box.from_xywh(1024, 1024, width, height), size, geometry)
+        counted.append(network.count_work(taper, geometry.near(taper, size), patches).flops / 1e9)
     terms = np.array([[1, w, h, w * h] for w, h in sides])
     one, across, down, area = np.linalg.solve(terms, np.array(counted)).tolist()
-    return Rates(one, across, down, area, scene_load(config, patches).flops / 1e9)
+    return Rates(one, across, down, area, network.count_scene(patches).flops / 1e9)
 
 
 def bill(

@@ -20,7 +20,7 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.output import write_regions
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
-from localsr.onnx.restorer import load
+from localsr.loading import load
 
 DONE, EMPTY, FAILED, ASIDE = "done", "empty", "failed", "set aside"  # what a picture came to
 FINAL = (DONE, EMPTY)  # that a rerun leaves as it is
@@ -90,8 +90,8 @@ class Worker:
         torch.set_num_threads(THREADS)
         self.setup, self._rates = setup, rates
         self._restorer = load(
-            setup.runtime,
             setup.model,
+            runtime=setup.runtime,
             scale=setup.scale,
             device=setup.device,
             precision=setup.precision,

@@ -22,9 +22,10 @@ from localsr.evaluation.benchmark import Pair
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.restoration import bicubic
 from localsr.inference.scene import Scene
-from localsr.models.backbone import Taper, crop
+from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
+from localsr.models.windows import Taper
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 
