@@ -1,10 +1,11 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
 SERVICE := $(addprefix service-,latency load slow fuzz endurance kill)
-.PHONY: demo test check page page-check page-latency $(SERVICE)
+.PHONY: demo test test-fast test-pythons check page page-check page-latency $(SERVICE)
 .PHONY: regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
 export GOMP_SPINCOUNT ?= 5000# as `localsr` itself: on a busy machine tests would spin for an hour
 BIN := .venv/bin
+SIDE_BY_SIDE ?= -n 2 --dist loadfile
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
 
 demo: .venv/made ## restore three regions of a real photo: build/demo.png
@@ -15,7 +16,14 @@ demo: .venv/made ## restore three regions of a real photo: build/demo.png
 
 test: .venv/made ## run the tests
 	@echo "test: running the tests, about ten minutes on two cores"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+test-fast: .venv/made ## run the tests that take no seconds
+	@echo "test-fast: running all tests but the slow ones, under two minutes on two cores"
+	@$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
+
+test-pythons: ## run the fast tests on the other Pythons that pyproject.toml claims, as far as they are here
+	@.ci/pythons
 
 check: .venv/made ## lint and types, then the tests
 	@echo "check: ruff and mypy, then make test"
