@@ -19,6 +19,8 @@ Colour = tuple[float, float, float]  # RGB in [0, 1]
 Pixels = NDArray[np.uint8]  # (height, width, 3)
 Point = tuple[float, float]
 
+BLACK: Colour = (0, 0, 0)
+WHITE: Colour = (1, 1, 1)
 WEIGHTS = (300, 400, 400, 400, 500, 600, 700, 700, 900)
 
 
@@ -36,7 +38,9 @@ class Photos:
         photo = opened(rng.choice(self.paths))
         least = max(width / photo.width, height / photo.height)
         scale = max(least, rng.uniform(0.25, 0.5) if photo.width > 1000 else least)
-        photo = photo.resize((math.ceil(photo.width * scale), math.ceil(photo.height * scale)), Image.Resampling.LANCZOS)
+        photo = photo.resize(
+            (math.ceil(photo.width * scale), math.ceil(photo.height * scale)), Image.Resampling.LANCZOS
+        )
         x, y = rng.randint(0, photo.width - width), rng.randint(0, photo.height - height)
         window = photo.crop((x, y, x + width, y + height))
         return np.asarray(window.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if rng.random() < 0.5 else window)
@@ -62,11 +66,14 @@ class Sheet:
         self.canvas.clear(argb(ground))
         self.canvas.scale(factor, factor)
 
+    def fine(self) -> Pixels:
+        """Return what is drawn, `factor` times finer than the sheet."""
+        drawn = self.surface.makeImageSnapshot().toarray(colorType=skia.ColorType.kRGBA_8888_ColorType)
+        return np.ascontiguousarray(drawn[..., :3])
+
     def pixels(self) -> Pixels:
         """Return what is drawn: each pixel the mean of its `factor`² finer ones."""
-        fine = self.surface.makeImageSnapshot().toarray(colorType=skia.ColorType.kRGBA_8888_ColorType)
-        picture = Image.fromarray(np.ascontiguousarray(fine[..., :3]))
-        return np.asarray(picture.reduce(self.factor) if self.factor > 1 else picture)
+        return reduced(self.fine(), self.factor)
 
     def photo(self, pixels: Pixels, alpha: float = 1.0, mode: skia.BlendMode = skia.BlendMode.kSrcOver) -> None:
         """Lay a picture over the sheet, stretched to its size."""
@@ -94,6 +101,11 @@ class Sheet:
         self.canvas.restore()
 
 
+def reduced(fine: Pixels, factor: int) -> Pixels:
+    """Return a picture with each `factor`² px averaged into one."""
+    return fine if factor == 1 else np.asarray(Image.fromarray(fine).reduce(factor))
+
+
 CUBIC = skia.SamplingOptions(skia.CubicResampler.Mitchell())
 
 
@@ -114,7 +126,9 @@ def fill(colour: Colour, alpha: float = 1.0) -> skia.Paint:
     return skia.Paint(AntiAlias=True, Color=argb(colour, alpha))
 
 
-def stroke(colour: Colour, width: float, alpha: float = 1.0, dash: Sequence[float] = (), round_: bool = False) -> skia.Paint:
+def stroke(
+    colour: Colour, width: float, alpha: float = 1.0, dash: Sequence[float] = (), round_: bool = False
+) -> skia.Paint:
     """Return a paint that strokes, dashed where `dash` has lengths."""
     paint = skia.Paint(AntiAlias=True, Color=argb(colour, alpha), Style=skia.Paint.kStroke_Style, StrokeWidth=width)
     if round_:
@@ -152,6 +166,12 @@ def smooth(points: Sequence[Point], closed: bool = False) -> skia.Path:
 def hsl(hue: float, saturation: float, lightness: float) -> Colour:
     """Return a colour by hue, saturation and lightness, each in [0, 1]."""
     return colorsys.hls_to_rgb(hue % 1, lightness, saturation)
+
+
+def mixed(first: Colour, second: Colour, share: float) -> Colour:
+    """Return a colour between two: `share` of the second."""
+    r, g, b = ((1 - share) * a + share * c for a, c in zip(first, second, strict=True))
+    return (r, g, b)
 
 
 def any_colour(rng: Random) -> Colour:
@@ -193,7 +213,6 @@ def paragraph(
     italic: bool = False,
     align: skia.textlayout.TextAlign = ALIGN.kLeft,
     spacing: float = 0.0,
-    leading: float = 0.0,
 ) -> skia.textlayout.Paragraph:
     """Return text set in lines at most `width` wide; letters that the family lacks come from another."""
     slant = skia.FontStyle.kItalic_Slant if italic else skia.FontStyle.kUpright_Slant
@@ -203,9 +222,6 @@ def paragraph(
     style.setFontStyle(skia.FontStyle(weight, skia.FontStyle.kNormal_Width, slant))
     style.setForegroundPaint(fill(paint) if isinstance(paint, tuple) else paint)
     style.setLetterSpacing(spacing)
-    if leading:
-        style.setHeight(leading)
-        style.setHeightOverride(True)
     block.setTextStyle(style)
     block.setTextAlign(align)
     builder = skia.textlayout.ParagraphBuilder.make(block, FONTS, UNICODE)

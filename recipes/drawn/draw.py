@@ -19,15 +19,16 @@ from canvas import Photos, Pixels
 from PIL import Image
 
 KINDS = {  # module: share in percent
-    "lettering": 14,
-    "documents": 13,
+    "lettering": 13,
+    "documents": 12,
     "signs": 12,
-    "facades": 18,
+    "facades": 17,
     "comics": 15,
-    "pages": 11,
-    "plots": 7,
+    "pages": 10,
+    "plots": 6,
     "maps": 5,
     "packages": 5,
+    "lineart": 5,
 }
 
 

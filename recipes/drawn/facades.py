@@ -8,8 +8,9 @@ from random import Random
 
 import numpy as np
 import skia
-from canvas import Colour, Photos, Pixels, Point, Sheet, fill, gradient, hsl, image, stroke
+from canvas import Colour, Photos, Pixels, Point, Sheet, fill, gradient, hsl, image, reduced, stroke
 from PIL import Image, ImageFilter
+from scipy.ndimage import map_coordinates
 from surfaces import SURFACES
 
 Plane = Callable[[Random, skia.Canvas, float, float, skia.Image], None]
@@ -17,7 +18,7 @@ Plane = Callable[[Random, skia.Canvas, float, float, skia.Image], None]
 
 def draw(rng: Random, size: int, photos: Photos) -> Pixels:
     """Draw one wall, or two or three that meet, and soften the picture as a lens does."""
-    sheet = Sheet(size, factor=3)
+    sheet = Sheet(size, factor=4)
     sky(rng, sheet, photos)
     mirrored = image(photos.crop(rng, size, size))
     layout = rng.choices((wall, corner, towers, floor), (40, 25, 20, 15))[0]
@@ -26,15 +27,33 @@ def draw(rng: Random, size: int, photos: Photos) -> Pixels:
         sheet.photo(photos.crop(rng, size, size), rng.uniform(0.1, 0.35), skia.BlendMode.kSoftLight)
     if rng.random() < 0.2:
         wires(rng, sheet)
-    return softened(rng, sheet.pixels())
+    fine = reduced(sheet.fine(), 2)
+    if rng.random() < 0.25:
+        fine = bent(rng, fine)
+    return softened(rng, reduced(fine, 2))
+
+
+def bent(rng: Random, fine: Pixels) -> Pixels:
+    """Return the picture as on a round wall: its columns or rows drawn together to the sides and arched."""
+    side = fine.shape[0]
+    along = np.linspace(-1, 1, side, dtype=np.float32)
+    reach, lift = rng.uniform(0.5, 0.95), rng.uniform(-0.25, 0.25)
+    across = np.arcsin(along * reach) / math.asin(reach)
+    arch = lift * (1 - along**2)
+    x = np.broadcast_to(across[None, :], (side, side))
+    y = along[:, None] * (1 - abs(lift)) + arch[None, :]
+    if rng.random() < 0.3:
+        x, y = y.T, x.T
+    grid = [(v + 1) * (side - 1) / 2 for v in (y, x)]
+    return np.dstack([map_coordinates(fine[..., c], grid, order=1, mode="mirror") for c in range(3)])
 
 
 def softened(rng: Random, pixels: Pixels) -> Pixels:
-    """Return the picture blurred by up to half a px, with noise of up to two steps of 255 on it."""
+    """Return the picture blurred by up to half a px, with noise of up to one step of 255 on it."""
     picture = Image.fromarray(pixels)
     if rng.random() < 0.6:
         picture = picture.filter(ImageFilter.GaussianBlur(rng.uniform(0.2, 0.5)))
-    noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(0, 2), pixels.shape)
+    noise = np.random.default_rng(rng.getrandbits(32)).normal(0, rng.uniform(0, 1), pixels.shape)
     return np.clip(np.rint(np.asarray(picture) + noise), 0, 255).astype(np.uint8)
 
 
@@ -60,7 +79,7 @@ def plane(rng: Random, sheet: Sheet, corners: list[Point], cells: float, mirrore
         canvas.clipRect(skia.Rect.MakeWH(width, height), doAntiAlias=True)
         rng.choice(SURFACES)(rng, canvas, width, height, mirrored)
         shade: Colour = (0, 0, 0.05)
-        deep = [0.75 * (1 - light) * rng.uniform(0.6, 1), 0.75 * (1 - light)]
+        deep = [0.6 * (1 - light) * rng.uniform(0.5, 1), 0.6 * (1 - light)]
         rng.shuffle(deep)
         colours = [skia.ColorSetARGB(round(255 * d), *(round(255 * c) for c in shade)) for d in deep]
         ends = [skia.Point(0, 0), skia.Point(width * rng.random(), height)]
@@ -98,7 +117,7 @@ def corner(rng: Random, sheet: Sheet, mirrored: skia.Image) -> None:
     edge = rng.uniform(0.25, 0.75) * s
     top, bottom = rng.uniform(-0.4, 0.15) * s, rng.uniform(0.9, 1.6) * s
     horizon = rng.uniform(0.5, 0.95) * s
-    cells = octave(rng, 6, 40)
+    cells = octave(rng, 5, 30)
     for side, light in ((-1, rng.uniform(0.7, 1)), (1, rng.uniform(0.3, 0.8))):
         far = edge + side * rng.uniform(0.5, 0.9) * s
         shrink = rng.uniform(0.25, 0.8)
@@ -117,7 +136,7 @@ def towers(rng: Random, sheet: Sheet, mirrored: skia.Image) -> None:
         x, width = rng.uniform(-0.1, 0.9) * s, rng.uniform(0.15, 0.4) * s
         top = (0.05 + 0.5 * (i / count)) * s + rng.uniform(-0.1, 0.2) * s
         lean = (0.5 * s - x - width / 2) * rng.uniform(0, 0.25)
-        cells, depth = octave(rng, 10, 50), width * rng.uniform(0.2, 0.7)
+        cells, depth = octave(rng, 10, 36), width * rng.uniform(0.2, 0.7)
         dip = rng.uniform(0, 0.1) * s
         front = [(x + lean, top), (x + width * 0.95 + lean, top), (x + width, s * 1.05), (x, s * 1.05)]
         side = [front[1], (front[1][0] + depth * 0.9, top + dip), (x + width + depth, s * 1.05), front[2]]
@@ -133,7 +152,7 @@ def floor(rng: Random, sheet: Sheet, mirrored: skia.Image) -> None:
     left, right = vx - near * rng.uniform(0.7, 1.3), vx + near * rng.uniform(0.7, 1.3)
     top, bottom = vy - near * far * 1.3, vy + near * far * 1.3
     out = -0.05 * s, 1.05 * s
-    cells = octave(rng, 8, 36)
+    cells = octave(rng, 6, 20)
     plane(rng, sheet, [(out[0], out[0]), (out[1], out[0]), (right, top), (left, top)], cells, mirrored, 0.9)
     plane(rng, sheet, [(left, bottom), (right, bottom), (out[1], out[1]), (out[0], out[1])], cells, mirrored, 0.8)
     plane(rng, sheet, [(out[0], out[0]), (left, top), (left, bottom), (out[0], out[1])], cells, mirrored, 0.6)

@@ -6,7 +6,7 @@ import math
 from random import Random
 
 import numpy as np
-from canvas import Photos, Pixels
+from canvas import Photos, Pixels, reduced
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter, median_filter
@@ -26,7 +26,7 @@ def screen(rng: Random, width: int, height: int, period: float, angle: float) ->
 
 def edge(values: Plane, width: float) -> Plane:
     """Return 0 below zero and 1 above, with a ramp of `width`."""
-    return np.clip(values / width + 0.5, 0, 1)
+    return np.asarray(np.clip(values / width + 0.5, 0, 1))
 
 
 def printed(rng: Random, tone: Plane, period: float) -> Plane:
@@ -45,14 +45,21 @@ def outlines(rng: Random, grey: Plane, sigma: float) -> Plane:
     return edge(difference - level, 0.5)
 
 
+def eight_bits(fine: Plane) -> Pixels:
+    """Return a picture in [0, 1], FINE times finer, reduced and as 8 bits of three colours."""
+    levels = np.rint(np.clip(fine, 0, 1) * 255).astype(np.uint8)
+    return reduced(np.ascontiguousarray(np.broadcast_to(levels, (*fine.shape[:2], 3))), FINE)
+
+
 def inked(rng: Random, photos: Photos, width: int, height: int) -> Pixels:
     """Return a photograph as a panel of black, white and screentone."""
-    crop = Image.fromarray(photos.crop(rng, width, height)).resize((width * FINE, height * FINE), Image.Resampling.LANCZOS)
+    plain = median_filter(photos.crop(rng, width, height), (rng.choice([3, 3, 5]),) * 2 + (1,))
+    crop = Image.fromarray(plain).resize((width * FINE, height * FINE), Image.Resampling.LANCZOS)
     colour = np.asarray(crop, np.float32) / 255
     grey = colour @ np.array([0.299, 0.587, 0.114], np.float32)
     low, high = np.percentile(grey, [2, 98])
     grey = np.clip((grey - low) / max(high - low, 0.05), 0, 1)
-    lines = outlines(rng, grey, rng.uniform(0.8, 1.6) * FINE)
+    lines = outlines(rng, grey, rng.uniform(0.7, 1.5) * FINE)
     flat = median_filter(gaussian_filter(grey, 2 * FINE), 3 * FINE)
     period = rng.uniform(3.2, 9) * FINE
     style = rng.random()
@@ -68,7 +75,7 @@ def inked(rng: Random, photos: Photos, width: int, height: int) -> Pixels:
     else:
         tone = printed(rng, np.clip(flat * 1.2 + 0.1, 0, 1), period)
     ink = np.minimum(lines, tone)
-    return reduced(np.repeat(ink[..., None], 3, 2))
+    return eight_bits(ink[..., None])
 
 
 def painted(rng: Random, photos: Photos, width: int, height: int) -> Pixels:
@@ -77,23 +84,25 @@ def painted(rng: Random, photos: Photos, width: int, height: int) -> Pixels:
     small = Image.fromarray(median_filter(crop, (7, 7, 1)))
     few = small.quantize(rng.randint(6, 24), Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
     palette = np.asarray(few.getpalette(), np.float32).reshape(-1, 3) / 255
+    palette = (palette / max(float(np.percentile(crop, 98)) / 255, 0.2)) ** rng.uniform(0.6, 1)
     index = np.asarray(few)
     count = int(index.max()) + 1
     masks = np.stack([gaussian_filter((index == i).astype(np.float32), 1.5) for i in range(count)])
-    area = np.asarray([Image.fromarray(m).resize((width * FINE, height * FINE), Image.Resampling.BICUBIC) for m in masks])
+    area = np.asarray(
+        [Image.fromarray(m).resize((width * FINE, height * FINE), Image.Resampling.BICUBIC) for m in masks]
+    )
     flat = palette[:count][area.argmax(0)]
     flat = np.clip((flat - 0.5) * rng.uniform(1, 1.4) + 0.5, 0, 1)
-    grey = np.asarray(Image.fromarray(crop).convert("L").resize((width * FINE, height * FINE), Image.Resampling.LANCZOS))
-    lines = outlines(rng, grey.astype(np.float32) / 255, rng.uniform(0.8, 1.5) * FINE) if rng.random() < 0.8 else np.ones_like(flat[..., 0])
+    grey = np.asarray(
+        Image.fromarray(crop).convert("L").resize((width * FINE, height * FINE), Image.Resampling.LANCZOS)
+    )
+    lines = (
+        outlines(rng, grey.astype(np.float32) / 255, rng.uniform(0.8, 1.5) * FINE)
+        if rng.random() < 0.8
+        else np.ones_like(flat[..., 0])
+    )
     mix = np.maximum(lines, rng.uniform(0, 0.3))[..., None]
-    return reduced(flat * mix)
-
-
-def reduced(fine: Plane) -> Pixels:
-    """Return the picture with each FINE² px averaged into one, as 8 bits."""
-    height, width = fine.shape[0] // FINE, fine.shape[1] // FINE
-    mean = fine.reshape(height, FINE, width, FINE, 3).mean((1, 3))
-    return np.rint(np.clip(mean, 0, 1) * 255).astype(np.uint8)
+    return eight_bits(flat * mix)
 
 
 def toned(rng: Random, size: int) -> Pixels:
@@ -103,4 +112,4 @@ def toned(rng: Random, size: int) -> Pixels:
     ramp = (x - 0.5) * math.cos(angle) + (y - 0.5) * math.sin(angle)
     tone = np.clip(rng.uniform(0.3, 0.8) + rng.choice([0, ramp, 2 * ramp]), 0, 1).astype(np.float32)
     ink = printed(rng, np.broadcast_to(tone, x.shape), rng.uniform(3, 10) * FINE)
-    return reduced(np.repeat(ink[..., None], 3, 2))
+    return eight_bits(ink[..., None])

@@ -18,6 +18,7 @@ from canvas import (
     fill,
     gradient,
     ink,
+    mixed,
     paper,
     paragraph,
     stroke,
@@ -48,16 +49,19 @@ def ground(rng: Random, sheet: Sheet, photos: Photos) -> Colour:
         return colour
     if draw_ < 0.62:
         first, second = any_colour(rng), any_colour(rng)
-        second = tuple(0.6 * a + 0.4 * b for a, b in zip(first, second, strict=True))  # type: ignore[assignment]
+        second = mixed(first, second, 0.4)
         sheet.canvas.drawRect(whole, gradient([first, second], (0, 0), (rng.uniform(0, size), size)))
         return first
     crop = photos.crop(rng, size, size)
     if draw_ < 0.8:
         sheet.photo(crop)
-        return tuple(float(c) for c in crop.mean((0, 1)) / 255)  # type: ignore[return-value]
+        r, g, b = crop.mean((0, 1)) / 255
+        return (float(r), float(g), float(b))
     colour = any_colour(rng)
     sheet.canvas.drawRect(whole, fill(colour))
-    sheet.photo(crop, alpha=rng.uniform(0.05, 0.5), mode=rng.choice([skia.BlendMode.kSrcOver, skia.BlendMode.kSoftLight]))
+    sheet.photo(
+        crop, alpha=rng.uniform(0.05, 0.5), mode=rng.choice([skia.BlendMode.kSrcOver, skia.BlendMode.kSoftLight])
+    )
     return colour
 
 
@@ -123,7 +127,9 @@ def poster(rng: Random, sheet: Sheet, colour: Colour) -> None:
             block = paragraph(text, voice.family, letter, ink(rng, bar, 0.4), size - 30, weight, align=align)
         elif effect < 0.3:
             edge = stroke(ink(rng, tint, 0.5), letter * rng.uniform(0.05, 0.2), round_=True)
-            paragraph(text, voice.family, letter, edge, size - 30, weight, False, align, spacing).paint(sheet.canvas, 15, y)
+            paragraph(text, voice.family, letter, edge, size - 30, weight, False, align, spacing).paint(
+                sheet.canvas, 15, y
+            )
         elif effect < 0.4:
             line = stroke(tint, max(letter * 0.03, 1.2))
             block = paragraph(text, voice.family, letter, line, size - 30, weight, False, align, spacing)

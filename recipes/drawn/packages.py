@@ -5,14 +5,31 @@ from __future__ import annotations
 import math
 from random import Random
 
-import barcode
-import segno
 import skia
-from canvas import ALIGN, CUBIC, Colour, Photos, Pixels, Sheet, any_colour, fill, gradient, hsl, image, ink, paper, paragraph, polygon, stroke
-from signs import centred, fitted
+from canvas import (
+    ALIGN,
+    BLACK,
+    CUBIC,
+    WHITE,
+    Colour,
+    Photos,
+    Pixels,
+    Sheet,
+    any_colour,
+    fill,
+    gradient,
+    hsl,
+    image,
+    ink,
+    mixed,
+    paper,
+    paragraph,
+    polygon,
+    stroke,
+)
+from codes import bars, codes, matrix
+from plates import centred, fitted
 from words import DISPLAY, HAND, SANS, SERIF, Voice, code, number
-
-BLACK, WHITE = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 def draw(rng: Random, size: int, photos: Photos) -> Pixels:
@@ -30,7 +47,10 @@ def draw(rng: Random, size: int, photos: Photos) -> Pixels:
     cell = size / rows
     for i in range(rows * rows):
         x, y, by = (i % rows) * cell, (i // rows) * cell, cell * rng.uniform(0.01, 0.05)
-        corners = [(x + px * cell + rng.gauss(0, by), y + py * cell + rng.gauss(0, by)) for px, py in ((0.04, 0.04), (0.96, 0.04), (0.96, 0.96), (0.04, 0.96))]
+        corners = [
+            (x + px * cell + rng.gauss(0, by), y + py * cell + rng.gauss(0, by))
+            for px, py in ((0.04, 0.04), (0.96, 0.04), (0.96, 0.96), (0.04, 0.96))
+        ]
         side = max(cell, 340)
         with sheet.seen(side, side, corners) as canvas:
             rng.choice((goods, shipping, contents, codes))(rng, canvas, side, side, photos)
@@ -40,7 +60,11 @@ def draw(rng: Random, size: int, photos: Photos) -> Pixels:
 
 def sheen(rng: Random, side: float) -> skia.Paint:
     """Return a paint that lays light and shade over a face."""
-    paint = gradient([hsl(0, 0, rng.uniform(0.7, 1)), hsl(0, 0, rng.uniform(0.85, 1)), hsl(0, 0, rng.uniform(0.7, 1))], (0, 0), (side, side * rng.random()))
+    paint = gradient(
+        [hsl(0, 0, rng.uniform(0.7, 1)), hsl(0, 0, rng.uniform(0.85, 1)), hsl(0, 0, rng.uniform(0.7, 1))],
+        (0, 0),
+        (side, side * rng.random()),
+    )
     paint.setBlendMode(skia.BlendMode.kMultiply)
     return paint
 
@@ -58,7 +82,9 @@ def box(rng: Random, sheet: Sheet, photos: Photos) -> None:
     with sheet.seen(s, s * 0.5, lid) as canvas:
         canvas.drawRect(skia.Rect.MakeWH(s, s * 0.5), fill(tint))
         voice = Voice.drawn(rng, 0.7, DISPLAY)
-        centred(canvas, fitted(voice.line(rng, 1), voice.family, s * 0.7, s * 0.3, ink(rng, tint, 0.5), 700), s / 2, s / 4)
+        centred(
+            canvas, fitted(voice.line(rng, 1), voice.family, s * 0.7, s * 0.3, ink(rng, tint, 0.5), 700), s / 2, s / 4
+        )
     with sheet.seen(s, s * 1.3, front) as canvas:
         goods(rng, canvas, s, s * 1.3, photos)
     with sheet.seen(s * 0.6, s * 1.3, side) as canvas:
@@ -72,25 +98,42 @@ def goods(rng: Random, canvas: skia.Canvas, width: float, height: float, photos:
     tint, second = any_colour(rng), any_colour(rng)
     canvas.save()
     canvas.clipRect(skia.Rect.MakeWH(width, height), doAntiAlias=True)
-    canvas.drawPaint(gradient([tint, tuple(0.7 * a + 0.3 * b for a, b in zip(tint, second, strict=True))], (0, 0), (0, height)))  # type: ignore[list-item]
+    canvas.drawPaint(gradient([tint, mixed(tint, second, 0.3)], (0, 0), (0, height)))
     if rng.random() < 0.7:
         canvas.drawOval(skia.Rect.MakeXYWH(width * 0.1, height * 0.42, width * 0.8, height * 0.5), fill(second))
         canvas.save()
-        canvas.clipPath(skia.Path.Oval(skia.Rect.MakeXYWH(width * 0.2, height * 0.48, width * 0.6, height * 0.4)), doAntiAlias=True)
-        canvas.drawImageRect(image(photos.crop(rng, 400, 300)), skia.Rect.MakeXYWH(width * 0.2, height * 0.48, width * 0.6, height * 0.4), CUBIC)
+        canvas.clipPath(
+            skia.Path.Oval(skia.Rect.MakeXYWH(width * 0.2, height * 0.48, width * 0.6, height * 0.4)), doAntiAlias=True
+        )
+        canvas.drawImageRect(
+            image(photos.crop(rng, 400, 300)),
+            skia.Rect.MakeXYWH(width * 0.2, height * 0.48, width * 0.6, height * 0.4),
+            CUBIC,
+        )
         canvas.restore()
     voice = Voice.drawn(rng, 0.7, rng.choice([DISPLAY, HAND, SANS, SERIF]))
     band = skia.Rect.MakeXYWH(0, height * 0.08, width, height * 0.24)
     ground = rng.choice([tint, second])
     if ground is second:
         canvas.drawRect(band, fill(second))
-    name = fitted(voice.line(rng, rng.randint(1, 2)), voice.family, width * 0.9, height * 0.22, ink(rng, ground, 0.5), rng.choice([400, 700, 900]))
+    name = fitted(
+        voice.line(rng, rng.randint(1, 2)),
+        voice.family,
+        width * 0.9,
+        height * 0.22,
+        ink(rng, ground, 0.5),
+        rng.choice([400, 700, 900]),
+    )
     centred(canvas, name, width / 2, height * 0.2)
     small = ink(rng, tint, 0.4)
     for i in range(2):
-        paragraph(voice.line(rng, 4), voice.family, rng.uniform(14, 26), small, width * 0.9, align=ALIGN.kCenter).paint(canvas, width * 0.05, height * (0.33 + 0.06 * i))
+        paragraph(voice.line(rng, 4), voice.family, rng.uniform(14, 26), small, width * 0.9, align=ALIGN.kCenter).paint(
+            canvas, width * 0.05, height * (0.33 + 0.06 * i)
+        )
     seal(rng, canvas, width * rng.uniform(0.75, 0.85), height * rng.uniform(0.42, 0.6), width * 0.12)
-    paragraph(number(rng) + "  " + number(rng), "Liberation Sans", rng.uniform(14, 24), small).paint(canvas, width * 0.05, height * 0.92)
+    paragraph(number(rng) + "  " + number(rng), "Liberation Sans", rng.uniform(14, 24), small).paint(
+        canvas, width * 0.05, height * 0.92
+    )
     if rng.random() < 0.6:
         bars(rng, canvas, width * 0.66, height * 0.8, width * 0.3, height * 0.15)
     canvas.restore()
@@ -103,43 +146,9 @@ def seal(rng: Random, canvas: skia.Canvas, x: float, y: float, radius: float) ->
     canvas.drawPath(polygon([(x + r * math.cos(t), y + r * math.sin(t)) for r, t in rim]), fill(ground))
     canvas.drawCircle(x, y, radius * 0.78, stroke(ink(rng, ground, 0.5), 1.5))
     voice = Voice.drawn(rng, 0.7, SANS)
-    centred(canvas, fitted(voice.line(rng, 1), voice.family, radius * 1.3, radius * 0.6, ink(rng, ground, 0.6), 700), x, y)
-
-
-def bars(rng: Random, canvas: skia.Canvas, x: float, y: float, width: float, height: float) -> None:
-    """Draw a barcode with its number on a white field."""
-    kind = rng.choice(["ean13", "ean8", "code128", "code39", "upca"])
-    text = code(rng, {"ean13": "0" * 12, "ean8": "0" * 7, "upca": "0" * 11, "code128": "AA00000A", "code39": "A0000"}[kind])
-    made = barcode.get_barcode_class(kind)(text)
-    modules = made.build()[0].replace("G", "1")
-    canvas.drawRect(skia.Rect.MakeXYWH(x, y, width, height), fill(WHITE))
-    step, tall = width * 0.9 / len(modules), height * 0.76
-    for i, module in enumerate(modules):
-        if module == "1":
-            canvas.drawRect(skia.Rect.MakeXYWH(x + width * 0.05 + i * step, y + height * 0.04, step, tall), fill(BLACK))
-    centred(canvas, fitted(made.get_fullcode(), "Liberation Mono", width * 0.8, height * 0.2, BLACK), x + width / 2, y + height * 0.9)
-
-
-def matrix(rng: Random, canvas: skia.Canvas, x: float, y: float, side: float) -> None:
-    """Draw a matrix code of random text on a white field."""
-    rows = segno.make("".join(code(rng, "A0") for _ in range(rng.randint(3, 40))), micro=False).matrix
-    canvas.drawRect(skia.Rect.MakeXYWH(x, y, side, side), fill(WHITE))
-    step = side / (len(rows) + 4)
-    for j, row in enumerate(rows):
-        for i, dark in enumerate(row):
-            if dark:
-                canvas.drawRect(skia.Rect.MakeXYWH(x + (i + 2) * step, y + (j + 2) * step, step, step), skia.Paint(Color=0xFF000000, AntiAlias=True))
-
-
-def codes(rng: Random, canvas: skia.Canvas, width: float, height: float, photos: Photos) -> None:
-    """Draw a field of barcodes and matrix codes with their numbers."""
-    canvas.drawRect(skia.Rect.MakeWH(width, height), fill(paper(rng)))
-    rows = rng.randint(2, 5)
-    cell = height / rows
-    for i in range(rows):
-        matrix(rng, canvas, width * 0.03, i * cell + 4, min(cell - 8, width * 0.4))
-        bars(rng, canvas, width * 0.45, i * cell + 4, width * 0.5, cell * 0.6)
-        paragraph(number(rng) + " " + number(rng), "Liberation Mono", cell * 0.14, BLACK).paint(canvas, width * 0.46, i * cell + cell * 0.68)
+    centred(
+        canvas, fitted(voice.line(rng, 1), voice.family, radius * 1.3, radius * 0.6, ink(rng, ground, 0.6), 700), x, y
+    )
 
 
 def shipping(rng: Random, canvas: skia.Canvas, width: float, height: float, photos: Photos) -> None:
@@ -155,14 +164,27 @@ def shipping(rng: Random, canvas: skia.Canvas, width: float, height: float, phot
             bars(rng, canvas, width * 0.05, y + 6, width * 0.9, row - 10)
         elif style == 1:
             matrix(rng, canvas, width - row - 4, y + 4, row - 8)
-            paragraph(f"{voice.name(rng)}\n{voice.line(rng, 2)} {rng.randint(1, 99)}\n{number(rng)}", voice.family, row * 0.18, tint).paint(canvas, 8, y + 6)
+            paragraph(
+                f"{voice.name(rng)}\n{voice.line(rng, 2)} {rng.randint(1, 99)}\n{number(rng)}",
+                voice.family,
+                row * 0.18,
+                tint,
+            ).paint(canvas, 8, y + 6)
         elif style == 2:
-            centred(canvas, fitted(code(rng, "AA0 000"), voice.family, width * 0.85, row * 0.9, tint, 900), width / 2, y + row / 2)
+            centred(
+                canvas,
+                fitted(code(rng, "AA0 000"), voice.family, width * 0.85, row * 0.9, tint, 900),
+                width / 2,
+                y + row / 2,
+            )
         else:
             for i in range(3):
                 canvas.drawLine(i * width / 3, y, i * width / 3, y + row, stroke(tint, 1))
-                paragraph(voice.line(rng, 1), voice.family, row * 0.16, tint).paint(canvas, i * width / 3 + 5, y + 3)
-                paragraph(number(rng), voice.family, row * 0.28, tint, weight=700).paint(canvas, i * width / 3 + 5, y + row * 0.4)
+                fitted(voice.line(rng, 1), voice.family, width / 3 - 12, row * 0.25, tint).paint(
+                    canvas, i * width / 3 + 5, y + 3
+                )
+                block = fitted(number(rng), voice.family, width / 3 - 12, row * 0.5, tint, 700)
+                block.paint(canvas, i * width / 3 + 5, y + row * 0.4)
         y += row
 
 
@@ -180,8 +202,12 @@ def contents(rng: Random, canvas: skia.Canvas, width: float, height: float, phot
     y += head.Height
     while y < height * 0.62:
         canvas.drawLine(8, y, width - 8, y, stroke(tint, rng.choice([0.8, 0.8, 0.8, 4])))
-        paragraph(voice.line(rng, rng.randint(1, 2)), voice.family, letter, tint, weight=rng.choice([400, 700])).paint(canvas, 8 + rng.choice([0, 12]), y + 2)
-        amount = paragraph(f"{rng.uniform(0, 99):.1f} {rng.choice(['g', 'mg', 'kcal', '%'])}", voice.family, letter, tint, weight=700)
+        paragraph(voice.line(rng, rng.randint(1, 2)), voice.family, letter, tint, weight=rng.choice([400, 700])).paint(
+            canvas, 8 + rng.choice([0, 12]), y + 2
+        )
+        amount = paragraph(
+            f"{rng.uniform(0, 99):.1f} {rng.choice(['g', 'mg', 'kcal', '%'])}", voice.family, letter, tint, weight=700
+        )
         amount.paint(canvas, width - 8 - amount.LongestLine, y + 2)
         y += letter * 1.45
     paragraph(voice.text(rng, 60), voice.family, letter * 0.8, tint, width - 16).paint(canvas, 8, y + 4)

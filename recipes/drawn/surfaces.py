@@ -6,19 +6,8 @@ import math
 from random import Random
 
 import skia
-from canvas import CUBIC, Colour, fill, gradient, hsl, stroke
-
-
-def material(rng: Random) -> Colour:
-    """Return the colour of stone, plaster, metal, wood or brick, now and then a bright one."""
-    hue, saturation = rng.choice([(0.08, 0.25), (0.03, 0.5), (0.1, 0.1), (0.6, 0.1), (0.0, 0.0), (rng.random(), 0.6)])
-    return hsl(hue + rng.gauss(0, 0.02), saturation * rng.random(), rng.uniform(0.15, 0.9))
-
-
-def near(rng: Random, colour: Colour, spread: float) -> Colour:
-    """Return the colour a little lighter or darker."""
-    by = rng.gauss(0, spread)
-    return (colour[0] + by, colour[1] + by, colour[2] + by)
+from canvas import BLACK, CUBIC, fill, gradient, hsl, mixed, stroke
+from masonry import bricks, colonnade, grid, material, near, scales, steps, tiles
 
 
 def windows(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrored: skia.Image) -> None:
@@ -42,7 +31,9 @@ def windows(rng: Random, canvas: skia.Canvas, width: float, height: float, mirro
                 canvas.drawOval(skia.Rect.MakeXYWH(x, y - 0.12, w * pitch, 0.5), fill(near(rng, glass, 0.04)))
             canvas.drawRect(pane, fill(near(rng, glass, 0.06)))
             if rng.random() < blind:
-                canvas.drawRect(skia.Rect.MakeXYWH(x, y, w * pitch, h * rng.random()), fill(near(rng, (0.8, 0.8, 0.75), 0.05)))
+                canvas.drawRect(
+                    skia.Rect.MakeXYWH(x, y, w * pitch, h * rng.random()), fill(near(rng, (0.8, 0.8, 0.75), 0.05))
+                )
             elif rng.random() < 0.05:
                 canvas.drawRect(pane, fill((1, 0.9, 0.6), 0.8))
             for bar in range(1, bars + 1):
@@ -53,7 +44,9 @@ def windows(rng: Random, canvas: skia.Canvas, width: float, height: float, mirro
                 canvas.drawLine(x, at, x + w * pitch, at, stroke(frame, thick * 0.7))
             canvas.drawRect(pane, stroke(frame, thick))
             if sill:
-                canvas.drawRect(skia.Rect.MakeXYWH(x - 0.04, y + h, w * pitch + 0.08, 0.05), fill(near(rng, frame, 0.08)))
+                canvas.drawRect(
+                    skia.Rect.MakeXYWH(x - 0.04, y + h, w * pitch + 0.08, 0.05), fill(near(rng, frame, 0.08))
+                )
 
 
 def curtain(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrored: skia.Image) -> None:
@@ -74,22 +67,14 @@ def curtain(rng: Random, canvas: skia.Canvas, width: float, height: float, mirro
     grid(canvas, width, height, pitch, 1, stroke(metal, bar), stroke(metal, bar * rng.choice([0.5, 1, 3])))
 
 
-def grid(canvas: skia.Canvas, width: float, height: float, dx: float, dy: float, down: skia.Paint, across: skia.Paint) -> None:
-    """Draw upright lines every dx and level ones every dy."""
-    for i in range(math.ceil(width / dx) + 1):
-        canvas.drawLine(i * dx, 0, i * dx, height, down)
-    for i in range(math.ceil(height / dy) + 1):
-        canvas.drawLine(0, i * dy, width, i * dy, across)
-
-
 def louvres(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrored: skia.Image) -> None:
     """Draw level or upright slats, each from light to dark, between posts."""
     colour, pitch = material(rng), rng.uniform(0.25, 0.6)
-    dark = tuple(c * rng.uniform(0.1, 0.7) for c in colour)
+    dark = mixed(colour, BLACK, rng.uniform(0.3, 0.9))
     upright, solid = rng.random() < 0.4, rng.uniform(0.4, 0.95)
     canvas.drawPaint(fill(dark))
     for i in range(math.ceil((width if upright else height) / pitch)):
-        shade = [near(rng, colour, 0.02), tuple(0.6 * c for c in colour)]
+        shade = [near(rng, colour, 0.02), mixed(colour, BLACK, 0.4)]
         at, thick = i * pitch, pitch * solid
         if upright:
             canvas.drawRect(skia.Rect.MakeXYWH(at, 0, thick, height), gradient(shade, (at, 0), (at + thick, 0)))
@@ -98,19 +83,6 @@ def louvres(rng: Random, canvas: skia.Canvas, width: float, height: float, mirro
     if rng.random() < 0.5:
         post = stroke(near(rng, colour, 0.15), rng.uniform(0.05, 0.2))
         grid(canvas, width, height, rng.uniform(1.5, 5), height * 2, post, post)
-
-
-def bricks(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrored: skia.Image) -> None:
-    """Draw courses of bricks, tiles or stones with joints."""
-    colour, joint = material(rng), material(rng)
-    tall, long_ = rng.uniform(0.3, 0.6), rng.uniform(0.6, 1.6)
-    gap, spread, shift = rng.uniform(0.02, 0.07), rng.choice([0.02, 0.06, 0.12]), rng.choice([0, 0.5, 0.5, 0.33])
-    canvas.drawPaint(fill(joint))
-    for row in range(math.ceil(height / tall)):
-        offset = (row * shift % 1) * long_
-        for column in range(-1, math.ceil(width / long_) + 1):
-            box = skia.Rect.MakeXYWH(column * long_ + offset + gap, row * tall + gap, long_ - gap, tall - gap)
-            canvas.drawRect(box, fill(near(rng, colour, spread)))
 
 
 def fence(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrored: skia.Image) -> None:
@@ -133,26 +105,6 @@ def fence(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrore
             canvas.drawLine(i * pitch, 0, i * pitch - height, height, bar)
 
 
-def tiles(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrored: skia.Image) -> None:
-    """Draw a floor of squares, diamonds or hexagons in two or more colours."""
-    colours = [material(rng) for _ in range(rng.choice([2, 2, 3]))]
-    style, pitch = rng.randrange(3), rng.uniform(0.5, 1.2)
-    joint = stroke(material(rng), rng.uniform(0.01, 0.06))
-    step = pitch * (1, 0.5, 0.866)[style]
-    for row in range(-1, math.ceil(height / step) + 1):
-        for column in range(-1, math.ceil(width / pitch) + 1):
-            x, y = (column + (row % 2) * 0.5 * (style > 0)) * pitch, row * step
-            count = (4, 4, 6)[style]
-            radius, turn = (pitch * 0.7071, math.pi / 4) if style == 0 else (pitch * (0.5 if style == 1 else 0.5774), math.pi / 2)
-            points = [
-                skia.Point(x + radius * math.cos(turn + k * math.tau / count), y + radius * math.sin(turn + k * math.tau / count))
-                for k in range(count)
-            ]
-            shape = skia.Path.Polygon(points, True)
-            canvas.drawPath(shape, fill(near(rng, colours[(row + column) % len(colours)], 0.03)))
-            canvas.drawPath(shape, joint)
-
-
 def balconies(rng: Random, canvas: skia.Canvas, width: float, height: float, mirrored: skia.Image) -> None:
     """Draw storeys of windows behind slabs and railings of thin bars."""
     windows(rng, canvas, width, height, mirrored)
@@ -168,4 +120,4 @@ def balconies(rng: Random, canvas: skia.Canvas, width: float, height: float, mir
             canvas.drawLine(x, row - rail, x + part * 0.8, row - rail, bar)
 
 
-SURFACES = (windows, windows, curtain, curtain, louvres, bricks, fence, tiles, balconies)
+SURFACES = (colonnade, steps, scales, windows, windows, curtain, curtain, louvres, bricks, fence, tiles, balconies)

@@ -9,19 +9,66 @@ from random import Random
 
 from faker import Faker
 
-SANS = ("Inter", "Lato", "Open Sans", "Roboto", "Liberation Sans", "DejaVu Sans", "Noto Sans", "FreeSans", "Quicksand")
+SANS: tuple[str, ...] = (
+    "Inter",
+    "Lato",
+    "Open Sans",
+    "Roboto",
+    "Liberation Sans",
+    "DejaVu Sans",
+    "Noto Sans",
+    "FreeSans",
+    "Quicksand",
+)
 SANS += ("Play", "Liberation Sans Narrow", "DejaVu Sans Condensed", "Inter Display", "Noto Sans Display")
-SERIF = ("Liberation Serif", "DejaVu Serif", "Noto Serif", "FreeSerif", "Linux Libertine O", "Gentium Plus")
+SERIF: tuple[str, ...] = (
+    "Liberation Serif",
+    "DejaVu Serif",
+    "Noto Serif",
+    "FreeSerif",
+    "Linux Libertine O",
+    "Gentium Plus",
+)
 SERIF += ("Roboto Slab", "Junicode Two Beta", "STIX", "Noto Serif Display", "DejaVu Serif Condensed")
 MONO = ("DejaVu Sans Mono", "Liberation Mono", "JetBrains Mono", "Fira Code", "Inconsolata", "FreeMono")
 DISPLAY = ("Bebas Neue", "Cabin Sketch", "Leckerli One", "Inter Black", "Lato Black", "Noto Sans Display")
 HAND = ("Comic Neue", "Tomson Talks", "Humor Sans", "DkgHandwriting", "Klee One")
-WIDE = ("DejaVu Sans", "DejaVu Serif", "FreeSans", "FreeSerif", "Liberation Sans", "Liberation Serif", "Noto Sans")
+WIDE: tuple[str, ...] = (
+    "DejaVu Sans",
+    "DejaVu Serif",
+    "FreeSans",
+    "FreeSerif",
+    "Liberation Sans",
+    "Liberation Serif",
+    "Noto Sans",
+)
 WIDE += ("Noto Serif", "Liberation Mono", "DejaVu Sans Mono", "Inter", "Roboto", "Open Sans")
-JAPANESE = ("Noto Sans CJK JP", "Noto Serif CJK JP", "IPAexGothic", "IPAexMincho", "Klee One", "M PLUS 1", "Yusei Magic")
+JAPANESE: tuple[str, ...] = (
+    "Noto Sans CJK JP",
+    "Noto Serif CJK JP",
+    "IPAexGothic",
+    "IPAexMincho",
+    "Klee One",
+    "M PLUS 1",
+    "Yusei Magic",
+)
 JAPANESE += ("Noto Sans CJK JP Black", "Noto Sans CJK JP Medium", "Noto Serif CJK JP Black", "Reggae One")
 
-LATIN = ("en_US", "de_DE", "fr_FR", "es_ES", "it_IT", "pl_PL", "cs_CZ", "da_DK", "nl_NL", "vi_VN", "az_AZ", "la", "tl_PH")
+LATIN = (
+    "en_US",
+    "de_DE",
+    "fr_FR",
+    "es_ES",
+    "it_IT",
+    "pl_PL",
+    "cs_CZ",
+    "da_DK",
+    "nl_NL",
+    "vi_VN",
+    "az_AZ",
+    "la",
+    "tl_PH",
+)
 FAMILIES = {  # of the locales whose letters not every family has
     "ar_AA": ("Noto Naskh Arabic", "Noto Sans Arabic", "Noto Kufi Arabic", "DejaVu Sans"),
     "fa_IR": ("Noto Naskh Arabic", "Noto Sans Arabic", "Noto Nastaliq Urdu"),
@@ -50,9 +97,16 @@ SPELT = {  # scripts whose words are spelt of letters drawn at random: consonant
     "lo": ("ກຂຄງຈຊຍດຕຖທນບປຜຝພຟມຢຣລວສຫອຮ", "ະັາິີຸູ", ("Noto Sans Lao", "Noto Serif Lao", "Noto Looped Lao")),
     "ka": ("აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ", "აეიოუ", ("Noto Sans Georgian", "Noto Serif Georgian", "DejaVu Sans")),
     "am": ("ሀለመሠረሰሸቀበተቸነኘአከወዘየደጀገጠጨፀፈ", "ሁሊማሬስሾቁቢታቼንኞ", ("Noto Sans Ethiopic", "Noto Serif Ethiopic")),
-    "ko": ("가나다라마바사아자차카타파하고노도로모보소오조초", "각인을한국만들면살점검편물품길집별빛", ("Noto Sans CJK KR",)),
+    "ko": (
+        "가나다라마바사아자차카타파하고노도로모보소오조초",
+        "각인을한국만들면살점검편물품길집별빛",
+        ("Noto Sans CJK KR",),
+    ),
 }
-SPELT["ko"] = (*SPELT["ko"][:2], ("Noto Sans CJK KR", "Noto Serif CJK KR", "Noto Sans CJK KR Black", "Noto Sans CJK KR Light"))
+SPELT["ko"] = (
+    *SPELT["ko"][:2],
+    ("Noto Sans CJK KR", "Noto Serif CJK KR", "Noto Sans CJK KR Black", "Noto Sans CJK KR Light"),
+)
 RIGHT_TO_LEFT = ("ar_AA", "fa_IR", "he_IL")
 UNSPACED = ("ja_JP", "zh_CN", "zh_TW", "th_TH")
 RIGHT_MARK = "\u200f"
@@ -105,9 +159,11 @@ class Voice:
             if rng.random() < 0.3:
                 words.insert(rng.randrange(len(words)), number(rng))
             if len(words) > 6 and self.locale not in UNSPACED:
-                words[len(words) // 2] += rng.choice([",", ",", ";", " –", ":"])
+                words[len(words) // 2] += rng.choice([",", ",", ";", " \u2013", ":"])
             line = ("" if self.locale in UNSPACED else " ").join(words)
-            stop = {"ja_JP": "。", "zh_CN": "。", "zh_TW": "。", "hi": "।", "bn_BD": "।"}.get(self.locale, rng.choice("...!?"))
+            stop = {"ja_JP": "。", "zh_CN": "。", "zh_TW": "。", "hi": "।", "bn_BD": "।"}.get(
+                self.locale, rng.choice("...!?")
+            )
             sentences.append(line[:1].upper() + line[1:] + stop)
         mark = RIGHT_MARK if self.locale in RIGHT_TO_LEFT else ""
         return mark + ("" if self.locale in UNSPACED else " ").join(sentences)
