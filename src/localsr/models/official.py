@@ -43,7 +43,7 @@ def read_official(path: Path, scale: int | None = None) -> CLSR:
     `scale` chooses where a file holds several (x4 by default), and must be the one where it holds one. Raises
     `CheckpointError` for a file that has none of the layouts, or does not fit its own: then naming what differs.
     """
-    given = _table(path)
+    given = read_table(path)
     layout = next((one for one in LAYOUTS.values() if any(re.fullmatch(one.mark, name) for name in given)), None)
     if layout is None:
         raise CheckpointError(f"{path} has none of the layouts that can be imported: {', '.join(LAYOUTS)}")
@@ -65,7 +65,7 @@ def read_official(path: Path, scale: int | None = None) -> CLSR:
     return network.float().to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 
-def _table(path: Path) -> Table:
+def read_table(path: Path) -> Table:
     """Read a file's table of tensors. torch builds tensors and containers from it, and refuses all else."""
     try:
         size = path.stat().st_size
