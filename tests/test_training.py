@@ -33,6 +33,7 @@ from localsr.training.batches import Batches
 from localsr.training.config import Recipe
 from localsr.training.fit import fit, start
 from localsr.training.module import Training
+from localsr.training.muon import LIKE_ADAM, Muon, orthogonal
 from localsr.training.teachers import read_teacher, teach
 
 RECIPES = sorted((Path(__file__).parents[1] / "recipes").rglob("*.toml"))
@@ -376,6 +377,40 @@ def test_a_decayed_network_is_branched_off_a_run_that_goes_on(recipe: Recipe, tm
         fit(dataclasses.replace(recipe, name="other"), runs, decayed=4)
 
 
+def test_steps_by_muon_are_orthogonal_and_resumed(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(recipe, optimizer="muon", save_every=5, validation="")
+    for shape in ((16, 144), (64, 8)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0))))
+        assert 0.6 < values.min() <= values.max() < 1.3
+    network = start(recipe)
+    optimizer = Muon(network, 0.1)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    for parameter in network.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    moved = {name: (p.detach() - before[name]) for name, p in network.named_parameters()}
+    kernel = moved["backbone.stages.0.0.conv1.weight"].flatten(1)
+    assert torch.linalg.svdvals(kernel).max() < 2 * torch.linalg.svdvals(kernel).min()
+    assert float(kernel.square().mean().sqrt()) == pytest.approx(0.1 * LIKE_ADAM, rel=0.2)
+    assert moved["backbone.head.conv.weight"].abs().mean() == pytest.approx(0.1, rel=0.01)  # Adam's first step
+    unbroken, _ = trained(recipe, tmp_path / "unbroken")
+    step = Training.training_step
+
+    def killed(self: Training, batch: object, index: int) -> torch.Tensor:
+        if self.global_step == 8:
+            raise MemoryError
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "training_step", killed)
+        with pytest.raises(MemoryError):
+            trained(recipe, tmp_path / "broken")
+    resumed, _ = trained(recipe, tmp_path / "broken", resume=True)
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in unbroken.items())
+
+
 def test_a_run_goes_on_with_other_pictures(recipe: Recipe, tmp_path: Path) -> None:
     recipe = dataclasses.replace(recipe, save_every=4, validation="")
     more = tmp_path / "more"
@@ -461,6 +496,7 @@ def test_the_recipes_can_be_read(path: Path) -> None:
         ('name = "x"\nfolders = ["a"]\ncontext_loss = [nan, 0.0]', "finite numbers"),
         ('name = "x"\nfolders = ["a"]\nmodel = "rcan"', "must be a table; choose a network with model.preset"),
         ('name = "x"\nfolders = ["a"]\nlr_folders = ["a", "b"]', "one for each of folders"),
+        ('name = "x"\nfolders = ["a"]\noptimizer = "sgd"', "optimizer 'sgd' is not one of adam, muon"),
         ('name = "x"\nfolders = ["a", "b"]\nshares = [0.5]', "one for each of folders"),
         ('name = "x"\nfolders = ["a"]\nshares = [0.0]', "must be numbers above 0"),
         ('name = "x"\nfolders = ["a"]\nteachers = ["t.pth"]', "teacher_shares .* one for each of folders"),

@@ -18,6 +18,7 @@ from localsr.models.checkpoint import checked_name
 from localsr.models.config import ModelConfig, refuse_unknown
 from localsr.models.presets import PRESETS
 
+OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # as lightning names them
 
 
@@ -43,7 +44,8 @@ class Recipe:
     centred: bool = False  # the ROI in the middle of the context, as in the paper; else anywhere in it
     steps: int = 200_000
     batch: int = 16
-    lr: float = 1e-4  # Adam's, at its peak; cosine to zero (Sec. 4.1) unless there is a decay
+    optimizer: str = "adam"  # one of OPTIMIZERS
+    lr: float = 1e-4  # the optimizer's, at its peak; cosine to zero (Sec. 4.1) unless there is a decay
     warmup: int = 0  # steps of linear rise
     decay: int = 0  # last steps, in which the rate falls to zero after it stayed at its peak; 0 is the cosine
     context_loss: tuple[float, float] = (0.5, 0.0)  # lambda of Eq. 7 at the first and the last step, linear between
@@ -78,6 +80,8 @@ class Recipe:
             raise ConfigError(f"seed {self.seed} must be between 0 and {2**32 - 1}")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigError(f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
         if self.degradation not in DEGRADATIONS:
             raise ConfigError(f"degradation {self.degradation!r} is not one of {', '.join(DEGRADATIONS)}")
         if not self.folders:

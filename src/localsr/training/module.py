@@ -27,6 +27,7 @@ from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
+from localsr.training.muon import Muon
 
 VALIDATION_ROI = 48  # LR px
 STRIPS = 6  # pictures of a validation that are shown
@@ -155,8 +156,10 @@ class Training(lightning.LightningModule):
         return first + (last - first) * min(step / self.recipe.steps, 1.0)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam at a rate that rises, then falls to zero."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.recipe.lr)
+        """Adam, or Muon for the kernels, at a rate that rises, then falls to zero."""
+        lr = self.recipe.lr
+        muon = self.recipe.optimizer == "muon"
+        optimizer = Muon(self.network, lr) if muon else torch.optim.Adam(self.network.parameters(), lr=lr)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
