@@ -33,7 +33,7 @@ class Muon(torch.optim.Adam):
         )
 
     @torch.no_grad()
-    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # type: ignore[override]  # noqa: ANN401
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:  # noqa: ANN401
         """Move the kernels by their orthogonal momentum, then the rest as Adam does."""
         loss = None
         if closure is not None:
@@ -62,7 +62,7 @@ class Muon(torch.optim.Adam):
 def orthogonal(matrix: Tensor) -> Tensor:
     """Return the matrix `(m, n)` with all its singular values brought near 1."""
     a, b, c = COEFFICIENTS
-    x = matrix / (matrix.norm() + 1e-7)
+    x: Tensor = matrix / (matrix.norm() + 1e-7)
     if tall := x.shape[0] > x.shape[1]:
         x = x.T
     for _ in range(ITERATIONS):
