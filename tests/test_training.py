@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import SHARED, tiny
+from conftest import tiny
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -433,9 +433,8 @@ def test_a_run_goes_on_with_other_pictures(recipe: Recipe, tmp_path: Path) -> No
     assert (card.training["steps"], card.training["pictures"]) == (12, 4)
 
 
-@pytest.mark.skipif(not (SHARED / "weights/peers").is_dir(), reason="needs the weights of others")
-def test_a_run_is_taught(recipe: Recipe, tmp_path: Path) -> None:
-    teachers = tuple(str(SHARED / f"weights/peers/{name}_x4.pth") for name in ("RLFN", "IMDN"))
+def test_a_run_is_taught(recipe: Recipe, tmp_path: Path, shared: Path) -> None:
+    teachers = tuple(str(shared / f"weights/peers/{name}_x4.pth") for name in ("RLFN", "IMDN"))
     taught = dataclasses.replace(recipe, teachers=teachers, teacher_shares=(0.5,), validation="", steps=3)
     heard = []
     with warnings.catch_warnings():
@@ -447,14 +446,13 @@ def test_a_run_is_taught(recipe: Recipe, tmp_path: Path) -> None:
         fit(dataclasses.replace(taught, name="two", model=tiny(scale=2)), tmp_path / "runs")
 
 
-@pytest.mark.skipif(not (SHARED / "weights/peers").is_dir(), reason="needs the weights of others")
 @pytest.mark.parametrize(
     ("name", "scale"), [("RFDN_x4", 4), ("RLFN_x4", 4), ("PANx4", 4), ("PANx2", 2), ("IMDN_x2", 2)]
 )
-def test_the_teachers_restore(name: str, scale: int) -> None:
-    hr = torch.from_numpy(read_rgb(SHARED / "data/test/set14/HR/img_001.png")[:, 100:292, 100:292].copy())
+def test_the_teachers_restore(name: str, scale: int, shared: Path) -> None:
+    hr = torch.from_numpy(read_rgb(shared / "data/test/set14/HR/img_001.png")[:, 100:292, 100:292].copy())
     lr = reduce(hr, scale)
-    taught = teach([read_teacher(SHARED / f"weights/peers/{name}.pth", scale)], lr)
+    taught = teach([read_teacher(shared / f"weights/peers/{name}.pth", scale)], lr)
     plain = resize(lr, 192, 192)
     gained = metrics.psnr_y(taught.float(), hr.float()) - metrics.psnr_y(plain.float(), hr.float())
     assert gained > 0.3

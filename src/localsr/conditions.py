@@ -6,12 +6,14 @@ for the quality of a JPEG file, which its own quantisation tables say.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
-BLOCK = 8  # px, side of JPEG's blocks; the noise is measured on patches of as many
+BLOCK = 8  # px, side of JPEG's blocks
 LUMA = np.array([0.299, 0.587, 0.114])  # of JFIF's Y
 TABLE = np.array(  # of luminance at quality 50, ITU-T T.81, table K.1
     [
@@ -26,6 +28,8 @@ TABLE = np.array(  # of luminance at quality 50, ITU-T T.81, table K.1
     ]
 )
 ROUNDING = 0.3  # levels, what rounding R, G and B leaves of an exact coefficient of Y
+BINS = 6  # of a coefficient's values that are told apart
+DEVIATIONS = np.concatenate([[0.05], np.geomspace(0.3, 40, 80)])  # levels, that are weighed against each other
 CLEAN = 100  # the quality of what went through no JPEG
 LOWEST = 5  # of the qualities that are told apart
 
@@ -54,12 +58,7 @@ def jpeg_quality(rgb: NDArray[np.uint8]) -> int:
     Returns:
         The quality, or `CLEAN` if none explains the pixels better than none at all.
     """
-    _, h, w = rgb.shape
-    y = np.tensordot(LUMA, rgb[:, : h // BLOCK * BLOCK, : w // BLOCK * BLOCK].astype(np.float64), 1)
-    blocks = y.reshape(h // BLOCK, BLOCK, w // BLOCK, BLOCK).swapaxes(1, 2).reshape(-1, BLOCK, BLOCK)
-    kept = (blocks.min((1, 2)) > 0) & (blocks.max((1, 2)) < 255)  # of clipped ones nothing is a multiple
-    cosines = _cosines()
-    found = cosines @ (blocks[kept][:4096] - 128) @ cosines.T
+    found = _coefficients(rgb)
     best, most = CLEAN, 0.0
     for quality in range(LOWEST, CLEAN):
         likelihood = 0.0
@@ -76,31 +75,55 @@ def jpeg_quality(rgb: NDArray[np.uint8]) -> int:
     return best
 
 
+def _coefficients(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
+    """Return JPEG's coefficients of Y `(n, 8, 8)`, of at most 4,096 blocks in which no colour is black or white.
+
+    Where a colour is clipped, Y is no longer what the JPEG held.
+    """
+    _, h, w = rgb.shape
+    cut = rgb[:, : h // BLOCK * BLOCK, : w // BLOCK * BLOCK]
+    blocks = cut.reshape(3, h // BLOCK, BLOCK, w // BLOCK, BLOCK).swapaxes(2, 3).reshape(3, -1, BLOCK, BLOCK)
+    blocks = blocks[:, (blocks.min((0, 2, 3)) > 0) & (blocks.max((0, 2, 3)) < 255)]
+    blocks = blocks[:, :: max(blocks.shape[1] // 4096, 1)]
+    cosines = _cosines()
+    found: NDArray[np.float64] = cosines @ (np.tensordot(LUMA, blocks.astype(np.float64), 1) - 128) @ cosines.T
+    return found
+
+
 def _cosines() -> NDArray[np.float64]:
     """Return the orthonormal DCT of 8 values as a matrix."""
     k, n = np.mgrid[:BLOCK, :BLOCK]
-    matrix = np.cos(np.pi * (2 * n + 1) * k / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
+    matrix: NDArray[np.float64] = np.cos(np.pi * (2 * n + 1) * k / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
     matrix[0] /= np.sqrt(2)
     return matrix
 
 
-def noise(rgb: NDArray[np.uint8]) -> float:
-    """Estimate the standard deviation of the noise in levels: the mean of the three colours.
+def noise(rgb: NDArray[np.uint8], quality: int = CLEAN) -> float:
+    """Estimate the standard deviation of the luminance's noise, in levels, before JPEG rounded it.
 
-    Pictures fill a few directions in the space of their patches, noise all alike. The eigenvalues of the patches'
-    covariance that are left, the largest taken away one by one, are noise once their mean is their median (Chen, Zhu
-    and Heng, An efficient statistical method for image noise level estimation, 2015).
+    In the tenth of the blocks that hold least at low frequencies, what is found at high ones is noise. There the most
+    likely deviation is sought, given that JPEG has left no more of a coefficient than the multiple of a step. Noise
+    below a third of the steps is gone: 0 then.
 
     Args:
-        rgb: `(3, h, w)`, uint8.
+        rgb: `(3, h, w)`, uint8; its corner is the corner of the JPEG.
+        quality: Of the JPEG, as `jpeg_quality` tells it.
     """
-    found = []
-    for colour in rgb:
-        patches = np.lib.stride_tricks.sliding_window_view(colour, (BLOCK, BLOCK))[::3, ::3].reshape(-1, BLOCK**2)
-        values = np.linalg.eigvalsh(np.cov(patches.T))
-        for count in range(len(values), 0, -1):
-            left = values[:count]
-            if left.mean() <= np.median(left):
-                break
-        found.append(float(np.sqrt(max(np.median(left), 0))))
-    return float(np.mean(found))
+    found = _coefficients(rgb)
+    if not len(found):
+        return 0.0
+    order = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
+    low, high = (order >= 1) & (order <= 3), order >= 5
+    flat = np.argsort((found[:, low] ** 2).sum(1))[: max(len(found) // 10, 24)]
+    values = np.abs(found[flat][:, high])
+    step = steps(quality)[high].astype(np.float64)
+    step *= np.maximum(np.rint((np.median(values, 0) / (0.6745 * step) - 1) / 2) * 2 + 1, 1)  # odd: bins of whole bins
+    bins = np.minimum(np.rint(values / step), BINS).astype(int)
+    counts = np.stack([(bins == k).sum(0) for k in range(BINS + 1)])
+    edges = (np.arange(BINS) + 0.5)[:, None, None] * step  # (bins, 1, coefficients)
+    below = torch.erf(torch.from_numpy(edges / (DEVIATIONS[:, None] * math.sqrt(2)))).numpy()
+    ends = np.zeros_like(below[:1])
+    share = np.diff(np.concatenate([ends, below, ends + 1]), axis=0)
+    likelihood = np.einsum("kn,ksn->s", counts, np.log(0.97 * share + 0.03 / (BINS + 1)))
+    best = int(np.argmax(likelihood))
+    return float(DEVIATIONS[best]) if best else 0.0
