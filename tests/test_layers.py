@@ -11,7 +11,7 @@ ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
     {"extras", "files", "geometry", "html_pages", "parquet", "progress"},
-    {"images", "resize", "metrics"},
+    {"images", "resize", "metrics", "conditions"},
     {"models"},
     {"inference", "data", "regions"},
     {"onnx", "drawing"},
