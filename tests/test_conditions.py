@@ -9,7 +9,7 @@ from PIL import Image
 
 from localsr import conditions
 from localsr.data.degradation import Degradation
-from localsr.data.pairs import pictures, read_rgb
+from localsr.data.pictures import list_pictures, read_rgb
 
 
 def compressed(rgb: np.ndarray, quality: int) -> tuple[np.ndarray, Image.Image]:
@@ -59,7 +59,7 @@ def test_clean_pictures_have_no_noise(smooth: np.ndarray) -> None:
 
 
 def test_two_hundred_degraded_pictures(shared: Path) -> None:
-    paths = pictures(shared / "data/train/bsds500")
+    paths = list_pictures(shared / "data/train/bsds500")
     right = 0
     for k in range(200):
         way = Degradation.draw(7, k)
