@@ -70,7 +70,9 @@ def read_teacher(path: Path, scale: int) -> Callable[[Tensor], Tensor]:
     return restored
 
 
-def _conv(table: TensorTable, name: str, z: Tensor, stride: int = 1, padding: int | None = None, groups: int = 1) -> Tensor:
+def _conv(
+    table: TensorTable, name: str, z: Tensor, stride: int = 1, padding: int | None = None, groups: int = 1
+) -> Tensor:
     """Convolve by the weights called `name`; zero outside, so that the size stays unless said otherwise."""
     weight = table[f"{name}.weight"]
     padding = weight.shape[-1] // 2 if padding is None else padding
