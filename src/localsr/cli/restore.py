@@ -108,7 +108,7 @@ def run(
     source, found = regions.opened(photo, want, silent=as_json)
     inside = [one.box for one in found]
     from localsr.images import loses_exif
-    from localsr.inference.memory import room
+    from localsr.inference.memory import tensor_room
     from localsr.inference.restoration import MAX_PIXELS_HELD
     from localsr.inference.strategies import Strategy
 
@@ -127,7 +127,7 @@ def run(
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
     scene, most = restorer.encode(source), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
-        half = room(max_memory) // 2
+        half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // PIXEL)
     done, kept = restored(scene, found, paths, way, share=share, compare=compare, most=most, keep=into is not None)
     whole = None
