@@ -16,7 +16,7 @@ import localsr
 from localsr.geometry import Box, Size, whole
 from localsr.inference import batching, calibration, execution
 from localsr.inference.cost import count_roi
-from localsr.inference.memory import MEGABYTE, peak, resident, room
+from localsr.inference.memory import MEGABYTE, peak, resident, tensor_room
 from localsr.inference.planning import RunSettings, plan_work
 from localsr.inference.protocols import RegionScene, RunnableNetwork
 from localsr.inference.strategies import Strategy
@@ -208,7 +208,7 @@ def test_little_memory_makes_small_tiles() -> None:
     with pytest.raises(localsr.ConfigError, match="the smallest tile takes"):
         plan_work(box, settings._replace(memory=MEGABYTE // 4))
     with pytest.raises(localsr.ConfigError, match="100 MB are not enough: libraries and weights take"):
-        room(100)
+        tensor_room(100)
     assert peak() >= resident() > 50 * MEGABYTE
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from localsr.geometry import Box, Size, whole
 from localsr.inference.batching import BatchPlan
 from localsr.inference.calibration import Speed
-from localsr.inference.memory import BUFFERS, MEGABYTE, TAKEN
+from localsr.inference.memory import BUFFER_BYTES, MEGABYTE, TAKEN_PER_COUNTED
 from localsr.inference.planning import RunSettings
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import MAX_PIXELS_HELD
@@ -59,5 +59,5 @@ def estimate_cost(
         flops / 1e9,
         scene.flops / 1e9,
         speed.seconds(len(loads), flops + scene.flops),
-        (resident + BUFFERS + (plan.threads * batch + result) * TAKEN) / MEGABYTE,
+        (resident + BUFFER_BYTES + (plan.threads * batch + result) * TAKEN_PER_COUNTED) / MEGABYTE,
     )

@@ -17,7 +17,7 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.batching import torch_on_cpu
 from localsr.inference.execution import PRECISIONS
-from localsr.inference.memory import keep_freed, room
+from localsr.inference.memory import keep_freed, tensor_room
 from localsr.inference.prepacking import packed
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Restoration
@@ -246,7 +246,7 @@ class Restorer:
             *self._running,
             self.precision,
             sha256=self.card.sha256,
-            memory=None if self.max_memory is None else room(self.max_memory),
+            memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
         )
 

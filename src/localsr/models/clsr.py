@@ -54,7 +54,7 @@ class CLSR(nn.Module):
         self.pim = Proximity(config, backbone) if config.pim else None
 
     def with_halo(self, halo: int) -> Self:
-        """Give this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
+        """Return this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
         other = copy.copy(self)
         other.config = self.config.with_halo(halo)
         return other
@@ -125,7 +125,7 @@ class CLSR(nn.Module):
         return y
 
     def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
-        """Give the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Fig. 8)."""
+        """Return the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Fig. 8)."""
         if self.gcm is None:
             raise ConfigError("this network has no global context module, so there is no attention to show")
         x, p = self._split(pixels, near, taper)
@@ -134,7 +134,7 @@ class CLSR(nn.Module):
         return self.gcm.weights(features.z, taper.windows[k], origins, context)
 
     def _split(self, pixels: Tensor, near: Box, taper: Taper) -> tuple[Tensor, Near | None]:
-        """Give what the head reads of `pixels`, and what the PIM makes of all of them."""
+        """Return what the head reads of `pixels`, and what the PIM makes of all of them."""
         p = (self.pim(pixels)[0], near) if self.pim is not None else None
         return crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last), p
 
@@ -157,7 +157,7 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
 
 
 def blended(network: CLSR, other: CLSR, share: float) -> CLSR:
-    """Give a copy of a network whose backbone is, by `share` in [0, 1], that of another.
+    """Return a copy of a network whose backbone is, by `share` in [0, 1], that of another.
 
     Where one was trained on from the other, a little of it brings back what the training forgot (Wortsman et al.,
     Robust fine-tuning of zero-shot models, 2022). Raises `ConfigError` naming what does not fit.

@@ -43,7 +43,7 @@ class Taper:
         return cls((*(w.snapped(multiple, x, y) for w in windows[:-1]), windows[-1]), roi, multiple)
 
     def part(self, tile: Box, halo: tuple[int, ...]) -> Self:
-        """Give the taper of a tile of this ROI: with the exact `halo`, the tile comes out as the whole ROI would."""
+        """Return the taper of a tile of this ROI: with the exact `halo`, the tile comes out as the whole ROI would."""
         windows = [tile.grow(h).intersection(w) for h, w in zip(halo, self.windows, strict=True)]
         return self._on_grid(windows, tile, self.multiple, self.windows[0].left, self.windows[0].top)
 
