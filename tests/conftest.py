@@ -1,17 +1,21 @@
 """Fixtures and settings of all tests."""
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
 
 import localsr
 
 SHARED = Path(__file__).parents[2] / "shared"
 
-torch.set_num_threads(2)
+if find_spec("torch") is not None:  # on a Python without a build of it, what needs none is tested
+    import torch
+
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)  # test files side by side have a core each
 settings.register_profile("short", deadline=None)  # a busy machine is no fault of what is tested
 settings.register_profile("long", deadline=None, max_examples=20_000)  # `make regions`
 settings.load_profile("short")

@@ -11,10 +11,11 @@ ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
     {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress"},
-    {"images", "resize", "metrics"},
+    {"images", "resize", "metrics", "conditions"},
     {"models"},
     {"inference", "data", "regions"},
     {"onnx", "drawing"},
+    {"loading"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},
     {"remote_scene"},

@@ -19,17 +19,7 @@ import localsr
 
 ROOT = Path(__file__).parents[1]
 SOURCES = ("src", "tests", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
-DATA = {
-    ".safetensors",
-    ".jinja",
-    ".js",
-    ".css",
-    ".html",
-    ".svg",
-    ".txt",
-    ".ttf",
-    ".typed",
-}  # suffixes of what is no module
+SUFFIXES = (".py", ".typed", ".safetensors", ".jinja", ".js", ".css", ".html", ".svg", ".txt", ".ttf")
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +53,7 @@ def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == package_files()
-    assert {Path(name).suffix for name in names} - DATA <= {".py"}
+    assert {Path(name).suffix for name in names} <= set(SUFFIXES)
     for needed in ("py.typed", "weights/clsr-photo-x4.safetensors", "serving/page/index.html", "batch/contact.js"):
         assert f"localsr/{needed}" in names
     assert {"localsr/batch/contact.html.jinja", "localsr/evaluation/report/report.html.jinja"} <= names
@@ -111,23 +101,22 @@ def link_distribution(name: str, site: Path) -> None:
 @pytest.mark.slow
 def test_the_wheel_works_where_only_its_core_dependencies_are(wheel: Path, tmp_path: Path) -> None:
     """In an environment that holds the wheel, the distributions that its metadata asks for, and nothing more."""
-    environment = tmp_path / "environment"
+    environment, clean = tmp_path / "environment", {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     python = environment / "bin/python"
     pip = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check"]
-    subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True)
+    subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True, env=clean)
     (site,) = environment.glob("lib/python*/site-packages")
     (metadata,) = site.glob("localsr-*.dist-info/METADATA")
     needed = closure(re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), re.MULTILINE))
     for name in needed:
         link_distribution(name, site)
-    subprocess.run([*pip, "check"], check=True, capture_output=True)
+    subprocess.run([*pip, "check"], check=True, env=clean, capture_output=True)
 
     pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
     command = [str(environment / "bin/localsr"), "restore", "photo.png", "--box", "10,20,16,12", "-o", "region.png"]
     command += ["--compare", "sheet.png"]
-    clean = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith("region.png: 64 x 48 px, clsr, ")

@@ -23,11 +23,15 @@ def test_the_library_in_six_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_files_it_names_are_there() -> None:
-    house = re.findall(r"^\d\. `([\w/]+\.py)`", README, re.MULTILINE)
-    assert len(house) == 7
-    for name in house:
-        assert (ROOT / "src/localsr" / name).is_file()
-    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README) + re.findall(r"recipes/[\w.-]+\.toml", README):
+    architecture = (ROOT / "docs/architecture.md").read_text()
+    reading_order = re.findall(r"^\d\. `([\w/]+\.py)`", architecture, re.MULTILINE)
+    assert len(reading_order) == 7
+    drawn = re.findall(r"^([\w/]+) :: ", architecture, re.MULTILINE)
+    assert len(drawn) >= 20
+    for name in reading_order + drawn:
+        path = ROOT / "src/localsr" / name
+        assert path.is_file() or path.with_suffix(".py").is_file() or path.is_dir(), name
+    for name in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / name).is_file(), name
 
 
@@ -46,7 +50,8 @@ def test_the_results_are_those_of_the_committed_ones() -> None:
     from localsr.models import checkpoint
 
     found = read_results(sorted((ROOT / "results/benchmark").iterdir()))
-    assert insert_results(README, to_markdown("", readme_parts(found))) == README
+    text = (ROOT / "docs/context.md").read_text()
+    assert insert_results(text, to_markdown("", readme_parts(found))) == text
     _, card = checkpoint.read(embedded()[BICUBIC[4]])
     for result in found:  # of the very weights in the package, and what their header says
         assert result.record.checkpoint.sha256 == card.sha256

@@ -2,10 +2,8 @@
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 import torch
-from PIL import Image
 
 from localsr.data.pictures import list_pictures, read_rgb
 from localsr.resize import reduce, resize
@@ -30,9 +28,17 @@ def test_the_lr_pictures_of_the_repository(cc0: Path) -> None:
     for path in list_pictures(cc0 / "HR"):
         hr, lr = (torch.from_numpy(read_rgb(cc0 / folder / path.name)) for folder in ("HR", "LR_x4"))
         assert torch.equal(reduce(hr, 4), lr)
-        with Image.open(path) as picture:
-            pillows = torch.from_numpy(np.array(picture.resize((48, 48), Image.Resampling.BICUBIC))).permute(2, 0, 1)
-        assert (pillows.int() - lr.int())[:, 2:-2, 2:-2].abs().max() <= 1  # which treats borders otherwise
+        apart = (reduced_by_torch(hr) - lr)[:, 2:-2, 2:-2].abs()  # at the border torch takes other pixels
+        assert apart.max() <= 1
+        assert (apart == 0).float().mean() >= 0.999
+
+
+def reduced_by_torch(hr: torch.Tensor) -> torch.Tensor:
+    """LR x4 as MATLAB makes it, by torch's own kernel: along columns first, each result rounded to 8 bits."""
+    picture = hr[None].double()
+    for size in ((hr.shape[1] // 4, hr.shape[2]), (hr.shape[1] // 4, hr.shape[2] // 4)):
+        picture = torch.nn.functional.interpolate(picture, size, mode="bicubic", antialias=True).round().clamp(0, 255)
+    return picture[0]
 
 
 @pytest.mark.parametrize("size", [(7, 5), (24, 24), (1, 1), (13, 40)])

@@ -1,6 +1,6 @@
 """The service from Python: what a `Restorer` and its scenes do, done by another process or machine.
 
-Instead of `localsr.Restorer.load().encode(photo)`: `localsr.Client("http://127.0.0.1:8000").encode(photo)`.
+Instead of `localsr.load().encode(photo)`: `localsr.Client("http://127.0.0.1:8000").encode(photo)`.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ import os
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
 
 import msgspec
 
@@ -16,8 +16,9 @@ from localsr.errors import ConfigError, ServiceError
 from localsr.files import write_whole
 from localsr.geometry import Box, checked_boxes, whole
 from localsr.images import FORMATS, Photo
+from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
-from localsr.inference.restoration import Attention, Bill, Restoration
+from localsr.inference.restoration import Attention, Restoration
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
 from localsr.serving.messages import AttentionFacts, OfferedNetwork, RestorationFacts, StrategyCost
@@ -25,7 +26,7 @@ from localsr.serving.messages import AttentionFacts, OfferedNetwork, Restoration
 if TYPE_CHECKING:
     import httpx
 
-    from localsr.client import Client
+    from localsr.inference.protocols import RegionScene
 
 Answer = TypeVar("Answer")
 SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
@@ -50,6 +51,13 @@ class _Upload(msgspec.Struct):
     id: str
 
 
+class ServiceConnection(Protocol):
+    """What a scene needs of a `Client`."""
+
+    def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's options
+        """Make a request; `ServiceError` where the service refuses or cannot be reached."""
+
+
 class RemoteScene:
     """A photo that a service has: a `RegionScene`, as `Scene` is.
 
@@ -57,7 +65,7 @@ class RemoteScene:
     the network cannot run raises `ConfigError`, a service that refuses or cannot be reached `ServiceError`.
     """
 
-    def __init__(self, client: Client, photo: Photo, data: bytes, network: OfferedNetwork) -> None:
+    def __init__(self, client: ServiceConnection, photo: Photo, data: bytes, network: OfferedNetwork) -> None:
         """Send the picture; most callers want `Client.encode`."""
         self.photo = photo
         self._client, self._data, self._network = client, data, network
@@ -151,11 +159,11 @@ class RemoteScene:
 
         return restorations()
 
-    def cost(self, boxes: Box | Sequence[Box]) -> dict[Strategy, Bill]:
+    def cost(self, boxes: Box | Sequence[Box]) -> dict[Strategy, CostEstimate]:
         """Return what restoring boxes would cost there, by strategy; the scene is counted with the boxes."""
         inside = as_json(checked_boxes(boxes, self.photo.size))
         found = parse_answer(self._ask("cost", boxes=inside).content, dict[str, StrategyCost])
-        return {Strategy(name): Bill(c.gflops, 0.0, c.seconds, c.megabytes) for name, c in found.items()}
+        return {Strategy(name): CostEstimate(c.gflops, 0.0, c.seconds, c.megabytes) for name, c in found.items()}
 
     def attention(self, box: Box) -> Attention:
         """Return which of the sampled patches the network draws on for a box, and each one's share in [0, 1]."""
@@ -234,6 +242,10 @@ class RemoteScene:
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
         made = (Strategy(facts.strategy), facts.network, "fp32", facts.seconds)
         return Restoration(pixels, alpha, box, self.scale, *made, self.photo)
+
+
+if TYPE_CHECKING:
+    _shared: type[RegionScene] = RemoteScene  # mypy holds it to what a `Scene` can
 
 
 def parse_answer(data: bytes, kind: type[Answer]) -> Answer:

@@ -108,7 +108,7 @@ def test_pairs_hold_variants_of_each_picture(folder: Path, tmp_path: Path) -> No
     assert np.array_equal(small, lr[2, :, 4:14, 3:13])
     assert Pairs([folder / "HR"], 4, tmp_path / "cache").folder != pairs.folder
     assert Pairs([folder / "HR"], 4, tmp_path / "cache", degradation="photo", seed=6).folder != pairs.folder
-    seen = {crop[0].numpy().tobytes() for crop in (Crops(pairs, 25, 40, 0)[i] for i in range(40))}
+    seen = {crop[0].numpy().tobytes() for crop in (Crops([pairs], 25, 40, 0)[i] for i in range(40))}
     assert len(seen) > 30
 
 

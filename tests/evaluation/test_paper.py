@@ -3,8 +3,9 @@
 import pytest
 
 from localsr.evaluation.paper import PAPER_COSTS, PAPER_SIZES, CountedCost, count_table_1
-from localsr.inference.cost import cost
+from localsr.inference.cost import count_roi
 from localsr.inference.strategies import Strategy
+from localsr.models.clsr import without_weights
 from localsr.models.presets import PRESETS
 
 
@@ -39,6 +40,7 @@ def test_clsr_does_not_grow_with_the_picture(rows: list[CountedCost]) -> None:
 @pytest.mark.parametrize("network", ["carn-m", "srresnet"])
 def test_each_pixel_of_halo_costs(network: str) -> None:
     size = PAPER_SIZES["BSD100"]
-    counted = [cost(PRESETS[network].with_halo(h), Strategy.HALO, 24, size).roi for h in (0, 1, 2, 4, 8)]
+    networks = [without_weights(PRESETS[network].with_halo(h)) for h in (0, 1, 2, 4, 8)]
+    counted = [count_roi(each, Strategy.HALO, 24, size).roi for each in networks]
     assert counted == sorted(counted)
-    assert counted[0] == cost(PRESETS[network], Strategy.CROP, 24, size).roi
+    assert counted[0] == count_roi(without_weights(PRESETS[network]), Strategy.CROP, 24, size).roi

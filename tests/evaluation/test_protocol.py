@@ -26,9 +26,10 @@ from localsr.evaluation.report.sections import report_parts
 from localsr.evaluation.results import Result, paired_difference
 from localsr.evaluation.run_folder import RunFolder
 from localsr.geometry import Box, Size
-from localsr.inference.cost import cost
+from localsr.inference.cost import RoiFlops, count_roi
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
+from localsr.models.clsr import without_weights
 from localsr.models.config import ModelConfig
 from localsr.models.importer import import_network
 from localsr.models.presets import PRESETS
@@ -37,6 +38,13 @@ from localsr.resize import resize
 SMALL, LARGE = Size(216, 144), Size(816, 528)
 CLSR = ModelConfig(gcm=True, pim=True)
 CARN_M = PRESETS["carn-m"]
+
+
+def cost(config: ModelConfig, strategy: Strategy, roi: int, size: Size) -> RoiFlops:
+    """Of the network, or of its plain twin for what that runs."""
+    return count_roi(
+        without_weights(config if strategy is Strategy.CLSR else config.without_context()), strategy, roi, size
+    )
 
 
 def test_carn_m_costs_what_table_1_says() -> None:

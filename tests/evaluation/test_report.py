@@ -135,7 +135,7 @@ def test_ablations_take_what_is_there_and_invent_nothing(results: list[Result], 
         ("yes", "yes", "not trained"),
     ]
     assert table.rows[1][4] == "37.93"
-    loss = [variant(f"l{v}", {}, {"context_loss": v}) for v in ([0.0, 0.0], [1.0, 1.0], [0.5, 0.0])]
+    loss = [variant(f"l-{v[0]}-{v[1]}", {}, {"context_loss": v}) for v in ([0.0, 0.0], [1.0, 1.0], [0.5, 0.0])]
     with pytest.raises(localsr.DataError, match="two are the same row"):
         ablations.make_ablation_tables([none, pim, variant("again", {"gcm": False}, {"seed": 9})], modules)
     (table,) = ablations.make_ablation_tables(loss, weights)

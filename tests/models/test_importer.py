@@ -176,7 +176,9 @@ def imported(table: object, folder: Path, scale: int | None = None) -> CLSR:
 
 @torch.no_grad()
 def whole_picture(network: CLSR, picture: Tensor) -> Tensor:
-    return network(picture.float(), Strategy.FULL.taper(whole(SIZE), SIZE, network), torch.zeros(1, 2)).double()
+    return network(
+        picture.float(), Strategy.FULL.taper(whole(SIZE), SIZE, network.geometry), torch.zeros(1, 2)
+    ).double()
 
 
 @pytest.fixture

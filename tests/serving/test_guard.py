@@ -6,13 +6,17 @@ import tempfile
 
 import httpx
 import pytest
+from starlette.requests import Request
 from typer.testing import CliRunner
 
 from localsr.cli import app
 from localsr.errors import ConfigError
 from localsr.files import lock_folder
+from localsr.serving.api import PictureWork
 from localsr.serving.app import Service
 from localsr.serving.guard import cookie_value
+from localsr.serving.messages import TileTask
+from localsr.serving.problems import Problem
 from localsr.serving.server import scratch_folder
 from localsr.serving.settings import Limits, Settings
 from localsr.serving.store import Store, StoredPicture, clean_name
@@ -201,6 +205,28 @@ def test_pictures_are_dropped_by_age_and_by_size(tmp_path):
     assert dropped == [pictures[0].id, pictures[1].id]
     assert own.exists()
     assert len(store) == 2
+
+
+def test_a_picture_that_is_dropped_while_work_waits_is_not_found(tmp_path):
+    store = Store(tmp_path, Limits(), lambda key: None)
+    picture = store.new("a")
+    store.add(picture)
+
+    class Crowded:
+        limits = Limits()
+
+        async def run(self, task, result):
+            if store._pictures:
+                store.remove(picture.id)
+            raise Problem(422, "picture cannot be read: No such file or directory")
+
+    async def ask():
+        request = Request({"type": "http"}, asyncio.Event().wait)
+        await PictureWork(Crowded(), store).run(request, TileTask(picture.file, "1", 0, 0, 0), type(None))
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(ask())
+    assert refusal.value.status == 404
 
 
 def test_what_a_killed_service_has_left_is_removed_by_the_next(tmp_path, monkeypatch) -> None:

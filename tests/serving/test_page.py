@@ -48,7 +48,7 @@ def serving(*command: str) -> Iterator[str]:
 def service() -> Iterator[str]:
     names = ("clsr-photo-x2", "edsr-photo-x4", "clsr-photo-x4")
     models = [part for name in names for part in ("--model", name)]
-    with serving("serve", "--workers", "1", "--queue", "100", *models) as address:  # no 429 on a busy machine
+    with serving("serve", "--workers", "2", "--queue", "100", *models) as address:  # no 429 on a busy machine
         yield address
 
 
@@ -550,7 +550,8 @@ def test_work_outlives_a_reload_and_a_picture_that_was_let_go(page, photo):
     page.drag((300, 150), (350, 200))
     page.sharp(2)
     assert page.tab.evaluate(kept) != name  # sent once more
-    assert [said for said in page.complaints if "404" not in said] == []
+    expected = ("404", "loaded before reset")  # of OpenSeadragon, about tiles that were on their way by the old id
+    assert [said for said in page.complaints if not any(word in said for word in expected)] == []
     page.complaints.clear()
 
 

@@ -18,10 +18,10 @@ from localsr.batch.rows import FINAL, NoRoom, ResultRow, Rows, Status, describe_
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import CheckpointError, LocalSRError
 from localsr.images import Photo
-from localsr.inference.cost import Flops
 from localsr.inference.output import write_regions
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
-from localsr.onnx.restorer import load
+from localsr.loading import load
+from localsr.models.counting import FlopCounter
 from localsr.regions import Found
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
@@ -51,8 +51,8 @@ class BatchWorker:
         torch.set_num_threads(THREADS)
         self.setup = setup
         self._restorer = load(
-            setup.runtime,
             setup.model,
+            runtime=setup.runtime,
             scale=setup.scale,
             device=setup.device,
             precision=setup.precision,
@@ -143,7 +143,7 @@ class BatchWorker:
         """Write the results that are missing, and return what each took by its number."""
         boxes = [output.found.box for output in outputs]
         targets = [storage.storing(self._place(o.name)) if n in missing else None for n, o in enumerate(outputs)]
-        with Flops() as counter:
+        with FlopCounter() as counter:
             scene, strategy = self._restorer.encode(photo), self.setup.strategy
             written = write_regions(scene, boxes, targets, strategy, max_pixels=MAX_PIXELS_HELD_BY_WORKER)
             seconds = {region.number: region.seconds for region in written}

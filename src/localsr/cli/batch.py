@@ -173,10 +173,7 @@ def batch_command(
 
 def add_network(setup: Setup, restorer: Restorer, strategy: str | None) -> Setup:
     """Return the setup with what the network adds to it."""
-    from localsr.inference.strategies import Strategy
-
-    plain = restorer.network.config.plain
-    chosen = Strategy.named(strategy) if strategy is not None else Strategy.HALO if plain else Strategy.CLSR
+    chosen = restorer.strategy(strategy)
     card = restorer.card
     if not card.sha256:
         raise ConfigError(f"{card.name} was never saved; results are named by a network's sha256")

@@ -60,7 +60,7 @@ def restore_command(
     """
     source, found = regions.find(photo, silent=as_json)
     boxes = [one.box for one in found]
-    from localsr.inference.memory import room
+    from localsr.inference.memory import tensor_room
     from localsr.inference.restoration import MAX_PIXELS_HELD
     from localsr.inference.strategies import Strategy
 
@@ -72,7 +72,7 @@ def restore_command(
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
     scene, most = restorer.encode(source), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
-        half = room(max_memory) // 2
+        half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
     keep = files.into is not None
     done, kept = write_results(scene, found, paths, chosen, share=share, compare=files.compare, most=most, keep=keep)

@@ -34,6 +34,14 @@ def train_command(
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step of this run.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away a saved run of this name.")] = False,
+    decayed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="STEPS",
+            help="Leave the run as it is and branch off its last saved step: a run of so many steps to a rate of zero.",
+        ),
+    ] = None,
     max_broken: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Share of the pictures that may be unreadable.")
     ] = None,
@@ -43,12 +51,14 @@ def train_command(
 ) -> None:
     """Train a network by a recipe and print the path of its checkpoint.
 
-    Ctrl-C or SIGTERM saves and leaves; --resume goes on.
+    Ctrl-C or SIGTERM saves and leaves; --resume goes on, --decayed 0 writes what has been trained so far.
     """
     from localsr.training.config import Recipe
 
     if resume and restart:
         raise ConfigError("--resume goes on with a run and --restart throws it away; choose one")
+    if decayed is not None and (resume or restart):
+        raise ConfigError("--decayed makes a run of its own, which neither --resume nor --restart can be said of")
     if devices != "auto" and not (devices.isdecimal() and int(devices) > 0):
         raise ConfigError(f"--devices {devices} must be auto or a number of processes")
     changed = [*(settings or []), *([f"max_broken={max_broken}"] if max_broken is not None else [])]
@@ -62,7 +72,15 @@ def train_command(
     count = devices if devices == "auto" else int(devices)
     with report_training(first) as watch:
         path = fit(
-            wanted, runs, resume=resume, restart=restart, devices=count, nodes=nodes, workers=workers, watch=watch
+            wanted,
+            runs,
+            resume=resume,
+            restart=restart,
+            decayed=decayed,
+            devices=count,
+            nodes=nodes,
+            workers=workers,
+            watch=watch,
         )
     if first:
         typer.echo(str(path))

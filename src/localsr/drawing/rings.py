@@ -10,7 +10,7 @@ RADIUS_OF_ALL = 0.3  # in square roots of the picture's area: patches with even 
 
 
 def ring_radius(share: float, size: Size) -> float:
-    """Return the radius, in pixels, of the ring on a patch: its area is the patch's share of the attention.
+    """Return the radius, in pixels, of the ring on a patch: its area is in proportion to the patch's share.
 
     Args:
         share: Of the attention, in [0, 1]; all shares of a picture sum to 1.

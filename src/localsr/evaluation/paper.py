@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from localsr.geometry import Size
-from localsr.inference.cost import cost
+from localsr.inference.cost import count_roi
 from localsr.inference.strategies import Strategy
+from localsr.models.clsr import without_weights
 from localsr.models.presets import PRESETS
 
 PAPER_ROI = 24  # LR px
@@ -91,12 +92,12 @@ def count_table_1() -> Iterator[CountedCost]:
     """Count what Table 1 counts, at x4 with ROIs of 24 x 24; slow networks take seconds."""
     for preset, paper in PAPER_COSTS.items():
         config = PRESETS[preset]
-        counted = cost(config, Strategy.CROP, PAPER_ROI, PAPER_SIZES["BSD100"])
+        counted = count_roi(without_weights(config), Strategy.CROP, PAPER_ROI, PAPER_SIZES["BSD100"])
         yield CountedCost(preset, Strategy.CROP, PAPER_ROI, PAPER_ROI, counted.roi / 1e9, paper.crop)
         for strategy, numbers in ((Strategy.CLSR, paper.clsr), (Strategy.FULL, paper.full)):
-            network = config.with_context() if strategy is Strategy.CLSR else config
+            network = without_weights(config.with_context() if strategy is Strategy.CLSR else config)
             for size, number in zip(PAPER_SIZES.values(), numbers, strict=True):
-                counted = cost(network, strategy, PAPER_ROI, size)
+                counted = count_roi(network, strategy, PAPER_ROI, size)
                 yield CountedCost(preset, strategy, size.height, size.width, sum(counted) / 1e9, number)
 
 
@@ -105,6 +106,6 @@ def count_halos() -> Iterator[HaloCost]:
     for preset in PAPER_COSTS:
         for halo in PAPER_HALOS:
             config = PRESETS[preset].with_halo(halo)
-            plain = cost(config, Strategy.HALO, PAPER_ROI, PAPER_SIZES["BSD100"])
-            clsr = cost(config.with_context(), Strategy.CLSR, PAPER_ROI, PAPER_SIZES["BSD100"])
+            plain = count_roi(without_weights(config), Strategy.HALO, PAPER_ROI, PAPER_SIZES["BSD100"])
+            clsr = count_roi(without_weights(config.with_context()), Strategy.CLSR, PAPER_ROI, PAPER_SIZES["BSD100"])
             yield HaloCost(preset, halo, sum(plain) / 1e9, sum(clsr) / 1e9)

@@ -28,10 +28,10 @@ from localsr.evaluation.run_folder import RunFolder
 from localsr.evaluation.runner import MethodRunner
 from localsr.evaluation.timing import describe_machine
 from localsr.geometry import Box, Size, tiles
-from localsr.inference.cost import cost
+from localsr.inference.cost import count_roi
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.config import ModelConfig
 from localsr.progress import Progress
 
 
@@ -115,7 +115,7 @@ def _measure(pair: Pair, runner: MethodRunner, rois: Sequence[Box], roi: int) ->
             stitched = [metrics.stitch(part, width // roi)[None] for part in (restored, originals)]
             stitched_scores = {key: values[0] for key, values in _scores(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
-        gflops = count_gflops(runner.config(method), method, roi, Size(width, height))
+        gflops = count_gflops(runner.network(method), method, roi, Size(width, height))
         by_picture.append({**names, **stitched_scores, **means, "rois": len(rois), "seconds": seconds, **gflops})
     return pl.concat(by_roi), pl.DataFrame(by_picture)
 
@@ -160,9 +160,9 @@ def _settings(
     )
 
 
-def count_gflops(config: ModelConfig, method: Method, roi: int, size: Size) -> dict[str, float]:
+def count_gflops(network: RunnableNetwork, method: Method, roi: int, size: Size) -> dict[str, float]:
     """Count the GFLOPs of an ROI of a picture of `size`: with the scene at hand, and of the first one."""
     if method.strategy is None:
         return {"gflops_roi": 0.0, "gflops_first_roi": 0.0}
-    found = cost(config, method.strategy, roi, method.visible(Box(0, 0, roi, roi), size).size)
+    found = count_roi(network, method.strategy, roi, method.visible(Box(0, 0, roi, roi), size).size)
     return {"gflops_roi": found.roi / 1e9, "gflops_first_roi": (found.roi + found.scene) / 1e9}

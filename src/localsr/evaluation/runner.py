@@ -12,10 +12,10 @@ from torch import Tensor
 from localsr import images
 from localsr.evaluation.methods import Method
 from localsr.geometry import Box, whole
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Attention, bicubic
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.config import ModelConfig
 
 
 class MethodRunner:
@@ -63,11 +63,10 @@ class MethodRunner:
             return torch.from_numpy(bicubic(photo, box, self.scale))
         return torch.from_numpy(self._restorers[method].encode(photo).restore(box, method.strategy).pixels)
 
-    def config(self, method: Method) -> ModelConfig:
-        """Return the config of the network that a method runs: the plain twin has a halo of its own."""
+    def network(self, method: Method) -> RunnableNetwork:
+        """Return the network that a method runs: the plain twin has a halo of its own."""
         restorer = self._restorers[method]
-        network = restorer.network if method.strategy is Strategy.CLSR else restorer.plain or restorer.network
-        return network.config
+        return restorer.network if method.strategy is None else restorer.network_for(method.strategy)
 
     def attention(self, method: Method, lr: NDArray[np.uint8], roi: Box) -> Attention:
         """Return which patches of an LR picture the GCM draws on for an ROI (Sec. 3.2)."""

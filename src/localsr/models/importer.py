@@ -43,7 +43,7 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
     `scale` chooses one of several in a file, x4 if not given, and must be the one of a file with one. Raises
     `CheckpointError` for a file that has none of the layouts or does not fit its own; the message names what differs.
     """
-    given = _table(path)
+    given = read_table(path)
     layout = next((one for one in LAYOUTS.values() if any(re.fullmatch(one.mark, name) for name in given)), None)
     if layout is None:
         raise CheckpointError(f"{path} has none of the layouts that can be imported: {', '.join(LAYOUTS)}")
@@ -65,7 +65,7 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
     return network.float().to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 
-def _table(path: Path) -> TensorTable:
+def read_table(path: Path) -> TensorTable:
     """Read a file's tensors by their names; torch builds tensors and containers from it and refuses anything else."""
     try:
         size = path.stat().st_size

@@ -57,8 +57,13 @@ class PictureWork:
         return [box.sides for box in boxes]
 
     async def run(self, request: Request, task: messages.WorkerTask, result: type[Result]) -> tuple[Result, FilePath]:
-        """Do a task, and return its result and the folder of its files."""
-        return await while_connected(request, self.pool.run(task, result))
+        """Do a task, and return its result and the folder of its files; 404 for a picture that is dropped meanwhile."""
+        try:
+            return await while_connected(request, self.pool.run(task, result))
+        except Problem:
+            if not isinstance(task, messages.OpenTask):  # of a picture that is not in the store yet
+                self.store.get(task.picture.id)
+            raise
 
     async def facts(self, request: Request, task: messages.WorkerTask, result: type[Result]) -> Result:
         """Do a task that makes no file, and return its result."""

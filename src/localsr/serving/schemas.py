@@ -152,7 +152,7 @@ class PatchAnswer(BaseModel, title="Patch"):
     right: int
     bottom: int
     weight: float
-    radius: Annotated[float, Field(description="Of a circle whose area is the share, in pixels of the picture.")]
+    radius: Annotated[float, Field(description="Of a circle whose area grows with it, in pixels.")]
 
 
 class AttentionAnswer(BaseModel, title="Attention"):

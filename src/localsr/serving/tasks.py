@@ -16,14 +16,13 @@ from localsr import images
 from localsr.drawing.rings import ring_radius
 from localsr.errors import ConfigError, LocalSRError
 from localsr.geometry import Box, whole
-from localsr.inference.cost import Flops
 from localsr.inference.output import write_regions
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic, enlarged_alpha
 from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
-from localsr.onnx.restorer import load
+from localsr.loading import load
 from localsr.progress import Progress
 from localsr.serving.messages import (
     AttentionFacts,
@@ -58,25 +57,28 @@ class TaskRunner:
     def __init__(self, settings: WorkerSettings) -> None:
         """Load the networks and run one once, so that the first request does not wait for libraries."""
         names = settings.networks or OFFERED
-        self._restorers = {Path(name).stem: load(settings.runtime, name) for name in names}
+        self._restorers = {Path(name).stem: load(name, runtime=settings.runtime) for name in names}
         self._default = next((name for name in OFFERED if name in self._restorers), next(iter(self._restorers)))
         self._pictures = OpenPictures(settings.memory, settings.megapixels)
         self._max_megapixels = settings.output
         noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)
         scene = self._restorers[self._default].encode(images.read(noise))
-        with Flops():  # whose first count loads 800 modules
-            scene.restore(Box(16, 16, 80, 80))
+        scene.restore(Box(16, 16, 80, 80))
 
     def networks(self) -> list[OfferedNetwork]:
         """Return what can be asked for."""
-        noise = images.read(np.zeros((8, 8, 3), np.uint8))
-        offered = []
-        for name, restorer in self._restorers.items():
-            scene = restorer.encode(noise)
-            strategies, usual = [str(strategy) for strategy in scene.strategies], str(scene.strategy())
-            about = (restorer.scale, strategies, name == self._default, describe_network(restorer), usual)
-            offered.append(OfferedNetwork(name, *about, attention=restorer.card.config.gcm))
-        return offered
+        return [
+            OfferedNetwork(
+                name,
+                restorer.scale,
+                [str(strategy) for strategy in restorer.strategies],
+                name == self._default,
+                describe_network(restorer),
+                default_strategy=str(restorer.strategy()),
+                attention=restorer.card.config.gcm,
+            )
+            for name, restorer in self._restorers.items()
+        ]
 
     def run(self, task: WorkerTask, folder: Path, progress: Progress) -> object:
         """Do a task, with its files in a folder, and return its facts.
@@ -182,15 +184,15 @@ class TaskRunner:
         """Write each restored box and return its facts."""
         seconds = [0.0] * len(boxes)
         files = [nullcontext(path) for path in paths]
-        with Flops() as counted:
-            written = write_regions(
-                scene, boxes, files, strategy, max_pixels=MAX_PIXELS_HELD_BY_WORKER, progress=progress
-            )
-            for region in written:
-                seconds[region.number] = region.seconds
-        each = counted.total / 1e9 / sum(box.area for box in boxes)  # shared by area, as seconds are
+        for region in write_regions(
+            scene, boxes, files, strategy, max_pixels=MAX_PIXELS_HELD_BY_WORKER, progress=progress
+        ):
+            seconds[region.number] = region.seconds
+        gflops = scene.planned(boxes, strategy).gflops / sum(
+            box.area for box in boxes
+        )  # shared by area, as seconds are
         return [
-            RestorationFacts(box, scene.scale, str(strategy), network, spent, each * box.area)
+            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area)
             for box, spent in zip(boxes, seconds, strict=True)
         ]
 
