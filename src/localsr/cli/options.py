@@ -108,7 +108,7 @@ class NetworkOptions:
 
 
 def load_network(runtime: str, model: str | None, scale: int | None, **settings: Any) -> Restorer:  # noqa: ANN401
-    """Load a network for a runtime, with a bar while graphs are made; `settings` are `Restorer.load`'s."""
+    """Load a network for a runtime, with a bar while graphs are made; `settings` are those of `localsr.load`."""
     from localsr.loading import load
 
     with progress_bar("exporting, once for this network") as progress:
