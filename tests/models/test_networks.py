@@ -253,7 +253,7 @@ def test_swinir_s_windows_stay_in_the_picture_and_its_grid(box: Box) -> None:
         ({"channels": 30, "gcm": True}, "do not divide"),
         ({"gcm": True, "gcm_after": 4}, "there are 3 stages"),
         ({"gcm": True, "gcm_stride": 4}, "not a multiple"),
-        ({"pim": True, "pim_channels": 128}, "be few"),
+        ({"pim": True, "pim_channels": 128}, "be at most 64"),
         ({"backbone": "unknown"}, "no backbone 'unknown'; choose one of edsr, carn, srresnet, rcan, swinir"),
     ],
 )

@@ -28,7 +28,8 @@ from localsr.onnx.folder import RESTORE
 from localsr.onnx.graphs import restoring
 from localsr.onnx.network import OnnxNetwork, open_graph
 from localsr.regions import Regions, text
-from localsr.serving.tasks import Tasks
+from localsr.serving.messages import AttentionTask, PictureFile, WorkerSettings
+from localsr.serving.tasks import TaskRunner
 
 
 def small(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
@@ -90,10 +91,10 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert bill["strategies"]["clsr"]["seconds"] > 0
     told = CliRunner().invoke(app, ["explain", *about, "--runtime", "onnx", "-o", str(tmp_path / "map.png")])
     assert "patches, the largest share" in told.stdout, told.output
-    serving = Tasks([str(exported)], "onnx", 64, 100, 100)
-    job = {"picture": {"id": "a", "path": about[0], "any_size": False}, "boxes": [[5, 6, 25, 16]], "network": None}
+    serving = TaskRunner(WorkerSettings((str(exported),), "onnx", 64, 100, 100))
+    task = AttentionTask(PictureFile("a", about[0], "a", any_size=False), "1", (5, 6, 25, 16), None)
     shares = restorer(small()).encode(localsr.read(pixels)).attention(localsr.Box(5, 6, 25, 16)).shares
-    found = [patch["weight"] for patch in serving.attention(job, print)["patches"]]
+    found = [patch.weight for patch in serving.run(task, tmp_path, print).patches]
     assert found == pytest.approx(shares, abs=MAX_DIFFERENCE)
     for wrong, sentence in {
         ("--runtime", "tvm"): "not one of torch, onnx",

@@ -22,6 +22,7 @@ from localsr.batch import storage
 from localsr.batch.worker import DONE, Row
 from localsr.errors import DataError
 from localsr.files import lock_folder, remove_leftovers
+from localsr.parquet import parquet_bytes
 
 NAME, PARTS = "results.parquet", ".parts"
 EVERY = 2.0  # seconds of rows that a kill may cost
@@ -78,7 +79,7 @@ class Table:
         if not self._rows:
             return
         part = f"{time.time_ns():020d}-{secrets.token_hex(3)}.parquet"
-        storage.store(storage.join(self.folder, f"{PARTS}/{part}"), _parquet(_frame(self._rows)))
+        storage.store(storage.join(self.folder, f"{PARTS}/{part}"), parquet_bytes(_frame(self._rows)))
         self._rows = []
         self._parts.append(part)
         if len(self._parts) > MOST_PARTS:
@@ -89,7 +90,7 @@ class Table:
         self.keep()
         frame = self._read([f"{PARTS}/{part}" for part in self._parts])
         if self._parts or not storage.exists(storage.join(self.folder, NAME)):
-            storage.store(storage.join(self.folder, NAME), _parquet(frame))
+            storage.store(storage.join(self.folder, NAME), parquet_bytes(frame))
         for part in self._parts:
             storage.remove(storage.join(self.folder, f"{PARTS}/{part}"))
         self._parts = []
@@ -165,10 +166,3 @@ def _frame(rows: Sequence[Row]) -> pl.DataFrame:
     """Put rows into columns."""
     cells = [[clean(value) if isinstance(value, str) else value for value in row] for row in rows]
     return pl.DataFrame(cells, schema=schema(), orient="row")
-
-
-def _parquet(frame: pl.DataFrame) -> bytes:
-    """Write a table as the bytes of a Parquet file."""
-    file = io.BytesIO()
-    frame.write_parquet(file)
-    return file.getvalue()

@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Model, Scale, bar
+from localsr.cli.options import Model, Scale
+from localsr.cli.terminal import progress_bar
 
 
-def run(
+def export_command(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.", show_default=False)
     ],
@@ -24,7 +25,7 @@ def run(
     from localsr.inference.restorer import Restorer
     from localsr.onnx.export import MAX_DIFFERENCE, export
 
-    with bar("exporting") as progress:
+    with progress_bar("exporting") as progress:
         card = export(Restorer.load(model, scale=scale, device="cpu"), output, progress)
     for name in card.graphs:
         path = output / f"{name}.onnx"
