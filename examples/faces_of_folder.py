@@ -8,17 +8,17 @@ from pathlib import Path
 
 import localsr
 from localsr.inference.paste import paste
-from localsr.regions import Margin, Regions
+from localsr.regions import Margin, RegionRequest
 
 
 def main(source: str, target: str) -> None:
     """Write a picture into `target` for each JPEG of `source` that has a face."""
     restorer = localsr.Restorer.load()
-    faces = Regions(detect=("face",), margin=Margin.parse("20%"), merge=True)
+    faces = RegionRequest(detect=("face",), margin=Margin.parse("20%"), merge=True)
     Path(target).mkdir(exist_ok=True)
     for path in sorted(Path(source).glob("*.jpg")):
         photo = localsr.read(path)
-        boxes = [found.box for found in faces.of(photo)]
+        boxes = [found.box for found in faces.find(photo)]
         print(f"{path.name}: {len(boxes)} found")
         if boxes:
             paste(Path(target) / path.name, restorer.encode(photo), boxes)

@@ -10,7 +10,7 @@ import localsr
 ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
-    {"extras", "files", "geometry", "html_pages", "parquet", "progress"},
+    {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress"},
     {"images", "resize", "metrics", "conditions"},
     {"models"},
     {"inference", "data", "regions"},

@@ -20,15 +20,17 @@ from typer.testing import CliRunner
 
 import localsr
 from localsr.batch import storage, supervisor
-from localsr.batch.engines.local import Local, workers
-from localsr.batch.estimate import bill, rates
-from localsr.batch.manifest import jobs
-from localsr.batch.runner import run
-from localsr.batch.supervisor import Gone, Ready, Reply, work
-from localsr.batch.table import Table, read
-from localsr.batch.tasks import Job, Setup
-from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, Full, Rates, Row, Worker
-from localsr.cli import app, batch
+from localsr.batch.engines.local import LocalEngine, count_workers
+from localsr.batch.estimate import estimate_batch
+from localsr.batch.manifest import read_manifest
+from localsr.batch.rows import NoRoom, ResultRow, Status
+from localsr.batch.runner import run_batch
+from localsr.batch.supervisor import Died, Ready, Reply, supervise
+from localsr.batch.table import ResultTable, read_table
+from localsr.batch.tasks import Setup, Task
+from localsr.batch.worker import BatchWorker
+from localsr.cli import app
+from localsr.cli.batch import EngineOptions
 from localsr.errors import BoxError, CheckpointError, ConfigError, DataError, LocalSRError, OutputError, StoppedError
 from localsr.files import lock_folder
 from localsr.geometry import Box
@@ -36,10 +38,9 @@ from localsr.inference.memory import resident
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
-from localsr.regions import Found, Regions, text
+from localsr.regions import Found, RegionRequest, text
 from localsr.regions import read as read_annotations
 
-RATES = Rates(0, 0, 0, 0, 0)
 POISON = """import os, sys
 if any("spawn_main" in word for word in sys.orig_argv):
     import localsr.images
@@ -70,21 +71,21 @@ def picture(path: Path, seed: int = 0, size: tuple[int, int] = (60, 50)) -> str:
     return str(path)
 
 
-def regions(*given: str) -> Regions:
-    return Regions(given=tuple(text(one) for one in given))
+def regions(*given: str) -> RegionRequest:
+    return RegionRequest(given=tuple(text(one) for one in given))
 
 
 @pytest.fixture
-def many(tmp_path) -> list[Job]:
+def many(tmp_path) -> list[Task]:
     """Twelve pictures of one to three regions each."""
-    return [Job(picture(tmp_path / f"in/{k:02d}.png", k), regions(*BOXES[: k % 3 + 1])) for k in range(12)]
+    return [Task(picture(tmp_path / f"in/{k:02d}.png", k), regions(*BOXES[: k % 3 + 1])) for k in range(12)]
 
 
 class Inline:
     """An engine in this process; `dies` says how often a picture kills its worker."""
 
     def __init__(self, setup, dies=None, size=2, blamed=True):
-        self.size, self.worker, self.dies, self.blamed = size, Worker(setup, RATES), dict(dies or {}), blamed
+        self.size, self.worker, self.dies, self.blamed = size, BatchWorker(setup), dict(dies or {}), blamed
         self.events, self.sent, self.closed = [], [], False
 
     def start(self, slot):
@@ -95,9 +96,9 @@ class Inline:
         self.sent.append(name)
         if self.dies.get(name, 0):
             self.dies[name] -= 1
-            self.events.append(Gone(slot, "it was ended by signal 9", self.blamed))
+            self.events.append(Died(slot, "it was ended by signal 9", self.blamed))
         else:
-            self.events.append(Reply(slot, self.worker.do(job, before)))
+            self.events.append(Reply(slot, self.worker.process(job, before)))
 
     def wait(self, seconds):
         return [self.events.pop(0)] if self.events else []
@@ -121,14 +122,14 @@ def stray(folder) -> list[Path]:
 def test_a_csv(tmp_path) -> None:
     path = tmp_path / "m.csv"
     path.write_text('picture,box,label\na.jpg,"1,2,3,4",car\nsub/b.jpg,"10%,0%,5%,5%",\na.jpg,"5,5:9,9; 1,1,2,2",bus\n')
-    one, two = jobs(str(path), Regions())
+    one, two = read_manifest(str(path), RegionRequest())
     assert (one.picture, two.picture) == (str(tmp_path / "a.jpg"), str(tmp_path / "sub/b.jpg"))
-    assert [(r.left, r.right, r.label, r.origin) for r in one.regions.given] == [
+    assert [(r.left, r.right, r.label, r.origin) for r in one.request.given] == [
         (1, 4, "car", "m.csv, line 2"),
         (5, 9, "bus", "m.csv, line 4"),
         (1, 3, "bus", "m.csv, line 4"),
     ]
-    assert two.regions.given[0].relative
+    assert two.request.given[0].relative
 
 
 @pytest.mark.parametrize(
@@ -137,10 +138,10 @@ def test_a_csv(tmp_path) -> None:
 def test_columns_of_numbers(tmp_path, header, line) -> None:
     path = tmp_path / "m.csv"
     path.write_text(f"file_name,score,{header}\na.jpg,0.5,{line}\nb.jpg,,,,,\n")
-    one, two = jobs(str(path), regions("0,0,5,5"))
-    (own,) = one.regions.given[1:]
+    one, two = read_manifest(str(path), regions("0,0,5,5"))
+    (own,) = one.request.given[1:]
     assert (own.left, own.top, own.right, own.bottom, own.score) == (1, 2, 4, 6, 0.5)
-    assert len(two.regions.given) == 1  # what is asked of every picture
+    assert len(two.request.given) == 1  # what is asked of every picture
 
 
 def test_parquet_and_json_lines_say_the_same(tmp_path) -> None:
@@ -149,8 +150,8 @@ def test_parquet_and_json_lines_say_the_same(tmp_path) -> None:
     pl.DataFrame(
         {"picture": ["a.png", "b.png"], "boxes": [[[1, 2, 3, 4]], [[0, 0, 9, 9], [5, 5, 6, 6]]]}
     ).write_parquet(tmp_path / "m.parquet")
-    found = jobs(str(tmp_path / "m.parquet"), Regions())
-    assert [[(r.left, r.top, r.right, r.bottom) for r in j.regions.given] for j in found] == [
+    found = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+    assert [[(r.left, r.top, r.right, r.bottom) for r in j.request.given] for j in found] == [
         [(1, 2, 4, 6)],
         [(0, 0, 9, 9), (5, 5, 11, 11)],
     ]
@@ -162,12 +163,12 @@ def test_a_folder_and_a_pattern(tmp_path) -> None:
         picture(tmp_path / name)
     (tmp_path / "notes.txt").write_text("no picture")
     asked = regions("0,0,9,9")
-    assert [Path(j.picture).name for j in jobs(str(tmp_path), asked)] == ["a.jpg", "b.png", "c.png"]
-    assert [Path(j.picture).name for j in jobs(str(tmp_path), asked, "*.png")] == ["b.png"]
+    assert [Path(j.picture).name for j in read_manifest(str(tmp_path), asked)] == ["a.jpg", "b.png", "c.png"]
+    assert [Path(j.picture).name for j in read_manifest(str(tmp_path), asked, "*.png")] == ["b.png"]
     with pytest.raises(ConfigError, match="3 pictures but no regions"):
-        jobs(str(tmp_path), Regions())
+        read_manifest(str(tmp_path), RegionRequest())
     with pytest.raises(DataError, match=r"no pictures by '\*\.gif'"):
-        jobs(str(tmp_path), asked, "*.gif")
+        read_manifest(str(tmp_path), asked, "*.gif")
 
 
 @pytest.mark.parametrize(
@@ -187,7 +188,7 @@ def test_a_bad_line_is_named(tmp_path, content, error, told) -> None:
     path = tmp_path / "m.csv"
     path.write_text(content)
     with pytest.raises(error, match=told):
-        jobs(str(path), Regions())
+        read_manifest(str(path), RegionRequest())
 
 
 def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> None:
@@ -195,14 +196,14 @@ def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> N
 
     line = {"picture": "a.png", "x": 1, "y": 2, "width": 3, "height": 4, "label": 0, "score": 0.0}
     pl.DataFrame([line]).write_parquet(tmp_path / "m.parquet")
-    (region,) = jobs(str(tmp_path / "m.parquet"), Regions())[0].regions.given
+    (region,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())[0].request.given
     assert (region.label, region.score) == ("0", 0.0)
     for hole in ({"y": None}, {"x": None, "box": [1, None, 3, 4]}):
         pl.DataFrame([line, line | hole], schema_overrides={"box": pl.List(pl.Int64)}).write_parquet(
             tmp_path / "m.parquet"
         )
         with pytest.raises(BoxError, match=r"row 2: (y|box) is None"):
-            jobs(str(tmp_path / "m.parquet"), Regions())
+            read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
 
 
 def test_a_line_may_name_a_picture_alone_or_with_a_detector(tmp_path) -> None:
@@ -211,22 +212,22 @@ def test_a_line_may_name_a_picture_alone_or_with_a_detector(tmp_path) -> None:
         '{"image": "a.png", "detector": "face"}\n{"picture": "b.png", "bbox": [1, 1, 2, 2]}\n{"file_name": "c.png"}\n'
     )
     for manifest in ("m.csv", "m.jsonl"):
-        found = jobs(str(tmp_path / manifest), Regions())
-        assert [(Path(j.picture).name, j.regions.detect, len(j.regions.given)) for j in found] == [
+        found = read_manifest(str(tmp_path / manifest), RegionRequest())
+        assert [(Path(j.picture).name, j.request.detect, len(j.request.given)) for j in found] == [
             ("a.png", ("face",), 0),
             ("b.png", (), 1),
             ("c.png", (), 0),
         ]
-    both = jobs(str(tmp_path / "m.csv"), Regions(detect=("plate",)))
-    assert both[0].regions.detect == ("plate", "face")
+    both = read_manifest(str(tmp_path / "m.csv"), RegionRequest(detect=("plate",)))
+    assert both[0].request.detect == ("plate", "face")
 
 
 def test_one_picture_by_two_names_is_one(tmp_path) -> None:
     (tmp_path / "m.jsonl").write_text(
         '{"picture": "a.png", "box": "1,1,2,2"}\n{"picture": "./a.png", "box": "3,3,4,4"}'
     )
-    (job,) = jobs(str(tmp_path / "m.jsonl"), Regions())
-    assert [region.left for region in job.regions.given] == [1, 3]
+    (job,) = read_manifest(str(tmp_path / "m.jsonl"), RegionRequest())
+    assert [region.left for region in job.request.given] == [1, 3]
 
 
 def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) -> None:
@@ -237,35 +238,35 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
     (labels / "a.txt").write_text("0 0.5 0.5 0.2 0.2")
     (labels / "b.txt").write_text("0 0.5 0.5 0.2")
     (labels / "d.txt").write_text("0 0.5 0.5 0.2 0.2")
-    listed = jobs(str(tmp_path / "in"), Regions(), None, read_annotations(labels))
-    tally = run(listed, setup, lambda: Inline(setup))
-    assert tally.states == {DONE: 1, EMPTY: 1, FAILED: 3}
-    told = {Path(r["input"]).stem: r["reason"] for r in read(setup.folder).iter_rows(named=True)}
+    listed = read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(labels))
+    tally = run_batch(listed, setup, lambda: Inline(setup))
+    assert tally.states == {Status.DONE: 1, Status.EMPTY: 1, Status.FAILED: 3}
+    told = {Path(r["input"]).stem: r["reason"] for r in read_table(setup.folder).iter_rows(named=True)}
     assert "b.txt, line 1" in told["b"]
     assert "which may be" in told["d"]
     (labels / "instances.json").write_text('{"images": [')
     with pytest.raises(BoxError, match=r"instances\.json"):
-        jobs(str(tmp_path / "in"), Regions(), None, read_annotations(labels))
+        read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(labels))
     (tmp_path / "other.jsonl").write_text('{"picture": "elsewhere.png", "box": "1,1,2,2"}')
     with pytest.raises(DataError, match=r"elsewhere\.png, which is no picture of"):
-        jobs(str(tmp_path / "in"), Regions(), None, read_annotations(tmp_path / "other.jsonl"))
+        read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(tmp_path / "other.jsonl"))
 
 
 def test_results_are_no_pictures(tmp_path) -> None:
     for name in ("a.png", "out/a-1.png", "outer/b.png"):
         picture(tmp_path / name)
-    found = jobs(str(tmp_path), regions("0,0,9,9"), out=str(tmp_path / "out"))
+    found = read_manifest(str(tmp_path), regions("0,0,9,9"), out=str(tmp_path / "out"))
     assert [Path(j.picture).name for j in found] == ["a.png", "b.png"]
     with pytest.raises(ConfigError, match="OUT is the folder of the pictures"):
-        jobs(str(tmp_path), regions("0,0,9,9"), out=str(tmp_path))
+        read_manifest(str(tmp_path), regions("0,0,9,9"), out=str(tmp_path))
     for pattern in ("/tmp/*.png", "a**b"):
         with pytest.raises(ConfigError, match="no pattern within a folder"):
-            jobs(str(tmp_path), regions("0,0,9,9"), pattern)
+            read_manifest(str(tmp_path), regions("0,0,9,9"), pattern)
 
 
 def test_a_manifest_that_is_not_there(tmp_path) -> None:
     with pytest.raises(DataError, match="neither a file nor a folder"):
-        jobs(str(tmp_path / "none.csv"), Regions())
+        read_manifest(str(tmp_path / "none.csv"), RegionRequest())
 
 
 # names
@@ -291,12 +292,12 @@ def test_a_layout_that_cannot_be(layout, told) -> None:
 
 def test_a_name_follows_from_picture_region_network_and_options(many, setup) -> None:
     setup = replace(setup, layout="{folder}/{label}/{stem}-{n}-{key}.jpg")
-    found = many[2].regions.of(localsr.read(many[2].picture))
-    names = setup.outputs("/x/../holiday photos/a b*.jpg", "content", found)
+    found = many[2].request.find(localsr.read(many[2].picture))
+    names = setup.output_names("/x/../holiday photos/a b*.jpg", "content", found)
     assert [name.rsplit("-", 1)[0] for name in names] == [f"holiday_photos/region/a_b-{n}" for n in (1, 2, 3)]
 
     def key(setup=setup, content="content", found=found):
-        return setup.outputs("a.jpg", content, found[:1])[0][-20:-4]
+        return setup.output_names("a.jpg", content, found[:1])[0][-20:-4]
 
     others = [
         key(content="other"),
@@ -319,10 +320,10 @@ def test_a_name_follows_from_picture_region_network_and_options(many, setup) -> 
 def test_no_word_from_outside_leaves_the_folder(setup) -> None:
     setup = replace(setup, layout="{folder}/{label}/{stem}-{key}.png")
     found = [Found(Box(0, 0, 1, 1), "../../etc/\0passwd")]
-    (name,) = setup.outputs("/../..png", "content", found)
+    (name,) = setup.output_names("/../..png", "content", found)
     assert ".." not in name.split("/")
     assert name.startswith("folder/etc_passwd/")
-    (long,) = setup.outputs(f"/a/{'ä' * 500}.png", "content", found)
+    (long,) = setup.output_names(f"/a/{'ä' * 500}.png", "content", found)
     assert max(len(part.encode()) for part in long.split("/")) < 255
 
 
@@ -330,8 +331,8 @@ def test_no_word_from_outside_leaves_the_folder(setup) -> None:
 
 
 def test_results_and_rows(many, setup) -> None:
-    worker = Worker(setup, rates(Restorer.load(setup.model, device="cpu"), Strategy.CLSR))
-    rows = worker.do(many[2])
+    worker = BatchWorker(setup)
+    rows = worker.process(many[2])
     restorer = Restorer.load(setup.model, device="cpu")
     scene = restorer.encode(localsr.read(many[2].picture))
     assert [(r.left, r.top, r.right, r.bottom) for r in rows] == [(3, 4, 23, 18), (24, 20, 42, 35), (1, 1, 10, 10)]
@@ -340,79 +341,73 @@ def test_results_and_rows(many, setup) -> None:
         scene.restore(box).save(Path(setup.folder) / "alone.png")
         with Image.open(Path(setup.folder) / row.output) as one, Image.open(Path(setup.folder) / "alone.png") as two:
             assert np.abs(np.asarray(one, int) - np.asarray(two, int)).max() <= 1
-        assert row.status == DONE
+        assert row.status == Status.DONE
         assert row.seconds > 0
     told = scene.cost([Box(r.left, r.top, r.right, r.bottom) for r in rows])["clsr"]
-    assert sum(r.gflops for r in rows) == pytest.approx(told.gflops + told.gflops_scene, rel=0.25)  # near the borders
-
-
-def test_rates_are_those_of_the_bill() -> None:
-    restorer = Restorer.load(device="cpu")
-    found = rates(restorer, Strategy.CLSR)
-    noise = np.zeros((400, 400, 3), np.uint8)
-    scene = restorer.encode(localsr.read(noise))
-    for width, height in ((31, 57), (64, 20), (101, 99)):
-        box = Box.from_xywh(150, 160, width, height)
-        assert found.of(box) == pytest.approx(scene.cost([box])["clsr"].gflops, rel=0.02)
+    assert sum(r.gflops for r in rows) == pytest.approx(told.gflops + told.gflops_scene, rel=1e-6)
 
 
 def test_what_is_broken_is_a_row(tmp_path, setup) -> None:
-    worker = Worker(setup, RATES)
+    worker = BatchWorker(setup)
     (tmp_path / "bad.png").write_bytes(b"no picture")
     small = picture(tmp_path / "small.png")
     for job, told in (
-        (Job(str(tmp_path / "bad.png"), regions("1,1,2,2")), "begins with b'no pictu'"),
-        (Job(str(tmp_path / "none.png"), regions("1,1,2,2")), "No such file"),
-        (Job(small, regions("50,40,20,20")), "leaves the picture"),
+        (Task(str(tmp_path / "bad.png"), regions("1,1,2,2")), "begins with b'no pictu'"),
+        (Task(str(tmp_path / "none.png"), regions("1,1,2,2")), "No such file"),
+        (Task(small, regions("50,40,20,20")), "leaves the picture"),
     ):
-        (row,) = worker.do(job)
-        assert row.status == FAILED
+        (row,) = worker.process(job)
+        assert row.status == Status.FAILED
         assert told in row.reason
         assert row.input == job.picture
     assert not list(Path(setup.folder).rglob("*.png"))
-    (row,) = worker.do(Job(small, Regions(given=(text("1,1,3,3"),), min_size=10)))
-    assert (row.status, row.width, row.height, row.output) == (EMPTY, 60, 50, "")
+    (row,) = worker.process(Task(small, RegionRequest(given=(text("1,1,3,3"),), min_size=10)))
+    assert (row.status, row.width, row.height, row.output) == (Status.EMPTY, 60, 50, "")
 
 
 def test_a_rerun_does_only_what_is_missing(many, setup, monkeypatch) -> None:
     job, restored = many[2], []
-    worker = Worker(setup, RATES)
-    rows, before = worker.do(job), contents(setup.folder)
-    monkeypatch.setattr(worker, "_write", lambda *a: restored.append(a[3]) or Worker._write(worker, *a))
-    assert worker.do(job, rows) == rows  # all there, and known
-    told = worker.do(job)  # all there, but nobody told
+    worker = BatchWorker(setup)
+    rows, before = worker.process(job), contents(setup.folder)
+    monkeypatch.setattr(worker, "_write", lambda *a: restored.append(a[2]) or BatchWorker._write(worker, *a))
+    assert worker.process(job, rows) == rows  # all there, and known
+    told = worker.process(job)  # all there, but nobody told
     assert [r.seconds for r in told] == [None] * 3
     assert [r.output for r in told] == [r.output for r in rows]
     assert not restored
     (Path(setup.folder) / rows[1].output).unlink()
-    again = worker.do(job, rows)
+    again = worker.process(job, rows)
     assert restored == [{1}]
     assert [r.seconds is None for r in again] == [True, False, True]
     assert contents(setup.folder) == before
     picture(Path(job.picture), seed=99)  # another picture under the same name
-    assert {r.output for r in worker.do(job, rows)}.isdisjoint({r.output for r in rows})
+    assert {r.output for r in worker.process(job, rows)}.isdisjoint({r.output for r in rows})
 
 
 def test_what_was_asked_before_stays_in_the_table(many, setup) -> None:
-    asked = [[Job(many[0].picture, regions(*given))] for given in (("1,1,9,9", "1,1,9,9"), ("2,2,9,9",), ("99,1,9,9",))]
-    for each in asked:
-        run(each, setup, lambda: Inline(setup))
-    frame = read(setup.folder)
-    assert sorted(zip(frame["left"].to_list(), frame["status"].to_list(), strict=True), key=str) == [
-        (1, DONE),  # the same region twice is one
-        (2, DONE),
-        (None, FAILED),
+    asked = [
+        [Task(many[0].picture, regions(*given))] for given in (("1,1,9,9", "1,1,9,9"), ("2,2,9,9",), ("99,1,9,9",))
     ]
-    assert run(asked[0], setup, lambda: Inline(setup)).kept == 1
-    run([Job(many[0].picture, regions("5,5,9,9"))], setup, lambda: Inline(setup))
-    assert read(setup.folder)["status"].to_list() == [DONE] * 3  # a failure is over once something else was asked
+    for each in asked:
+        run_batch(each, setup, lambda: Inline(setup))
+    frame = read_table(setup.folder)
+    assert sorted(zip(frame["left"].to_list(), frame["status"].to_list(), strict=True), key=str) == [
+        (1, Status.DONE),  # the same region twice is one
+        (2, Status.DONE),
+        (None, Status.FAILED),
+    ]
+    assert run_batch(asked[0], setup, lambda: Inline(setup)).kept == 1
+    run_batch([Task(many[0].picture, regions("5,5,9,9"))], setup, lambda: Inline(setup))
+    assert (
+        read_table(setup.folder)["status"].to_list() == [Status.DONE] * 3
+    )  # a failure is over once something else was asked
 
 
 def test_a_detector_that_is_another_file_is_asked_again(many, setup) -> None:
-    job = Job(many[0].picture, Regions(detect=("a.onnx",)))
+    job = Task(many[0].picture, RegionRequest(detect=("a.onnx",)))
     one, two = (replace(setup, detectors=(("a.onnx", sha256),)) for sha256 in ("1", "2"))
-    assert len({one.ask(job), two.ask(job), setup.ask(job)}) == 3
-    assert one.ask(many[0]) == setup.ask(many[0])
+    assert len({one.digest(job), two.digest(job), setup.digest(job)}) == 3
+    assert one.digest(many[0]) == setup.digest(many[0])
 
 
 def test_names_that_are_no_text_are_told_apart(command, tmp_path) -> None:
@@ -421,29 +416,29 @@ def test_names_that_are_no_text_are_told_apart(command, tmp_path) -> None:
     for kept in (0, 2):
         result = command("in", "-o", "out", "--box", "1,1,9,9", "--json", "--contact-sheet", "sheet.html")
         assert json.loads(result.stdout)["kept"] == kept, result.output
-    assert read("out")["input"].n_unique() == 2
+    assert read_table("out")["input"].n_unique() == 2
 
 
 def test_memory_is_flat(many, setup, tmp_path) -> None:
     """The short form: a worker that has done 20 pictures takes no more after 80."""
-    worker, taken = Worker(setup, RATES), []
+    worker, taken = BatchWorker(setup), []
     for k in range(80):
-        worker.do(Job(picture(tmp_path / f"more/{k}.png", k, (90, 70)), regions("5,5,40,40", "20,10,50,50")))
+        worker.process(Task(picture(tmp_path / f"more/{k}.png", k, (90, 70)), regions("5,5,40,40", "20,10,50,50")))
         taken.append(resident())
     assert taken[-1] - taken[19] < 24 * 2**20
 
 
 def test_another_network_than_named_is_refused(setup) -> None:
     with pytest.raises(CheckpointError, match="put the same file on every machine"):
-        Worker(replace(setup, sha256="0" * 64), RATES)
+        BatchWorker(replace(setup, sha256="0" * 64))
 
 
 def test_a_large_region_is_written_in_pieces(many, setup, monkeypatch) -> None:
-    one = Worker(setup, RATES).do(many[2])
+    one = BatchWorker(setup).process(many[2])
     small = contents(setup.folder)
     monkeypatch.setattr("localsr.batch.worker.MAX_PIXELS_HELD_BY_WORKER", 100)
     other = replace(setup, folder=setup.folder + "2")
-    Worker(other, RATES).do(many[2])
+    BatchWorker(other).process(many[2])
     for row in one:
         with Image.open(Path(other.folder) / row.output) as two, Image.open(Path(setup.folder) / row.output) as first:
             assert np.abs(np.asarray(first, int) - np.asarray(two, int)).max() <= 1
@@ -458,23 +453,23 @@ def test_a_store_behind_a_url(tmp_path, setup) -> None:
         system.pipe_file(f"/shop/in/{k}.png", Path(picture(tmp_path / f"{k}.png", k)).read_bytes())
     system.pipe_file("/shop/in/m.csv", b'picture,box\n0.png,"1,1,9,9"\n1.png,"1,1,9,9"\n')
     there = replace(setup, folder="memory://shop/out")
-    listed = jobs("memory://shop/in", regions("1,1,9,9"), "*.png")
+    listed = read_manifest("memory://shop/in", regions("1,1,9,9"), "*.png")
     assert [job.picture for job in listed] == [f"memory:///shop/in/{k}.png" for k in range(3)]
-    assert len(jobs("memory://shop/in/m.csv", Regions())) == 2
-    tally = run(listed, there, lambda: Inline(there))
-    assert tally.states == {DONE: 3}
-    table = read("memory://shop/out")
-    assert table["status"].to_list() == [DONE] * 3
+    assert len(read_manifest("memory://shop/in/m.csv", RegionRequest())) == 2
+    tally = run_batch(listed, there, lambda: Inline(there))
+    assert tally.states == {Status.DONE: 3}
+    table = read_table("memory://shop/out")
+    assert table["status"].to_list() == [Status.DONE] * 3
     local = replace(setup, folder=str(tmp_path / "here"))
-    run([Job(str(tmp_path / f"{k}.png"), regions("1,1,9,9")) for k in range(3)], local, lambda: Inline(local))
+    run_batch([Task(str(tmp_path / f"{k}.png"), regions("1,1,9,9")) for k in range(3)], local, lambda: Inline(local))
     for output in table["output"]:
         assert system.cat_file(f"/shop/out/{output}") == (Path(local.folder) / output).read_bytes()
-    assert run(listed, there, lambda: Inline(there)).kept == 3
+    assert run_batch(listed, there, lambda: Inline(there)).kept == 3
     assert not system.find("/shop/out/.parts")
     system.pipe_file("/shop/bad/b.png", b"nothing")
     broken = replace(setup, folder="memory://shop/other")
-    run(jobs("memory://shop/bad", regions("1,1,9,9"), "*.png"), broken, lambda: Inline(broken))
-    (reason,) = read("memory://shop/other")["reason"]
+    run_batch(read_manifest("memory://shop/bad", regions("1,1,9,9"), "*.png"), broken, lambda: Inline(broken))
+    (reason,) = read_table("memory://shop/other")["reason"]
     assert reason.startswith("memory:///shop/bad/b.png begins with")  # not the copy's name
 
 
@@ -488,35 +483,35 @@ def test_a_url_that_nobody_here_opens() -> None:
 
 def test_what_kills_its_worker_is_tried_three_times_and_last(many, setup) -> None:
     engine = Inline(setup, {"03": 99, "05": 2})
-    tally = run(many, setup, lambda: engine)
-    assert tally.states == {DONE: 11, ASIDE: 1}
+    tally = run_batch(many, setup, lambda: engine)
+    assert tally.states == {Status.DONE: 11, Status.ASIDE: 1}
     assert engine.sent.count("03") == 3
     assert engine.sent.count("05") == 3
     assert set(engine.sent[-4:]) <= {"03", "05"}
-    table = read(setup.folder)
-    (row,) = table.filter(table["status"] == ASIDE).iter_rows(named=True)
+    table = read_table(setup.folder)
+    (row,) = table.filter(table["status"] == Status.ASIDE).iter_rows(named=True)
     assert row["input"].endswith("03.png")
     assert row["reason"] == "its worker died 3 times; the last time it was ended by signal 9"
     assert engine.closed
     healthy = Inline(setup)
-    assert run(many, setup, lambda: healthy).kept == 11  # a rerun tries it once more
-    assert read(setup.folder)["status"].unique().to_list() == [DONE]
+    assert run_batch(many, setup, lambda: healthy).kept == 11  # a rerun tries it once more
+    assert read_table(setup.folder)["status"].unique().to_list() == [Status.DONE]
 
 
 def test_a_lost_machine_is_no_pictures_fault(many, setup) -> None:
     engine = Inline(setup, {"03": 9, "04": 99}, blamed=False)
-    assert run(many, setup, lambda: engine).states == {DONE: 11, ASIDE: 1}
-    assert engine.sent.count("04") == supervisor.LOSSES
+    assert run_batch(many, setup, lambda: engine).states == {Status.DONE: 11, Status.ASIDE: 1}
+    assert engine.sent.count("04") == supervisor.MAX_DEATHS
 
 
 def test_workers_that_never_start(many, setup) -> None:
     class Broken(Inline):
         def start(self, slot):
-            self.events.append(Gone(slot, "no memory"))
+            self.events.append(Died(slot, "no memory"))
 
     engine = Broken(setup)
     with pytest.raises(LocalSRError, match="workers do not start: no memory"):
-        list(work(engine, many))
+        list(supervise(engine, many))
 
 
 def test_a_full_disk_ends_it_and_it_goes_on(many, setup) -> None:
@@ -524,28 +519,28 @@ def test_a_full_disk_ends_it_and_it_goes_on(many, setup) -> None:
         def send(self, slot, job, before):
             if len(self.sent) == 5:
                 self.sent.append("full")
-                self.events.append(Reply(slot, Full("x could not be written: No space left on device")))
+                self.events.append(Reply(slot, NoRoom("x could not be written: No space left on device")))
             else:
                 super().send(slot, job, before)
 
     engine = Filling(setup)
     with pytest.raises(OutputError, match=r"of 12 pictures are kept.*once there is room") as caught:
-        run(many, setup, lambda: engine)
+        run_batch(many, setup, lambda: engine)
     assert caught.value.__cause__.errno == 28
     assert engine.closed
     assert len(engine.sent) <= 7  # nothing was begun after that; the other worker had one in hand
-    assert run(many, setup, lambda: Inline(setup)).states == {DONE: 12}
+    assert run_batch(many, setup, lambda: Inline(setup)).states == {Status.DONE: 12}
     assert not stray(setup.folder)
 
 
 def test_a_worker_tells_of_a_full_disk(many, setup, monkeypatch) -> None:
-    worker = Worker(setup, RATES)
+    worker = BatchWorker(setup)
 
     def full(*_):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("os.fsync", full)
-    assert isinstance(worker.do(many[0]), Full)
+    assert isinstance(worker.process(many[0]), NoRoom)
     assert not list(Path(setup.folder).rglob("*.png"))
 
 
@@ -555,48 +550,53 @@ def test_a_signal_finishes_what_is_in_hand(many, setup) -> None:
             os.kill(os.getpid(), signal.SIGTERM)
 
     with pytest.raises(StoppedError, match="of 12 pictures are done and kept; run the same command again") as caught:
-        run(many, setup, lambda: Inline(setup), interrupt)
+        run_batch(many, setup, lambda: Inline(setup), interrupt)
     assert caught.value.signum == signal.SIGTERM
-    done = read(setup.folder)["input"].n_unique()
+    done = read_table(setup.folder)["input"].n_unique()
     assert 4 <= done <= 6
-    assert run(many, setup, lambda: Inline(setup)).kept == done
+    assert run_batch(many, setup, lambda: Inline(setup)).kept == done
 
 
 # the table
 
 
 def test_two_runs_in_one_folder(many, setup) -> None:
-    with Table(setup.folder), pytest.raises(DataError, match="another process is at work"):
-        run(many, setup, lambda: Inline(setup))
+    with ResultTable(setup.folder), pytest.raises(DataError, match="another process is at work"):
+        run_batch(many, setup, lambda: Inline(setup))
 
 
 def test_the_table_survives(many, setup) -> None:
-    with Table(setup.folder) as table:
-        table.add([Row("a", DONE, output="1", finished=1.0), Row("a", DONE, output="2", finished=1.0)])
+    with ResultTable(setup.folder) as table:
+        table.add(
+            [
+                ResultRow("a", Status.DONE, output="1", finished=1.0),
+                ResultRow("a", Status.DONE, output="2", finished=1.0),
+            ]
+        )
         table.keep()
-        table.add([Row("b", FAILED, "broken", finished=2.0)])
+        table.add([ResultRow("b", Status.FAILED, "broken", finished=2.0)])
         table.keep()
-        table.add([Row("c", DONE, finished=3.0)])  # lost: it is killed here
+        table.add([ResultRow("c", Status.DONE, finished=3.0)])  # lost: it is killed here
     (Path(setup.folder) / ".parts/.localsr-123.part").write_bytes(b"half")
-    with Table(setup.folder) as table:
+    with ResultTable(setup.folder) as table:
         assert [r.output for r in table.before("a", "")] == ["1", "2"]
         assert table.before("a", "other") == table.before("c", "") == []
-        table.add([Row("b", DONE, finished=4.0)])
+        table.add([ResultRow("b", Status.DONE, finished=4.0)])
         frame = table.finish()
     assert frame["input"].to_list() == ["a", "a", "b"]
-    assert frame["status"].to_list() == [DONE] * 3
+    assert frame["status"].to_list() == [Status.DONE] * 3
     assert not stray(setup.folder)
-    assert read(setup.folder).equals(frame)
+    assert read_table(setup.folder).equals(frame)
     (Path(setup.folder) / "results.parquet").write_bytes(b"nonsense")
     with pytest.raises(DataError, match="is no table of localsr"):
-        Table(setup.folder)
+        ResultTable(setup.folder)
 
 
 def test_many_parts_become_one(setup, monkeypatch) -> None:
-    monkeypatch.setattr("localsr.batch.table.MOST_PARTS", 3)
-    with Table(setup.folder) as table:
+    monkeypatch.setattr("localsr.batch.table.MAX_PARTS", 3)
+    with ResultTable(setup.folder) as table:
         for k in range(8):
-            table.add([Row(f"{k}", DONE, finished=float(k))])
+            table.add([ResultRow(f"{k}", Status.DONE, finished=float(k))])
             table.keep()
             assert len(list((Path(setup.folder) / ".parts").iterdir())) <= 3
         assert table.finish()["input"].to_list() == [str(k) for k in range(8)]
@@ -607,10 +607,10 @@ def test_many_parts_become_one(setup, monkeypatch) -> None:
 
 def test_the_bill_is_a_projection(many, setup, tmp_path) -> None:
     restorer = Restorer.load(setup.model, device="cpu")
-    all_of_them = bill(many, restorer, Strategy.CLSR)
-    assert (all_of_them.pictures, all_of_them.opened, all_of_them.regions) == (12, 12, 24)
-    assert all_of_them.pixels == sum(sum(f.box.area for f in j.regions.of(_open(j))) for j in many) * 16
-    part = bill([*many, Job("gone", many[0].regions)] * 10, restorer, Strategy.CLSR, sample=13)
+    all_of_them = estimate_batch(many, restorer, Strategy.CLSR)
+    assert (all_of_them.pictures, all_of_them.opened, all_of_them.request) == (12, 12, 24)
+    assert all_of_them.pixels == sum(sum(f.box.area for f in j.request.find(_open(j))) for j in many) * 16
+    part = estimate_batch([*many, Task("gone", many[0].request)] * 10, restorer, Strategy.CLSR, sample=13)
     assert (part.pictures, part.opened) == (130, 13)
     assert part.gflops == pytest.approx(10 * all_of_them.gflops, rel=0.5)
     assert not Path(setup.folder).exists()
@@ -626,22 +626,22 @@ def _open(job):
 def quiet(many, setup):
     """The results of a run in which nothing dies."""
     there = replace(setup, folder=setup.folder + "-quiet")
-    run(many, there, lambda: Inline(there))
+    run_batch(many, there, lambda: Inline(there))
     return contents(there.folder)
 
 
 def test_killed_processes_cost_nothing(many, setup) -> None:
-    engine = Local(setup, RATES, 2)
+    engine = LocalEngine(setup, 2)
 
     def kill(tally):
         if tally.done in (1, 6):
             os.kill(engine.processes[tally.done % 2], signal.SIGKILL)
             (Path(setup.folder) / f".localsr-{tally.done}.part").write_bytes(b"half")  # as a kill while it writes
 
-    tally = run(many, setup, lambda: engine, kill)
-    assert tally.states == {DONE: 12}
+    tally = run_batch(many, setup, lambda: engine, kill)
+    assert tally.states == {Status.DONE: 12}
     assert contents(setup.folder) == quiet(many, setup)
-    assert read(setup.folder).height == 24
+    assert read_table(setup.folder).height == 24
     assert not stray(setup.folder)
     assert not engine.processes
 
@@ -649,7 +649,7 @@ def test_killed_processes_cost_nothing(many, setup) -> None:
 def test_a_process_that_cannot_start_says_why(many, setup) -> None:
     other = replace(setup, sha256="0" * 64)
     with pytest.raises(LocalSRError, match="put the same file on every machine"):
-        run(many, other, lambda: Local(other, RATES, 1))
+        run_batch(many, other, lambda: LocalEngine(other, 1))
     with lock_folder(Path(setup.folder)):
         pass  # it was let go
 
@@ -682,11 +682,11 @@ def test_the_command_is_killed_interrupted_and_goes_on(many, setup, tmp_path) ->
     with begin() as process:
         told = process.communicate()[1]
     assert process.returncode == 3, told
-    table = read(setup.folder)
-    assert dict(table.group_by("status").len().iter_rows()) == {DONE: 22, ASIDE: 1}
-    assert "the last time it was ended by signal 9" in table.filter(table["status"] == ASIDE)["reason"][0]
+    table = read_table(setup.folder)
+    assert dict(table.group_by("status").len().iter_rows()) == {Status.DONE: 22, Status.ASIDE: 1}
+    assert "the last time it was ended by signal 9" in table.filter(table["status"] == Status.ASIDE)["reason"][0]
     healthy = [job for job in many if "07" not in job.picture]
-    asked = [job._replace(regions=regions("3,4,20,14", "1,1,9,9")) for job in healthy]
+    asked = [job._replace(request=regions("3,4,20,14", "1,1,9,9")) for job in healthy]
     assert contents(setup.folder) == quiet(asked, setup)
     assert all(path.stat().st_mtime_ns == when for path, when in kept.items())
     assert not stray(setup.folder)
@@ -713,20 +713,20 @@ def _read(path: Path) -> bytes:
 def test_as_many_workers_as_the_machine_holds(monkeypatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(16)), raising=False)
     monkeypatch.setattr("localsr.batch.engines.local.available", lambda: 5 * 700 * 2**20)
-    assert (workers(), workers(7)) == (5, 7)
+    assert (count_workers(), count_workers(7)) == (5, 7)
     monkeypatch.setattr("localsr.batch.engines.local.available", lambda: 0)
-    assert workers() == 1
+    assert count_workers() == 1
 
 
 @pytest.mark.filterwarnings("ignore")  # ray's own
 def test_a_lost_node_costs_nothing(many, setup) -> None:
     pytest.importorskip("ray", reason="ray is not installed; it comes with: pip install 'localsr[ray]'")
-    from ray.cluster_utils import Cluster as Nodes
+    from ray.cluster_utils import Cluster
 
-    from localsr.batch.engines.ray import Cluster
+    from localsr.batch.engines.ray import RayEngine
 
     room = {"object_store_memory": 80 * 2**20}
-    nodes = Nodes(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **room})
+    nodes = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **room})
     try:
         victim, _ = (nodes.add_node(num_cpus=1, **room) for _ in range(2))
 
@@ -734,12 +734,12 @@ def test_a_lost_node_costs_nothing(many, setup) -> None:
             if tally.done == 4:
                 nodes.remove_node(victim, allow_graceful=False)
 
-        tally = run(many, setup, lambda: Cluster(setup, RATES, None, nodes.address), lose)
-        assert tally.states == {DONE: 12}
+        tally = run_batch(many, setup, lambda: RayEngine(setup, None, nodes.address), lose)
+        assert tally.states == {Status.DONE: 12}
         assert contents(setup.folder) == quiet(many, setup)
         other = replace(setup, sha256="0" * 64)
         with pytest.raises(LocalSRError, match="put the same file on every machine"):
-            run(many, other, lambda: Cluster(other, RATES, 1, nodes.address))
+            run_batch(many, other, lambda: RayEngine(other, 1, nodes.address))
     finally:
         nodes.shutdown()
 
@@ -751,7 +751,7 @@ def test_a_lost_node_costs_nothing(many, setup) -> None:
 def command(monkeypatch, tmp_path, setup):
     """The command with an engine in this process."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(batch, "started", lambda engine, setup, rates, *_: Inline(setup))
+    monkeypatch.setattr(EngineOptions, "start", lambda self, setup: Inline(setup))
 
     def call(*args):
         return CliRunner().invoke(app, ["batch", *args, "--model", setup.model])
@@ -783,7 +783,7 @@ def test_the_page_needs_nothing_and_runs_only_its_own(command, many, tmp_path) -
 
 
 def test_many_regions_are_shown_in_part(command, many, monkeypatch) -> None:
-    monkeypatch.setattr("localsr.batch.contact_sheet.MOST", 5)
+    monkeypatch.setattr("localsr.batch.contact_sheet.MAX_CARDS", 5)
     result = command("in", "-o", "out", "--box", "1,1,9,9", "--contact-sheet", "sheet.html")
     assert "5 of 12 regions, before and after" in result.output
     assert "5 of them here, spread over all" in Path("sheet.html").read_text()

@@ -15,8 +15,9 @@ from typer.testing import CliRunner
 
 import localsr
 from localsr import loading, selfcheck
-from localsr.batch.tasks import Job, Setup
-from localsr.batch.worker import DONE, Worker
+from localsr.batch.rows import Status
+from localsr.batch.tasks import Setup, Task
+from localsr.batch.worker import BatchWorker
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
 from localsr.models.checkpoint import Card
@@ -27,7 +28,7 @@ from localsr.onnx.export import MAX_DIFFERENCE, compare, export
 from localsr.onnx.folder import RESTORE
 from localsr.onnx.graphs import restoring
 from localsr.onnx.network import OnnxNetwork, open_graph
-from localsr.regions import Regions, text
+from localsr.regions import RegionRequest, text
 from localsr.serving.messages import AttentionTask, PictureFile, WorkerSettings
 from localsr.serving.tasks import TaskRunner
 
@@ -105,9 +106,9 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         told = CliRunner().invoke(app, ["restore", *about, *wrong, "-o", str(tmp_path / "c.png")])
         assert told.exit_code == 2
         assert sentence in told.output
-    batch = Job(about[0], Regions((text("5,6,20,10"),)))
-    (row,) = Worker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).do(batch)
-    assert (row.status, (tmp_path / row.output).exists()) == (DONE, True)
+    batch = Task(about[0], RegionRequest((text("5,6,20,10"),)))
+    (row,) = BatchWorker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).process(batch)
+    assert (row.status, (tmp_path / row.output).exists()) == (Status.DONE, True)
     # a network that is no folder is exported once, into the cache
     calls: list[Path] = []
 

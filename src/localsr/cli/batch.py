@@ -19,10 +19,9 @@ from localsr.errors import ConfigError
 from localsr.extras import need
 
 if TYPE_CHECKING:
-    from localsr.batch.estimate import Bill
+    from localsr.batch.estimate import BatchEstimate
     from localsr.batch.supervisor import Engine
-    from localsr.batch.tasks import Job, Setup
-    from localsr.batch.worker import Rates
+    from localsr.batch.tasks import Setup, Task
     from localsr.inference.restorer import Restorer
 
 ENGINES = ("local", "ray")
@@ -71,16 +70,15 @@ class EngineOptions:
         elif self.address is not None:
             raise ConfigError("--address is of a Ray cluster; add --engine ray")
 
-    def start(self, setup: Setup, rates: Rates) -> Engine:
+    def start(self, setup: Setup) -> Engine:
         """Start the workers."""
         if self.engine == "ray":
-            from localsr.batch.engines.ray import Cluster
+            from localsr.batch.engines.ray import RayEngine
 
-            return Cluster(setup, rates, self.workers, self.address)
-        from localsr.batch.engines.local import Local
-        from localsr.batch.engines.local import workers as suitable
+            return RayEngine(setup, self.workers, self.address)
+        from localsr.batch.engines.local import LocalEngine, count_workers
 
-        return Local(setup, rates, suitable(self.workers))
+        return LocalEngine(setup, count_workers(self.workers))
 
 
 @takes_groups
@@ -121,17 +119,19 @@ def batch_command(
     if contact_sheet is not None and contact_sheet.suffix.lower() != ".html":
         raise ConfigError(f"{contact_sheet} must end in .html")
     from localsr.batch import storage
-    from localsr.batch.manifest import jobs
+    from localsr.batch.manifest import read_manifest
+    from localsr.batch.rows import Status
     from localsr.batch.tasks import LAYOUT, Setup
     from localsr.regions import read
-    from localsr.regions.detectors import plugins
+    from localsr.regions.detectors.plugins import check_detector
 
     request = regions.request()
-    folder = storage.normal(output)
-    listed = jobs(manifest, request, pattern, None if regions.boxes is None else read(regions.boxes), folder)
+    folder = storage.normalise(output)
+    boxes = None if regions.boxes is None else read(regions.boxes)
+    tasks = read_manifest(manifest, request, pattern, boxes, folder)
     files = {}
-    for name in sorted({name for job in listed for name in job.regions.detect}):
-        if sha256 := plugins.check(name):
+    for name in sorted({name for task in tasks for name in task.request.detect}):
+        if sha256 := check_detector(name):
             files[name] = sha256
     restorer = network.load(max_memory)
     setup = Setup(
@@ -144,24 +144,23 @@ def batch_command(
         max_memory=max_memory,
         detectors=tuple(files.items()),
     )
-    setup, rates = add_network(setup, restorer, strategy)
+    setup = add_network(setup, restorer, strategy)
     if dry_run:
-        print_estimate(listed, restorer, setup, engine.workers, as_json=as_json)
+        print_estimate(tasks, restorer, setup, engine.workers, as_json=as_json)
         return
-    from localsr.batch.runner import run as run_all
+    from localsr.batch.runner import run_batch
 
     began = time.monotonic()
     with report_batch() as progress:
-        tally = run_all(listed, setup, lambda: engine.start(setup, rates), progress)
+        tally = run_batch(tasks, setup, lambda: engine.start(setup), progress)
     if contact_sheet is not None:
-        from localsr.batch.contact_sheet import contact_sheet as write_sheet
+        from localsr.batch.contact_sheet import write_contact_sheet
 
         with progress_bar("drawing the contact sheet") as drawing:
-            shown, of = write_sheet(
-                contact_sheet, setup.folder, [(job.picture, setup.ask(job)) for job in listed], drawing
-            )
+            asked = [(task.picture, setup.digest(task)) for task in tasks]
+            shown, of = write_contact_sheet(contact_sheet, setup.folder, asked, drawing)
     if as_json:
-        states = {state: tally.states[state] for state in ("done", "empty", "failed", "set aside")}
+        states = {status.value: tally.states[status] for status in Status}
         typer.echo(json.dumps({"pictures": tally.total, **states, "regions": tally.regions, "kept": tally.kept}))
     else:
         typer.echo(f"{tally.total} pictures in {time.monotonic() - began:.1f} s: {tally}")
@@ -172,34 +171,31 @@ def batch_command(
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 
-def add_network(setup: Setup, restorer: Restorer, strategy: str | None) -> tuple[Setup, Rates]:
-    """Return the setup with what the network adds to it, and the cost of regions by that network."""
-    from localsr.batch.estimate import rates
-
+def add_network(setup: Setup, restorer: Restorer, strategy: str | None) -> Setup:
+    """Return the setup with what the network adds to it."""
     chosen = restorer.strategy(strategy)
     card = restorer.card
     if not card.sha256:
         raise ConfigError(f"{card.name} was never saved; results are named by a network's sha256")
-    made = replace(setup, sha256=card.sha256, name=card.name, scale=restorer.scale, strategy=str(chosen))
-    return made, rates(restorer, chosen)
+    return replace(setup, sha256=card.sha256, name=card.name, scale=restorer.scale, strategy=str(chosen))
 
 
-def print_estimate(jobs: list[Job], restorer: Restorer, setup: Setup, workers: int | None, *, as_json: bool) -> None:
+def print_estimate(tasks: list[Task], restorer: Restorer, setup: Setup, workers: int | None, *, as_json: bool) -> None:
     """Print what a batch would cost."""
-    from localsr.batch.engines.local import workers as suitable
-    from localsr.batch.estimate import bill
+    from localsr.batch.engines.local import count_workers
+    from localsr.batch.estimate import estimate_batch
     from localsr.inference.strategies import Strategy
 
     with progress_bar("opening a sample") as progress:
-        estimate = bill(jobs, restorer, Strategy.named(setup.strategy), progress=progress)
-    count = suitable(workers)
+        estimate = estimate_batch(tasks, restorer, Strategy.named(setup.strategy), progress=progress)
+    count = count_workers(workers)
     if as_json:
         typer.echo(json.dumps({**estimate._asdict(), "workers": count}))
         return
     typer.echo(describe_estimate(estimate, count))
 
 
-def describe_estimate(estimate: Bill, workers: int) -> str:
+def describe_estimate(estimate: BatchEstimate, workers: int) -> str:
     """Return what a batch costs, in three lines."""
     all_of_them = estimate.opened == estimate.pictures
     basis = "all of them opened" if all_of_them else f"projected from {estimate.opened} of them, spread over the list"

@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
-    from localsr.batch.runner import Progress, Tally
+    from localsr.batch.runner import ReportTally, Tally
 
 SECONDS_BETWEEN_LINES = 10.0  # where the output is no terminal
 RATE_SECONDS = 60.0  # that a rate is measured over: pictures that an earlier run did go by fast and would mislead
 
 
 @contextmanager
-def report_batch() -> Iterator[Progress]:
+def report_batch() -> Iterator[ReportTally]:
     """Yield what a run reports its progress to: a bar on a terminal, else a line now and then, both on stderr."""
     pace = Pace()
     if not sys.stderr.isatty():
@@ -65,7 +65,7 @@ class Pace:
         if left > 0:
             words.append(f"{duration(left)} left")
         words += [f"{tally.bad} came to nothing"] if tally.bad else []
-        words += [f"{tally.again} deaths of workers"] if tally.again else []
+        words += [f"{tally.deaths} deaths of workers"] if tally.deaths else []
         return "".join(f", {word}" for word in words)
 
 

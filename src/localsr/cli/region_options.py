@@ -15,7 +15,7 @@ from localsr.errors import BoxError, ConfigError
 
 if TYPE_CHECKING:
     from localsr.images import Photo
-    from localsr.regions import Found, Region, Regions
+    from localsr.regions import Found, Region, RegionRequest
 
 MAX_LISTED = 20  # regions that a detector found; of more, only their number is printed
 
@@ -80,24 +80,24 @@ class RegionOptions:
     merge: Merge = False
     clip: Clip = False
 
-    def request(self) -> Regions:
+    def request(self) -> RegionRequest:
         """Return what is asked of any picture: all but `--boxes`."""
         from localsr import regions
 
         given = tuple(regions.text(text) for text in self.box or ())
         margin = regions.Margin.parse(self.grow)
-        return regions.Regions(
+        return regions.RegionRequest(
             given, tuple(self.detect or ()), margin, self.min_score, self.min_size, self.merge, self.clip
         )
 
-    def request_of(self, photo: Path) -> Regions:
+    def request_of(self, photo: Path) -> RegionRequest:
         """Return what is asked of one photo, the regions of a file or of standard input among it."""
         if not (self.box or self.boxes or self.detect):
             raise ConfigError("say which regions: --box X,Y,W,H, --boxes FILE, or --detect face")
         from localsr.regions.detectors import plugins
 
         for name in self.detect or ():
-            plugins.check(name)
+            plugins.check_detector(name)
         request = self.request()
         if self.boxes is None:
             return request
@@ -114,7 +114,7 @@ class RegionOptions:
         with progress_bar("decoding") as progress:
             source = images.read(photo, progress)
         with spinner(f"looking for {' and '.join(request.detect)}"):
-            found = request.of(source)
+            found = request.find(source)
         if not found:
             typer.echo(f"localsr: {describe_nothing(photo, source, request)}", err=True)
             raise typer.Exit(ExitCode.INCOMPLETE)
@@ -129,18 +129,18 @@ class RegionOptions:
 def annotated_regions(photo: Path, boxes: str) -> tuple[Region, ...]:
     """Read a photo's regions from a file or folder of annotations, or from standard input."""
     from localsr import regions
-    from localsr.regions.formats.documents import LARGEST
+    from localsr.regions.formats.documents import MAX_JSON_BYTES
 
     if boxes == "-":
         if sys.stdin.isatty():
             typer.echo("reading regions, one a line, until Ctrl-D", err=True)
-        annotations = regions.read_lines(sys.stdin.buffer.read(LARGEST + 1))
+        annotations = regions.read_lines(sys.stdin.buffer.read(MAX_JSON_BYTES + 1))
     else:
         with spinner(f"reading {boxes}"):
             annotations = regions.read(boxes)
     paired = boxes != "-" and not Path(boxes).is_dir()  # a file about one picture is meant for this one, even renamed
     found = annotations.of(photo, paired=paired)
-    if not found and (names := annotations.names) and not annotations.named(photo):
+    if not found and (names := annotations.names) and not annotations.match(photo):
         for reason in annotations.broken.values():  # the broken file may have been this photo's
             raise BoxError(reason)
         several = f"{len(names):,} pictures, such as {names[0]}; none of them is {photo.name}"
@@ -156,12 +156,12 @@ def describe_found(found: Found) -> str:
     return f"found {found.label or 'a region'} at {box.left},{box.top},{box.width},{box.height}{score}"
 
 
-def describe_nothing(photo: Path, source: Photo, request: Regions) -> str:
+def describe_nothing(photo: Path, source: Photo, request: RegionRequest) -> str:
     """Return that there is no region, and what there would be with lower bounds on score and size."""
     wanted = " and no ".join(request.detect) if request.detect else "region"
     sentence = f"no {wanted} in {photo}, so there is nothing to do"
     with spinner("looking with lower bounds"):
-        dropped = replace(request, min_score=0.0, min_size=0, merge=False).of(source)
+        dropped = replace(request, min_score=0.0, min_size=0, merge=False).find(source)
     if not dropped:
         return sentence
     best = max(dropped, key=lambda found: found.score or 0.0)

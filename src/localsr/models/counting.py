@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 import torch
@@ -16,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
 
 ATEN = torch.ops.aten
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
 PACKED: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)  # a convolution of weights in oneDNN's order
 FLASH_FLOPS = {
     ATEN._scaled_dot_product_flash_attention_for_cpu: flop_registry[ATEN._scaled_dot_product_flash_attention]
@@ -38,6 +40,12 @@ def count(work: Callable[[], object]) -> WorkLoad:
     return WorkLoad(counter.get_total_flops(), peak.most)
 
 
+@cache
+def _is_composite(func: Any) -> bool:  # noqa: ANN401  # an overload
+    """Tell whether an operation is made of others."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), COMPOSITE))
+
+
 class FlopCounter(TorchDispatchMode):
     """Counts the FLOPs of what runs within a `with`, which costs less than counting beforehand."""
 
@@ -53,15 +61,16 @@ class FlopCounter(TorchDispatchMode):
         args: tuple[object, ...] = (),
         kwargs: dict[str, object] | None = None,
     ) -> object:
-        """Run an operation and count it."""
+        """Run an operation and count it; its bits are the same as without counting."""
         kwargs, count = kwargs or {}, COUNTED.get(func.overloadpacket)
-        if count is None:  # in inference mode what is made of other operations comes whole
-            with self:
-                made = func.decompose(*args, **kwargs)
-            return func(*args, **kwargs) if made is NotImplemented else made
-        made = func(*args, **kwargs)
-        self.total += count(*args, **kwargs, out_val=made)
-        return made
+        if count is not None:
+            made = func(*args, **kwargs)
+            self.total += count(*args, **kwargs, out_val=made)
+            return made
+        if _is_composite(func):  # in inference mode what is made of other operations comes whole
+            with self:  # not by `decompose`, which takes torch's Python code where it has some, with other last bits
+                return func._op_dk(COMPOSITE, *args, **kwargs)
+        return func(*args, **kwargs)
 
 
 class _Peak(TorchDispatchMode):

@@ -8,7 +8,6 @@ import logging
 import os
 import resource
 import shutil
-import signal
 import socket
 import stat
 import tempfile
@@ -19,6 +18,7 @@ import uvicorn
 
 from localsr.errors import ConfigError, DataError
 from localsr.files import lock_folder
+from localsr.interrupts import ending
 from localsr.serving.app import Service
 from localsr.serving.connection import Connection
 from localsr.serving.problems import Problem
@@ -75,7 +75,7 @@ async def serve(settings: Settings, sock: socket.socket, folder: Path, on_ready:
     starting = asyncio.ensure_future(service.start())
     ended = asyncio.ensure_future(server.ended.wait())
     try:
-        with server.signals():
+        with ending(server.end):
             await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
             if not starting.done():
                 return
@@ -110,20 +110,8 @@ class DrainingServer(uvicorn.Server):
         self.ended.set()
 
     @contextlib.contextmanager
-    def signals(self) -> Iterator[None]:
-        """End by SIGTERM and Ctrl-C."""
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.end)
-        try:
-            yield
-        finally:
-            for number in (signal.SIGTERM, signal.SIGINT):
-                loop.remove_signal_handler(number)
-
-    @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `signals`: uvicorn would raise them again after a clean end."""
+        """Leave signals to `ending`: uvicorn would raise them again after a clean end."""
         yield
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

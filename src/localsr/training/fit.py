@@ -25,12 +25,13 @@ from localsr.errors import ConfigError, StoppedError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.files import write_whole
 from localsr.inference.restorer import find
+from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR, blended, started
 from localsr.training.batches import Batch, Batches
 from localsr.training.branch import branch, saved_run
-from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
+from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh
 from localsr.training.config import Recipe
 from localsr.training.material import material
 from localsr.training.module import VALIDATION_ROI, Training
@@ -76,7 +77,7 @@ def fit(
     crops = Crops(parts, recipe.context, recipe.steps * recipe.batch, recipe.seed, recipe.shares)
     check = _benchmark(recipe)
     hours, stop = Hours(), Stop(saved)
-    with signals_kept(), warnings.catch_warnings():
+    with handlers_restored(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
         warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1x1 convolutions under DDP; harmless
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -93,8 +94,8 @@ def fit(
             step, spent = trainer.global_step, hours.spent
         else:
             step, spent = first, _finished(module, saved)
-    if stop.heard and step < recipe.steps:
-        raise StoppedError(f"stopped at step {step}, which is saved; --resume goes on", stop.heard)
+    if stop.signum and step < recipe.steps:
+        raise StoppedError(f"stopped at step {step}, which is saved; --resume goes on", stop.signum)
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero:
         device = f"{trainer.world_size} x {trainer.strategy.root_device}"
