@@ -54,6 +54,11 @@ class FlopCounter(TorchDispatchMode):
         super().__init__()  # type: ignore[no-untyped-call]
         self.total = 0
 
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Say that nothing here is compiled: torch would load 800 modules of its compiler, in a second, to skip it."""
+        return False
+
     def __torch_dispatch__(
         self,
         func: Any,  # noqa: ANN401  # torch's overloads, which its types do not tell from callables
