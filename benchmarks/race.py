@@ -25,7 +25,8 @@ from torch.nn import functional
 
 from localsr import metrics
 from localsr.geometry import Size, tiles, whole
-from localsr.models.backbone import Taper, crop
+from localsr.models.backbone import crop
+from localsr.models.windows import Taper
 from localsr.training.muon import Muon
 
 ROOT = Path(__file__).parents[2] / "shared/data"

@@ -13,7 +13,7 @@ from localsr.regions import Margin, RegionRequest
 
 def main(source: str, target: str) -> None:
     """Write a picture into `target` for each JPEG of `source` that has a face."""
-    restorer = localsr.Restorer.load()
+    restorer = localsr.load()
     faces = RegionRequest(detect=("face",), margin=Margin.parse("20%"), merge=True)
     Path(target).mkdir(exist_ok=True)
     for path in sorted(Path(source).glob("*.jpg")):

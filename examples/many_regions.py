@@ -18,7 +18,7 @@ def main(source: str, folder: str, side: int) -> None:
         for top in range(0, height, side)
         for left in range(0, width, side)
     ]
-    scene = localsr.Restorer.load().encode(photo)
+    scene = localsr.load().encode(photo)
 
     def progress(done: int, total: int) -> None:
         print(f"\r{done / total:4.0%} of the pixels", end="", file=sys.stderr)

@@ -14,7 +14,7 @@ import localsr
 def restore_from(saved: Path, source: str, target: str) -> None:
     """Restore a region with what the saved scene knows of the whole picture, which is not computed again."""
     photo = localsr.read(source)
-    scene = localsr.Restorer.load().encode(photo, saved)
+    scene = localsr.load().encode(photo, saved)
     scene.restore(localsr.Box(40, 60, 168, 156)).save(target)
 
 
@@ -22,7 +22,7 @@ def main(source: str, target: str) -> None:
     """Save a scene and hand its path to another process."""
     with tempfile.TemporaryDirectory() as folder:
         saved = Path(folder) / "street.scene"
-        localsr.Restorer.load().encode(localsr.read(source)).save(saved)
+        localsr.load().encode(localsr.read(source)).save(saved)
         print(f"the scene takes {saved.stat().st_size / 1e3:.0f} kB")
         other = multiprocessing.get_context("spawn").Process(target=restore_from, args=(saved, source, target))
         other.start()

@@ -16,7 +16,7 @@ def main(source: str, target: str) -> None:
         try:
             address = service.stdout.readline().removeprefix("localsr: ").strip()  # once it listens
             with localsr.Client(address) as client:
-                scene = client.encode(source)  # from here on as with a Restorer
+                scene = client.encode(source)  # from here on as with a scene of this process
                 scene.restore(localsr.Box(40, 60, 168, 156)).save(target)
         finally:
             service.terminate()

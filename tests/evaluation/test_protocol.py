@@ -20,7 +20,7 @@ from localsr import metrics
 from localsr.evaluation.benchmark import Benchmark
 from localsr.evaluation.methods import Method
 from localsr.evaluation.protocol import default_methods, evaluate
-from localsr.evaluation.records import RunSettings, plain_values
+from localsr.evaluation.records import EvaluationSettings, plain_values
 from localsr.evaluation.report.page import write_report
 from localsr.evaluation.report.sections import report_parts
 from localsr.evaluation.results import Result, paired_difference
@@ -190,7 +190,7 @@ def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
     with pytest.raises(localsr.DataError, match=r"another run: .*roi was 8, is 4"):
         evaluate(Benchmark(tmp_path / "set", 4, 8), one, tmp_path / "b", roi=4, methods=asked)
     told = json.loads((tmp_path / "b" / "run.json").read_text())
-    settings = msgspec.convert(told | {"machine": {}}, RunSettings)
+    settings = msgspec.convert(told | {"machine": {}}, EvaluationSettings)
     with RunFolder(tmp_path / "b", settings), pytest.raises(localsr.DataError, match="another process is at work"):
         evaluate(benchmark, one, tmp_path / "b", roi=8, methods=asked)
     read: list[int] = []

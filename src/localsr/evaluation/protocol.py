@@ -22,7 +22,7 @@ from localsr.errors import ConfigError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.evaluation.examples import write_examples
 from localsr.evaluation.methods import Method
-from localsr.evaluation.records import METHOD_COLUMN, CheckpointNote, Protocol, RunSettings
+from localsr.evaluation.records import METHOD_COLUMN, CheckpointNote, EvaluationSettings, Protocol
 from localsr.evaluation.results import Result
 from localsr.evaluation.run_folder import RunFolder
 from localsr.evaluation.runner import MethodRunner
@@ -129,7 +129,7 @@ def _scores(restored: Tensor, originals: Tensor) -> dict[str, list[float]]:
 
 def _settings(
     benchmark: Benchmark, restorer: Restorer, roi: int, methods: Sequence[Method], sample: int | None
-) -> RunSettings:
+) -> EvaluationSettings:
     """Say everything that the numbers depend on."""
     card, runtime, photo = restorer.card, restorer.network.runtime, benchmark.degradation == "photo"
     protocol = Protocol(
@@ -149,7 +149,7 @@ def _settings(
         runtime=UNSET if runtime == "torch" else runtime,
         degradations=[benchmark.draw_degradation(k).to_dict() for k in range(len(benchmark))] if photo else UNSET,
     )
-    return RunSettings(
+    return EvaluationSettings(
         protocol=protocol,
         checkpoint=CheckpointNote(card.name, card.sha256, card.plain),
         files=benchmark.digest,

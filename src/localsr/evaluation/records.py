@@ -92,7 +92,7 @@ class Example(msgspec.Struct, frozen=True):
     panels: list[str]  # from left to right
 
 
-class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
+class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True):
     """What a run is, before it has any numbers."""
 
     protocol: Protocol
@@ -110,7 +110,7 @@ class RunSettings(msgspec.Struct, frozen=True, kw_only=True):
             Method.named(name)
 
 
-class ResultRecord(RunSettings, frozen=True, kw_only=True):
+class ResultRecord(EvaluationSettings, frozen=True, kw_only=True):
     """A finished run: `result.json`."""
 
     means: dict[str, MethodMeans] = msgspec.field(name="strategies")

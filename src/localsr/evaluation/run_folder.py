@@ -14,11 +14,11 @@ import polars as pl
 from localsr.errors import DataError
 from localsr.evaluation.records import (
     METHOD_COLUMN,
+    EvaluationSettings,
     Example,
     Interval,
     MethodMeans,
     ResultRecord,
-    RunSettings,
     json_bytes,
     plain_values,
 )
@@ -30,7 +30,7 @@ from localsr.parquet import parquet_bytes
 class RunFolder:
     """The folder of a run, which one process at a time holds: to be used in a `with`."""
 
-    def __init__(self, folder: Path, settings: RunSettings) -> None:
+    def __init__(self, folder: Path, settings: EvaluationSettings) -> None:
         """Begin a run in `folder`, or go on with it.
 
         Raises:
