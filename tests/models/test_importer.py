@@ -548,7 +548,7 @@ def test_half_a_shift_of_colours(tmp_path: Path) -> None:
         (swinir(12, 1, 2, 2, window=7), "its windows are of 7 px; only windows of 8 are supported"),
         (swinir(12, 1, 2, 2, ratio=4), r"mlp\.0\.weight is \(48, 12\), not \(24, 12\)"),
         (swinir(12, 1, 2, 5), "12 channels do not divide into SwinIR's 5 heads"),
-        (swinir(12, 1, 2, 2, scale=8, direct=True), "scale 8 is not one of 2, 3, 4"),
+        (swinir(12, 1, 2, 2, scale=5, direct=True), "scale 5 is not one of 1, 2, 3, 4, 8"),
         (msrresnet(8, 0), "stages = 0 must be between"),
         (msrresnet(8, 1025), "more than 1024 blocks"),
         (carn(16) | {"entry.weight": (3,), "b1.b1.body.0.weight": (16, 100, 3, 3)}, "does not fit"),

@@ -12,7 +12,13 @@ from localsr.models.backbone import Features
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K, as the authors of CARN, RCAN and SwinIR subtract it
 Conv = TypeVar("Conv", nn.Conv2d, nn.ConvTranspose2d)
-FACTORS = {2: (2,), 3: (3,), 4: (2, 2)}  # of the pixel shuffles that make a scale
+FACTORS: dict[int, tuple[int, ...]] = {
+    1: (),
+    2: (2,),
+    3: (3,),
+    4: (2, 2),
+    8: (2, 2, 2),
+}  # of the steps that make a scale
 
 
 def conv3x3(inputs: int, outputs: int, groups: int = 1) -> nn.Conv2d:

@@ -35,4 +35,8 @@ PRESETS = {
         gcm_patches=16,
         pim_channels=18,
     ),
+    "esrgan": ModelConfig(backbone="rrdb", stages=23, blocks=1, halo=(48, *range(47, 25, -1), 16), pim_blocks=1),
+    "esrgan-6b": ModelConfig(backbone="rrdb", stages=6, blocks=1, halo=(48, 43, 38, 33, 28, 22, 16)),
+    "compact": ModelConfig(backbone="compact", stages=4, blocks=4, halo=(18, 15, 12, 9, 6)),
+    "compact-32": ModelConfig(backbone="compact", stages=8, blocks=4, halo=(34, 31, 27, 24, 20, 17, 13, 10, 6)),
 }
