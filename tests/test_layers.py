@@ -10,11 +10,11 @@ import localsr
 ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
-    {"files", "geometry", "pages"},
+    {"extras", "files", "geometry", "html_pages", "progress"},
     {"images", "resize", "metrics"},
     {"models"},
     {"inference", "data", "regions"},
-    {"onnx", "drawing"},
+    {"onnx", "drawing", "foreign"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},
     {"client"},

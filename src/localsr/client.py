@@ -18,8 +18,9 @@ from typing import TYPE_CHECKING, Any, Self, overload
 
 from localsr import errors, images
 from localsr.errors import BoxError, ConfigError, ImageError, LocalSRError, ServiceError
+from localsr.extras import need
 from localsr.files import write_whole
-from localsr.geometry import Box, judged, whole
+from localsr.geometry import Box, checked_boxes, strips, whole
 from localsr.images import FORMATS, Canvas, Photo, Source
 from localsr.inference.paste import Pasting
 from localsr.inference.restoration import Attention, Bill, Restoration
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     import httpx
 
 SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
-STRIP = 2**22  # pixels of a picture that are encoded at once
 BUSY = (429, 503)
 TIMEOUT = {"timeout": 10.0, "read": 120.0, "write": 60.0}  # s; a job may take 60 and wait as long before
 
@@ -43,10 +43,9 @@ class Client:
         `model` is one of `networks()`, its default for None; `patience` the seconds in which a busy service is asked
         again.
         """
-        try:
-            import httpx
-        except ImportError as error:
-            raise ConfigError("a client needs httpx; install it with: pip install 'localsr[serve]'") from error
+        need("serve", "httpx", what="a client")
+        import httpx
+
         token = token and token.strip()
         if token and not (token.isascii() and token.isprintable()):
             raise ConfigError("the token has characters that no token of a service has")
@@ -159,7 +158,7 @@ class RemoteScene:
             return self.restore([boxes], strategy, clip=clip)[0]
         if not boxes:
             return []
-        inside = judged(boxes, self.photo.size, clip=clip)
+        inside = checked_boxes(boxes, self.photo.size, clip=clip)
         answer = self._ask("restorations", boxes=_told(inside), strategy=strategy and str(strategy))
         if len(inside) == 1:
             facts = {key: answer.headers[f"localsr-{key}"] for key in ("strategy", "network", "seconds")}
@@ -172,17 +171,17 @@ class RemoteScene:
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, clip: bool = False
     ) -> Iterator[tuple[int, Restoration]]:
         """Restore boxes one by one, and give each one's number and restoration as soon as it is there."""
-        inside = judged(boxes, self.photo.size, clip=clip)
+        inside = checked_boxes(boxes, self.photo.size, clip=clip)
         return ((number, self.restore(box, strategy)) for number, box in enumerate(inside))
 
     def cost(self, boxes: Sequence[Box]) -> dict[Strategy, Bill]:
         """Tell what restoring boxes would cost there, by strategy; the scene counted with the boxes."""
-        found = self._ask("cost", boxes=_told(judged(boxes, self.photo.size))).json()
+        found = self._ask("cost", boxes=_told(checked_boxes(boxes, self.photo.size))).json()
         return {Strategy(w): Bill(b["gflops"], 0.0, b["seconds"], b["megabytes"]) for w, b in found.items()}
 
     def attention(self, box: Box) -> Attention:
         """Tell which of the sampled patches the network draws on for a box."""
-        (inside,) = judged(box, self.photo.size)
+        (inside,) = checked_boxes(box, self.photo.size)
         found = self._ask("attention", box=_told([inside])[0]).json()["patches"]
         return Attention(inside, [Box(*(p[k] for k in Box.__slots__)) for p in found], [p["weight"] for p in found])
 
@@ -199,7 +198,7 @@ class RemoteScene:
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
         asked = {"feather": how.feather, "same_size": how.same_size, "format": kind}
         way = strategy and str(strategy)
-        inside = _told(judged(boxes, self.photo.size))
+        inside = _told(checked_boxes(boxes, self.photo.size))
         write_whole(path, self._ask("paste", boxes=inside, strategy=way, **asked).content)
 
     def close(self) -> None:
@@ -236,10 +235,8 @@ def encoded(photo: Photo) -> bytes:
     """Write a photo as PNG, in strips: it need not fit in memory as floats."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
-        rows = max(STRIP // photo.size.width, 1)
         with Canvas(path, photo.size, photo, alpha=photo.has_alpha) as canvas:
-            for top in range(0, photo.size.height, rows):
-                strip = Box(0, top, photo.size.width, min(top + rows, photo.size.height))
+            for strip in strips(photo.size):
                 canvas.put(strip, photo.window(strip), photo.alpha(strip))
             canvas.finish()
         return path.read_bytes()

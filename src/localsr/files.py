@@ -44,13 +44,13 @@ def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
         file.write(data)
 
 
-def sweep(folder: Path) -> None:
+def remove_leftovers(folder: Path) -> None:
     """Remove what a kill in the middle of `replacing` has left at any depth of a folder that nobody else writes to."""
     for path in folder.rglob(".localsr-*.part"):
         path.unlink(missing_ok=True)
 
 
-def locked(folder: Path) -> TextIO:
+def lock_folder(folder: Path) -> TextIO:
     """Hold a folder until the file that is given is closed, if only by a kill; `DataError` if another process does."""
     lock = (folder / ".lock").open("w")
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Self
 
@@ -11,6 +11,7 @@ from localsr.errors import BoxError
 
 SLACK = 1 / 64  # px; what six decimals of a share lose on a side of 20,000 px
 FARTHEST = 2**40  # px; no picture reaches there
+MAX_STRIP = 2**22  # pixels of a strip of a picture: 50 MB as floats of three colours, 100 MB in double precision
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -187,7 +188,14 @@ def tiles(box: Box, side: int) -> list[Box]:
     ]
 
 
-def judged(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False) -> list[Box]:
+def strips(size: Size, pixels: int = MAX_STRIP) -> Iterator[Box]:
+    """Cut a picture of `size` into strips over its whole width, of at most `pixels` pixels but at least one row."""
+    rows = max(pixels // size.width, 1)
+    for top in range(0, size.height, rows):
+        yield Box(0, top, size.width, min(top + rows, size.height))
+
+
+def checked_boxes(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False) -> list[Box]:
     """Give one box or several within a picture of `size`; `BoxError` for what is none, or leaves it but for `clip`."""
     each = [boxes] if isinstance(boxes, Box) else list(boxes)
     for box in each:

@@ -6,8 +6,8 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-WINDOW = 11  # px, side of SSIM's
-BEST = 100.0  # dB, of what is restored without any error: an infinite one would make a mean of no use
+SSIM_WINDOW = 11  # px, side of SSIM's
+MAX_PSNR = 100.0  # dB, of what is restored without any error: an infinite one would make a mean of no use
 
 
 def levels(pixels: Tensor) -> Tensor:
@@ -26,7 +26,7 @@ def psnr(restored: Tensor, original: Tensor) -> Tensor:
     found = peak_signal_noise_ratio(
         restored.double(), original.double(), data_range=255.0, reduction="none", dim=(1, 2, 3)
     )
-    return found.clamp(max=BEST)
+    return found.clamp(max=MAX_PSNR)
 
 
 def ssim(restored: Tensor, original: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def ssim(restored: Tensor, original: Tensor) -> Tensor:
     """
     from skimage.metrics import structural_similarity  # not needed to train
 
-    if min(restored.shape[-2:]) < WINDOW:
+    if min(restored.shape[-2:]) < SSIM_WINDOW:
         return restored.new_full((len(restored),), torch.nan, dtype=torch.float64)
     wang = {"gaussian_weights": True, "sigma": 1.5, "use_sample_covariance": False, "data_range": 255}
     one, other = (part[:, 0].double().cpu().numpy() for part in (restored, original))
@@ -50,7 +50,7 @@ def psnr_y(restored: Tensor, original: Tensor) -> float:
     return float(psnr(luma(restored)[None], luma(original)[None]))
 
 
-def stack(parts: Tensor, columns: int) -> Tensor:
+def stitch(parts: Tensor, columns: int) -> Tensor:
     """Stitch equal cells `(n, c, h, w)`, row by row, into one picture `(c, H, W)`."""
     n, c, h, w = parts.shape
     return parts.view(n // columns, columns, c, h, w).permute(2, 0, 3, 1, 4).reshape(c, -1, columns * w)

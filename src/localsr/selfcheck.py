@@ -12,6 +12,7 @@ import torch
 
 from localsr import images
 from localsr.errors import ConfigError
+from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
 from localsr.inference.execution import read
@@ -110,7 +111,7 @@ def _onnx(restorer: Restorer) -> Check:
 
     name = "ONNX = torch"
     try:
-        onnx.need()
+        need("onnx", *onnx.NEEDED)
     except ConfigError as error:
         return Check(name, None, onnx.ALLOWED, str(error))
     return Check(name, onnx.traced(restorer)[0].difference, onnx.ALLOWED)

@@ -30,7 +30,7 @@ from localsr.batch.tasks import Job, Setup
 from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, Full, Rates, Row, Worker
 from localsr.cli import app, batch
 from localsr.errors import BoxError, CheckpointError, ConfigError, DataError, LocalSRError, OutputError, StoppedError
-from localsr.files import locked
+from localsr.files import lock_folder
 from localsr.geometry import Box
 from localsr.inference.memory import resident
 from localsr.inference.restorer import Restorer
@@ -441,7 +441,7 @@ def test_another_network_than_named_is_refused(setup) -> None:
 def test_a_large_region_is_written_in_pieces(many, setup, monkeypatch) -> None:
     one = Worker(setup, RATES).do(many[2])
     small = contents(setup.folder)
-    monkeypatch.setattr("localsr.batch.worker.LARGE", 100)
+    monkeypatch.setattr("localsr.batch.worker.MAX_PIXELS_HELD_BY_WORKER", 100)
     other = replace(setup, folder=setup.folder + "2")
     Worker(other, RATES).do(many[2])
     for row in one:
@@ -650,7 +650,7 @@ def test_a_process_that_cannot_start_says_why(many, setup) -> None:
     other = replace(setup, sha256="0" * 64)
     with pytest.raises(LocalSRError, match="put the same file on every machine"):
         run(many, other, lambda: Local(other, RATES, 1))
-    with locked(Path(setup.folder)):
+    with lock_folder(Path(setup.folder)):
         pass  # it was let go
 
 

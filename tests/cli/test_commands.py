@@ -421,7 +421,7 @@ def test_into_the_whole_picture(nets, here, monkeypatch):
     assert (told["into"], told["regions"][0]["output"]) == ("own.png", "region.png")
     with Image.open("own.png") as own, Image.open("region.png") as region:
         assert (own.size, region.size) == (size, (32, 36))
-    monkeypatch.setattr("localsr.inference.restoration.LARGE", 100)
+    monkeypatch.setattr("localsr.inference.restoration.MAX_PIXELS_HELD", 100)
     large = restore(nets, "--box", "2,3,8,9", "-o", "large.png")
     assert large.exit_code == 0, large.stderr
     with Image.open("large.png") as one, Image.open("region.png") as other:

@@ -25,7 +25,7 @@ from localsr.inference.cost import cost
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig
-from localsr.models.importer import read_official
+from localsr.models.importer import import_network
 from localsr.models.presets import PRESETS
 from localsr.resize import resize
 
@@ -64,7 +64,7 @@ def ways(*names: str) -> list[Way]:
 
 def test_the_authors_carn_m_on_bsd100(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "ssim", lambda restored, original: torch.zeros(len(restored)))  # half the time
-    network = read_official(shared / "weights/carn_m.pth", 4)
+    network = import_network(shared / "weights/carn_m.pth", 4)
     network.config = dataclasses.replace(CARN_M, halo=(4, 4, 4, 4))
     carn = localsr.Restorer(network, Card("carn-m", network.config))
     benchmark = Benchmark(shared / "data/test/bsd100", 4, 24)
@@ -237,13 +237,13 @@ def test_a_context_that_holds_all_of_the_picture(benchmark: Benchmark, tmp_path:
 def test_metrics_by_hand() -> None:
     a = torch.full((3, 16, 16), 100.0)
     assert metrics.psnr(a[None], a[None] + 5).item() == pytest.approx(10 * np.log10(255**2 / 25))
-    assert metrics.psnr(a[None], a[None]).item() == metrics.BEST
+    assert metrics.psnr(a[None], a[None]).item() == metrics.MAX_PSNR
     assert metrics.luma(torch.full((3, 1, 1), 255.0)).item() == pytest.approx(235)
     assert metrics.luma(torch.zeros(3, 1, 1)).item() == 16
     assert metrics.psnr_y(a, a + 5) == pytest.approx(10 * np.log10(255**2 / (5 * 219 / 255) ** 2), abs=1e-3)
     assert metrics.levels(torch.tensor([-1.0, 0.5, 2.0])).tolist() == [0, 128, 255]
     cells = torch.stack([torch.full((1, 2, 2), float(k)) for k in range(6)])
-    assert metrics.stack(cells, 3)[0, :, ::2].tolist() == [[0, 1, 2]] * 2 + [[3, 4, 5]] * 2
+    assert metrics.stitch(cells, 3)[0, :, ::2].tolist() == [[0, 1, 2]] * 2 + [[3, 4, 5]] * 2
 
 
 @pytest.mark.parametrize("side", [16, 33, 96])

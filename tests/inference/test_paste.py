@@ -16,7 +16,8 @@ from localsr.errors import BoxError, ConfigError, OutputError
 from localsr.geometry import Box, Size, whole
 from localsr.images import Canvas
 from localsr.inference import paste as paste_module
-from localsr.inference.paste import Pasting, paste, write_large
+from localsr.inference.output import write_in_pieces
+from localsr.inference.paste import Pasting, paste
 from localsr.inference.restoration import bicubic
 
 BOXES = [Box(10, 12, 34, 40), Box(0, 0, 9, 50), Box(50, 30, 60, 50)]
@@ -131,7 +132,7 @@ def test_a_region_in_pieces_is_the_region(scene: localsr.Scene, tmp_path: Path) 
     assert len(pieces) > 3
     assert sum(piece.box.area for piece in pieces) == box.area
     for suffix in ("png", "tif", "jpg", "webp", "bmp"):
-        write_large(tmp_path / f"a.{suffix}", tight, box)
+        write_in_pieces(tmp_path / f"a.{suffix}", tight, box)
         scene.restore(box).save(tmp_path / f"b.{suffix}")
         worst = np.abs(levels(tmp_path / f"a.{suffix}") - levels(tmp_path / f"b.{suffix}"))
         assert worst.mean() < (0.1 if suffix == "jpg" else 1e-3)
@@ -238,6 +239,6 @@ def test_exif_that_a_format_cannot_take_is_told(tmp_path: Path) -> None:
     pixels = np.zeros((20, 20, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "in.jpg", exif=exif)
     photo = localsr.read(tmp_path / "in.jpg")
-    told = {name: localsr.images.left_out(name, photo) for name in ("a.tif", "a.bmp", "a.png", "a.jpg", "a.webp")}
+    told = {name: localsr.images.loses_exif(name, photo) for name in ("a.tif", "a.bmp", "a.png", "a.jpg", "a.webp")}
     assert told == {"a.tif": True, "a.bmp": True, "a.png": False, "a.jpg": False, "a.webp": False}
-    assert not localsr.images.left_out("a.tif", localsr.read(pixels))
+    assert not localsr.images.loses_exif("a.tif", localsr.read(pixels))

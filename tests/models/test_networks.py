@@ -13,8 +13,8 @@ from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Features, Taper, crop
 from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.config import SCALES, ModelConfig
-from localsr.models.context import Down, Up, sample_patches
-from localsr.models.edsr import Upsample
+from localsr.models.context import Downsampler, Upsampler, sample_patches
+from localsr.models.edsr import EdsrUpsampler
 from localsr.models.presets import PRESETS
 
 SIZE = Size(60, 50)
@@ -141,8 +141,8 @@ def test_the_patches() -> None:
 def test_fresh_scaling_is_bilinear() -> None:
     z = torch.rand(1, 4, 6, 8)
     interpolate = torch.nn.functional.interpolate
-    assert torch.allclose(Down(4, 2)(z), interpolate(z, scale_factor=0.5, mode="bilinear"), atol=1e-6)
-    assert torch.allclose(Up(4, 2)(z), interpolate(z, scale_factor=2.0, mode="bilinear"), atol=1e-6)
+    assert torch.allclose(Downsampler(4, 2)(z), interpolate(z, scale_factor=0.5, mode="bilinear"), atol=1e-6)
+    assert torch.allclose(Upsampler(4, 2)(z), interpolate(z, scale_factor=2.0, mode="bilinear"), atol=1e-6)
 
 
 @torch.no_grad()
@@ -273,7 +273,7 @@ def test_a_config_goes_through_a_header() -> None:
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("form", [torch.channels_last, torch.contiguous_format])
 def test_without_details_an_edsr_gives_the_bicubic_picture(scale: int, form: torch.memory_format) -> None:
-    upsample = Upsample(8, scale)
+    upsample = EdsrUpsampler(8, scale)
     torch.nn.init.zeros_(upsample.conv.weight)
     torch.nn.init.zeros_(upsample.conv.bias)
     lr = torch.rand(2, 3, 13, 9).to(memory_format=form)

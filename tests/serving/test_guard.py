@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 
 from localsr.cli import app
 from localsr.errors import ConfigError
-from localsr.files import locked
+from localsr.files import lock_folder
 from localsr.serving.app import Service
 from localsr.serving.guard import cookie
 from localsr.serving.limits import Limits, Settings
@@ -201,7 +201,7 @@ def test_what_a_killed_service_has_left_is_removed_by_the_next(tmp_path, monkeyp
     (tmp_path / "mine").mkdir()
     (tmp_path / "localsr-serving-link").symlink_to(tmp_path / "mine")
     (tmp_path / "localsr-serving-file").touch()
-    with locked(tmp_path / "localsr-serving-living"), scratch() as folder:
+    with lock_folder(tmp_path / "localsr-serving-living"), scratch() as folder:
         assert folder.parent == tmp_path
         kept = {"localsr-serving-living", "mine", "localsr-serving-link", "localsr-serving-file"}
         assert {path.name for path in tmp_path.iterdir()} == kept | {folder.name}

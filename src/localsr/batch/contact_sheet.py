@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -15,13 +15,14 @@ from PIL import Image
 
 from localsr import images
 from localsr.batch import storage, table
-from localsr.batch.worker import ASIDE, DONE, FAILED, LARGE
+from localsr.batch.worker import ASIDE, DONE, FAILED
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
 from localsr.geometry import Box
+from localsr.html_pages import data_url, render_page
 from localsr.images import Photo
-from localsr.inference.restoration import bicubic
-from localsr.pages import data_url, page
+from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic
+from localsr.progress import Progress
 
 MOST = 400  # regions on a page: about 20 MB
 SIDE = 600  # px; the long side of a picture on the page
@@ -37,7 +38,7 @@ KEYS = {
 
 
 def contact_sheet(
-    path: Path, folder: str, asked: Sequence[tuple[str, str]], progress: Callable[[int, int], None] = lambda *_: None
+    path: Path, folder: str, asked: Sequence[tuple[str, str]], progress: Progress = lambda *_: None
 ) -> tuple[int, int]:
     """Write a page of a folder's regions by what was `asked`, pictures and digests, spread evenly if they are many.
 
@@ -60,7 +61,7 @@ def contact_sheet(
         told += f"; {len(cards)} of them here, spread over all"
     if done.height:
         told += f". By {done['network'][0]}, {done['strategy'][0]}, x{done['scale'][0]}"
-    data = page(
+    data = render_page(
         "localsr.batch",
         "contact.html.jinja",
         {"data": data_url},
@@ -109,7 +110,7 @@ def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
 
 def _before(photo: Photo, box: Box, scale: int) -> tuple[NDArray[np.uint8], str]:
     """Show a region by bicubic, or as it is where that would be too large; and say which."""
-    if box.area * scale**2 > LARGE:
+    if box.area * scale**2 > MAX_PIXELS_HELD_BY_WORKER:
         return images.srgb(photo.window(box), photo), "before"
     return images.srgb(bicubic(photo, box, scale).clip(0, 1), photo), "bicubic"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -19,6 +19,7 @@ from localsr.inference.cost import load, scene_load
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models.context import sample_patches
+from localsr.progress import Progress
 
 SAMPLE = 24  # pictures that a bill opens
 SIDES = (24, 96)  # px of the regions that rates are counted from
@@ -58,7 +59,7 @@ def bill(
     restorer: Restorer,
     way: Strategy,
     sample: int = SAMPLE,
-    progress: Callable[[int, int], None] = lambda *_: None,
+    progress: Progress = lambda *_: None,
 ) -> Bill:
     """Open `sample` pictures from all over the list, encode them, and ask each scene what its regions cost.
 

@@ -21,7 +21,7 @@ import polars as pl
 from localsr.batch import storage
 from localsr.batch.worker import DONE, Row
 from localsr.errors import DataError
-from localsr.files import locked, sweep
+from localsr.files import lock_folder, remove_leftovers
 
 NAME, PARTS = "results.parquet", ".parts"
 EVERY = 2.0  # seconds of rows that a kill may cost
@@ -49,8 +49,8 @@ class Table:
         self._lock = None
         if not storage.remote(folder):  # a store has no locks
             Path(folder).mkdir(parents=True, exist_ok=True)
-            self._lock = locked(Path(folder))
-            sweep(Path(folder))
+            self._lock = lock_folder(Path(folder))
+            remove_leftovers(Path(folder))
         self._rows: list[Row] = []
         self._kept = time.monotonic()
         try:
@@ -118,7 +118,7 @@ class Table:
     def close(self) -> None:
         """Let another process go on; workers that were killed may have left pieces."""
         if self._lock is not None:
-            sweep(Path(self.folder))
+            remove_leftovers(Path(self.folder))
             with suppress(OSError):
                 (Path(self.folder) / PARTS).rmdir()  # if nothing is in it
             self._lock.close()

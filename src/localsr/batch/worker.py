@@ -18,14 +18,13 @@ from localsr.batch.tasks import Job, Setup
 from localsr.errors import CheckpointError, LocalSRError
 from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.inference.paste import write_large
-from localsr.inference.scene import Scene
+from localsr.inference.output import write_regions
+from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
 from localsr.onnx.restorer import load
 
 DONE, EMPTY, FAILED, ASIDE = "done", "empty", "failed", "set aside"  # what a picture came to
 FINAL = (DONE, EMPTY)  # that a rerun leaves as it is
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
-LARGE = 2**24  # pixels of a result from which it is written in pieces: 200 MB as floats
 THREADS = 1  # of a worker; as many workers as cores are faster than as many threads, and bytes stay the same
 log = logging.getLogger(__name__)
 
@@ -187,31 +186,14 @@ class Worker:
         All small regions are restored whenever one is missing: what runs in one batch is the same in every run, and so
         are the bytes.
         """
-        scene, way, spent = self._restorer.encode(photo), self.setup.strategy, {}
-        large = {n for n, box in enumerate(boxes) if box.area * scene.scale**2 > LARGE}
-        small = [n for n in range(len(boxes)) if n not in large]
-        if missing - large:
-            for k, restoration in scene.stream([boxes[n] for n in small], way):
-                n, began = small[k], time.perf_counter()
-                if n in missing:
-                    with storage.storing(self._place(outputs[n])) as path:
-                        restoration.save(path)
-                    spent[n] = restoration.seconds + time.perf_counter() - began
-        for n in sorted(missing & large):
-            spent[n] = _written_large(scene, boxes[n], way, self._place(outputs[n]))
-        return spent
+        scene, way = self._restorer.encode(photo), self.setup.strategy
+        targets = [storage.storing(self._place(o)) if n in missing else None for n, o in enumerate(outputs)]
+        written = write_regions(scene, boxes, targets, way, max_pixels=MAX_PIXELS_HELD_BY_WORKER)
+        return {region.number: region.seconds for region in written}
 
     def _place(self, output: str) -> str:
         """Give the path or URL of an output."""
         return storage.join(self.setup.folder, output)
-
-
-def _written_large(scene: Scene, box: Box, way: str, place: str) -> float:
-    """Write a result piece by piece and give the seconds."""
-    began = time.perf_counter()
-    with storage.storing(place) as path:
-        write_large(path, scene, box, way)
-    return time.perf_counter() - began
 
 
 def failed(job: Job, setup: Setup, status: str, reason: str) -> Row:

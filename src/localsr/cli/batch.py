@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localsr.cli import regions
-from localsr.cli.console import Device, MaxMemory, Model, Precision, Runtime, Scale, bar, loaded, need
+from localsr.cli.console import Device, MaxMemory, Model, Precision, Runtime, Scale, bar, loaded
 from localsr.cli.restore import Way
 from localsr.cli.verify import FAILED
 from localsr.errors import ConfigError
+from localsr.extras import need
 
 if TYPE_CHECKING:
     from localsr.batch.estimate import Bill

@@ -7,12 +7,9 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-
-from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -98,12 +95,6 @@ def waiting(title: str) -> Iterator[None]:
         timer.cancel()
         timer.join()
         shown.stop()
-
-
-def need(extra: str, *modules: str) -> None:
-    """Raise `ConfigError` with what to install when an extra is not there."""
-    if missing := [name for name in modules if find_spec(name) is None]:
-        raise ConfigError(f"this needs {', '.join(missing)}; install it with: pip install 'localsr[{extra}]'")
 
 
 def show(table: Table) -> None:

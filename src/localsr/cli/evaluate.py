@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localsr.cli.console import Device, Model, Precision, Runtime, Scale, bar, loaded, need, show
+from localsr.cli.console import Device, Model, Precision, Runtime, Scale, bar, loaded, show
 from localsr.errors import CheckpointError, ConfigError
+from localsr.extras import need
 from localsr.files import write_whole
 
 if TYPE_CHECKING:

@@ -47,9 +47,9 @@ def run(
     import torch
 
     from localsr.models.clsr import started
-    from localsr.models.importer import read_official
+    from localsr.models.importer import import_network
 
-    plain = read_official(official, scale)
+    plain = import_network(official, scale)
     with official.open("rb") as file:
         source = {
             "imported": printable(official.name),

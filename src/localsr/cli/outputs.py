@@ -41,9 +41,9 @@ def default_name(photo: Path, box: Box, scale: int) -> str:
 
 def longest(path: Path) -> float:
     """Give the pixels that a side may have in the format of a name."""
-    from localsr.images import FORMATS, LONGEST
+    from localsr.images import FORMATS, MAX_SIDES
 
-    return LONGEST.get(FORMATS.get(path.suffix.lower(), ""), math.inf)
+    return MAX_SIDES.get(FORMATS.get(path.suffix.lower(), ""), math.inf)
 
 
 def refuse(

@@ -7,8 +7,8 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import need
 from localsr.errors import ConfigError
+from localsr.extras import need
 from localsr.files import write_whole
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
@@ -107,9 +107,9 @@ def run(
     want = regions.asked(photo, box, boxes, detect, grow, min_size, min_score, merge=merge, clip=clip)
     source, found = regions.opened(photo, want, silent=as_json)
     inside = [one.box for one in found]
-    from localsr.images import left_out
+    from localsr.images import loses_exif
     from localsr.inference.memory import room
-    from localsr.inference.restoration import LARGE
+    from localsr.inference.restoration import MAX_PIXELS_HELD
     from localsr.inference.strategies import Strategy
 
     way = Strategy.named(strategy) if strategy is not None else None
@@ -125,10 +125,10 @@ def run(
         )
     if into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
-    scene, most = restorer.encode(source), LARGE
+    scene, most = restorer.encode(source), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = room(max_memory) // 2
-        scene, most = scene.bounded(half), min(LARGE, half // PIXEL)
+        scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // PIXEL)
     done, kept = restored(scene, found, paths, way, share=share, compare=compare, most=most, keep=into is not None)
     whole = None
     if into is not None:
@@ -156,7 +156,7 @@ def run(
         rim = f"a rim of {' to '.join(map(str, {rims[0], rims[-1]}))} px" if rims[-1] else "no rim"
         count = f"{len(inside)} region{'s' if len(inside) > 1 else ''}"
         typer.echo(f"{into}: {whole} px, {count} restored with {rim}")
-        if left_out(into, source):
+        if loses_exif(into, source):
             typer.echo(f"the photo's EXIF is left out: {into.suffix} takes none here", err=True)
 
 
@@ -186,31 +186,24 @@ def restored(
     if not paths:
         return [Region(one) for one in found], {}
     boxes = [one.box for one in found]
-    from localsr.inference.paste import write_large
+    if compare is not None and any(box.area * scene.scale**2 > most for box in boxes):
+        raise ConfigError(f"a sheet shows regions of up to {most / 1e6:.0f} megapixels; leave out --compare")
+    from localsr.inference.output import write_regions
 
     done: dict[int, Region] = {}
     kept: dict[int, Restoration] = {}
     held = 0  # pixels of them
-    large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > most]
-    small = [n for n in range(len(boxes)) if n not in large]
-    if large and compare is not None:
-        raise ConfigError(f"a sheet shows regions of up to {most / 1e6:.0f} megapixels; leave out --compare")
+    files = [nullcontext(path) for path in paths]
     with bar("restoring") as progress:
-        for k, r in scene.stream([boxes[n] for n in small], way, share=share, progress=progress):
-            n = small[k]
-            r.save(paths[n])
-            done[n] = Region(found[n], paths[n], r.seconds)
-            if compare is not None or (keep and held < most):
-                kept[n], held = r, held + r.pixels[0].size
-    for n in large:
-        began = time.perf_counter()
-        with bar(f"restoring {paths[n].name}") as progress:
-            write_large(paths[n], scene, boxes[n], way, progress)
-        done[n] = Region(found[n], paths[n], time.perf_counter() - began)
+        for region in write_regions(scene, boxes, files, way, share=share, max_pixels=most, progress=progress):
+            n, restoration = region.number, region.restoration
+            done[n] = Region(found[n], paths[n], region.seconds)
+            if restoration is not None and (compare is not None or (keep and held < most)):
+                kept[n], held = restoration, held + restoration.pixels[0].size
     if compare is not None:
         from localsr.drawing.compare import compare_sheet
 
-        compare_sheet(compare, scene.photo, [kept[n] for n in small])
+        compare_sheet(compare, scene.photo, [kept[n] for n in range(len(boxes))])
     return [done[n] for n in range(len(boxes))], kept
 
 

@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Runtime, loaded, need
+from localsr.cli.console import Runtime, loaded
 from localsr.cli.restore import PhotoPath
 from localsr.errors import ConfigError, LocalSRError
+from localsr.extras import need
 from localsr.serving.limits import Limits, Settings
 
 DEFAULT = Limits()

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localsr.cli.console import need
 from localsr.errors import ConfigError
+from localsr.extras import need
 
 if TYPE_CHECKING:
     from localsr.training.callbacks import Watch

@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from localsr.resize import STRIP, cubic
+from localsr.geometry import MAX_STRIP, Size, strips
+from localsr.resize import cubic
 
 VERSION = 2  # of what follows: a cache of pictures made by another version is made anew
 BLUR = 0.8  # LR px, largest standard deviation; a lens and a demosaicking have 0.3 to 0.6
@@ -84,11 +85,9 @@ class Degradation:
         kernel = self._kernel(scale).float()[None, None]
         margin = (kernel.shape[-1] - scale) // 2
         _, height, width = hr.shape
-        strip = max(STRIP // (width * scale), 1)  # rows of the LR
         parts = []
-        for top in range(0, height // scale, strip):
-            bottom = min(top + strip, height // scale)
-            rows = np.arange(top * scale - margin, bottom * scale + margin).clip(0, height - 1)
+        for strip in strips(Size(width // scale, height // scale), MAX_STRIP // scale**2):
+            rows = np.arange(strip.top * scale - margin, strip.bottom * scale + margin).clip(0, height - 1)
             x = torch.from_numpy(hr[:, rows]).float().div(255)[:, None]
             x = functional.pad(x, (margin, margin, 0, 0), mode="replicate")
             parts.append(functional.conv2d(x, kernel, stride=scale)[:, 0].numpy())

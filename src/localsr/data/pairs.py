@@ -21,8 +21,9 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.data.degradation import VARIANTS, VERSION, Degradation
 from localsr.errors import DataError, ImageError
-from localsr.geometry import Box, whole
-from localsr.resize import STRIP, reduce
+from localsr.geometry import Box, Size, strips, whole
+from localsr.progress import Progress
+from localsr.resize import reduce
 
 log = logging.getLogger(__name__)
 
@@ -61,7 +62,7 @@ class Pairs:
         folders: Sequence[Path],
         scale: int,
         cache: Path,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
         *,
         lr_folders: Sequence[Path] = (),
         degradation: str = "bicubic",
@@ -130,7 +131,7 @@ def _build(
     target: Path,
     lr_of: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]],
     max_broken: float,
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> None:
     """Write the two files and their index into a temporary folder, then rename it to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
@@ -212,9 +213,7 @@ def _append(path: Path, scale: int, file: BinaryIO) -> NDArray[np.uint8]:
     start = file.tell()
     file.truncate(start + 3 * h * w)
     mapped = np.memmap(file, np.uint8, "r+", start, (3, h, w))
-    rows = max(STRIP // w, 1)
-    for top in range(0, h, rows):
-        window = photo.window(Box(0, top, w, min(top + rows, h)))
-        mapped[:, top : top + rows] = np.rint(window * 255).astype(np.uint8)
+    for strip in strips(Size(w, h)):
+        mapped[:, strip.rows] = np.rint(photo.window(strip) * 255).astype(np.uint8)
     file.seek(start + mapped.size)
     return mapped

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,8 +29,7 @@ from localsr.inference.cost import cost
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models.config import ModelConfig
-
-Progress = Callable[[int, int], None]  # (done, of) in pictures
+from localsr.progress import Progress
 
 
 def evaluate(
@@ -101,7 +100,7 @@ def _measured(pair: Pair, feeds: Feeds, cells: Sequence[Box], roi: int) -> tuple
         by_roi.append(pl.DataFrame({"picture": pair.name, "way": str(way), **places, **scores}))
         one = {"psnr_y": math.nan, "psnr_rgb": math.nan, "ssim_y": math.nan}
         if complete:
-            stitched = [metrics.stack(part, width // roi)[None] for part in (mine, theirs)]
+            stitched = [metrics.stitch(part, width // roi)[None] for part in (mine, theirs)]
             one = {key: values[0] for key, values in _scores(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
         spent = {"rois": len(cells), "seconds": seconds, **gflops(feeds.config(way), way, roi, Size(width, height))}

@@ -21,8 +21,8 @@ import polars as pl
 
 from localsr.errors import DataError
 from localsr.evaluation.methods import Way
-from localsr.files import locked, sweep, write_whole
-from localsr.models.checkpoint import NAME
+from localsr.files import lock_folder, remove_leftovers, write_whole
+from localsr.models.checkpoint import NETWORK_NAME
 from localsr.models.config import ModelConfig
 
 RESAMPLES = 10_000
@@ -101,7 +101,7 @@ class Run:
         self.finished = False
         self._mine = json.loads(json.dumps({key: value for key, value in about.items() if key != "machine"}))
         folder.mkdir(parents=True, exist_ok=True)
-        self._lock = locked(folder)
+        self._lock = lock_folder(folder)
         try:
             self._begin()
         except DataError:
@@ -125,7 +125,7 @@ class Run:
                 raise DataError(f"{self._parts} are of an unknown run; remove them or choose another folder")
             write_whole(folder / "run.json", _json(mine))
         for place in (folder, self._parts, folder / "examples"):
-            sweep(place)
+            remove_leftovers(place)
         if self.finished:
             self._tidy()
 
@@ -215,7 +215,7 @@ def _checked(about: object) -> dict[str, Any]:
         if not isinstance(protocol[key], kind):
             raise TypeError(f"its {key} is {protocol[key]!r}")
     for text in (protocol["data"], protocol["degradation"], about["checkpoint"]["name"]):
-        if not NAME.fullmatch(str(text)):
+        if not NETWORK_NAME.fullmatch(str(text)):
             raise ValueError(f"{text!r} is no name")
     ModelConfig.from_dict(about["model"])
     if not isinstance(strategies, dict) or set(map(str, map(Way.named, about["ways"]))) != strategies.keys():
@@ -226,7 +226,11 @@ def _checked(about: object) -> dict[str, Any]:
     if not all(isinstance(about[key], dict) for key in ("recipe", "machine")) or not isinstance(protocol["scale"], int):
         raise TypeError("its recipe, machine or scale is none")
     for one in about["examples"]:
-        if not NAME.fullmatch(one["name"]) or len(one["box"]) != 4 or not isinstance(one["difference"], int | float):
+        if (
+            not NETWORK_NAME.fullmatch(one["name"])
+            or len(one["box"]) != 4
+            or not isinstance(one["difference"], int | float)
+        ):
             raise ValueError(f"{one!r} is no example")
         if not all(isinstance(text, str) for text in (one["kind"], one["against"], one["picture"], *one["panels"])):
             raise TypeError(f"{one!r} is no example")

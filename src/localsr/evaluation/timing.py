@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import platform
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 from statistics import median
@@ -21,9 +21,9 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference import memory
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
+from localsr.progress import Progress
 
 TURNS = 7  # ROIs after the first, whose median counts; three of `full`, which takes seconds
-Progress = Callable[[int, int], None]  # (done, of) in processes
 
 
 def machine() -> dict[str, Any]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
@@ -23,6 +23,7 @@ from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
 from localsr.images.spool import spooled
 from localsr.images.vips import DTYPES, FORMS, SPACES, Pixels, from_array, profile_of, rounded, told, with_profile
+from localsr.progress import Progress
 
 ALLOWED = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
 MAGIC = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp", b"BM": "bmp"}
@@ -41,7 +42,6 @@ SMALL = 2**16  # pixels of a window; below it Region.fetch wins (90 x at 24 x 24
 HEAD = 2**16  # bytes looked at for the format and for a PNG's animation chunk
 
 Picture: TypeAlias = Any  # a NumPy array or a Pillow image
-Progress: TypeAlias = Callable[[int, int], None]  # (done, of) in rows
 Source: TypeAlias = str | os.PathLike[str] | bytes | Picture
 
 

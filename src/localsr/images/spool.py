@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
-from collections.abc import Callable
 from typing import Any
 
 import platformdirs
@@ -13,11 +12,12 @@ import pyvips
 
 from localsr.errors import ImageError
 from localsr.images.vips import DTYPES
+from localsr.progress import Progress
 
 ROOM = 2**28  # bytes that must stay free
 
 
-def spooled(image: pyvips.Image, title: str, progress: Callable[[int, int], None]) -> pyvips.Image:
+def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image:
     """Decode `image`, opened for one pass, and give it back as one whose windows can be read in any order.
 
     `progress` hears how many rows are done, of how many. `ImageError` where the disk has no room for it; after a kill

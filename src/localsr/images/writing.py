@@ -22,7 +22,7 @@ from localsr.images.photo import Photo, read
 from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, rounded, told, with_profile
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
-LONGEST = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side that a format can hold
+MAX_SIDES = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side that a format can hold
 SAVE: dict[str, dict[str, Any]] = {
     "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4: the edges that were restored stay
     "tiff": {"compression": "deflate", "predictor": "horizontal"},
@@ -80,8 +80,8 @@ class Canvas:
         self._depth = _depth(self._kind, like)
         self._bands = (1 if like.bands < 3 else 3) + (alpha and self._kind not in OPAQUE)
         self._pixel = self._bands * self._depth // 8
-        if max(size.width, size.height) > LONGEST.get(self._kind, 2**31):
-            raise OutputError(f"{path} would hold {size} px, but its format ends at {LONGEST[self._kind]} px a side")
+        if max(size.width, size.height) > MAX_SIDES.get(self._kind, 2**31):
+            raise OutputError(f"{path} would hold {size} px, but its format ends at {MAX_SIDES[self._kind]} px a side")
         folder = self.path.resolve().parent
         wanted = 2 * size.width * size.height * self._pixel  # the levels, and a file that may be as large
         try:
@@ -203,7 +203,7 @@ def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
     return image
 
 
-def left_out(path: str | os.PathLike[str], like: Photo) -> bool:
+def loses_exif(path: str | os.PathLike[str], like: Photo) -> bool:
     """Tell whether a photo has EXIF and the format of a name cannot take it: libvips writes none to TIFF."""
     exif = any(name.startswith("exif-") for name in like._colour.get_fields())
     return exif and FORMATS.get(Path(path).suffix.lower()) in ("tiff", "bmp")

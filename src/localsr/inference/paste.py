@@ -10,11 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, Size, whole
+from localsr.geometry import Box, Size, strips, whole
 from localsr.images import Canvas, Photo
 from localsr.inference.restoration import Piece, Restoration, bicubic, enlarged_alpha
-from localsr.inference.scene import Progress, Scene
+from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
+from localsr.progress import Progress
 
 STRIP = 2**18  # pixels of the result that are enlarged at once: 3 MB, and as much again a few times on the way
 LIST = 2**20  # pixels of regions that are restored at once
@@ -40,9 +41,9 @@ def paste(
     """Write the picture with its boxes restored, the rest by bicubic or as it was, and return its size.
 
     Boxes are pasted in their order; `kept` are those that have been restored by the same strategy, by their numbers.
-    Depth, profile and alpha are the photo's, and of its metadata what the format takes (`images.left_out`). Neither the
-    picture nor a box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises `BoxError`,
-    `ConfigError`, and `OutputError` for a file that could not be written.
+    Depth, profile and alpha are the photo's, and of its metadata what the format takes (`images.loses_exif`). Neither
+    the picture nor a box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises
+    `BoxError`, `ConfigError`, and `OutputError` for a file that could not be written.
     """
     if not 0 <= how.feather <= MAX_FEATHER:
         raise ConfigError(f"a feather of {how.feather} px cannot be; give 0 to {MAX_FEATHER} LR px")
@@ -57,7 +58,7 @@ def paste(
     size = whole(photo.size).scaled(factor).size
     total, done = whole(photo.size).area + sum(box.area for box in inside), 0
     with Canvas(path, size, photo, alpha=photo.has_alpha) as canvas:
-        for strip in _strips(photo.size, factor):
+        for strip in strips(photo.size, STRIP // factor**2):
             pixels = photo.window(strip) if how.same_size else bicubic(photo, strip, scale)
             canvas.put(strip.scaled(factor), pixels, _alpha(photo, strip, factor))
             done += strip.area
@@ -103,29 +104,6 @@ def _pieces(
 def rim(box: Box, feather: int) -> int:
     """Give the LR px over which a box fades in: a quarter of its short side at most."""
     return min(feather, min(box.width, box.height) // 4)
-
-
-def write_large(
-    path: str | PathLike[str],
-    scene: Scene,
-    box: Box,
-    strategy: Strategy | str | None = None,
-    progress: Progress | None = None,
-) -> None:
-    """Write a restored box that need not fit in memory, as `Restoration.save` would."""
-    size = box.scaled(scene.scale).size
-    with Canvas(path, size, scene.photo, alpha=scene.photo.has_alpha) as canvas:
-        for piece in scene.pieces(box, strategy, progress=progress):
-            alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
-            canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
-        canvas.finish()
-
-
-def _strips(size: Size, factor: int) -> Iterator[Box]:
-    """Cut a picture into strips over its whole width."""
-    rows = max(STRIP // (size.width * factor**2), 1)
-    for top in range(0, size.height, rows):
-        yield Box(0, top, size.width, min(top + rows, size.height))
 
 
 def _alpha(photo: Photo, box: Box, factor: int) -> NDArray[np.float32] | None:

@@ -17,6 +17,9 @@ from localsr.images import Photo
 from localsr.inference.strategies import Strategy
 from localsr.resize import enlarge
 
+MAX_PIXELS_HELD = 2**26  # HR px of a result that is held before it is written; larger ones go in pieces: 0.8 GB
+MAX_PIXELS_HELD_BY_WORKER = 2**24  # the same in a process that shares its machine with others: 0.2 GB
+
 
 @dataclass(frozen=True)
 class Restoration:
@@ -51,9 +54,6 @@ class Piece(NamedTuple):
 
     box: Box  # LR px of the upright picture
     pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
-
-
-LARGE = 2**26  # pixels of a result from which it is not kept in memory but written in pieces: 0.8 GB
 
 
 class Bill(NamedTuple):

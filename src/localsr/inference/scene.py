@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.errors import ConfigError
-from localsr.geometry import Box, judged
+from localsr.geometry import Box, checked_boxes
 from localsr.images import Photo
 from localsr.inference import scene_file
 from localsr.inference.calibration import calibrated
@@ -25,11 +25,10 @@ from localsr.inference.cost import scene_load
 from localsr.inference.execution import Done, Job, attend, batches, each, encode, run, sampled
 from localsr.inference.memory import BUFFERS, MEGABYTE, TAKEN, resident
 from localsr.inference.planning import plan, shared
-from localsr.inference.restoration import LARGE, Attention, Bill, Piece, Restoration, enlarged_alpha
+from localsr.inference.restoration import MAX_PIXELS_HELD, Attention, Bill, Piece, Restoration, enlarged_alpha
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
-
-Progress = Callable[[int, int], None]  # (done, of) in LR px
+from localsr.progress import Progress
 
 
 class Scene:
@@ -147,7 +146,7 @@ class Scene:
         progress: Progress | None = None,
     ) -> Iterator[tuple[int, Restoration]]:
         """Restore boxes as `restore` does, and give each one's number and restoration as soon as it is ready."""
-        inside = judged(boxes, self.photo.size, clip=clip)
+        inside = checked_boxes(boxes, self.photo.size, clip=clip)
         way, network = self._choose(strategy)
         return self._work(inside, way, network, self._jobs(inside, way, network, share=share), progress)
 
@@ -166,7 +165,7 @@ class Scene:
         progress: Progress | None = None,
     ) -> Iterator[Piece]:
         """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory."""
-        inside = judged(box, self.photo.size, clip=clip)
+        inside = checked_boxes(box, self.photo.size, clip=clip)
         way, network = self._choose(strategy)
         jobs = plan(inside, self.photo.size, network, way, len(self._patches), self._memory)
         return (Piece(done.job.taper.roi, done.pixels) for done in self._run(jobs, way, network, progress))
@@ -214,7 +213,7 @@ class Scene:
     ) -> tuple[int, float]:
         """Tell in how many pieces boxes would be restored, and their GFLOPs."""
         way, network = self._choose(strategy)
-        jobs = self._jobs(judged(boxes, self.photo.size), way, network, share=share)
+        jobs = self._jobs(checked_boxes(boxes, self.photo.size), way, network, share=share)
         return len(jobs), sum(job.load(network, len(self._patches)).flops for job in jobs) / 1e9
 
     def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
@@ -223,7 +222,7 @@ class Scene:
         Raises `BoxError` for a box that leaves the picture.
         """
         here = resident()  # beforehand: what counts takes memory, too
-        boxes, patches = judged(boxes, self.photo.size), len(self._patches)
+        boxes, patches = checked_boxes(boxes, self.photo.size), len(self._patches)
         bills = {}
         for way in self.strategies:
             network = self._choose(way)[1]
@@ -234,7 +233,7 @@ class Scene:
             work = [(len(batch), batch[0].load(network, patches)) for batch in parts]
             scene = scene_load(network.config, patches)
             flops = sum(count * each.flops for count, each in work)
-            made = max((min(box.scaled(network.config.scale).area, LARGE) for box in boxes), default=0)
+            made = max((min(box.scaled(network.config.scale).area, MAX_PIXELS_HELD) for box in boxes), default=0)
             most = threads * max((count * each.bytes for count, each in work), default=0) + 3 * 4 * made
             bills[way] = Bill(
                 flops / 1e9,
@@ -263,7 +262,7 @@ class Scene:
 
         Raises `ConfigError` for a network without GCM, `BoxError` for a box that leaves the picture.
         """
-        (box,) = judged(box, self.photo.size)
+        (box,) = checked_boxes(box, self.photo.size)
         if self._context is None:
             raise ConfigError(f"{self._name} has no global context module; choose a network that has one")
         size, patches = self.photo.size, self._patches

@@ -10,7 +10,7 @@ from safetensors.torch import load, save
 
 from localsr.errors import CheckpointError
 from localsr.files import write_whole
-from localsr.models.checkpoint import contents, header
+from localsr.models.checkpoint import checked_header, read_bounded
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context
 
@@ -26,8 +26,8 @@ def write(path: Path, context: Context, about: dict[str, str]) -> None:
 
 def read(path: Path, network: CLSR, patches: int, about: dict[str, str]) -> Context:
     """Read them for a network; `CheckpointError` for a file that is damaged, or belongs to something else."""
-    data = contents(path, "scene", MAX_FILE)
-    told = header(path, data, FORMAT, "scene", "encode the photo and save it")
+    data = read_bounded(path, "scene", MAX_FILE)
+    told = checked_header(path, data, FORMAT, "scene", "encode the photo and save it")
     for key, value in about.items():
         if told.get(key) != value:
             raise CheckpointError(f"scene {path} is of another {key}; encode the photo again")

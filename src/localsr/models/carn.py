@@ -11,10 +11,10 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import CentredHead, ResidualBlock, ShuffledEnd, conv3x3
+from localsr.models.layers import CentredHead, ResidualBlock, ShuffleUpsampler, conv3x3
 
 
-class Residual(ResidualBlock):
+class CarnResidual(ResidualBlock):
     """The residual block of CARN: a ReLU after the sum."""
 
     def forward(self, z: Tensor) -> Tensor:
@@ -22,7 +22,7 @@ class Residual(ResidualBlock):
         return functional.relu(super().forward(z))
 
 
-class ResidualE(nn.Module):
+class CarnEfficientResidual(nn.Module):
     """The efficient residual block of CARN-M: two group convolutions and a pointwise one."""
 
     def __init__(self, channels: int, groups: int) -> None:
@@ -38,14 +38,14 @@ class ResidualE(nn.Module):
         return functional.relu(z + self.point(y))
 
 
-class Cascade(nn.Module):
+class CascadingBlock(nn.Module):
     """A cascading block: residual blocks, each result joined to all before it; CARN-M uses one block several times."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Build the residual blocks, and a pointwise convolution after each."""
         super().__init__()
         c, groups = config.channels, config.groups
-        kind, own = (ResidualE, 1) if config.efficient else (Residual, config.blocks)
+        kind, own = (CarnEfficientResidual, 1) if config.efficient else (CarnResidual, config.blocks)
         self.blocks = nn.ModuleList(kind(c, groups) for _ in range(own))
         self.points = nn.ModuleList(nn.Conv2d(c * (k + 2), c, 1) for k in range(config.blocks))
 
@@ -58,13 +58,13 @@ class Cascade(nn.Module):
         return z
 
 
-class Stage(nn.Module):
+class CarnStage(nn.Module):
     """A cascade of the outer cascade: `carry` grows by `c` channels."""
 
     def __init__(self, config: ModelConfig, index: int) -> None:
         """Build stage `index` = 0, 1, ..."""
         super().__init__()
-        self.cascade = Cascade(config)
+        self.cascade = CascadingBlock(config)
         self.point = nn.Conv2d(config.channels * (index + 2), config.channels, 1)
 
     def forward(self, features: Features) -> Features:
@@ -80,8 +80,8 @@ class CARN(Backbone):
         """Build at the config's width, stages and blocks."""
         super().__init__(config)
         self.head = CentredHead(config.channels)
-        self.stages = nn.ModuleList(Stage(config, k) for k in range(config.stages))
+        self.stages = nn.ModuleList(CarnStage(config, k) for k in range(config.stages))
         self.tail = nn.Identity()
-        self.upsample = ShuffledEnd(config.channels, config.scale, config.groups, functional.relu)
+        self.upsample = ShuffleUpsampler(config.channels, config.scale, config.groups, functional.relu)
         field = 2 * config.blocks
         self.receptive_field = (1, *([field] * config.stages), 2)  # of the upsampler: 1 + 1/2 + 1/4, rounded up

@@ -21,13 +21,13 @@ from localsr.files import write_whole
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
 
-FORMAT = "localsr-1"
-MAX_HEADER = 2**20  # bytes; an 89 MB header of empty tensors takes safetensors 58 s
+CHECKPOINT_FORMAT = "localsr-1"
+MAX_HEADER_BYTES = 2**20  # bytes; an 89 MB header of empty tensors takes safetensors 58 s
 MAX_TENSORS = 10_000
-DTYPES = (torch.float16, torch.bfloat16, torch.float32)
-CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]|\\u00[0189]")  # characters, or JSON's escapes of them
-MAX_FILE = 2**30  # bytes; the largest of the paper's networks has 64 MB
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+WEIGHT_TYPES = (torch.float16, torch.bfloat16, torch.float32)
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]|\\u00[0189]")  # characters, or JSON's escapes of them
+MAX_CHECKPOINT_BYTES = 2**30  # bytes; the largest of the paper's networks has 64 MB
+NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ class Card:
 
 def checked_name(name: str) -> str:
     """Give a network's name back if folders and files can be named after it on any system; else `ConfigError`."""
-    if not NAME.fullmatch(name):
+    if not NETWORK_NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is no name for a folder or a file; use letters, digits, '.', '_' and '-'")
     return name
 
@@ -63,7 +63,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
         raise CheckpointError(f"{path.name} is not written: its weights are not finite")
     card = replace(card, sha256=digest(tensors))
     about = {
-        "format": FORMAT,
+        "format": CHECKPOINT_FORMAT,
         "name": card.name,
         "config": json.dumps(card.config.to_dict()),
         "recipe": json.dumps(card.recipe),
@@ -78,8 +78,8 @@ def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
     """Read tensors and card, the header's size, format and sha256 checked first; nothing in the file is executed."""
-    data = contents(path, "checkpoint", MAX_FILE)
-    about = header(path, data, FORMAT, "checkpoint", "`localsr models` lists what is at hand")
+    data = read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES)
+    about = checked_header(path, data, CHECKPOINT_FORMAT, "checkpoint", "`localsr models` lists what is at hand")
     try:
         tensors = load_tensors(data)
         parts = {k: json.loads(about[k]) for k in ("config", "recipe", "training", "protocol", "plain")}
@@ -90,7 +90,7 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
         card = Card(name=about["name"], config=config, sha256=about["sha256"], **parts)
     except (SafetensorError, ConfigError, KeyError, ValueError, TypeError, AttributeError, RecursionError) as error:
         raise CheckpointError(f"checkpoint {path} is damaged or of another version: {error}") from error
-    if odd := {str(t.dtype) for t in tensors.values()} - {str(t) for t in DTYPES}:
+    if odd := {str(t.dtype) for t in tensors.values()} - {str(t) for t in WEIGHT_TYPES}:
         raise CheckpointError(f"checkpoint {path} holds {', '.join(sorted(odd))}; its weights must be floats")
     if digest(tensors) != card.sha256:
         raise CheckpointError(f"checkpoint {path} is damaged: its weights do not have the sha256 of its header")
@@ -105,11 +105,11 @@ def load(path: Path) -> tuple[CLSR, Card]:
             network = CLSR(card.config)
     except ConfigError as error:
         raise CheckpointError(f"checkpoint {path} asks for a network that cannot be: {error}") from error
-    fit(path, network, tensors)
+    fill(path, network, tensors)
     return network.to(memory_format=torch.channels_last).eval(), card  # type: ignore[call-overload]
 
 
-def fit(path: Path, network: CLSR, tensors: dict[str, Tensor]) -> None:
+def fill(path: Path, network: CLSR, tensors: dict[str, Tensor]) -> None:
     """Put `tensors` into `network` as float32 if all names and shapes agree; else say what differs, change nothing."""
     wanted = network.state_dict()
     differing = [f"lacks {k}" for k in wanted if k not in tensors]
@@ -136,7 +136,7 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return sha.hexdigest()
 
 
-def contents(path: Path, what: str, most: int) -> bytes:
+def read_bounded(path: Path, what: str, most: int) -> bytes:
     """Read the file of a `what`, which has at most so many bytes."""
     try:
         if path.stat().st_size > most:
@@ -146,10 +146,10 @@ def contents(path: Path, what: str, most: int) -> bytes:
         raise CheckpointError(f"{what} {path} cannot be read: {error.strerror}") from error
 
 
-def header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str, str]:
+def checked_header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str, str]:
     """Check the header of a `what` before safetensors parses it, and give its metadata."""
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
-    if not 2 <= length <= min(MAX_HEADER, len(data) - 8) or data[8:9] != b"{":
+    if not 2 <= length <= min(MAX_HEADER_BYTES, len(data) - 8) or data[8:9] != b"{":
         raise CheckpointError(f"{path} is no {what} of localsr, which is a safetensors file; {hint}")
     try:
         header = json.loads(data[8 : 8 + length])
@@ -158,7 +158,7 @@ def header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str
         raise CheckpointError(f"{what} {path} is damaged: its header is not JSON") from error
     if not isinstance(about, dict) or about.get("format") != form:
         raise CheckpointError(f"{path} is no {what} of localsr (format {form})")
-    if not all(isinstance(text, str) for text in about.values()) or CONTROL.search("".join(about.values())):
+    if not all(isinstance(text, str) for text in about.values()) or CONTROL_CHARACTERS.search("".join(about.values())):
         raise CheckpointError(f"{what} {path} is damaged: its header holds control characters")
     if len(header) > MAX_TENSORS:
         raise CheckpointError(f"{path} has {len(header)} tensors; a {what} has at most {MAX_TENSORS}")

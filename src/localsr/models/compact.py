@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import conv3x3
+from localsr.models.layers import BlockStage, conv3x3
 
 
 def activation(kind: str, channels: int) -> nn.Module:
@@ -49,14 +49,6 @@ class CompactHead(nn.Module):
         return Features(self.widen(x), (x,))
 
 
-class CompactStage(nn.Sequential):
-    """Activated convolutions in a row."""
-
-    def forward(self, features: Features) -> Features:
-        """Refine z; the carry passes by."""
-        return features._replace(z=super().forward(features.z))
-
-
 class NearestShuffle(nn.Module):
     """Details by one pixel shuffle, added to the LR picture with each pixel repeated."""
 
@@ -81,7 +73,7 @@ class Compact(Backbone):
         c, blocks, kind = config.channels, config.blocks, config.activation
         self.head = CompactHead(c, kind)
         self.stages = nn.ModuleList(
-            CompactStage(*(ActivatedConv(c, c, kind) for _ in range(blocks))) for _ in range(config.stages)
+            BlockStage(*(ActivatedConv(c, c, kind) for _ in range(blocks))) for _ in range(config.stages)
         )
         self.tail = nn.Identity()
         self.upsample = NearestShuffle(c, config.scale)

@@ -44,7 +44,7 @@ def sample_patches(size: Size, patch: int, count: int) -> list[Box]:
     return [Box.from_xywh(x, y, patch, patch) for y in places(size.height) for x in places(size.width)]
 
 
-class Down(nn.Module):
+class Downsampler(nn.Module):
     """Eq. 4: a strided convolution, zero at first, added to bilinear reduction."""
 
     def __init__(self, channels: int, stride: int) -> None:
@@ -58,7 +58,7 @@ class Down(nn.Module):
         return y
 
 
-class Up(nn.Module):
+class Upsampler(nn.Module):
     """Eq. 5: a transposed convolution, zero at first, added to bilinear enlargement."""
 
     def __init__(self, channels: int, stride: int) -> None:
@@ -87,12 +87,12 @@ class GlobalContext(nn.Module):
         self.heads, self.stride = config.gcm_heads, config.gcm_stride
         self.reach = 2 * self.stride - 1  # LR px: within a cell, and to the next one by bilinear enlargement
         self.extractor = Extractor(backbone(config.extractor()))
-        self.down_query, self.down_key = Down(c, self.stride), Down(c, self.stride)
+        self.down_query, self.down_key = Downsampler(c, self.stride), Downsampler(c, self.stride)
         self.query, self.key, self.value = (nn.Linear(c, c, bias=False) for _ in range(3))
         nn.init.zeros_(self.value.weight)
         self.beta = nn.Parameter(torch.ones(()))
         self.slope = nn.Parameter(torch.full((self.heads, 1, 1), 1 / 64))
-        self.up = Up(c, self.stride)
+        self.up = Upsampler(c, self.stride)
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context:
         """Turn patches `(B, N, 3, r, r)`, RGB in [0, 1], at `corners` `(B, N, 2)`, x and y in LR px, into K and V."""

@@ -15,11 +15,11 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import FACTORS, Blocks, LongSkip, ResidualBlock, conv3x3
+from localsr.models.layers import FACTORS, BlockStage, LongSkip, ResidualBlock, conv3x3
 from localsr.resize import cubic
 
 
-class Head(nn.Module):
+class EdsrHead(nn.Module):
     """Colours to features. The carry is the features, for the long skip, and the LR picture, for the bicubic one."""
 
     def __init__(self, channels: int) -> None:
@@ -33,7 +33,7 @@ class Head(nn.Module):
         return Features(z, (z, x))
 
 
-class Upsample(nn.Module):
+class EdsrUpsampler(nn.Module):
     """Details, added to the bicubic picture.
 
     Bicubic enlargement by a whole number is a convolution of each colour before the same pixel shuffle, in a seventh of
@@ -74,10 +74,10 @@ class EDSR(Backbone):
         """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c, groups, blocks = config.channels, config.groups, config.blocks
-        self.head = Head(c)
+        self.head = EdsrHead(c)
         self.stages = nn.ModuleList(
-            Blocks(*(ResidualBlock(c, groups) for _ in range(blocks))) for _ in range(config.stages)
+            BlockStage(*(ResidualBlock(c, groups) for _ in range(blocks))) for _ in range(config.stages)
         )
         self.tail = LongSkip(c, groups)
-        self.upsample = Upsample(c, config.scale)
+        self.upsample = EdsrUpsampler(c, config.scale)
         self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # of tail and upsampler; bicubic sees 2 too

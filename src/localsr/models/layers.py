@@ -54,7 +54,7 @@ class ResidualBlock(nn.Module):
         return y.add_(z)
 
 
-class Blocks(nn.Sequential):
+class BlockStage(nn.Sequential):
     """A stage that is blocks in a row."""
 
     def forward(self, features: Features) -> Features:
@@ -78,7 +78,7 @@ class LongSkip(nn.Module):
         return features._replace(z=features.carry[0] + self.conv(features.z))
 
 
-class Shuffles(nn.Module):
+class PixelShuffles(nn.Module):
     """Enlarge by pixel shuffles, each after a 3x3 convolution: one by 2 or 3, or two by 2."""
 
     def __init__(
@@ -111,7 +111,7 @@ class CentredHead(nn.Module):
         return Features(z, (z,))
 
 
-class ShuffledEnd(nn.Module):
+class ShuffleUpsampler(nn.Module):
     """An upsampler of CARN and RCAN: enlarge, then back to colours."""
 
     def __init__(
@@ -119,7 +119,7 @@ class ShuffledEnd(nn.Module):
     ) -> None:
         """Build for one scale."""
         super().__init__()
-        self.shuffles = Shuffles(channels, scale, groups, activation)
+        self.shuffles = PixelShuffles(channels, scale, groups, activation)
         self.conv = conv3x3(channels, 3)
 
     def forward(self, features: Features) -> Tensor:

@@ -14,7 +14,7 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import CentredHead, LongSkip, ShuffledEnd, conv3x3
+from localsr.models.layers import CentredHead, LongSkip, ShuffleUpsampler, conv3x3
 
 
 class ChannelAttention(nn.Module):
@@ -32,7 +32,7 @@ class ChannelAttention(nn.Module):
         return z * y.sigmoid()
 
 
-class Block(nn.Module):
+class RcanBlock(nn.Module):
     """RCAB: two convolutions and channel attention, added to their input; without attention when it must be local."""
 
     def __init__(self, config: ModelConfig) -> None:
@@ -48,13 +48,13 @@ class Block(nn.Module):
         return z + y
 
 
-class Group(nn.Module):
+class RcanGroup(nn.Module):
     """A stage: a residual group."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Build its blocks."""
         super().__init__()
-        self.blocks = nn.Sequential(*(Block(config) for _ in range(config.blocks)))
+        self.blocks = nn.Sequential(*(RcanBlock(config) for _ in range(config.blocks)))
         self.conv = conv3x3(config.channels, config.channels)
 
     def forward(self, features: Features) -> Features:
@@ -70,9 +70,9 @@ class RCAN(Backbone):
         super().__init__(config)
         c = config.channels
         self.head = CentredHead(c)
-        self.stages = nn.ModuleList(Group(config) for _ in range(config.stages))
+        self.stages = nn.ModuleList(RcanGroup(config) for _ in range(config.stages))
         self.tail = LongSkip(c)
-        self.upsample = ShuffledEnd(c, config.scale)
+        self.upsample = ShuffleUpsampler(c, config.scale)
         field = 2 * config.blocks + 1
         self.receptive_field = (
             1,

@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import FACTORS, Blocks, LongSkip, conv3x3
+from localsr.models.layers import FACTORS, BlockStage, LongSkip, conv3x3
 
 RESIDUAL_SCALE = 0.2  # of what a dense block, and three of them, add to their input
 SLOPE = 0.2  # of the leaky ReLU
@@ -96,7 +96,7 @@ class RRDBNet(Backbone):
         super().__init__(config)
         c, growth, blocks = config.channels, config.growth, config.blocks
         self.head = RRDBHead(c)
-        self.stages = nn.ModuleList(Blocks(*(RRDB(c, growth) for _ in range(blocks))) for _ in range(config.stages))
+        self.stages = nn.ModuleList(BlockStage(*(RRDB(c, growth) for _ in range(blocks))) for _ in range(config.stages))
         self.tail = LongSkip(c)
         self.upsample = NearestUpsample(c, config.scale)
         # Tail and upsampler: 1 LR px, then at x4 1/2 + 1/4 + 1/4 + 1/4, at x2 1/2 + 1/2 + 1/2, at x1 1 + 1, rounded up.

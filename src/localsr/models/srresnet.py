@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import Blocks, ResidualBlock, Shuffles, conv3x3
+from localsr.models.layers import BlockStage, PixelShuffles, ResidualBlock, conv3x3
 
 
 def leaky(z: Tensor) -> Tensor:
@@ -18,7 +18,7 @@ def leaky(z: Tensor) -> Tensor:
     return functional.leaky_relu(z, 0.1)
 
 
-class Head(nn.Module):
+class SRResNetHead(nn.Module):
     """Colours to features; the carry is the LR picture."""
 
     def __init__(self, channels: int) -> None:
@@ -31,14 +31,14 @@ class Head(nn.Module):
         return Features(leaky(self.conv(x)), (x,))
 
 
-class Upsample(nn.Module):
+class SRResNetUpsampler(nn.Module):
     """Enlarge, refine at full size, and add the bilinear picture."""
 
     def __init__(self, channels: int, scale: int) -> None:
         """Build for one scale."""
         super().__init__()
         self.scale = float(scale)
-        self.shuffles = Shuffles(channels, scale, activation=leaky)
+        self.shuffles = PixelShuffles(channels, scale, activation=leaky)
         self.refine = conv3x3(channels, channels)
         self.conv = conv3x3(channels, 3)
 
@@ -55,8 +55,10 @@ class SRResNet(Backbone):
         """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c, blocks = config.channels, config.blocks
-        self.head = Head(c)
-        self.stages = nn.ModuleList(Blocks(*(ResidualBlock(c) for _ in range(blocks))) for _ in range(config.stages))
+        self.head = SRResNetHead(c)
+        self.stages = nn.ModuleList(
+            BlockStage(*(ResidualBlock(c) for _ in range(blocks))) for _ in range(config.stages)
+        )
         self.tail = nn.Identity()
-        self.upsample = Upsample(c, config.scale)
+        self.upsample = SRResNetUpsampler(c, config.scale)
         self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # of the upsampler: 1 + 1/2 + 1/4 + 1/4

@@ -15,7 +15,7 @@ from torch.nn import functional
 from localsr.errors import ConfigError
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import Shuffles, conv3x3, mean_colour
+from localsr.models.layers import PixelShuffles, conv3x3, mean_colour
 
 WINDOW = 8
 SHIFT = WINDOW // 2
@@ -44,7 +44,7 @@ class WindowAttention(nn.Module):
         return out
 
 
-class Layer(nn.Module):
+class SwinLayer(nn.Module):
     """A transformer layer: attention in windows, shifted or not, then a pixel's own MLP."""
 
     def __init__(self, channels: int, heads: int, shift: int) -> None:
@@ -73,14 +73,14 @@ class Layer(nn.Module):
         return _joined(found, b, h, w).roll((self.shift, self.shift), (1, 2))
 
 
-class Stage(nn.Module):
+class SwinStage(nn.Module):
     """RSTB: layers and a convolution, added to their input."""
 
     def __init__(self, config: ModelConfig) -> None:
         """Build its layers."""
         super().__init__()
         c, heads = config.channels, config.heads
-        self.blocks = nn.ModuleList(Layer(c, heads, SHIFT * (k % 2)) for k in range(config.blocks))
+        self.blocks = nn.ModuleList(SwinLayer(c, heads, SHIFT * (k % 2)) for k in range(config.blocks))
         self.conv = conv3x3(c, c)
 
     def forward(self, features: Features) -> Features:
@@ -92,7 +92,7 @@ class Stage(nn.Module):
         return features._replace(z=features.z + self.conv(y.permute(0, 3, 1, 2)))
 
 
-class Head(nn.Module):
+class SwinHead(nn.Module):
     """Colours to features, which are the carry; z is the same, normalised."""
 
     def __init__(self, channels: int) -> None:
@@ -106,7 +106,7 @@ class Head(nn.Module):
         return Features(_normed(self.norm, z), (z,))
 
 
-class Tail(nn.Module):
+class SwinTail(nn.Module):
     """The end of the deep features: normalise, and add what the head saw."""
 
     def __init__(self, channels: int) -> None:
@@ -119,13 +119,13 @@ class Tail(nn.Module):
         return features._replace(z=features.carry[0] + self.conv(_normed(self.norm, features.z)))
 
 
-class PixelShuffle(nn.Module):
+class SwinUpsampler(nn.Module):
     """The classical upsampler."""
 
     def __init__(self, channels: int, features: int, scale: int) -> None:
         """Build for one scale."""
         super().__init__()
-        self.narrow, self.shuffles = conv3x3(channels, features), Shuffles(features, scale)
+        self.narrow, self.shuffles = conv3x3(channels, features), PixelShuffles(features, scale)
         self.conv = conv3x3(features, 3)
 
     def forward(self, features: Features) -> Tensor:
@@ -134,7 +134,7 @@ class PixelShuffle(nn.Module):
         return y + mean_colour(y)
 
 
-class PixelShuffleDirect(nn.Module):
+class SwinDirectUpsampler(nn.Module):
     """The lightweight upsampler: one convolution to all colours of all HR pixels."""
 
     def __init__(self, channels: int, scale: int) -> None:
@@ -159,12 +159,12 @@ class SwinIR(Backbone):
         c = config.channels
         if c % config.heads:
             raise ConfigError(f"{c} channels do not divide into SwinIR's {config.heads} heads")
-        self.head = Head(c)
-        self.stages = nn.ModuleList(Stage(config) for _ in range(config.stages))
-        self.tail = Tail(c)
+        self.head = SwinHead(c)
+        self.stages = nn.ModuleList(SwinStage(config) for _ in range(config.stages))
+        self.tail = SwinTail(c)
         direct = config.upsampler == "pixelshuffledirect"
         self.upsample: nn.Module = (
-            PixelShuffleDirect(c, config.scale) if direct else PixelShuffle(c, config.features, config.scale)
+            SwinDirectUpsampler(c, config.scale) if direct else SwinUpsampler(c, config.features, config.scale)
         )
         # The head's pixel spoils a window, two layers spoil one more, and a stage's convolution stays within the next.
         field = WINDOW * ((config.blocks + 1) // 2)

@@ -19,7 +19,7 @@ from typing import Any
 
 from localsr.errors import CheckpointError, ConfigError
 from localsr.files import write_whole
-from localsr.models.checkpoint import CONTROL, contents
+from localsr.models.checkpoint import CONTROL_CHARACTERS, read_bounded
 from localsr.models.config import ModelConfig
 from localsr.onnx.graphs import CONTEXT, OPSET
 
@@ -61,7 +61,7 @@ def read(folder: Path) -> tuple[GraphCard, dict[str, bytes]]:
     graphs = {}
     for name, sha256 in card.graphs.items():
         path = folder / f"{name}.onnx"
-        graphs[name] = contents(path, "graph", MAX_GRAPH)
+        graphs[name] = read_bounded(path, "graph", MAX_GRAPH)
         if digest(graphs[name]) != sha256:
             raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
         wanted = INPUTS.get(name) or [*INPUTS[PLAIN], *(("origins", *CONTEXT) if card.config.gcm else ())]
@@ -77,7 +77,7 @@ def digest(data: bytes) -> str:
 def _card(folder: Path) -> GraphCard:
     """Read the card."""
     path = folder / CARD
-    data = contents(path, "card of graphs", MAX_CARD)
+    data = read_bounded(path, "card of graphs", MAX_CARD)
     try:
         told = json.loads(data)
         if not isinstance(told, dict) or told.pop("format", None) != FORMAT:
@@ -86,7 +86,7 @@ def _card(folder: Path) -> GraphCard:
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ConfigError) as error:
         raise CheckpointError(f"{path} is damaged or of another version: {error}") from error
     texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
-    if not all(isinstance(text, str) for text in texts) or CONTROL.search("".join(texts)):
+    if not all(isinstance(text, str) for text in texts) or CONTROL_CHARACTERS.search("".join(texts)):
         raise CheckpointError(f"{path} is damaged: its texts are not text")
     needed = {RESTORE, ENCODE, ATTEND} if card.config.gcm else {RESTORE}
     if not needed <= set(card.graphs) <= needed | ({PLAIN} if not card.config.plain else set()):

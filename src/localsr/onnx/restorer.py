@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import tempfile
 from collections.abc import Callable
-from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any, Self
@@ -16,6 +15,7 @@ import torch
 
 from localsr import __version__, images
 from localsr.errors import CheckpointError, ConfigError
+from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.inference.restorer import Restorer
 from localsr.models.checkpoint import Card
@@ -23,6 +23,7 @@ from localsr.onnx import folder as folders
 from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard
 from localsr.onnx.graphs import attending, encoding, restoring
 from localsr.onnx.network import OnnxNetwork, Session
+from localsr.progress import Progress
 
 RUNTIMES = ("torch", "onnx")
 NEEDED = ("onnx", "onnxscript", "onnxruntime")  # the extra [onnx]
@@ -36,7 +37,6 @@ BOXES = (  # one px, odd and even places, at borders and corners, all
     Box(80, 70, 93, 75),
     whole(SIZE),
 )
-Progress = Callable[[int, int], None]  # (done, of)
 
 
 class OnnxRestorer(Restorer):
@@ -54,7 +54,7 @@ class OnnxRestorer(Restorer):
         progress: Progress = lambda *_: None,
     ) -> Self:
         """Read a folder that `export` wrote; or what `Restorer.load` takes, exported once into the user's cache."""
-        need()
+        need("onnx", *NEEDED)
         if device not in ("auto", "cpu") or precision != "fp32":
             raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
         if name_or_path is not None and Path(name_or_path).is_dir():
@@ -119,7 +119,7 @@ def export(restorer: Restorer, folder: Path, progress: Progress = lambda *_: Non
 
     Raises `ConfigError` where they differ from torch by more than ALLOWED, and nothing is written then.
     """
-    need()
+    need("onnx", *NEEDED)
     if folder.exists() and not folder.is_dir():
         raise ConfigError(f"{folder} is a file; name a folder for the graphs")
     card, graphs = traced(restorer, progress)
@@ -166,9 +166,3 @@ def compare(restorer: Restorer, other: Restorer) -> float:
         shares = [[each.attention(box).shares for each in (scene, found)] for box in BOXES]
         apart += [np.abs(np.subtract(mine, theirs)).max() for mine, theirs in shares]
     return float(np.max(apart))  # NaN if any is
-
-
-def need() -> None:
-    """Raise `ConfigError` with what to install when the extra is not there."""
-    if missing := [name for name in NEEDED if find_spec(name) is None]:
-        raise ConfigError(f"this needs {', '.join(missing)}; install it with: pip install 'localsr[onnx]'")

@@ -18,7 +18,7 @@ from pathlib import Path
 import uvicorn
 
 from localsr.errors import ConfigError, DataError
-from localsr.files import locked
+from localsr.files import lock_folder
 from localsr.serving.app import Service
 from localsr.serving.connection import Connection
 from localsr.serving.limits import Settings
@@ -48,9 +48,9 @@ def scratch() -> Iterator[Path]:
     for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH}*"):
         about = left.lstat()
         if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():  # another's could lead anywhere
-            with contextlib.suppress(DataError, OSError), locked(left):  # which a service that lives holds
+            with contextlib.suppress(DataError, OSError), lock_folder(left):  # which a service that lives holds
                 shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH) as folder, locked(Path(folder)):
+    with tempfile.TemporaryDirectory(prefix=SCRATCH) as folder, lock_folder(Path(folder)):
         yield Path(folder)
 
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-import time
 import zipfile
 from collections import OrderedDict
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,21 +18,21 @@ from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
 from localsr.images.vips import Pixels
 from localsr.inference.cost import Flops
-from localsr.inference.paste import Pasting, paste, write_large
-from localsr.inference.restoration import bicubic, enlarged_alpha
+from localsr.inference.output import write_regions
+from localsr.inference.paste import Pasting, paste
+from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic, enlarged_alpha
 from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.onnx.restorer import load
+from localsr.progress import Progress
 from localsr.serving.limits import MEGABYTE
 
 TILE = 256  # px
 OVERVIEW = 4096  # px; tiles of what is shown smaller are cut from one copy of this size
-LARGE = 2**24  # pixels of a result from which it is written in pieces
 MOST = 64  # pictures kept open at once, however small: each has a descriptor
 
 Job = dict[str, Any]
-Progress = Callable[[int, int], None]
 
 
 class TooLargeError(LocalSRError):
@@ -201,17 +201,12 @@ class Tasks:
         self, scene: Scene, boxes: list[Box], paths: list[Path], way: Strategy, progress: Progress, network: str
     ) -> list[Job]:
         """Write each box and give its facts."""
-        large = [n for n, box in enumerate(boxes) if box.area * scene.scale**2 > LARGE]
-        small = [n for n in range(len(boxes)) if n not in large]
         seconds = [0.0] * len(boxes)
+        files = [nullcontext(path) for path in paths]
         with Flops() as counted:
-            for k, restored in scene.stream([boxes[n] for n in small], way, progress=progress):
-                restored.save(paths[small[k]])
-                seconds[small[k]] = restored.seconds
-            for n in large:
-                began = time.perf_counter()
-                write_large(paths[n], scene, boxes[n], way, progress)
-                seconds[n] = time.perf_counter() - began
+            written = write_regions(scene, boxes, files, way, max_pixels=MAX_PIXELS_HELD_BY_WORKER, progress=progress)
+            for region in written:
+                seconds[region.number] = region.seconds
         made = {"scale": scene.scale, "strategy": str(way), "network": network}
         each = counted.total / 1e9 / sum(box.area for box in boxes)  # shared by area, as seconds are
         return [

@@ -19,7 +19,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
 from localsr.errors import OutputError, StoppedError
-from localsr.files import sweep, write_whole
+from localsr.files import remove_leftovers, write_whole
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
@@ -145,4 +145,4 @@ def fresh(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise OutputError(f"{folder} cannot be made: {error.strerror}") from error
-    sweep(folder)
+    remove_leftovers(folder)

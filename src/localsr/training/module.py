@@ -85,7 +85,7 @@ class Training(lightning.LightningModule):
             scene = Scene(images.read(pair.lr), self.recipe.name, network, network if network.config.plain else None)
             cells = tiles(whole(scene.photo.size), VALIDATION_ROI)
             parts = torch.stack([torch.from_numpy(r.pixels) for r in scene.restore(cells)])
-        restored = metrics.levels(metrics.stack(parts, scene.photo.size.width // VALIDATION_ROI))
+        restored = metrics.levels(metrics.stitch(parts, scene.photo.size.width // VALIDATION_ROI))
         score = metrics.psnr_y(restored, torch.from_numpy(pair.hr).float())
         self.log("psnr_y", score, on_epoch=True, batch_size=1, sync_dist=True)
         if index < STRIPS:

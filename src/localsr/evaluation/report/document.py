@@ -13,7 +13,7 @@ from markupsafe import Markup, escape
 
 from localsr.errors import DataError
 from localsr.files import write_whole
-from localsr.pages import data_url, page
+from localsr.html_pages import data_url, render_page
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
@@ -115,7 +115,7 @@ def _csv(table: Table) -> bytes:
 def _html(title: str, parts: Sequence[Part]) -> bytes:
     """Write the page; all that comes from a result is escaped, and the page forbids itself every request."""
     filters: dict[str, Callable[..., str]] = {"data": data_url, "kind": _kind, "marked": _marked}
-    return page("localsr.evaluation.report", "report.html.jinja", filters, title=title, parts=parts)
+    return render_page("localsr.evaluation.report", "report.html.jinja", filters, title=title, parts=parts)
 
 
 def _kind(part: Part) -> str:

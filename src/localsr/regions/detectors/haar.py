@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from localsr.errors import ConfigError
+from localsr.extras import optional
 from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.regions.detectors.opencv import opencv
 from localsr.regions.region import Found
 
 LONGEST = 2048  # px; a larger picture is looked at shrunk; a megapixel takes 1.5 s on two cores
@@ -29,7 +29,7 @@ class Cascade(NamedTuple):
 
     def check(self) -> None:
         """Load it; `ConfigError` where OpenCV or the file is missing."""
-        self._loaded(opencv(f"finding a {self.label}"))
+        self._loaded(optional("cv2", "detect", f"finding a {self.label}"))
 
     def _loaded(self, cv2: Any) -> Any:  # noqa: ANN401  # a module without types
         """Load the file."""
@@ -41,7 +41,7 @@ class Cascade(NamedTuple):
 
     def __call__(self, photo: Photo) -> Iterator[Found]:
         """Find; the score of what n windows agree on is n / (n + `HALF`)."""
-        cv2 = opencv(f"finding a {self.label}")
+        cv2 = optional("cv2", "detect", f"finding a {self.label}")
         cascade = self._loaded(cv2)
         pixels = photo.preview(LONGEST)
         grey = cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY)

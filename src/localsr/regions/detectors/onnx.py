@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsr.errors import BoxError, ConfigError
+from localsr.extras import optional
 from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.regions.region import Found
@@ -52,10 +52,7 @@ class Adapter:
             raise ConfigError(f"{path} is no file; name a detector in ONNX")
         if path.stat().st_size > LARGEST:
             raise ConfigError(f"{path} has more than {LARGEST} bytes, which ONNX does not allow")
-        try:
-            onnxruntime = import_module("onnxruntime")
-        except ImportError as error:
-            raise ConfigError(f"{path} needs onnxruntime; install it with: pip install onnxruntime") from error
+        onnxruntime = optional("onnxruntime", "onnx", str(path))
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no family of their own

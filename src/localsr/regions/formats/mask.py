@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.errors import BoxError
-from localsr.geometry import Box, whole
+from localsr.extras import optional
+from localsr.geometry import strips, whole
 from localsr.images import Photo
-from localsr.regions.detectors.opencv import opencv
 from localsr.regions.region import MOST, Region
 
 LARGEST = 2**27  # pixels; their labels take four bytes each
@@ -24,7 +24,7 @@ def read(path: Path) -> tuple[Region, ...]:
     Painted is what is neither black nor transparent. Raises `BoxError` with the file's name, `ImageError` for what is
     no picture, `ConfigError` where OpenCV is not installed.
     """
-    cv2 = opencv("a mask")
+    cv2 = optional("cv2", "detect", "a mask")
     photo = images.read(path)
     size = photo.size
     if whole(size).area > LARGEST:
@@ -42,9 +42,7 @@ def read(path: Path) -> tuple[Region, ...]:
 def _painted(photo: Photo, above: float) -> NDArray[np.uint8]:
     """Tell for each pixel whether it is painted: `(h, w)`, 0 or 1."""
     painted = np.empty((photo.size.height, photo.size.width), np.uint8)
-    rows = max(2**22 // photo.size.width, 1)
-    for top in range(0, photo.size.height, rows):
-        strip = Box(0, top, photo.size.width, min(top + rows, photo.size.height))
+    for strip in strips(photo.size):
         here = (photo.window(strip) > above).any(0)
         alpha = photo.alpha(strip)
         painted[strip.rows] = here if alpha is None else here & (alpha[0] > above)

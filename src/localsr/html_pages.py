@@ -1,0 +1,43 @@
+"""HTML pages that need no other file and make no request, filled from the package's own templates."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Callable
+from importlib.resources import files
+
+import jinja2
+from markupsafe import Markup
+
+
+def render_page(
+    package: str, template: str, filters: dict[str, Callable[..., str]], script: str = "", **values: object
+) -> bytes:
+    """Fill a template of the package; every value is escaped.
+
+    The page forbids itself whatever it does not hold: the template puts `policy`, a content security policy, into its
+    head, and the only script that may run is `script`, by its hash.
+
+    Args:
+        package: The package that the template lies in, as `localsr.batch`.
+        template: The name of its file.
+        filters: Functions that the template may call.
+        script: JavaScript for the page, of our own.
+        **values: What the template shows.
+
+    Returns:
+        The page, UTF-8.
+    """
+    environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    environment.filters.update(filters)
+    policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+    if script:
+        policy += f"; script-src 'sha256-{base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+    page = environment.from_string(files(package).joinpath(template).read_text())
+    return page.render(policy=Markup(policy), script=Markup(script), **values).encode()  # both are our own
+
+
+def data_url(picture: bytes, kind: str = "png") -> str:
+    """Return a URL that holds an encoded picture; `kind` is its format as MIME types name it."""
+    return f"data:image/{kind};base64," + base64.b64encode(picture).decode()
