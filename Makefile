@@ -1,10 +1,11 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
 SERVICE := $(addprefix service-,latency load slow fuzz endurance kill)
-.PHONY: demo test check page page-check page-latency $(SERVICE)
+.PHONY: demo test test-fast test-pythons check docs page page-check page-latency $(SERVICE)
 .PHONY: regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
 export GOMP_SPINCOUNT ?= 5000# as `localsr` itself: on a busy machine tests would spin for an hour
 BIN := .venv/bin
+SIDE_BY_SIDE ?= -n 2 --dist loadfile
 PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_sample_data('grace_hopper.jpg', asfileobj=False))")
 
 demo: .venv/made ## restore three regions of a real photo: build/demo.png
@@ -15,7 +16,14 @@ demo: .venv/made ## restore three regions of a real photo: build/demo.png
 
 test: .venv/made ## run the tests
 	@echo "test: running the tests, about ten minutes on two cores"
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest $(SIDE_BY_SIDE)
+
+test-fast: .venv/made ## run the tests that take no seconds
+	@echo "test-fast: running all tests but the slow ones, under two minutes on two cores"
+	@$(BIN)/python -m pytest -m "not slow" $(SIDE_BY_SIDE)
+
+test-pythons: ## run the fast tests on the other Pythons that pyproject.toml claims, as far as they are here
+	@.ci/pythons
 
 check: .venv/made ## lint and types, then the tests
 	@echo "check: ruff and mypy, then make test"
@@ -43,6 +51,10 @@ batch-ray: .venv/made ## 2,000 pictures on a Ray cluster of two nodes, one of th
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@$(BIN)/python benchmarks/batch.py ray
 
+docs: .venv/made ## build the documentation into build/docs, strictly
+	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs
+	@echo "docs: open build/docs/index.html"
+
 page: ## build the page from web/ into the package; needs node 20.19 or newer
 	@cd web && npm ci --silent && npm run --silent build
 
@@ -62,5 +74,5 @@ $(SERVICE): service-%: .venv/made ## the long form of a check of the service: mi
 	@echo "installing into .venv: about a minute"
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'localsr needs Python 3.11 or newer')"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,detect,batch,serve,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,detect,batch,serve,docs,dev]'
 	@touch $@

@@ -23,7 +23,9 @@ from torch.utils.flop_counter import FlopCounterMode
 import localsr
 from localsr.geometry import Box
 from localsr.inference import execution
+from localsr.inference.planning import WorkItem, plan_work
 from localsr.inference.scene import Scene
+from localsr.inference.scene_context import SceneContext
 from localsr.inference.strategies import Strategy
 from localsr.models.clsr import CLSR
 from localsr.resize import resize
@@ -55,21 +57,24 @@ def main() -> None:
     print(f"3x3 convolution {rate / 1e9:.0f} GFLOPs a second, matrix product {product / 1e9:.0f}\n")
     for side in SIDES:
         table(scene, restorer.network, side, rate, clock)
-    spent = timed(lambda: restorer.encode(photo), clock)
-    boxes, patches = execution.sampled(restorer.network, photo)
-    reading = timed(lambda: execution.sampled(restorer.network, photo), clock)
-    keys = timed(lambda: execution.encode(restorer.network, photo, boxes, patches), clock)
+    spent = timed(lambda: restorer.encode(photo)._context.get(), clock)
+    context = SceneContext(restorer.network, photo, "")
+    patches = context._pixels()
+    reading = timed(context._pixels, clock)
+    keys = timed(lambda: context._encode(patches), clock)
     print(f"encode: {spent * 1e3:.2f} ms, of it patches read {reading * 1e3:.2f}, keys and values {keys * 1e3:.2f}")
 
 
 def table(scene: Scene, network: CLSR, side: int, rate: float, clock: Callable[[], float]) -> None:
     """Print the parts of one ROI in the middle of the picture."""
     box = Box.from_xywh(500 - side // 2, 500 - side // 2, side, side)
-    parts = {name: scene._network.get_submodule(name) for name in PARTS}  # of the network as it runs, packed
-    (job,) = scene._jobs([box], Strategy.CLSR, network, share=False)
-    total_flops = job.load(network, network.config.gcm_patches).flops
+    parts = {name: scene._networks.network.get_submodule(name) for name in PARTS}  # of the network as it runs, packed
+    settings = scene._settings(Strategy.CLSR)
+    (item,) = plan_work([box], settings)
+    total_flops = item.load(settings).flops
+    plainly = scene._inputs(settings)._replace(network=network)
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
-        execution.restored(network, scene.photo, [job], scene._context, "fp32")  # whose operators torch's table knows
+        execution.restore_batch(plainly, [item])  # whose operators torch's table knows
     counted = counter.get_flop_counts()
     flops = {name: sum((counted.get(f"CLSR.{name}") or counted[type(parts[name]).__name__]).values()) for name in parts}
     flops["gcm"] += total_flops - counter.get_total_flops()  # its attention, for which torch counts 0 on a CPU
@@ -82,7 +87,7 @@ def table(scene: Scene, network: CLSR, side: int, rate: float, clock: Callable[[
         whole.append(clock() - began)
     for hook in hooks:
         hook.remove()
-    spent["read"] = [read(scene, job, clock) for _ in range(TURNS)]
+    spent["read"] = [read(scene, item, clock) for _ in range(TURNS)]
     total = median(whole)
     print(f"| {side} x {side} | ms | share | GFLOPs | floor, ms | times the floor |\n|---|" + "---:|" * 5)
     rest = total
@@ -126,10 +131,10 @@ def watched(
     return part.register_forward_pre_hook(before), part.register_forward_hook(after)
 
 
-def read(scene: Scene, job: execution.Job, clock: Callable[[], float]) -> float:
+def read(scene: Scene, item: WorkItem, clock: Callable[[], float]) -> float:
     """Time the reading of what an ROI needs."""
     began = clock()
-    execution.read(scene.photo, [(job.near, job.bounds)])
+    execution.read_windows(scene.photo, [(item.near, item.bounds)])
     return clock() - began
 
 

@@ -25,7 +25,7 @@ class Service:
     """`localsr serve` in a process and a temporary folder of its own, for a `with`."""
 
     def __init__(self, *options: str, cores: Sequence[int] = (), command: Sequence[str] = ("serve",)) -> None:
-        """Take more options of the command; `cores` binds it, and its workers, to some."""
+        """Prepare to run `command` with more options; `cores` binds it, and its workers, to some."""
         self._folder = tempfile.TemporaryDirectory(prefix="service-")
         self.folder = Path(self._folder.name)
         self.log = self.folder / "log"
@@ -33,7 +33,7 @@ class Service:
         self._cores = cores
 
     def __enter__(self) -> Self:
-        """Start it and wait until it can take work."""
+        """Start the service and wait until it can take work."""
         temporary = self.folder / "tmp"
         temporary.mkdir()
         with self.log.open("wb") as log:
@@ -57,12 +57,12 @@ class Service:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Stop it."""
+        """Stop the service, if it runs, and remove its folder."""
         self.stop()
         self._folder.cleanup()
 
     def ready(self, seconds: float = 120.0) -> float:
-        """Wait until it can take work, and say how long that took."""
+        """Wait until the service can take work, and return how long that took."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             try:
@@ -74,7 +74,7 @@ class Service:
         raise RuntimeError(f"the service is not ready: {self.log.read_text()[-2000:]}")
 
     def stop(self) -> tuple[int, float]:
-        """End it by SIGTERM: its exit code, and how long that took."""
+        """End the service by SIGTERM, and return its exit code and how long that took."""
         began = time.monotonic()
         self.process.send_signal(signal.SIGTERM)
         code = self.process.wait(60)
@@ -83,10 +83,17 @@ class Service:
         return code, time.monotonic() - began
 
     def upload(self, data: bytes, name: str = "picture") -> str:
-        """Send a picture and give its id."""
+        """Send a picture, and return its id."""
         answer = httpx.post(f"{self.url}/api/v1/pictures", params={"name": name}, content=data, timeout=60)
         answer.raise_for_status()
         return str(answer.json()["id"])
+
+    def settle(self, seconds: float = 60.0) -> dict[str, Any]:
+        """Wait until no temporary file is left, for so long at most, and return the state then."""
+        began = time.monotonic()
+        while (state := self.state())["files"] and time.monotonic() - began < seconds:
+            time.sleep(0.05)
+        return state
 
     @property
     def workers(self) -> list[int]:
@@ -95,7 +102,7 @@ class Service:
         return [int(pid) for pid in children]
 
     def state(self) -> dict[str, Any]:
-        """Look at the service and its workers: MB in memory, descriptors, threads; and at its temporary files."""
+        """Return MB in memory, descriptors and threads of the service with its workers, and its temporary files."""
         pids = [self.process.pid, *self.workers]
         return {
             "MB": sum(rss(pid) for pid in pids) / 2**20,
@@ -109,13 +116,13 @@ class Service:
 
 
 def rss(pid: int) -> int:
-    """Give the bytes that a process has in memory."""
+    """Return the bytes that a process has in memory."""
     lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("VmRSS:"))
 
 
 def photo(width: int = 640, height: int = 480, kind: str = "JPEG", seed: int = 0) -> bytes:
-    """Draw a picture that looks a little like one, and encode it."""
+    """Return an encoded picture of soft, coloured noise."""
     small = np.random.default_rng(seed).integers(0, 256, (max(height // 16, 1), max(width // 16, 1), 3), dtype=np.uint8)
     file = io.BytesIO()
     Image.fromarray(small).resize((width, height), Image.Resampling.BICUBIC).save(file, kind)

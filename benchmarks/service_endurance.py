@@ -26,7 +26,7 @@ PICTURES = 12  # at a time, as many of each size: one that is deleted comes agai
 
 
 def one(client: httpx.Client, draw: random.Random, pictures: list[tuple[str, int, int]], data: list[bytes]) -> int:
-    """Make a request that a client might, and give its status."""
+    """Make a request that a client might, and return its status; 499 where the client leaves."""
     kind = draw.choices(("box", "boxes", "tile", "delete", "wrong", "leave"), (40, 8, 30, 5, 8, 5))[0]
     if len(pictures) < PICTURES:
         n = min(set(range(len(SIZES))), key=lambda n: sum(p[1:] == SIZES[n] for p in pictures))
@@ -53,26 +53,26 @@ def one(client: httpx.Client, draw: random.Random, pictures: list[tuple[str, int
 
 
 def box(draw: random.Random, width: int, height: int) -> dict[str, int]:
-    """Draw a box within a picture."""
+    """Return a random box within a picture."""
     w, h = draw.randint(1, min(width, 64)), draw.randint(1, min(height, 64))
     left, top = draw.randint(0, width - w), draw.randint(0, height - h)
     return {"left": left, "top": top, "right": left + w, "bottom": top + h}
 
 
-def measure(service: Service, requests: int) -> tuple[Counter[int], list[dict[str, Any]]]:
-    """Make requests, and look at the service now and then."""
+def measure(service: Service, requests: int, pause: float = 0.5) -> tuple[Counter[int], list[dict[str, Any]]]:
+    """Make requests, and look at the service now and then, each time after a pause of some seconds."""
     draw, statuses, rows = random.Random(0), Counter[int](), []
     data = [photo(*size, seed=n) for n, size in enumerate(SIZES)]
     pictures: list[tuple[str, int, int]] = []
     with httpx.Client(base_url=f"{service.url}/api/v1", timeout=60) as client:
         for n in range(requests + 1):
             if n and n % max(requests // 10, 1) == 0:
-                time.sleep(0.5)
+                time.sleep(pause)
                 rows.append({"requests": n, **service.state()})
             statuses[one(client, draw, pictures, data)] += 1
         for key, _, _ in pictures:
             client.delete(f"/pictures/{key}")
-    time.sleep(1)
+    time.sleep(2 * pause)
     rows.append({"requests": "all deleted", **service.state()})
     if rows[-1]["files"]:
         print([str(path) for path in (service.folder / "tmp").rglob("*")])
@@ -80,7 +80,7 @@ def measure(service: Service, requests: int) -> tuple[Counter[int], list[dict[st
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table, and exit with 1 where something grows."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--requests", type=int, default=5000)
     asked = parser.parse_args()

@@ -35,7 +35,7 @@ SECRET = b"root:x:0:0"
 
 
 def schema(service: Service, key: str, cases: int, seed: int) -> int:
-    """Let schemathesis draw cases, about a picture that is there wherever it is not deleted; its exit code."""
+    """Let schemathesis draw cases about a picture that is there, and return its exit code."""
     report, config = service.folder / "schemathesis.txt", service.folder / "schemathesis.toml"
     config.write_text(CONFIG.format(key=key))
     command = [sys.executable, "-m", "schemathesis.cli", "--config-file", str(config), "run"]
@@ -61,7 +61,7 @@ def schema(service: Service, key: str, cases: int, seed: int) -> int:
 
 
 def malformed(draw: random.Random, key: str) -> bytes:
-    """Make a request and break it."""
+    """Return a request that is broken somewhere."""
     body = json.dumps({"boxes": [BOX]}).encode()
     head = [
         f"POST /api/v1/pictures/{key}/restorations HTTP/1.1".encode(),
@@ -98,7 +98,7 @@ def malformed(draw: random.Random, key: str) -> bytes:
 
 
 def raw(service: Service, key: str, count: int) -> Counter[str]:
-    """Send broken requests and give the statuses."""
+    """Send broken requests, and return how often each status came."""
     draw, statuses = random.Random(0), Counter[str]()
     for _ in range(count):
         with socket.create_connection(service.address, 10) as own:
@@ -117,7 +117,7 @@ def raw(service: Service, key: str, count: int) -> Counter[str]:
 
 
 def traversals(count: int) -> list[str]:
-    """Write names that lead out of a folder, in many spellings."""
+    """Return names that lead out of a folder, in many spellings."""
     ups = [
         "../",
         "..%2f",
@@ -147,7 +147,7 @@ def traversals(count: int) -> list[str]:
 
 
 def traversal(service: Service, key: str, count: int) -> Counter[int]:
-    """Put such names in every place of every route that takes text."""
+    """Put such names in every place of every route that takes text, and return how often each status came."""
     statuses: Counter[int] = Counter()
     with contextlib.closing(http.client.HTTPConnection(*service.address, timeout=60)) as client:
         for name in traversals(count):
@@ -182,7 +182,7 @@ def traversal(service: Service, key: str, count: int) -> Counter[int]:
 
 
 def main() -> None:
-    """Print what was answered."""
+    """Print what was answered, and exit with 1 where that must not be."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cases", type=int, default=5000)
     parser.add_argument("--raw", type=int, default=2000)

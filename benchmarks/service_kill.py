@@ -1,4 +1,4 @@
-"""Workers that are killed under load, and SIGTERM under load: whose worker dies hears 503, all others get their region.
+"""Workers that are killed under load, and SIGTERM under load: who loses a worker gets 503, all others their region.
 
     python benchmarks/service_kill.py [--kills 20] [--ends 20]
 
@@ -29,10 +29,10 @@ CLIENTS = 4
 
 
 class Load:
-    """Clients that ask, one region after the other, until told to stop."""
+    """Clients that ask, one region after the other, until they are stopped."""
 
     def __init__(self, service: Service, key: str, clients: int = CLIENTS) -> None:
-        """Begin."""
+        """Start the clients."""
         self.statuses: Counter[int | str] = Counter()
         self._url, self._on = f"{service.url}/api/v1/pictures/{key}/restorations", True
         self._right = httpx.post(self._url, json={"boxes": [BOX]}, timeout=60).content
@@ -41,13 +41,13 @@ class Load:
             thread.start()
 
     def stop(self) -> None:
-        """End."""
+        """Stop the clients."""
         self._on = False
         for thread in self._threads:
             thread.join()
 
     def _ask(self) -> None:
-        """Ask and compare."""
+        """Ask, and compare each answer with the first."""
         with httpx.Client(timeout=60) as client:
             while self._on:
                 try:
@@ -64,7 +64,7 @@ class Load:
 
 
 def kills(service: Service, count: int, pause: tuple[float, float]) -> dict[str, Any]:
-    """Kill workers and give what clients saw."""
+    """Kill workers, and return what clients saw."""
     draw, back = random.Random(0), []
     load = Load(service, service.upload(photo()))
     whole = len(service.workers)
@@ -73,36 +73,35 @@ def kills(service: Service, count: int, pause: tuple[float, float]) -> dict[str,
         with contextlib.suppress(ProcessLookupError):
             os.kill(draw.choice(service.workers), signal.SIGKILL)
         began = time.monotonic()
-        while ready(service) < whole - 1 and time.monotonic() - began < 1:
+        while ready_workers(service) < whole - 1 and time.monotonic() - began < 1:
             time.sleep(0.02)
         time.sleep(0.3)
-        while ready(service) < whole and time.monotonic() - began < 60:
+        while ready_workers(service) < whole and time.monotonic() - began < 60:
             time.sleep(0.05)
         back.append(time.monotonic() - began)
     load.stop()
     return {"statuses": dict(load.statuses), "back s": statistics.median(back), "worst back s": max(back)}
 
 
-def ready(service: Service) -> int:
-    """Count the workers that are ready, as the service tells it."""
+def ready_workers(service: Service) -> int:
+    """Return how many workers are ready, as the service's metrics say."""
     lines = httpx.get(f"{service.url}/metrics").text.splitlines()
     return next(int(float(line.split()[1])) for line in lines if line.startswith("localsr_workers_ready "))
 
 
-def end(options: list[str], seconds: float) -> dict[str, Any]:
-    """End a service under load and give what clients saw."""
-    with Service(*options) as service:
-        load = Load(service, service.upload(photo()))
-        time.sleep(seconds)
-        code, spent = service.stop()
-        load.stop()
-        left = [path for path in (service.folder / "tmp").rglob("*") if path.is_file()]
+def end(service: Service, seconds: float) -> dict[str, Any]:
+    """End a service under load, after some seconds of it, and return what clients saw."""
+    load = Load(service, service.upload(photo()))
+    time.sleep(seconds)
+    code, spent = service.stop()
+    load.stop()
+    left = [path for path in (service.folder / "tmp").rglob("*") if path.is_file()]
     statuses = {k: v for k, v in load.statuses.items() if k != "refused"}
     return {"statuses": statuses, "code": code, "seconds": round(spent, 2), "files left": len(left)}
 
 
 def main() -> None:
-    """Print both tables."""
+    """Print what happened at each kill and each end."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--ends", type=int, default=20)
@@ -115,7 +114,8 @@ def main() -> None:
         fine &= set(row["statuses"]) <= {200, 429, 503} and row["worst back s"] < 10
         fine &= row["statuses"].get(503, 0) <= asked.kills
     for turn in range(asked.ends):
-        row = end(["--workers", "1"], random.Random(turn).uniform(0.6, 1.6))
+        with Service("--workers", "1") as service:
+            row = end(service, random.Random(turn).uniform(0.6, 1.6))
         print(f"end {turn + 1}: {row}", flush=True)
         fine &= set(row["statuses"]) <= {200, 429, 503} and row["code"] == 0 and row["seconds"] < 30
         fine &= not row["files left"]

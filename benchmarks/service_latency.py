@@ -18,7 +18,7 @@ from service import Service, photo
 
 
 def measure(service: Service, key: str, sides: list[int], width: int, height: int) -> list[float]:
-    """Give the seconds of each region."""
+    """Return the seconds that each region took."""
     draw, spent = random.Random(0), []
     with httpx.Client(base_url=f"{service.url}/api/v1/pictures/{key}", timeout=60) as client:
         for side in [64, 64, 64, *sides]:  # the first ones open the picture, in each worker
@@ -33,7 +33,7 @@ def measure(service: Service, key: str, sides: list[int], width: int, height: in
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the table of medians and worst cases."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--turns", type=int, default=20)
     parser.add_argument("--photo", default="3000x2000")

@@ -1,4 +1,4 @@
-"""A thousand connections at once: nobody is cut off, who cannot be served hears 429 at once, and it is over soon.
+"""A thousand connections at once: nobody is cut off, who cannot be served gets 429 at once, and it is over soon.
 
     python benchmarks/service_load.py [--connections 1000] [--rounds 5]
 
@@ -23,7 +23,7 @@ from service import BOX, Service, photo
 
 
 async def ask(address: tuple[str, int], request: bytes, go: asyncio.Event, opened: asyncio.Queue[int]) -> Any:  # noqa: ANN401
-    """Open a connection, wait for the start, ask, and give status and seconds."""
+    """Open a connection, wait for the start, ask, and return status and seconds."""
     try:
         reader, writer = await asyncio.open_connection(*address)
     except OSError as error:
@@ -43,7 +43,7 @@ async def ask(address: tuple[str, int], request: bytes, go: asyncio.Event, opene
 
 
 async def storm(address: tuple[str, int], request: bytes, connections: int) -> list[tuple[Any, float]]:
-    """Ask by many connections at once."""
+    """Ask by many connections at once, and return status and seconds of each."""
     go, opened = asyncio.Event(), asyncio.Queue[int]()
     tasks = [asyncio.ensure_future(ask(address, request, go, opened)) for _ in range(connections)]
     for _ in tasks:
@@ -55,14 +55,14 @@ async def storm(address: tuple[str, int], request: bytes, connections: int) -> l
 
 
 def raw(service: Service, key: str) -> bytes:
-    """Write a request for a region."""
+    """Return the bytes of a request for a region."""
     body = json.dumps({"boxes": [BOX]}).encode()
     head = f"POST /api/v1/pictures/{key}/restorations HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n"
     return f"{head}Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n".encode() + body
 
 
 def measure(service: Service, connections: int, rounds: int) -> list[dict[str, Any]]:
-    """Give a row for each round."""
+    """Return a row for each round."""
     key, rows = service.upload(photo()), []
     request = raw(service, key)
     for _ in range(4):
@@ -86,7 +86,7 @@ def measure(service: Service, connections: int, rounds: int) -> list[dict[str, A
 
 
 def main() -> None:
-    """Print the table."""
+    """Print a row for each round, and exit with 1 where a bar is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--connections", type=int, default=1000)
     parser.add_argument("--rounds", type=int, default=5)

@@ -26,7 +26,7 @@ from service import BOX, Service, photo
 
 
 async def slow(address: tuple[str, int], kind: str, key: str, until: float, counts: Counter[str]) -> None:
-    """Be slow in one way until the end, again and again."""
+    """Hold connections open in one way, one after the other, until the end."""
     large = f"GET /api/v1/pictures/{key}/bicubic?left=0&top=0&right=200&bottom=200&scale=4 HTTP/1.1\r\n"
     heads = {"header": b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n", "read": f"{large}Host: 127.0.0.1\r\n\r\n".encode()}
     body = b"POST /api/v1/pictures HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 100000\r\n\r\n"
@@ -62,7 +62,7 @@ async def slow(address: tuple[str, int], kind: str, key: str, until: float, coun
 
 
 def honest(service: Service, key: str, until: float, found: list[tuple[int, float]]) -> None:
-    """Ask as anybody would."""
+    """Ask for regions as an honest client does, again where the service is busy."""
     while time.monotonic() < until:
         began = time.monotonic()
         for _ in range(50):
@@ -82,7 +82,7 @@ def honest(service: Service, key: str, until: float, found: list[tuple[int, floa
 
 
 def measure(service: Service, each: int, seconds: float) -> dict[str, Any]:
-    """Run them all and give what happened."""
+    """Run slow clients and an honest one, and return what happened."""
     key, counts, found = service.upload(photo()), Counter[str](), list[tuple[int, float]]()
     until = time.monotonic() + seconds
     thread = threading.Thread(target=honest, args=(service, key, until, found))
@@ -104,7 +104,7 @@ def measure(service: Service, each: int, seconds: float) -> dict[str, Any]:
 
 
 def main() -> None:
-    """Print what happened."""
+    """Print what happened, and exit with 1 where the honest client was refused."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--each", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=60)

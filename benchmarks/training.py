@@ -104,7 +104,7 @@ def waiting(folder: Path, steps: int = 60) -> float:
     module = Training(recipe, start(recipe))
     optimizer = torch.optim.Adam(module.network.parameters(), lr=recipe.lr)
     with tempfile.TemporaryDirectory(prefix="localsr-") as cache:
-        crops = Crops(Pairs([folder], recipe.model.scale, Path(cache)), recipe.context, recipe.batch * steps, 0)
+        crops = Crops([Pairs([folder], recipe.model.scale, Path(cache))], recipe.context, recipe.batch * steps, 0)
         loader = iter(DataLoader(Batches(crops, recipe.batch, recipe.roi, steps), batch_size=None, num_workers=2))
         run(module, optimizer, next(loader))
         waited, began = 0.0, time.perf_counter()

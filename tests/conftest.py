@@ -1,17 +1,21 @@
 """Fixtures and settings of all tests."""
 
+import os
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from hypothesis import settings
 
 import localsr
 
 SHARED = Path(__file__).parents[2] / "shared"
 
-torch.set_num_threads(2)
+if find_spec("torch") is not None:  # on a Python without a build of it, what needs none is tested
+    import torch
+
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)  # test files side by side have a core each
 settings.register_profile("short", deadline=None)  # a busy machine is no fault of what is tested
 settings.register_profile("long", deadline=None, max_examples=20_000)  # `make regions`
 settings.load_profile("short")
@@ -22,6 +26,12 @@ def noise() -> localsr.Photo:
     """A picture of 60 x 50 px in which no two places look alike."""
     pixels = np.random.default_rng(0).integers(0, 256, (50, 60, 3), dtype=np.uint8)
     return localsr.read(pixels)
+
+
+@pytest.fixture(scope="session")
+def cc0() -> Path:
+    """Four small photos with their LR, in the repository: a data set wherever it is."""
+    return Path(__file__).parent / "data/cc0"
 
 
 @pytest.fixture

@@ -10,13 +10,15 @@ import localsr
 ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
-    {"extras", "files", "geometry", "html_pages", "progress"},
-    {"images", "resize", "metrics"},
+    {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress"},
+    {"images", "resize", "metrics", "conditions"},
     {"models"},
     {"inference", "data", "regions"},
     {"onnx", "drawing", "foreign"},
+    {"loading"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},
+    {"remote_scene"},
     {"client"},
     {"cli"},
     {"__main__"},
@@ -76,6 +78,13 @@ def test_imports_only_go_down(path: Path) -> None:
 )
 def test_the_rule_can_fail(text: str, found: set[str]) -> None:
     assert broken("inference", text) == found
+
+
+def test_matplotlib_draws_reports_alone() -> None:
+    """It comes with the extra [evaluate]; sheets must do without it."""
+    users = {p.parent.relative_to(ROOT) for p in modules() if "import matplotlib" in p.read_text()}
+    users |= {p.parent.relative_to(ROOT) for p in modules() if "from matplotlib" in p.read_text()}
+    assert users == {Path("evaluation/report")}
 
 
 def said(text: str) -> set[str]:

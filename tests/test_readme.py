@@ -23,11 +23,15 @@ def test_the_library_in_six_lines(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_the_files_it_names_are_there() -> None:
-    house = re.findall(r"^\d\. `([\w/]+\.py)`", README, re.MULTILINE)
-    assert len(house) == 7
-    for name in house:
-        assert (ROOT / "src/localsr" / name).is_file()
-    for name in re.findall(r"!\[[^]]*\]\(([^)]+)\)", README) + re.findall(r"recipes/[\w.-]+\.toml", README):
+    architecture = (ROOT / "docs/architecture.md").read_text()
+    reading_order = re.findall(r"^\d\. `([\w/]+\.py)`", architecture, re.MULTILINE)
+    assert len(reading_order) == 7
+    drawn = re.findall(r"^([\w/]+) :: ", architecture, re.MULTILINE)
+    assert len(drawn) >= 20
+    for name in reading_order + drawn:
+        path = ROOT / "src/localsr" / name
+        assert path.is_file() or path.with_suffix(".py").is_file() or path.is_dir(), name
+    for name in re.findall(r"\]\(([^)#:]+)\)", README):
         assert (ROOT / name).is_file(), name
 
 
@@ -40,53 +44,58 @@ def test_the_doors_it_names_are_there() -> None:
 
 
 def test_the_results_are_those_of_the_committed_ones() -> None:
-    from localsr.evaluation.report import assemble, document
+    from localsr.evaluation.report.document import insert_results, to_markdown
+    from localsr.evaluation.report.sections import read_results, readme_parts
     from localsr.inference.restorer import BICUBIC, embedded
     from localsr.models import checkpoint
 
-    found = assemble.read(sorted((ROOT / "docs/results").iterdir()))
-    assert document.spliced(README, document.markdown("", assemble.readme(found))) == README
+    found = read_results(sorted((ROOT / "results/benchmark").iterdir()))
+    text = (ROOT / "docs/context.md").read_text()
+    assert insert_results(text, to_markdown("", readme_parts(found))) == text
     _, card = checkpoint.read(embedded()[BICUBIC[4]])
     for result in found:  # of the very weights in the package, and what their header says
-        assert result.about["checkpoint"]["sha256"] == card.sha256
-        own = card.protocol[result.about["protocol"]["data"]]["strategies"]
-        for way, numbers in own.items():
-            assert result.about["strategies"][way]["psnr_y"] == pytest.approx(numbers["psnr_y"], abs=1e-3)
+        assert result.record.checkpoint.sha256 == card.sha256
+        own = card.protocol[result.data]["strategies"]
+        for method, numbers in own.items():
+            assert result.record.means[method].psnr_y == pytest.approx(numbers["psnr_y"], abs=1e-3)
 
 
 def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
-    from localsr.evaluation.report import assemble, document
+    from localsr.evaluation.report.document import insert_results, to_markdown
+    from localsr.evaluation.report.sections import read_results, readme_parts
     from localsr.inference.restorer import embedded
     from localsr.models import checkpoint
 
-    found = assemble.read(sorted((ROOT / "docs/equal-steps").iterdir()))
+    found = read_results(sorted((ROOT / "results/equal-steps").iterdir()))
     text = (ROOT / "docs/equal-steps.md").read_text()
-    assert document.spliced(text, document.markdown("", assemble.readme(found))) == text
+    assert insert_results(text, to_markdown("", readme_parts(found))) == text
     own = {name: checkpoint.read(path)[1].sha256 for name, path in embedded().items()}
     seen = {}
     for result in found:
-        about = result.about["checkpoint"]
-        seen[result.about["protocol"]["data"], result.about["protocol"]["roi"], about["name"]] = result
-        assert about["sha256"] == own.get(about["name"], about["sha256"])  # of the very weights in the package
+        sha256 = result.record.checkpoint.sha256
+        seen[result.data, result.setting.roi, result.network] = result
+        assert sha256 == own.get(result.network, sha256)  # of the very weights in the package
     for data in ("bsd100", "set14"):
         for roi in (24, 48):
-            assert {"crop", "halo", "full"} <= set(seen[data, roi, "edsr-light-longer-x4"].about["strategies"])
-            assert "clsr" in seen[data, roi, "clsr-light-x4"].about["strategies"]
-        assert {"crop", "halo", "full"} <= set(seen[data, 24, "edsr-photo-longer-x4"].about["strategies"])
-        assert "clsr" in seen[data, 24, "clsr-photo-x4"].about["strategies"]
+            assert {"crop", "halo", "full"} <= set(seen[data, roi, "edsr-light-longer-x4"].record.means)
+            assert "clsr" in seen[data, roi, "clsr-light-x4"].record.means
+        assert {"crop", "halo", "full"} <= set(seen[data, 24, "edsr-photo-longer-x4"].record.means)
+        assert "clsr" in seen[data, 24, "clsr-photo-x4"].record.means
 
 
 def test_the_ablations_are_those_of_the_committed_results() -> None:
-    from localsr.evaluation.report import ablations, assemble, document
+    from localsr.evaluation.report.ablations import ABLATIONS, make_ablation_tables
+    from localsr.evaluation.report.document import insert_results, to_markdown
+    from localsr.evaluation.report.sections import read_results
 
-    found = assemble.read([p for p in sorted((ROOT / "docs/ablations").iterdir()) if p.is_dir()])
-    tables = [table for kind in ablations.ABLATIONS for table in ablations.ablation(found, kind)]
+    found = read_results([p for p in sorted((ROOT / "results/ablations").iterdir()) if p.is_dir()])
+    tables = [table for kind in ABLATIONS for table in make_ablation_tables(found, kind)]
     assert [len(table.rows) for table in tables] == [4, 5, 5]
     text = (ROOT / "docs/ablations.md").read_text()
-    assert document.spliced(text, document.markdown("", tables)) == text
+    assert insert_results(text, to_markdown("", tables)) == text
     halos = re.findall(r"^\| `?(\w+)[^|]* \| (\d+\.\d+) \| [\d.]+ \|$", text, re.MULTILINE)
     assert [halo for halo, _ in halos] == ["0", "1", "2", "4", "8", "full"]
     (carn,) = [result for result in found if "carn-m-authors" in str(result.folder)]
     for halo, psnr in halos:
-        way = {"0": "crop", "full": "full"}.get(halo, f"halo-{halo}")
-        assert f"{carn.about['strategies'][way]['psnr_y']:.3f}" == psnr
+        method = {"0": "crop", "full": "full"}.get(halo, f"halo-{halo}")
+        assert f"{carn.record.means[method].psnr_y:.3f}" == psnr

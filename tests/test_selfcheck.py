@@ -25,7 +25,7 @@ def never(device: str) -> localsr.Restorer:
 
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_every_backbone_keeps_every_promise(backbone: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "TIGHT", 2**23)
+    monkeypatch.setattr(module, "TIGHT_BYTES", 2**23)
     monkeypatch.setattr(torch.accelerator, "is_available", lambda: False)
     checks = list(verify(restorer(tiny(backbone)), never))
     large = ["in tiles = in one piece"] if backbone == "swinir" else []  # its tiles are larger than the picture
@@ -53,7 +53,7 @@ def test_the_command(monkeypatch: pytest.MonkeyPatch) -> None:
     result = CliRunner().invoke(app, ["verify", "--model", "clsr-light-x4"])
     assert result.exit_code == 0, result.output
     assert result.stdout.count("pass") == 6
-    monkeypatch.setattr(module, "EXACT", -1.0)
+    monkeypatch.setattr(module, "EXACT_DIFFERENCE", -1.0)
     result = CliRunner().invoke(app, ["verify", "--model", "clsr-light-x4"])
     assert result.exit_code == 3
     assert result.stdout.count("FAIL") == 5

@@ -16,7 +16,6 @@ PUBLIC = {
     "DataError",
     "ImageError",
     "LocalSRError",
-    "OnnxRestorer",
     "OutputError",
     "Photo",
     "Restoration",
@@ -26,6 +25,7 @@ PUBLIC = {
     "Size",
     "Strategy",
     "__version__",
+    "load",
     "read",
     "restore",
 }

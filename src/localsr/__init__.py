@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from localsr.inference.restorer import Restorer, restore
     from localsr.inference.scene import Scene
     from localsr.inference.strategies import Strategy
-    from localsr.onnx.restorer import OnnxRestorer
+    from localsr.loading import load
 
 __version__ = "0.1.0"
 
@@ -36,7 +36,6 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "DataError": "errors",
     "ImageError": "errors",
     "LocalSRError": "errors",
-    "OnnxRestorer": "onnx.restorer",
     "OutputError": "errors",
     "Photo": "images",
     "Restoration": "inference.restoration",
@@ -45,6 +44,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "ServiceError": "errors",
     "Size": "geometry",
     "Strategy": "inference.strategies",
+    "load": "loading",
     "read": "images",
     "restore": "inference.restorer",
 }
@@ -58,7 +58,6 @@ __all__ = [
     "DataError",
     "ImageError",
     "LocalSRError",
-    "OnnxRestorer",
     "OutputError",
     "Photo",
     "Restoration",
@@ -68,6 +67,7 @@ __all__ = [
     "Size",
     "Strategy",
     "__version__",
+    "load",
     "read",
     "restore",
 ]

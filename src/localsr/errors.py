@@ -1,21 +1,21 @@
-"""One family of errors; whoever catches `LocalSRError` has caught them all.
+"""One family of errors: whoever catches `LocalSRError` catches them all.
 
     LocalSRError
     ├── ImageError        a picture that cannot be read, or is not what it says it is
     ├── BoxError          a region without area, outside its picture, or not made of numbers
-    ├── ConfigError       a setting that does not exist or cannot be (model, recipe, option)
+    ├── ConfigError       a setting that does not exist, or a value that it cannot have
     ├── CheckpointError   weights that are damaged, of another architecture, or not safetensors
-    ├── DataError         a data set's folder that is missing, empty or mostly broken
-    ├── OutputError       a result that could not be written (disk full, no permission)
+    ├── DataError         a folder of pictures that is missing, empty, mostly broken or in use
+    ├── OutputError       a result that could not be written; what stood there is untouched
     ├── ServiceError      a service that refuses, is busy, or cannot be reached
-    └── StoppedError      work that a signal ended, saved so that it can go on
+    └── StoppedError      work that a signal stopped; its state is saved, and it can go on
 
 A message says what was given, what is allowed and what to do.
 """
 
 
 class LocalSRError(Exception):
-    """Whatever localsr refuses or fails to do."""
+    """The base of every error that localsr raises on purpose."""
 
 
 class ImageError(LocalSRError, ValueError):
@@ -35,7 +35,7 @@ class CheckpointError(LocalSRError, ValueError):
 
 
 class DataError(LocalSRError, ValueError):
-    """A data set's folder that is missing, empty or mostly broken."""
+    """A folder of pictures that is missing, empty, mostly broken or in use by another process."""
 
 
 class OutputError(LocalSRError, OSError):
@@ -43,18 +43,16 @@ class OutputError(LocalSRError, OSError):
 
 
 class ServiceError(LocalSRError):
-    """A service that refuses, is busy, or cannot be reached."""
+    """A service that refuses, is busy, or cannot be reached; `status` is its HTTP answer, 0 if there was none."""
 
     def __init__(self, message: str, status: int = 0) -> None:
-        """Remember the HTTP status; 0 where there was no answer."""
         super().__init__(message)
         self.status = status
 
 
 class StoppedError(LocalSRError):
-    """Work that a signal ended, saved so that it can go on."""
+    """Work that the signal `signum` stopped; its state is saved, and it can go on."""
 
     def __init__(self, message: str, signum: int) -> None:
-        """Remember the signal."""
         super().__init__(message)
         self.signum = signum

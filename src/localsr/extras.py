@@ -9,7 +9,7 @@ from typing import Any
 
 from localsr.errors import ConfigError
 
-PACKAGES = {  # what to look for under another name than the module's
+PACKAGES = {  # by the name to install, where it is not the module's
     "cv2": "opencv-python-headless, version 4",
     "prometheus_client": "prometheus-client",
     "skimage": "scikit-image",
@@ -17,28 +17,13 @@ PACKAGES = {  # what to look for under another name than the module's
 
 
 def need(extra: str, *modules: str, what: str = "this") -> None:
-    """Refuse to go on without the packages of an extra, before anything of them is imported.
-
-    Args:
-        extra: The extra of this package that installs them, as `onnx`.
-        *modules: The modules that must be there, as Python imports them.
-        what: What needs them; it begins the sentence.
-
-    Raises:
-        ConfigError: A module is missing; the message says how to install it.
-
-    """
+    """Raise `ConfigError` with what to install if a module is missing that `what` needs and `extra` installs."""
     if missing := [name for name in modules if find_spec(name) is None]:
         raise _missing(what, extra, missing)
 
 
 def optional(module: str, extra: str, what: str) -> Any:  # noqa: ANN401  # a module whose types are not there
-    """Import a module of an extra; a module that is there but cannot be imported counts as missing.
-
-    Raises:
-        ConfigError: The module is missing; the message says how to install it.
-
-    """
+    """Import a module of an extra; `ConfigError` with what to install if it is missing or cannot be imported."""
     try:
         return import_module(module)
     except ImportError as error:

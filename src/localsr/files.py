@@ -1,4 +1,4 @@
-"""Files are written whole or not at all."""
+"""Files that are written whole or not at all, and folders that one process holds."""
 
 from __future__ import annotations
 
@@ -15,14 +15,16 @@ from localsr.errors import DataError, OutputError
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary name beside `path` to write to; at the end it is synced and takes the name. Folders are made.
+    """Yield a temporary path beside `path` to write to; in the end the file is synced and takes the name.
 
-    After an error, a kill or on a full disk the old file stands untouched. Raises `OutputError`.
+    Missing folders are made. After an error (`OutputError`), a kill, or on a full disk the old file is untouched.
     """
     target = Path(os.path.realpath(path))  # a link stays a link
     if target.exists() and not target.is_file():
-        raise OutputError(f"{path} is no file that could be replaced; choose another name")
-    temporary = target.with_name(f".localsr-{secrets.token_hex(6)}.part")  # short: the name may be at its limit
+        raise OutputError(f"{path} is not a file that could be replaced; choose another name")
+    temporary = target.with_name(
+        f".localsr-{secrets.token_hex(6)}.part"
+    )  # short: the name may have all the length allowed
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -39,19 +41,19 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:
-    """Write a file by `replacing`."""
+    """Write a file, whole or not at all, by `replacing`."""
     with replacing(path) as temporary, temporary.open("xb") as file:
         file.write(data)
 
 
 def remove_leftovers(folder: Path) -> None:
-    """Remove what a kill in the middle of `replacing` has left at any depth of a folder that nobody else writes to."""
+    """Remove what kills during `replacing` have left, at any depth of a folder that no other process writes to."""
     for path in folder.rglob(".localsr-*.part"):
         path.unlink(missing_ok=True)
 
 
 def lock_folder(folder: Path) -> TextIO:
-    """Hold a folder until the file that is given is closed, if only by a kill; `DataError` if another process does."""
+    """Hold a folder until the returned file is closed or the process ends; `DataError` if another one holds it."""
     lock = (folder / ".lock").open("w")
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,20 +14,10 @@ from markupsafe import Markup
 def render_page(
     package: str, template: str, filters: dict[str, Callable[..., str]], script: str = "", **values: object
 ) -> bytes:
-    """Fill a template of the package; every value is escaped.
+    """Fill a template that lies in a package, as `localsr.batch`, and return the page; every value is escaped.
 
     The page forbids itself whatever it does not hold: the template puts `policy`, a content security policy, into its
-    head, and the only script that may run is `script`, by its hash.
-
-    Args:
-        package: The package that the template lies in, as `localsr.batch`.
-        template: The name of its file.
-        filters: Functions that the template may call.
-        script: JavaScript for the page, of our own.
-        **values: What the template shows.
-
-    Returns:
-        The page, UTF-8.
+    head, and the only script that may run is our own `script`, by its hash.
     """
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(filters)

@@ -1,4 +1,4 @@
-"""How far a restored picture is from the original, in the field's numbers."""
+"""How far a restored picture is from the original: PSNR and SSIM as the field computes them."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import torch
 from torch import Tensor
 from torchmetrics.functional.image import peak_signal_noise_ratio
 
-SSIM_WINDOW = 11  # px, side of SSIM's
-MAX_PSNR = 100.0  # dB, of what is restored without any error: an infinite one would make a mean of no use
+SSIM_WINDOW = 11  # px, its side
+MAX_PSNR = 100.0  # dB, for a picture without any error; infinity would make a mean useless
 
 
 def levels(pixels: Tensor) -> Tensor:
-    """Round `(..., h, w)` in [0, 1] to whole 8-bit levels, 0 to 255: what a saved picture holds."""
+    """Round `(..., h, w)` in [0, 1] to 8-bit levels, 0 to 255, as a saved picture holds them."""
     return pixels.mul(255).add(0.5).floor().clamp(0, 255)
 
 
 def luma(rgb: Tensor) -> Tensor:
-    """Give Y `(..., 1, h, w)` in [16, 235] of RGB levels `(..., 3, h, w)`: ITU-R BT.601, as MATLAB's rgb2ycbcr."""
+    """Return the luma Y `(..., 1, h, w)` in [16, 235] of RGB levels `(..., 3, h, w)`: BT.601, as MATLAB's rgb2ycbcr."""
     weights = rgb.new_tensor([65.481, 128.553, 24.966]).view(3, 1, 1)
     return 16 + (rgb * weights).sum(-3, keepdim=True) / 255
 
 
 def psnr(restored: Tensor, original: Tensor) -> Tensor:
-    """Give the peak signal-to-noise ratio in dB `(n,)` of `(n, c, h, w)` in levels; no border is cropped (Sec. 4.1)."""
+    """Return the PSNR in dB `(n,)` of pictures `(n, c, h, w)` in levels; no border is cropped (Sec. 4.1)."""
     found = peak_signal_noise_ratio(
         restored.double(), original.double(), data_range=255.0, reduction="none", dim=(1, 2, 3)
     )
@@ -30,10 +30,11 @@ def psnr(restored: Tensor, original: Tensor) -> Tensor:
 
 
 def ssim(restored: Tensor, original: Tensor) -> Tensor:
-    """Give the structural similarity `(n,)` of `(n, 1, h, w)` in levels: Gaussian window of 11, sigma 1.5 (Wang 2004).
+    """Return the SSIM `(n,)` of pictures `(n, 1, h, w)` in levels: Gaussian window of 11 px, sigma 1.5 (Wang 2004).
 
-    The mean is over windows that lie within, as Wang's and MATLAB's; there is none in what is smaller than one: NaN.
-    By scikit-image: torchmetrics gives the same map, 40 times slower, and counts its mirrored border in the mean.
+    The mean is over windows that lie within the picture, as in Wang's and MATLAB's code; NaN for a picture smaller than
+    a window. Computed by scikit-image: torchmetrics makes the same map in 40 times the time, and its mean counts a
+    mirrored border.
     """
     from skimage.metrics import structural_similarity  # not needed to train
 
@@ -46,11 +47,11 @@ def ssim(restored: Tensor, original: Tensor) -> Tensor:
 
 
 def psnr_y(restored: Tensor, original: Tensor) -> float:
-    """Give the PSNR of the luma of two RGB pictures `(3, h, w)` in levels."""
+    """Return the PSNR in dB of the luma of two RGB pictures `(3, h, w)` in levels."""
     return float(psnr(luma(restored)[None], luma(original)[None]))
 
 
 def stitch(parts: Tensor, columns: int) -> Tensor:
-    """Stitch equal cells `(n, c, h, w)`, row by row, into one picture `(c, H, W)`."""
+    """Stitch cells `(n, c, h, w)`, given row by row, into one picture `(c, H, W)`."""
     n, c, h, w = parts.shape
     return parts.view(n // columns, columns, c, h, w).permute(2, 0, 3, 1, 4).reshape(c, -1, columns * w)

@@ -1,9 +1,9 @@
 """Bicubic resizing as MATLAB's `imresize` does it: the field's way to make LR from HR.
 
-Antialiased when shrinking (the kernel widens by the reduction), the edge pixel repeated beyond the border, one
-dimension after the other, any size. The published LR pictures of Set5, Set14 and BSD100 pin the border down: repeating
-the edge pixel, as older MATLAB did, gives them to the last level; mirroring, as newer MATLAB does, misses by up to 10
-levels there. torch's own antialiased bicubic equals both inside the picture and neither at its border.
+It is antialiased when it shrinks (the kernel widens by the reduction), repeats the edge pixel beyond the border, and
+treats one dimension after the other. The published LR pictures of Set5, Set14 and BSD100 decide about the border:
+repeating the edge pixel, as older MATLAB did, reproduces them to the last level; mirroring, as newer MATLAB does, is
+off by up to 10 levels there. torch's own antialiased bicubic equals both inside the picture and neither at its border.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from localsr.geometry import MAX_STRIP, Box
 
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:
-    """Resize `(..., h, w)` of any float range to `(..., height, width)`; values may overshoot the range as in MATLAB.
+    """Resize `(..., h, w)` of floats to `(..., height, width)`; values may overshoot their range, as in MATLAB.
 
     MATLAB treats the dimension with the smaller factor first, rows on a tie.
     """
@@ -29,9 +29,9 @@ def resize(picture: Tensor, height: int, width: int) -> Tensor:
 
 
 def enlarge(window: Tensor, around: Box, box: Box, scale: int) -> Tensor:
-    """Enlarge the `box` of a `window` `(..., h, w)` in [0, 1] that covers `around`: `(..., s box.h, s box.w)`, clamped.
+    """Enlarge a box of a window `(..., h, w)` by bicubic to `(..., s box.h, s box.w)`, both in [0, 1].
 
-    The kernel sees 2 px; with `around` two px wider than the box, or cut by the picture, the box's own border is right.
+    The window covers `around`: the box and, as far as the picture goes, the 2 px around it that the kernel sees.
     """
     inside = box.within(around).scaled(scale)
     large = resize(window, around.height * scale, around.width * scale)
@@ -39,10 +39,10 @@ def enlarge(window: Tensor, around: Box, box: Box, scale: int) -> Tensor:
 
 
 def reduce(picture: Tensor, scale: int) -> Tensor:
-    """Make the 8-bit LR `(3, h/scale, w/scale)` of an 8-bit HR `(3, h, w)`; h and w are multiples of `scale`.
+    """Return the 8-bit LR `(3, h / s, w / s)` of an 8-bit HR `(3, h, w)`, whose sides are multiples of the scale.
 
-    Rounded to whole levels after each dimension, as MATLAB does for uint8 pictures. A large picture is worked on in
-    strips across the dimension, so that a mapped one need not fit in memory.
+    It is rounded to levels after each dimension, as MATLAB does for uint8, and worked on in strips, so that a mapped
+    picture need not fit in memory.
     """
     h, w = picture.shape[-2:]
     if h % scale or w % scale:
@@ -58,7 +58,7 @@ def reduce(picture: Tensor, scale: int) -> Tensor:
 
 
 def _along(picture: Tensor, dim: int, length: int) -> Tensor:
-    """Resize one dimension; a tap at a time, so that memory stays that of the result."""
+    """Resize one dimension, a tap of the kernel at a time: no more memory than the result's is needed."""
     size = picture.shape[dim]
     if size == length:
         return picture
@@ -73,7 +73,7 @@ def _along(picture: Tensor, dim: int, length: int) -> Tensor:
 
 
 def _taps(size: int, length: int) -> tuple[Tensor, Tensor]:
-    """Weights and source indices `(length, taps)` of a resize from `size` to `length` pixels."""
+    """Return weights and source indices `(length, taps)` for a resize from `size` to `length` pixels."""
     factor = length / size
     shrink = min(factor, 1.0)
     support = 4.0 / shrink
@@ -88,7 +88,7 @@ def _taps(size: int, length: int) -> tuple[Tensor, Tensor]:
 
 
 def cubic(x: Tensor, a: float = -0.5) -> Tensor:
-    """Keys' cubic kernel; MATLAB's and Pillow's a is -0.5, torch's -0.75."""
+    """Evaluate Keys' cubic kernel; MATLAB and Pillow take a = -0.5, torch -0.75."""
     x = x.abs()
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a

@@ -15,14 +15,14 @@ from localsr.errors import ConfigError
 from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
-from localsr.inference.execution import read
+from localsr.inference.execution import read_windows
 from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 
-SIZE = Size(232, 168)  # multiples of SwinIR's window
+PICTURE_SIZE = Size(232, 168)  # multiples of SwinIR's window
 BOXES = (  # one pixel, borders and corners, odd and even places, one large
     Box(100, 80, 101, 81),
     Box(0, 0, 24, 24),
@@ -32,9 +32,9 @@ BOXES = (  # one pixel, borders and corners, odd and even places, one large
     Box(99, 0, 140, 9),
     Box(20, 20, 210, 150),
 )
-EXACT = 1e-5  # of [0, 1]: sums in another order
-DEVICE = 2e-3  # an accelerator's convolutions may be TF32; half a level of 8 bits
-TIGHT = 2**25  # bytes: tiles of a few dozen px of the default
+EXACT_DIFFERENCE = 1e-5  # of [0, 1]: sums in another order
+DEVICE_DIFFERENCE = 2e-3  # an accelerator's convolutions may be TF32; half a level of 8 bits
+TIGHT_BYTES = 2**25  # bytes: tiles of a few dozen px of the default
 
 
 class Check(NamedTuple):
@@ -54,7 +54,7 @@ class Check(NamedTuple):
 def picture() -> Photo:
     """Make a picture with smooth parts, edges and noise: a function of nothing."""
     random = np.random.default_rng(0)
-    y, x = np.mgrid[: SIZE.height, : SIZE.width] / 40.0
+    y, x = np.mgrid[: PICTURE_SIZE.height, : PICTURE_SIZE.width] / 40.0
     waves = np.stack([np.sin(x * 2 + k) * np.cos(y * (k + 1)) for k in range(3)], axis=2)
     edges = ((x + 2 * y) % 1.5 < 0.4)[..., None] * 0.4
     noise = random.normal(0, 0.05, waves.shape)
@@ -75,59 +75,63 @@ def verify(restorer: Restorer, load: Callable[[str], Restorer]) -> Iterator[Chec
         ]
         return float(np.max(apart))  # NaN if any is
 
-    yield Check("a list of boxes = one by one", worst(scene), EXACT)
-    yield Check("any order = the given one", worst(scene, range(len(BOXES))[::-1]), EXACT)
-    tight = scene.bounded(TIGHT)
+    yield Check("a list of boxes = one by one", worst(scene), EXACT_DIFFERENCE)
+    yield Check("any order = the given one", worst(scene, range(len(BOXES))[::-1]), EXACT_DIFFERENCE)
+    tight = scene.bounded(TIGHT_BYTES)
     try:
         pieces = max(sum(1 for _ in tight.pieces(BOXES[-1], way)) for way in alone)
     except ConfigError:  # no tile is that small
         pieces = 1
     if pieces > 1:
-        yield Check("in tiles = in one piece", worst(tight), EXACT)
+        yield Check("in tiles = in one piece", worst(tight), EXACT_DIFFERENCE)
     else:
-        yield Check("in tiles = in one piece", None, EXACT, "a tile of this network is larger than the picture")
-    if restorer.network.pim is None:
-        yield Check("PIM on what is near = on all of the picture", None, EXACT, "no PIM")
+        yield Check(
+            "in tiles = in one piece", None, EXACT_DIFFERENCE, "a tile of this network is larger than the picture"
+        )
+    network = restorer.network
+    if not isinstance(network, CLSR) or network.pim is None:
+        yield Check("PIM on what is near = on all of the picture", None, EXACT_DIFFERENCE, "no PIM")
     else:
-        yield Check("PIM on what is near = on all of the picture", _proximity(restorer.network, photo), EXACT)
-    if restorer.network.gcm is None:
-        yield Check("a saved scene = a fresh one", None, EXACT, "no GCM, nothing to save")
+        yield Check("PIM on what is near = on all of the picture", _proximity(network, photo), EXACT_DIFFERENCE)
+    if network.geometry.context is None:
+        yield Check("a saved scene = a fresh one", None, EXACT_DIFFERENCE, "no GCM, nothing to save")
     else:
         with tempfile.TemporaryDirectory(prefix="localsr-") as folder:
             path = Path(folder) / "scene.safetensors"
             scene.save(path)
-            yield Check("a saved scene = a fresh one", worst(restorer.encode(photo, path)), EXACT)
-    yield _onnx(restorer if restorer.network.device.type == "cpu" else load("cpu"))
+            yield Check("a saved scene = a fresh one", worst(restorer.encode(photo, path)), EXACT_DIFFERENCE)
+    yield _onnx(restorer if network.device.type == "cpu" else load("cpu"))
     if torch.accelerator.is_available():
-        other = "cpu" if restorer.network.device.type != "cpu" else "auto"
-        yield Check("accelerator = CPU", worst(load(other).encode(photo)), DEVICE)
+        other = "cpu" if network.device.type != "cpu" else "auto"
+        yield Check("accelerator = CPU", worst(load(other).encode(photo)), DEVICE_DIFFERENCE)
     else:
-        yield Check("accelerator = CPU", None, DEVICE, "there is no accelerator")
+        yield Check("accelerator = CPU", None, DEVICE_DIFFERENCE, "there is no accelerator")
 
 
 def _onnx(restorer: Restorer) -> Check:
     """Compare the graphs of `localsr export` with torch."""
-    from localsr.onnx import restorer as onnx
+    from localsr.onnx import export as onnx
 
     name = "ONNX = torch"
     try:
         need("onnx", *onnx.NEEDED)
     except ConfigError as error:
-        return Check(name, None, onnx.ALLOWED, str(error))
-    return Check(name, onnx.traced(restorer)[0].difference, onnx.ALLOWED)
+        return Check(name, None, onnx.MAX_DIFFERENCE, str(error))
+    return Check(name, onnx.traced(restorer)[0].difference, onnx.MAX_DIFFERENCE)
 
 
 @torch.inference_mode()
 def _proximity(network: CLSR, photo: Photo) -> float:
-    """Give the largest difference of p_k (Eq. 6) between the PIM on what a box reads and on the whole picture."""
+    """Return the largest difference of p_k (Eq. 6) between the PIM on what a box reads and on the whole picture."""
     assert network.pim is not None
+    geometry = network.geometry
     everything, bounds = whole(photo.size), whole(photo.size)
-    p_all, _ = network.pim(read(photo, [(everything, bounds)]).contiguous(memory_format=torch.channels_last))
+    p_all, _ = network.pim(read_windows(photo, [(everything, bounds)]).contiguous(memory_format=torch.channels_last))
     apart = []
     for box in BOXES:
-        taper = Strategy.CLSR.taper(box, photo.size, network)
-        near = network.near(taper, photo.size)
-        p_near, _ = network.pim(read(photo, [(near, bounds)]).contiguous(memory_format=torch.channels_last))
+        taper = Strategy.CLSR.taper(box, photo.size, geometry)
+        near = geometry.near(taper, photo.size)
+        p_near, _ = network.pim(read_windows(photo, [(near, bounds)]).contiguous(memory_format=torch.channels_last))
         for one, other, window in zip(p_all, p_near, taper.windows[1:], strict=True):
             inside = window.intersection(bounds)
             apart.append(float((crop(one, inside) - crop(other, inside.within(near))).abs().max()))

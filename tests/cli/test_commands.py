@@ -229,7 +229,7 @@ def test_a_full_disk(nets, here, monkeypatch):
 
 
 def test_default_names(here):
-    from localsr.cli.outputs import default_name
+    from localsr.cli.result_files import default_name
 
     box = Box(1, 2, 4, 6)
     assert default_name(Path("a/street.TIF"), box, 2) == "street-1-2-3x4-x2.tif"
@@ -380,8 +380,8 @@ def test_explain(nets, here):
 
 
 def test_flops(here, monkeypatch):
-    few = {name: paper for name, paper in paper.PAPER.items() if name in ("carn-m", "srresnet")}
-    monkeypatch.setattr(paper, "PAPER", few)
+    few = {name: costs for name, costs in paper.PAPER_COSTS.items() if name in ("carn-m", "srresnet")}
+    monkeypatch.setattr(paper, "PAPER_COSTS", few)
     result = run("flops", "--json", "flops.json")
     assert result.exit_code == 0
     assert "0.65 (0.65)" in result.stdout

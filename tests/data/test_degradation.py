@@ -9,7 +9,14 @@ import torch
 from PIL import Image
 
 from localsr.data.crops import Crops
-from localsr.data.degradation import BLUR, KERNELS, NOISE, QUALITY, VARIANTS, Degradation
+from localsr.data.degradation import (
+    JPEG_QUALITIES,
+    MAX_BLUR,
+    MAX_NOISE,
+    RESAMPLING_KERNELS,
+    VARIANTS,
+    Degradation,
+)
 from localsr.data.pairs import Pairs
 from localsr.evaluation import benchmark
 from localsr.evaluation.benchmark import Benchmark
@@ -22,20 +29,20 @@ FLAT = np.full((3, 96, 96), 100, np.uint8)
 def test_draws_are_functions_of_seed_and_number_and_cover_their_ranges() -> None:
     assert Degradation.draw(7, 3) == Degradation.draw(7, 3) != Degradation.draw(7, 4)
     draws = [Degradation.draw(1, k) for k in range(400)]
-    assert {d.kernel for d in draws} == set(KERNELS)
-    assert all(0 <= sd <= BLUR for d in draws for sd in d.blur)
+    assert {d.kernel for d in draws} == set(RESAMPLING_KERNELS)
+    assert all(0 <= sd <= MAX_BLUR for d in draws for sd in d.blur)
     assert 0.4 < np.mean([d.blur[0] == d.blur[1] for d in draws]) < 0.6
     for name in ("gaussian", "poisson"):
         values = [getattr(d, name) for d in draws]
         assert 0.4 < np.mean([v == 0 for v in values]) < 0.6
-        assert 0.9 * NOISE < max(values) <= NOISE
+        assert 0.9 * MAX_NOISE < max(values) <= MAX_NOISE
     files = [d.quality for d in draws if d.quality]
     assert 0.85 < len(files) / 400 < 0.95
-    assert (min(files), max(files)) >= QUALITY[:1]
-    assert max(files) <= QUALITY[1]
+    assert (min(files), max(files)) >= JPEG_QUALITIES[:1]
+    assert max(files) <= JPEG_QUALITIES[1]
 
 
-@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize("kernel", RESAMPLING_KERNELS)
 @pytest.mark.parametrize("scale", [2, 3, 4])
 def test_a_kernel_keeps_brightness_and_place(kernel: str, scale: int) -> None:
     way = dataclasses.replace(NONE, kernel=kernel, blur=(0.7, 0.3), angle=0.5)
@@ -101,13 +108,13 @@ def test_pairs_hold_variants_of_each_picture(folder: Path, tmp_path: Path) -> No
     assert np.array_equal(small, lr[2, :, 4:14, 3:13])
     assert Pairs([folder / "HR"], 4, tmp_path / "cache").folder != pairs.folder
     assert Pairs([folder / "HR"], 4, tmp_path / "cache", degradation="photo", seed=6).folder != pairs.folder
-    seen = {crop[0].numpy().tobytes() for crop in (Crops(pairs, 25, 40, 0)[i] for i in range(40))}
+    seen = {crop[0].numpy().tobytes() for crop in (Crops([pairs], 25, 40, 0)[i] for i in range(40))}
     assert len(seen) > 30
 
 
 def test_a_benchmark_has_its_own_draws(folder: Path) -> None:
     pair = Benchmark(folder, 4, 5, degradation="photo")[1]
-    again = Degradation.draw(benchmark.SEED, 1).apply(np.ascontiguousarray(pair.hr), 4)
+    again = Degradation.draw(benchmark.DEGRADATION_SEED, 1).apply(np.ascontiguousarray(pair.hr), 4)
     assert np.array_equal(pair.lr, again.transpose(1, 2, 0))
     clean = Benchmark(folder, 4, 5)[1]
     assert np.array_equal(clean.hr, pair.hr)

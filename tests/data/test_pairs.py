@@ -10,6 +10,7 @@ from PIL import Image
 import localsr
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
+from localsr.data.taught import Taught
 from localsr.evaluation import datasets
 from localsr.evaluation.benchmark import Benchmark
 from localsr.geometry import Box
@@ -89,15 +90,15 @@ def test_folders_that_are_none(folder: Path, tmp_path: Path) -> None:
 
 def test_a_sample_is_a_function_of_seed_and_number(folder: Path, tmp_path: Path) -> None:
     pairs = Pairs([folder], 4, tmp_path / "cache")
-    crops = Crops(pairs, 16, 100, seed=5)
+    crops = Crops([pairs], 16, 100, seed=5)
     forwards = [crops[i] for i in range(20)]
-    backwards = [Crops(pairs, 16, 100, seed=5)[i] for i in reversed(range(20))][::-1]
+    backwards = [Crops([pairs], 16, 100, seed=5)[i] for i in reversed(range(20))][::-1]
     for (lr, hr), (lr2, hr2) in zip(forwards, backwards, strict=True):
         assert torch.equal(lr, lr2)
         assert torch.equal(hr, hr2)
         assert lr.shape == (3, 16, 16)
         assert hr.shape == (3, 64, 64)
-    other = Crops(pairs, 16, 100, seed=6)
+    other = Crops([pairs], 16, 100, seed=6)
     assert any(not torch.equal(a[0], other[i][0]) for i, a in enumerate(forwards))
 
 
@@ -106,7 +107,7 @@ def test_lr_and_hr_are_turned_alike(tmp_path: Path) -> None:
     made.mkdir()
     y, x = np.mgrid[0:128, 0:128]
     Image.fromarray(np.stack([2 * x, 2 * y, x + y], -1).astype(np.uint8)).save(made / "ramp.png")
-    crops = Crops(Pairs([made], 4, tmp_path / "cache"), 16, 100, seed=0)
+    crops = Crops([Pairs([made], 4, tmp_path / "cache")], 16, 100, seed=0)
     turns = set()
     for i in range(40):
         lr, hr = crops[i]
@@ -119,11 +120,11 @@ def test_lr_and_hr_are_turned_alike(tmp_path: Path) -> None:
 
 def test_a_window_larger_than_all_pictures(folder: Path, tmp_path: Path) -> None:
     with pytest.raises(localsr.DataError, match="no picture is 64 x 64 LR px or larger"):
-        Crops(Pairs([folder], 4, tmp_path / "cache"), 64, 10, seed=0)
+        Crops([Pairs([folder], 4, tmp_path / "cache")], 64, 10, seed=0)
 
 
 def test_batches_start_anywhere(folder: Path, tmp_path: Path) -> None:
-    crops = Crops(Pairs([folder], 4, tmp_path / "cache"), 16, 100, seed=5)
+    crops = Crops([Pairs([folder], 4, tmp_path / "cache")], 16, 100, seed=5)
     unbroken = list(Batches(crops, 3, (4, 12), 6))
     resumed = list(Batches(crops, 3, (4, 12), 6, start=4))
     assert len(unbroken) == 6
@@ -170,7 +171,7 @@ def test_layouts(tmp_path: Path, originals: str, reduced: str | None) -> None:
     if reduced is not None:
         (tmp_path / reduced).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((8, 16, 3), 7, np.uint8)).save(tmp_path / reduced)
-    benchmark = Benchmark(datasets.find("Set5", tmp_path), 4, 8)
+    benchmark = Benchmark(datasets.find_data_set("Set5", tmp_path), 4, 8)
     assert (len(benchmark), benchmark.name) == (1, "set5")
     assert benchmark.published == (reduced is not None)
     pair = benchmark[0]
@@ -183,7 +184,7 @@ def test_div2k_as_it_unpacks(tmp_path: Path) -> None:
         path = tmp_path / "DIV2K" / f"DIV2K_valid_{folder}" / name
         path.parent.mkdir(parents=True)
         Image.fromarray(np.full((*sides, 3), 7, np.uint8)).save(path)
-    benchmark = Benchmark(datasets.find("div2k-valid", tmp_path), 4, 8)
+    benchmark = Benchmark(datasets.find_data_set("div2k-valid", tmp_path), 4, 8)
     assert benchmark.name == "div2k-valid"
     assert benchmark.published
     assert benchmark[0].lr.shape == (8, 8, 3)
@@ -206,13 +207,47 @@ def test_a_data_set_in_folders(tmp_path: Path) -> None:
 
 def test_a_data_set_that_is_none(tmp_path: Path) -> None:
     with pytest.raises(localsr.DataError, match="neither a folder nor one of set5, set14, bsd100"):
-        datasets.find("bsd1000", tmp_path)
+        datasets.find_data_set("bsd1000", tmp_path)
     with pytest.raises(localsr.DataError, match="no folder there is called bsd100 or bsds100 or b100"):
-        datasets.find("bsd100", tmp_path)
+        datasets.find_data_set("bsd100", tmp_path)
     with pytest.raises(localsr.DataError, match="--root"):
-        datasets.find("bsd100", None)
+        datasets.find_data_set("bsd100", None)
     for name in ("HR/a.png", "HR/b.png", "LR_x4/a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (64, 64)).save(tmp_path / name)
-    with pytest.raises(localsr.DataError, match=r"b\.png has no LR beside it"):
+    with pytest.raises(localsr.DataError, match=r"LR_x4 has no LR of b\.png: neither b nor bx4"):
         Benchmark(tmp_path, 4, 8)
+
+
+def test_samples_are_drawn_by_shares(folder: Path, tmp_path: Path) -> None:
+    made = tmp_path / "dark"
+    made.mkdir()
+    Image.new("RGB", (400, 400)).save(made / "0.png")
+    parts = [Pairs([one], 4, tmp_path / "cache") for one in (folder, made)]
+    dark = [int(Crops(parts, 16, 200, 0, (3.0, 1.0))[i][1].max()) == 0 for i in range(200)]
+    assert 30 < sum(dark) < 70
+    with pytest.raises(localsr.DataError, match="no picture is 64 x 64"):
+        Crops(parts, 64, 200, 0, (3.0, 1.0))
+
+
+def test_targets_are_blended_with_what_teachers_make(folder: Path, tmp_path: Path) -> None:
+    pairs = Pairs([folder], 4, tmp_path / "cache")
+    asked: list[tuple[int, ...]] = []
+
+    def teach(lr: torch.Tensor) -> torch.Tensor:
+        asked.append(tuple(lr.shape))
+        return lr.repeat_interleave(4, 1).repeat_interleave(4, 2)
+
+    heard: list[int] = []
+    Taught(pairs, "double", teach, 0.25, lambda done, of: heard.append(done))
+    assert asked == [(3, *size) for size in pairs.sizes]
+    assert heard == list(range(len(pairs) + 1))
+    again = Taught(pairs, "double", teach, 0.25)
+    assert len(asked) == len(pairs)
+    for k in range(len(pairs)):
+        box = Box(1, 2, 9, 8)
+        lr, hr = pairs.crop(k, box)
+        same, target = again.crop(k, box)
+        assert (same == lr).all()
+        soft = lr.repeat(4, 1).repeat(4, 2).astype(float)
+        assert abs(target - (0.25 * soft + 0.75 * hr)).max() <= 0.5 + 1e-6

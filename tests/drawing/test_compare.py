@@ -7,8 +7,9 @@ import pytest
 from PIL import Image, ImageCms
 
 from localsr import images
-from localsr.drawing import compare, sheet
+from localsr.drawing import compare, marks, sheet
 from localsr.drawing.compare import compare_sheet
+from localsr.drawing.lettering import printable, text_width
 from localsr.errors import ConfigError, OutputError
 from localsr.geometry import Box, whole
 from localsr.inference.restoration import Restoration, bicubic
@@ -67,7 +68,7 @@ def test_panels_hold_the_pixels(tmp_path, size, box, scale, factor):
     assert len(restored) == 1
     assert nearest
     assert second
-    if box.width > sheet.WIDE * box.height:
+    if box.width > sheet.STACKING_RATIO * box.height:
         assert nearest[0][0] < second[0][0] < restored[0][0]
         assert nearest[0][1] == second[0][1] == restored[0][1]
     else:
@@ -95,7 +96,7 @@ def test_bicubic_knows_what_is_around():
 
 
 def test_a_large_region_is_shrunk(tmp_path, monkeypatch):
-    monkeypatch.setattr(compare, "MOST", 400)
+    monkeypatch.setattr(compare, "MAX_PANEL_SIDE", 400)
     photo = images.read(picture(160, 140))
     compare_sheet(tmp_path / "s.png", photo, restoration(photo, whole(photo.size)))
     height, width, _ = drawn(tmp_path / "s.png").shape
@@ -109,7 +110,7 @@ def test_the_photo_is_there_with_its_box(tmp_path, size):
     box = Box(size[0] // 2, size[1] // 2, size[0] // 2 + 1, size[1] // 2 + 1)
     compare_sheet(tmp_path / "s.png", photo, restoration(photo, box))
     got = drawn(tmp_path / "s.png")
-    bright = (got == tuple(bytes.fromhex(sheet.BRIGHT[1:]))).all(2)
+    bright = (got == tuple(bytes.fromhex(marks.BRIGHT[1:]))).all(2)
     assert bright.sum() > 12
     assert not bright[:, int(np.argwhere(bright)[:, 1].max()) + 1 :].any()
 
@@ -145,9 +146,27 @@ def test_any_name_can_be_written_down(tmp_path, name):
     assert drawn(tmp_path / "s.png").shape[1] < 2500
 
 
+def test_a_ring_covers_its_area_and_may_leave_the_picture():
+    image = Image.new("L", (60, 50), 0)
+    marks.draw_ring(image, (30.3, 24.6), 12.0, 3.0, "#ffffff")
+    covered = np.asarray(image, float) / 255
+    assert abs(covered.sum() - 2 * np.pi * 12 * 3) < 1
+    assert covered[24, 30] == 0
+    assert covered[24, 42] == 1
+    assert 0 < covered[24, 40] < 1
+    marks.draw_ring(image, (0, 0), 2.0, 4.0, "#ffffff")  # a disc of 4 px, a quarter of it in the picture
+    assert abs(np.asarray(image, float)[:6, :6].sum() / 255 - 4 * np.pi) < 0.5
+
+
+def test_letters_of_many_scripts_are_drawn():
+    assert printable("Zażółć Ünïcode Ελλάς Москва שלום x±1 · … €") == "Zażółć Ünïcode Ελλάς Москва שלום x±1 · … €"
+    assert printable("日本\n☠a\x00") == "???☠a?"
+    assert text_width("MMM", 13) < text_width("MMM", 13, bold=True) < text_width("MMM", 26)
+
+
 def test_a_note_that_is_too_long_is_shortened():
-    lines = sheet._folded(["a" * 500, "short", "b" * 20], 200, 11)
-    assert all(sheet.text_width(line, 11) <= 200 for line in lines)
+    lines = sheet.folded_notes(["a" * 500, "short", "b" * 20], 200, 11)
+    assert all(text_width(line, 11) <= 200 for line in lines)
     assert "\N{HORIZONTAL ELLIPSIS}" in lines[0]
     assert len(lines) in (2, 3)
 

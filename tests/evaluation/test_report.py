@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import msgspec
 import numpy as np
 import pytest
 from networks import restorer, tiny
@@ -13,20 +14,22 @@ from PIL import Image
 
 import localsr
 from localsr.evaluation.benchmark import Benchmark
-from localsr.evaluation.methods import Way
+from localsr.evaluation.examples import find_extremes
+from localsr.evaluation.methods import Method
 from localsr.evaluation.protocol import evaluate
-from localsr.evaluation.report import ablations, assemble, document, plots, tables
-from localsr.evaluation.report.document import Figure, Heading, Table, Text
-from localsr.evaluation.report.examples import extremes
-from localsr.evaluation.report.tables import Setting
-from localsr.evaluation.results import Result
-from localsr.evaluation.timing import timings
+from localsr.evaluation.records import MAX_JSON_BYTES, Interval, ResultRecord, json_bytes, plain_values
+from localsr.evaluation.report import ablations, plots, tables
+from localsr.evaluation.report.document import Figure, Heading, ReportTable, Text, insert_results
+from localsr.evaluation.report.page import write_report
+from localsr.evaluation.report.sections import report_parts
+from localsr.evaluation.results import Result, Setting
+from localsr.evaluation.timing import measure_timing
 from localsr.inference.strategies import Strategy
 from localsr.models.config import ModelConfig
 
 OF = Setting(4, "bicubic", 8)
-WAYS = [Way.named(name) for name in ("bicubic", "crop", "halo-1", "halo-2", "halo", "clsr", "full")]
-CONTEXTS = [Way.named(f"clsr-in-{k}") for k in (1, 2, 3)]
+METHODS = [Method.named(name) for name in ("bicubic", "crop", "halo-1", "halo-2", "halo", "clsr", "full")]
+CONTEXTS = [Method.named(f"clsr-in-{k}") for k in (1, 2, 3)]
 
 
 @pytest.fixture(scope="module")
@@ -40,45 +43,42 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> list[Result]:
         picture = Image.fromarray(noise).resize((140, 100), Image.Resampling.BICUBIC)
         picture.save(folder / "bsd100" / "HR" / f"{k}.png")
     benchmark = Benchmark(folder / "bsd100", 4, 8)
-    context = evaluate(benchmark, restorer(tiny()), folder / "a", roi=8, ways=WAYS + CONTEXTS)
+    context = evaluate(benchmark, restorer(tiny()), folder / "a", roi=8, methods=METHODS + CONTEXTS)
     plain = restorer(tiny(context=False))
     plain.card = dataclasses.replace(plain.card, name="plain", recipe={"steps": 9})
     return [context, evaluate(benchmark, plain, folder / "b", roi=8)]
 
 
-def made(result: Result, folder: Path, about: dict[str, object]) -> Result:
+def changed(result: Result, folder: Path, claims: dict[str, object]) -> Result:
     """A copy of a result with other claims."""
-    told = json.loads(json.dumps(result.about)) | about
-    return dataclasses.replace(result, folder=folder, about=told)
+    record = msgspec.convert(plain_values(result.record) | claims, ResultRecord)
+    return dataclasses.replace(result, folder=folder, record=record)
 
 
 def test_table_1(results: list[Result]) -> None:
-    table = tables.table_1(results, OF)
+    table = tables.make_table_1(results, OF)
     assert [row[:2] for row in table.rows] == [
-        *(
-            (f"`{results[0].about['checkpoint']['name']}`", f"`{way}`")
-            for way in ("bicubic", "crop", "halo", "clsr", "full")
-        ),
-        *(("`plain`", f"`{way}`") for way in ("bicubic", "crop", "halo", "full")),
+        *((f"`{results[0].network}`", f"`{name}`") for name in ("bicubic", "crop", "halo", "clsr", "full")),
+        *(("`plain`", f"`{name}`") for name in ("bicubic", "crop", "halo", "full")),
     ]
-    numbers = results[0].about["strategies"]["clsr"]
+    means = results[0].record.means["clsr"]
     assert table.rows[3][2:5] == (
         f"{np.mean(results[0].values('clsr')):.3f}",
-        f"{numbers['ssim_y']:.4f}",
-        f"{numbers['gflops_first_roi']:.2f}",
+        f"{means.ssim_y:.4f}",
+        f"{means.gflops_first_roi:.2f}",
     )
     assert "paper" not in table.columns  # which has no ROI of 8
 
 
 def test_the_papers_numbers_stand_where_it_has_them(results: list[Result], tmp_path: Path) -> None:
     carn = localsr.models.presets.PRESETS["carn-m"]
-    one = results[0].about
+    one = plain_values(results[0].record)
     claims = {
         "model": carn.with_context().to_dict(),
         "protocol": one["protocol"] | {"roi": 24},
         "pictures": [str(k) for k in range(100)],
     }
-    table = tables.table_1([made(results[0], tmp_path, claims)], Setting(4, "bicubic", 24))
+    table = tables.make_table_1([changed(results[0], tmp_path, claims)], Setting(4, "bicubic", 24))
     assert [row[5] for row in table.rows] == [
         "",
         "27.27 / 0.8839 / 0.65",
@@ -91,15 +91,15 @@ def test_the_papers_numbers_stand_where_it_has_them(results: list[Result], tmp_p
         {"model": ModelConfig().to_dict()},  # three stages, which no network of the paper has but CARN-M
         {"protocol": claims["protocol"] | {"rois": "some"}},
     ):
-        table = tables.table_1([made(results[0], tmp_path, claims | change)], Setting(4, "bicubic", 24))
+        table = tables.make_table_1([changed(results[0], tmp_path, claims | change)], Setting(4, "bicubic", 24))
         assert "paper" not in table.columns
 
 
 def test_differences_are_paired_and_ties_are_called_so(results: list[Result]) -> None:
-    table = tables.differences(results, OF)
+    table = tables.make_differences_table(results, OF)
     assert table is not None
     found = {row[1].replace("`", ""): row[2] for row in table.rows}
-    own = results[0].about["checkpoint"]["name"]
+    own = results[0].network
     apart = np.subtract(results[0].values("clsr"), results[0].values("halo"))
     assert found[f"{own}: clsr - halo"].startswith(f"{apart.mean():+.3f} (")
     across = np.subtract(results[0].values("clsr"), results[1].values("full"))
@@ -107,27 +107,27 @@ def test_differences_are_paired_and_ties_are_called_so(results: list[Result]) ->
     for told in found.values():
         low, high = map(float, re.findall(r"\(([+-][\d.]+) to ([+-][\d.]+)\)", told)[0])
         assert told.endswith(", a tie") == (low <= 0 <= high) or 0 in (low, high)  # rounded
-    assert tables.spread((0.003, None, None)) == "+0.003 (of one picture: no interval)"
-    assert tables.spread((0.01, -0.02, 0.04)) == "+0.010 (-0.020 to +0.040), a tie"
-    assert tables.spread((-0.03, -0.04, -0.02)) == "-0.030 (-0.040 to -0.020)"
+    assert str(Interval(0.003, None, None)) == "+0.003 (of one picture: no interval)"
+    assert str(Interval(0.01, -0.02, 0.04)) == "+0.010 (-0.020 to +0.040), a tie"
+    assert str(Interval(-0.03, -0.04, -0.02)) == "-0.030 (-0.040 to -0.020)"
 
 
 def test_ablations_take_what_is_there_and_invent_nothing(results: list[Result], tmp_path: Path) -> None:
-    assert all(ablations.ablation(results, kind) == [] for kind in ablations.ABLATIONS)
+    assert all(ablations.make_ablation_tables(results, kind) == [] for kind in ablations.ABLATIONS)
     (modules, weights, _) = ablations.ABLATIONS
-    base = results[0].about
+    base = plain_values(results[0].record)
 
     def variant(name: str, model: dict[str, object], recipe: dict[str, object]) -> Result:
-        about = {
+        claims = {
             "checkpoint": base["checkpoint"] | {"name": name},
             "model": base["model"] | model,
             "recipe": {"name": name, "steps": 7, "context_loss": [0.5, 0.0]} | recipe,
         }
-        return made(results[0], tmp_path, about)
+        return changed(results[0], tmp_path, claims)
 
     none, pim = variant("none", {"gcm": False, "pim": False}, {}), variant("pim", {"gcm": False}, {})
     other = variant("longer", {"pim": False}, {"steps": 8})  # trained longer: no row of this table
-    (table,) = ablations.ablation([none, pim, other], modules)
+    (table,) = ablations.make_ablation_tables([none, pim, other], modules)
     assert [row[:3] for row in table.rows] == [
         ("no", "no", f"{np.mean(none.values('halo')):.3f}"),
         ("yes", "no", f"{np.mean(pim.values('clsr')):.3f}"),
@@ -135,39 +135,39 @@ def test_ablations_take_what_is_there_and_invent_nothing(results: list[Result], 
         ("yes", "yes", "not trained"),
     ]
     assert table.rows[1][4] == "37.93"
-    loss = [variant(f"l{v}", {}, {"context_loss": v}) for v in ([0.0, 0.0], [1.0, 1.0], [0.5, 0.0])]
+    loss = [variant(f"l-{v[0]}-{v[1]}", {}, {"context_loss": v}) for v in ([0.0, 0.0], [1.0, 1.0], [0.5, 0.0])]
     with pytest.raises(localsr.DataError, match="two are the same row"):
-        ablations.ablation([none, pim, variant("again", {"gcm": False}, {"seed": 9})], modules)
-    (table,) = ablations.ablation(loss, weights)
+        ablations.make_ablation_tables([none, pim, variant("again", {"gcm": False}, {"seed": 9})], modules)
+    (table,) = ablations.make_ablation_tables(loss, weights)
     assert [row[1] == "not trained" for row in table.rows] == [False, True, True, True, False]
 
 
 def test_figures(results: list[Result]) -> None:
-    assert plots.pareto(results, OF).png[:4] == b"\x89PNG"
-    assert plots.input_size(results, OF) is not None
-    assert plots.context_size(results, OF) is not None
-    assert plots.input_size(results[1:], OF) is None
-    assert plots.context_size(results[1:], OF) is None
+    assert plots.plot_pareto(results, OF).png[:4] == b"\x89PNG"
+    assert plots.plot_input_size(results, OF) is not None
+    assert plots.plot_context_size(results, OF) is not None
+    assert plots.plot_input_size(results[1:], OF) is None
+    assert plots.plot_context_size(results[1:], OF) is None
 
 
 def test_the_extremes_are_extreme(results: list[Result]) -> None:
     rois = results[0].rois()
     place = ["picture", "left", "top"]
-    one, other = (rois.filter(rois["way"] == way).sort(place)["psnr_y"].to_numpy() for way in ("clsr", "halo"))
+    one, other = (rois.filter(rois["way"] == name).sort(place)["psnr_y"].to_numpy() for name in ("clsr", "halo"))
     apart = one - other
-    found = extremes(rois, Way(Strategy.HALO))
-    gains = [row["difference"] for kind, row in found if kind == "gain"]
-    losses = [row["difference"] for kind, row in found if kind == "loss"]
+    found = find_extremes(rois, Method(Strategy.HALO))
+    gains = [one.difference for one in found if one.kind == "gain"]
+    losses = [one.difference for one in found if one.kind == "loss"]
     assert np.allclose(gains, [d for d in np.sort(apart)[::-1][:2] if d > 0])
     assert np.allclose(losses, [d for d in np.sort(apart)[:2] if d < 0])
-    for example in results[0].about["examples"]:
-        with Image.open(results[0].folder / "examples" / f"{example['name']}.png") as strip:
-            assert strip.size == (32 * len(example["panels"]), 32)
+    for example in results[0].record.examples:
+        with Image.open(results[0].folder / "examples" / f"{example.name}.png") as strip:
+            assert strip.size == (32 * len(example.panels), 32)
 
 
 def test_the_page_needs_nothing_else(results: list[Result], tmp_path: Path) -> None:
-    parts = assemble.report(results)
-    page = document.write(tmp_path, "a <title>", parts)
+    parts = report_parts(results)
+    page = write_report(tmp_path, "a <title>", parts)
     text = page.read_text()
     assert "a &lt;title&gt;" in text
     assert "default-src 'none'; img-src data:" in text
@@ -176,7 +176,7 @@ def test_the_page_needs_nothing_else(results: list[Result], tmp_path: Path) -> N
     assert not re.findall(r"https?:|url\(", text)
     assert text.count("<img") == sum(isinstance(part, Figure) for part in parts) > 5
     for part in parts:
-        if isinstance(part, Table):
+        if isinstance(part, ReportTable):
             with (tmp_path / f"{part.name}.csv").open() as file:
                 assert len(list(csv.reader(file))) == len(part.rows) + 1
     for line in (tmp_path / "report.md").read_text().splitlines():
@@ -188,26 +188,26 @@ def test_the_page_needs_nothing_else(results: list[Result], tmp_path: Path) -> N
 def test_what_comes_from_outside_is_escaped(tmp_path: Path) -> None:
     evil = "<script>alert(1)</script>`<b>`"
     rows = ((evil, "|"),)
-    page = document.write(tmp_path, "t", [Heading(evil), Text(evil), Table("t", evil, (evil, "b"), rows, evil)])
+    page = write_report(tmp_path, "t", [Heading(evil), Text(evil), ReportTable("t", evil, (evil, "b"), rows, evil)])
     assert "<script" not in page.read_text()
     assert "\\|" in (tmp_path / "report.md").read_text()
 
 
 def test_into_a_readme() -> None:
     marked = "before\n<!-- results -->\nold\n<!-- /results -->\nafter"
-    once = document.spliced(marked, "new\n")
+    once = insert_results(marked, "new\n")
     assert once == "before\n<!-- results -->\n\nnew\n\n<!-- /results -->\nafter"
-    assert document.spliced(once, "new") == once
+    assert insert_results(once, "new") == once
     for text in ("", "<!-- results -->", "<!-- /results --><!-- results -->", marked * 2):
         with pytest.raises(ValueError, match="lacks"):
-            document.spliced(text, "new")
+            insert_results(text, "new")
 
 
 def test_two_results_of_one_thing_are_refused(results: list[Result]) -> None:
     with pytest.raises(localsr.DataError, match="are both of plain on bsd100"):
-        assemble.report([*results, results[1]])
+        report_parts([*results, results[1]])
     with pytest.raises(localsr.DataError, match="at least one result"):
-        assemble.report([])
+        report_parts([])
 
 
 def test_what_is_no_result(tmp_path: Path) -> None:
@@ -240,7 +240,7 @@ def test_foreign_results(results: list[Result], tmp_path: Path, part: str, value
         (tmp_path / name).write_bytes((results[0].folder / name).read_bytes())
     about = json.loads((results[0].folder / "result.json").read_text())
     (tmp_path / "result.json").write_text(json.dumps(about))
-    assert Result.read(tmp_path).about == results[0].about
+    assert Result.read(tmp_path).record == results[0].record
     (tmp_path / "result.json").write_text(json.dumps(about | {part: value}))
     with pytest.raises(localsr.DataError, match="can be read"):
         Result.read(tmp_path)
@@ -249,23 +249,43 @@ def test_foreign_results(results: list[Result], tmp_path: Path, part: str, value
         Result.read(tmp_path)
 
 
+def test_files_are_read_as_they_were_written_whatever_else_they_hold(results: list[Result], tmp_path: Path) -> None:
+    for name in ("pictures.parquet", "rois.parquet"):
+        (tmp_path / name).write_bytes((results[0].folder / name).read_bytes())
+    text = (results[0].folder / "result.json").read_bytes()
+    assert json_bytes(plain_values(results[0].record)) == text
+    about = json.loads(text)
+    about["later"] = about["protocol"]["later"] = 1  # of a version to come
+    for key in ("border", "levels", "torch"):  # of an earlier one
+        del about["protocol"][key]
+    del about["files"], about["differences"], about["checkpoint"]["plain"]
+    (tmp_path / "result.json").write_text(json.dumps(about))
+    record = Result.read(tmp_path).record
+    assert (record.means, record.examples) == (results[0].record.means, results[0].record.examples)
+    assert not {"border", "later"} & plain_values(record)["protocol"].keys()
+    with (tmp_path / "result.json").open("ab") as file:
+        file.truncate(MAX_JSON_BYTES + 1)
+    with pytest.raises(localsr.DataError, match="more than the 67108864 of any result"):
+        Result.read(tmp_path)
+
+
 def test_results_of_other_pictures_do_not_share_a_column(results: list[Result], tmp_path: Path) -> None:
-    about = {"pictures": ["0.png"], "checkpoint": results[1].about["checkpoint"] | {"name": "other"}}
+    claims = {"pictures": ["0.png"], "checkpoint": {"name": "other", "sha256": "0"}}
     with pytest.raises(localsr.DataError, match="of other pictures of bsd100"):
-        assemble.report([*results, made(results[1], tmp_path, about)])
+        report_parts([*results, changed(results[1], tmp_path, claims)])
 
 
 def test_timing(results: list[Result]) -> None:
     heard: list[tuple[int, int]] = []
-    measured = timings(
+    measured = measure_timing(
         "edsr-light-x4", [Strategy.CROP], 8, "cpu", "bf16", lambda *done: heard.append(done), names=("BSD100",)
     )
     assert heard == [(1, 1)]
-    assert (measured["precision"], "threads" in measured["machine"]) == ("bf16", True)
-    (row,) = measured["rows"]
-    assert (row["strategy"], row["size"]) == ("crop", "216 x 144")
-    assert 0 < row["later"]
-    assert 0 < row["first"]
-    assert 50 < row["peak_mb"] < 4000
-    (table,) = tables.timing_table([dataclasses.replace(results[0], timing=measured), results[1]])
+    assert (measured.precision, "threads" in measured.machine) == ("bf16", True)
+    (row,) = measured.rows
+    assert (row.strategy, row.size) == ("crop", "216 x 144")
+    assert 0 < row.later
+    assert 0 < row.first
+    assert 50 < row.peak_mb < 4000
+    (table,) = tables.make_timing_tables([dataclasses.replace(results[0], timing=measured), results[1]])
     assert table.rows[0][1] == "216 x 144"

@@ -1,15 +1,22 @@
 """The probe on networks whose halo, grid and reach are known."""
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from networks import awake, restorer, tiny
 from numpy.typing import NDArray
 from torch import nn
 from torch.nn import functional
+from typer.testing import CliRunner
 
-from localsr.foreign.probe import HALF_LEVEL, MARGIN, measure
+from localsr.cli import app
+from localsr.foreign.probe import HALF_LEVEL, MARGIN, measure, measure_restorer
+from localsr.models import checkpoint
+from localsr.models.checkpoint import Card
 
 Pixels = NDArray[np.float32]
 
@@ -96,3 +103,25 @@ def test_the_same_three_times_and_psnr_rises_with_the_halo() -> None:
     assert curve[-1] == math.inf
     other = measure(network, 1, seed=7)  # type: ignore[arg-type]
     assert abs(other.halo - one.halo) <= max(1, round(one.halo / 10))
+
+
+@pytest.mark.parametrize("backbone", ["edsr", "compact", "swinir"])
+def test_our_networks_need_no_more_than_they_see(backbone: str) -> None:
+    found = measure_restorer(restorer(tiny(backbone, scale=2, context=False)))
+    network = restorer(tiny(backbone, scale=2, context=False)).network
+    assert network.geometry.multiple in (1, 8)
+    assert found.grid == network.geometry.multiple
+    assert not found.is_global
+    assert 0 < found.halo <= network.geometry.exact_halo[0] + network.geometry.multiple - 1
+
+
+def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
+    network = awake(tiny("compact", scale=2, context=False))
+    path = tmp_path / "tiny.safetensors"
+    checkpoint.save(path, network, Card("tiny", network.config))
+    told = CliRunner().invoke(app, ["measure", str(path)])
+    assert "px of halo; by its architecture it sees 4 px" in told.stdout, told.output
+    answer = json.loads(CliRunner().invoke(app, ["measure", str(path), "--json"]).stdout)
+    assert (answer["grid"], answer["global"], answer["exact_halo"]) == (1, False, 4)
+    assert [row["halo"] for row in answer["curve"]] == sorted({0, 1, 2, answer["halo"]})
+    assert answer["curve"][-1]["psnr"] > answer["curve"][0]["psnr"]

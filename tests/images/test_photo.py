@@ -759,7 +759,7 @@ def test_a_large_picture_is_decoded_once_into_the_cache(
     path = tmp_path / f"a.{suffix}"
     Image.fromarray(pixels).save(path, exif=exif, icc_profile=SRGB)
     before = images.read(path)
-    monkeypatch.setattr("localsr.images.photo.DECODED", 1000)
+    monkeypatch.setattr("localsr.images.reading.MAX_BYTES_IN_MEMORY", 1000)
     heard: list[tuple[int, int]] = []
     after = images.read(path, lambda *done: heard.append(done))
     assert heard[-1] == (150, 150)
@@ -773,18 +773,18 @@ def test_a_large_picture_is_decoded_once_into_the_cache(
     box = Box(17, 20, 90, 111)
     assert np.array_equal(after.window(box), before.window(box))
     assert list((tmp_path / "cache" / "localsr").iterdir()) == []
-    monkeypatch.setattr("localsr.images.spool.ROOM", 2**60)
+    monkeypatch.setattr("localsr.images.spool.MIN_FREE_BYTES", 2**60)
     with pytest.raises(ImageError, match=r"MB decoded; .* has .* MB left"):
         images.read(path)
     data = path.read_bytes()
-    monkeypatch.setattr("localsr.images.spool.ROOM", 0)
+    monkeypatch.setattr("localsr.images.spool.MIN_FREE_BYTES", 0)
     with pytest.raises(ImageError):
         images.read(data[: len(data) // 2])
 
 
 def test_decoding_is_followed_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr("localsr.images.photo.DECODED", 1000)
+    monkeypatch.setattr("localsr.images.reading.MAX_BYTES_IN_MEMORY", 1000)
     Image.fromarray(np.zeros((6000, 1500, 3), np.uint8)).save(tmp_path / "a.jpg")  # libvips tells of large ones alone
     heard: list[tuple[int, int]] = []
     images.read(tmp_path / "a.jpg", lambda *done: heard.append(done))

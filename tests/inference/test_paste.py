@@ -35,7 +35,7 @@ def levels(path: Path) -> np.ndarray:
 
 @pytest.mark.parametrize("strip", [1, 3000, 2**20])
 def test_the_whole_enlarged(scene: localsr.Scene, tmp_path: Path, strip: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(paste_module, "STRIP", strip)
+    monkeypatch.setattr(paste_module, "STRIP_PIXELS", strip)
     heard: list[tuple[int, int]] = []
     size = paste(tmp_path / "a.png", scene, BOXES, how=Pasting(feather=0), progress=lambda *done: heard.append(done))
     assert size == Size(240, 200)

@@ -1,6 +1,7 @@
 """One scene asked in many ways: the pixels of a box depend on the box alone, whatever the route."""
 
 import dataclasses
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,15 +14,15 @@ from safetensors.torch import load, save
 
 import localsr
 from localsr.geometry import Box, Size, whole
-from localsr.inference import calibration
-from localsr.inference import execution as jobs_module
-from localsr.inference.cost import cost, scene_load
-from localsr.inference.cost import load as counted
-from localsr.inference.memory import MEGABYTE, peak, resident, room
-from localsr.inference.planning import plan
+from localsr.inference import batching, calibration, execution
+from localsr.inference.cost import count_roi
+from localsr.inference.memory import MEGABYTE, peak, resident, tensor_room
+from localsr.inference.planning import RunSettings, plan_work
+from localsr.inference.protocols import RegionScene, RunnableNetwork
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
-from localsr.models.clsr import BACKBONES
+from localsr.models.clsr import BACKBONES, count_work, without_weights
+from localsr.onnx.network import OnnxNetwork
 
 
 @pytest.mark.parametrize("backbone", BACKBONES)
@@ -60,13 +61,13 @@ def test_boxes_that_crowd_share_a_tile(noise: localsr.Photo, monkeypatch: pytest
     scene = one.encode(noise)
     crowd = [Box.from_xywh(x, y, 12, 12) for x in range(10, 40, 3) for y in range(10, 30, 3)]
     ran: list[int] = []
-    restored = jobs_module.restored
+    restored = execution.restore_batch
 
-    def seen(network: object, photo: object, jobs: list[object], *rest: object) -> object:
-        ran.extend(len(job.boxes) for job in jobs)
-        return restored(network, photo, jobs, *rest)
+    def seen(inputs: object, batch: list[object]) -> object:
+        ran.extend(len(item.boxes) for item in batch)
+        return restored(inputs, batch)
 
-    monkeypatch.setattr(jobs_module, "restored", seen)
+    monkeypatch.setattr(execution, "restore_batch", seen)
     together = scene.restore(crowd, share=True)
     assert ran == [len(crowd)]
     ran.clear()
@@ -74,13 +75,14 @@ def test_boxes_that_crowd_share_a_tile(noise: localsr.Photo, monkeypatch: pytest
     far = scene.restore(apart, share=True)
     assert ran == [1, 1]
     assert all(np.abs(a.pixels - b.pixels).max() < 1e-5 for a, b in zip(far, scene.restore(apart), strict=True))
-    exact = dataclasses.replace(tiny(), halo=one.network.exact_halo)
+    exact = dataclasses.replace(tiny(), halo=one.network.geometry.exact_halo)
     network = awake(exact)
     every = localsr.Restorer(network, Card("tiny", exact), awake(exact.without_context())).encode(noise).restore(crowd)
     for a, b in zip(together, every, strict=True):  # each is what all the halo it needs gives
         assert np.abs(a.pixels - b.pixels).max() < 1e-5
     ran.clear()
-    least = max(job.load(one.network, 16).bytes for job in plan(crowd, noise.size, one.network, Strategy.CLSR, 16))
+    settings = RunSettings(one.network, Strategy.CLSR, noise.size, 16)
+    least = max(item.load(settings).bytes for item in plan_work(crowd, settings))
     scene.bounded(2 * least).restore(crowd, share=True)
     assert max(ran) < len(crowd)  # the tile would not fit
     full = scene.restore(crowd, "full", share=True)
@@ -91,13 +93,13 @@ def test_boxes_that_crowd_share_a_tile(noise: localsr.Photo, monkeypatch: pytest
 def test_a_stream_gives_each_box_when_it_is_ready(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = restorer(tiny()).encode(noise)
     ran: list[int] = []
-    restored = jobs_module.restored
+    restored = execution.restore_batch
 
-    def seen(network: object, photo: object, jobs: list[object], *rest: object) -> object:
-        ran.append(len(jobs))
-        return restored(network, photo, jobs, *rest)
+    def seen(inputs: object, batch: list[object]) -> object:
+        ran.append(len(batch))
+        return restored(inputs, batch)
 
-    monkeypatch.setattr(jobs_module, "restored", seen)
+    monkeypatch.setattr(execution, "restore_batch", seen)
     stream = scene.bounded(2**30).stream(BOXES)  # one batch at a time: threads would work ahead
     assert ran == []
     n, first = next(stream)
@@ -130,7 +132,7 @@ def test_a_long_list_goes_to_threads(noise: localsr.Photo, monkeypatch: pytest.M
     scene = restorer(tiny()).encode(noise)
     boxes = [Box.from_xywh(x, y, 9, 9) for x in range(0, 50, 3) for y in range(0, 40, 3)]
     wanted = [scene.restore(box).pixels for box in boxes]
-    restored, cores = jobs_module.restored, 2
+    restored, cores = execution.restore_batch, 2
     torch.set_num_threads(cores)  # a test before may have left it at one
     ran: list[tuple[int, int]] = []
 
@@ -138,8 +140,8 @@ def test_a_long_list_goes_to_threads(noise: localsr.Photo, monkeypatch: pytest.M
         ran.append((threading.get_ident(), torch.get_num_threads()))
         return restored(*inputs)
 
-    monkeypatch.setattr(jobs_module, "restored", seen)
-    monkeypatch.setattr(jobs_module, "BATCH", 2**10)
+    monkeypatch.setattr(execution, "restore_batch", seen)
+    monkeypatch.setattr(batching, "BATCH_AREA", 2**10)
     done: list[int] = []
     found = scene.restore(boxes, progress=lambda now, of: done.append(now))
     assert all(np.abs(a - b.pixels).max() < 1e-5 for a, b in zip(wanted, found, strict=True))
@@ -172,7 +174,7 @@ def test_a_saved_scene_is_of_one_picture_and_one_network(noise: localsr.Photo, t
         again.encode(noise, path)
     data = path.read_bytes()
     tensors = load(data)
-    about = {"format": "localsr-scene-1"} | one.encode(noise)._about
+    about = {"format": "localsr-scene-1"} | one.encode(noise)._context.identity()
     for change in (
         {"keys": tensors["keys"][:, :, :-1]},
         {"values": tensors["values"] * torch.nan},
@@ -195,17 +197,18 @@ def test_a_saved_scene_is_of_one_picture_and_one_network(noise: localsr.Photo, t
 
 
 def test_little_memory_makes_small_tiles() -> None:
-    network, size = awake(tiny()), Size(900, 700)
+    size = Size(900, 700)
+    settings = RunSettings(awake(tiny()), Strategy.CLSR, size, 16)
     box = [whole(size)]
-    freely = plan(box, size, network, Strategy.CLSR, 16)
-    tightly = plan(box, size, network, Strategy.CLSR, 16, 4 * MEGABYTE)
+    freely = plan_work(box, settings)
+    tightly = plan_work(box, settings._replace(memory=4 * MEGABYTE))
     assert len(tightly) > 3 * len(freely)
-    assert max(job.load(network, 16).bytes for job in tightly) < 6 * MEGABYTE
-    assert sum(job.taper.roi.width * job.taper.roi.height for job in tightly) == 900 * 700
+    assert max(item.load(settings).bytes for item in tightly) < 6 * MEGABYTE
+    assert sum(item.taper.roi.width * item.taper.roi.height for item in tightly) == 900 * 700
     with pytest.raises(localsr.ConfigError, match="the smallest tile takes"):
-        plan(box, size, network, Strategy.CLSR, 16, MEGABYTE // 4)
+        plan_work(box, settings._replace(memory=MEGABYTE // 4))
     with pytest.raises(localsr.ConfigError, match="100 MB are not enough: libraries and weights take"):
-        room(100)
+        tensor_room(100)
     assert peak() >= resident() > 50 * MEGABYTE
 
 
@@ -214,15 +217,15 @@ def test_an_accelerator_without_memory_gets_halves(noise: localsr.Photo, monkeyp
     boxes = [Box.from_xywh(x, 20, 6, 6) for x in range(12, 44, 2)]
     wanted = [r.pixels for r in scene.restore(boxes)]
     asked: list[int] = []
-    restored = jobs_module.restored
+    restored = execution.restore_batch
 
-    def small(network: object, photo: object, jobs: list[object], *rest: object) -> object:
-        asked.append(len(jobs))
-        if len(jobs) > 3:
+    def small(inputs: object, batch: list[object]) -> object:
+        asked.append(len(batch))
+        if len(batch) > 3:
             raise torch.OutOfMemoryError
-        return restored(network, photo, jobs, *rest)
+        return restored(inputs, batch)
 
-    monkeypatch.setattr(jobs_module, "restored", small)
+    monkeypatch.setattr(execution, "restore_batch", small)
     monkeypatch.setattr(torch.accelerator, "empty_cache", lambda: None)
     found = [r.pixels for r in scene.restore(boxes)]
     assert max(asked) > 3 >= min(asked)
@@ -232,14 +235,15 @@ def test_an_accelerator_without_memory_gets_halves(noise: localsr.Photo, monkeyp
 def test_what_is_counted_is_what_is_taken() -> None:
     """Bytes on the meta device against those of the same tensors, one by one."""
     network = awake(tiny())
-    job = plan([Box(40, 40, 60, 60)], Size(100, 100), network, Strategy.CLSR, 16)[0]
-    taken = job.load(network, 16)
-    window = job.taper.windows[0]
+    settings = RunSettings(network, Strategy.CLSR, Size(100, 100), 16)
+    (item,) = plan_work([Box(40, 40, 60, 60)], settings)
+    taken = item.load(settings)
+    window = item.taper.windows[0]
     map_ = 16 * window.width * window.height * 4
     assert 3 * map_ < taken.bytes < 60 * map_
-    assert counted(network.config, *job.local(network.grid), 16) is taken  # counted once
-    assert scene_load(network.config, 16).flops > 0
-    assert scene_load(network.config.without_context(), 16).flops == 0
+    assert count_work(network.config, *item.local(network.geometry.grid), 16) is taken  # counted once
+    assert network.count_scene(16).flops > 0
+    assert without_weights(network.config.without_context()).count_scene(16).flops == 0
 
 
 def test_the_bill(noise: localsr.Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +259,7 @@ def test_the_bill(noise: localsr.Photo, tmp_path: Path, monkeypatch: pytest.Monk
         assert two[way].seconds > one[way].seconds > 0
         assert two[way].megabytes > 100
     assert one[Strategy.CROP].gflops < one[Strategy.HALO].gflops < one[Strategy.CLSR].gflops
-    counted = cost(tiny(), Strategy.CLSR, 24, Size(60, 50))
+    counted = count_roi(awake(tiny()), Strategy.CLSR, 24, Size(60, 50))
     assert one[Strategy.CLSR].gflops * 1e9 == pytest.approx(counted.roi)
     assert one[Strategy.CLSR].gflops_scene * 1e9 == pytest.approx(counted.scene)
     crowd = [Box.from_xywh(x, 10, 12, 12) for x in range(10, 40)]
@@ -289,6 +293,84 @@ def test_a_calibration_is_kept_and_a_damaged_one_made_again(tmp_path: Path) -> N
         assert calls
     (tmp_path / "file").touch()
     assert calibration.calibrated("a", lambda: work(1), lambda: work(100), tmp_path / "file").rate > 0
+
+
+def test_the_way_from_a_scene_to_its_network_is_short(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
+    one = restorer(tiny())
+    scene = one.encode(noise)
+    network = scene._networks.network
+    frames: list[str] = []
+
+    def restore(*inputs: object) -> torch.Tensor:
+        frame = sys._getframe()
+        while frame is not None:
+            frames.append(frame.f_code.co_name)
+            if frame.f_code is localsr.Scene.restore.__code__:
+                break
+            frame = frame.f_back
+        return type(network).restore(network, *inputs)
+
+    monkeypatch.setattr(network, "restore", restore)
+    scene.restore(BOXES[3])
+    assert frames[::-1] == ["restore", "_assemble", "execute", "run_batch", "restore_batch", "restore"]
+
+
+def test_keys_and_values_are_made_once_when_they_are_asked_for(
+    noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scene = restorer(tiny()).encode(noise)
+    network, made = scene._networks.network, []
+
+    def encode(*inputs: torch.Tensor) -> object:
+        made.append(threading.get_ident())
+        time.sleep(0.05)  # others come meanwhile
+        return type(network).encode(network, *inputs)
+
+    monkeypatch.setattr(network, "encode", encode)
+    for way in ("crop", "halo", "full"):
+        scene.bounded(2**30).restore(BOXES[3], way)
+    assert made == []
+    threads = [threading.Thread(target=scene.bounded(2**30).restore, args=(BOXES[3],)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    scene.attention(BOXES[3])
+    assert len(made) == 1
+
+
+def test_a_scene_of_an_earlier_version_is_read(noise: localsr.Photo) -> None:
+    """Saved by commit 0987fce, of this picture."""
+    path = Path(__file__).parent / "scene-of-0987fce.safetensors"
+    kept = restorer(tiny()).encode(noise, path)
+    context = kept._context.get()
+    assert context is not None
+    assert all(torch.equal(tensor, load(path.read_bytes())[name]) for name, tensor in context._asdict().items())
+    assert np.isfinite(kept.restore(BOXES[3]).pixels).all()
+
+
+def test_scenes_and_networks_are_what_the_protocols_say(noise: localsr.Photo) -> None:
+    def members(protocol: type) -> set[str]:
+        return {name for name in {**protocol.__annotations__, **vars(protocol)} if not name.startswith("_")}
+
+    assert members(RegionScene) >= {"photo", "scale", "restore", "stream", "cost", "attention", "paste"}
+    assert members(RegionScene) <= set(dir(restorer(tiny()).encode(noise)))
+    assert members(RunnableNetwork) >= {"runtime", "geometry", "restore", "count_work"}
+    for network in (awake(tiny()), OnnxNetwork(tiny(), {})):
+        assert members(RunnableNetwork) <= set(dir(network))
+        assert network.geometry == awake(tiny()).geometry
+    assert not isinstance(OnnxNetwork(tiny(), {}), torch.nn.Module)
+
+
+def test_a_scene_and_a_restoration_say_what_they_are(noise: localsr.Photo, tmp_path: Path) -> None:
+    one = restorer(tiny())
+    scene = one.encode(noise)
+    assert repr(one) == "<Restorer of tiny, x4: crop, halo, clsr, full>"
+    assert repr(scene) == "<Scene of a photo, 60 x 50 px, by tiny, x4: crop, halo, clsr, full>"
+    found = scene.restore(BOXES[3])
+    assert repr(found) == "<Restoration of (19, 14, 43, 38): 96 x 96 px by tiny, clsr, fp32>"
+    found.save(tmp_path / "a.png")
+    assert found._repr_png_() == (tmp_path / "a.png").read_bytes()
 
 
 def test_a_large_box_is_ready_before_the_next_begins() -> None:

@@ -9,18 +9,17 @@ from networks import BOXES, awake, restorer, tiny
 
 import localsr
 from localsr.geometry import Box, Size, whole
-from localsr.inference import execution as jobs_module
-from localsr.inference import planning
+from localsr.inference import execution, planning
 from localsr.inference import restorer as restorer_module
 from localsr.inference import scene as scene_module
-from localsr.inference.cost import Flops
-from localsr.inference.planning import plan
+from localsr.inference.planning import RunSettings, plan_work
 from localsr.inference.prepacking import PackedConv
 from localsr.inference.strategies import Strategy
-from localsr.models.backbone import Taper
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES
 from localsr.models.context import sample_patches
+from localsr.models.counting import FlopCounter
+from localsr.models.windows import Taper
 
 each = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 3, 4))))
 
@@ -44,13 +43,13 @@ def test_a_list_is_a_batch_and_equals_one_by_one(
 
 def test_equal_boxes_run_together(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     sizes: list[int] = []
-    restored = jobs_module.restored
+    restored = execution.restore_batch
 
-    def counted(network: object, photo: object, jobs: list[object], *rest: object) -> object:
-        sizes.append(len(jobs))
-        return restored(network, photo, jobs, *rest)
+    def counted(inputs: object, batch: list[object]) -> object:
+        sizes.append(len(batch))
+        return restored(inputs, batch)
 
-    monkeypatch.setattr(jobs_module, "restored", counted)
+    monkeypatch.setattr(execution, "restore_batch", counted)
     scene = restorer(tiny()).encode(noise)
     scene.restore([Box.from_xywh(x, 20, 6, 6) for x in (20, 22, 24, 26)])
     assert sizes == [4]
@@ -60,14 +59,14 @@ def test_equal_boxes_run_together(noise: localsr.Photo, monkeypatch: pytest.Monk
 @pytest.mark.parametrize("way", list(Strategy))
 def test_tiles_equal_the_untiled_run(backbone: str, scale: int, way: Strategy, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = restorer(tiny(backbone, scale=scale))
-    side = 2 * awake(tiny(backbone, scale=scale)).exact_halo[0]
+    side = 2 * awake(tiny(backbone, scale=scale)).geometry.exact_halo[0]
     size = Size(4 * side + 9, side + 11)
     scene = asked.encode(localsr.read(np.random.default_rng(0).random((size.height, size.width, 3), np.float32)))
     for box in (Box(1, 3, size.width - 2, size.height), whole(size)):
         untiled = scene.restore(box, way).pixels
         with monkeypatch.context() as patch:
-            patch.setattr(planning, "TILE", 1)
-            assert len(plan([box], size, scene._choose(way)[1], way, 16)) >= 3
+            patch.setattr(planning, "TILE_SIDE", 1)
+            assert scene.planned([box], way).pieces >= 3
             tiled = scene.restore(box, way).pixels
         assert np.abs(tiled - untiled).max() < 1e-5
 
@@ -103,9 +102,13 @@ def test_nothing_beyond_the_neighbourhood_and_the_patches_is_read(monkeypatch: p
     monkeypatch.setattr(localsr.Photo, "windows", counted)
     config = tiny()
     scene = restorer(config).encode(photo)
-    assert sum(b.width * b.height for b in read) == 16 * 36
-    read.clear()
+    assert read == []
     box = Box(1000, 700, 1024, 724)
+    scene.restore(box, "halo")
+    assert len(read) == 1
+    scene.attention(box)
+    assert sum(b.width * b.height for b in read[1:-1]) == 16 * 36
+    read.clear()
     scene.restore(box)
     assert len(read) == 1
     assert box.grow(8).contains(read[0])
@@ -155,7 +158,6 @@ def test_the_same_scene_far_out_in_a_large_picture() -> None:
 
 def test_the_attention_of_a_box(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = restorer(tiny()).encode(noise)
-    planned = (noise.size, scene._choose("clsr")[1], Strategy.CLSR, 16)
     found = scene.attention(Box(20, 20, 30, 30))
     assert found.patches == sample_patches(noise.size, 6, 16)
     assert len(found.shares) == 16
@@ -163,8 +165,9 @@ def test_the_attention_of_a_box(noise: localsr.Photo, monkeypatch: pytest.Monkey
     assert max(found.shares) > 1.2 / 16
     large = Box(0, 0, 60, 50)
     untiled = scene.attention(large).shares
-    halves = plan([Box(0, 0, 30, 50), Box(30, 0, 60, 50)], *planned)
-    monkeypatch.setattr(scene_module, "plan", lambda *_: halves)
+    settings = RunSettings(awake(tiny()), Strategy.CLSR, noise.size, 16)
+    halves = plan_work([Box(0, 0, 30, 50), Box(30, 0, 60, 50)], settings)
+    monkeypatch.setattr(scene_module, "plan_work", lambda *_: halves)
     assert np.abs(np.subtract(untiled, scene.attention(large).shares)).max() < 0.01  # halos are asked twice
     with pytest.raises(localsr.BoxError, match="leaves the picture"):
         scene.attention(Box(50, 40, 70, 45))
@@ -191,18 +194,18 @@ def test_packed_networks_compute_the_same(
     boxes = [Box(8, 9, 29, 30), Box(0, 0, 3, 50), Box(50, 40, 60, 50)]
     packed = restorer(tiny(backbone, scale=scale)).encode(noise)
     found = packed.restore(boxes)
-    with Flops() as counted:
+    with FlopCounter() as counted:
         packed.restore(boxes)
-    convs = [module for module in packed._network.modules() if isinstance(module, PackedConv)]
+    convs = [module for module in packed._networks.network.modules() if isinstance(module, PackedConv)]
     assert convs
-    assert not any(type(module) is torch.nn.Conv2d for module in packed._network.modules())
+    assert not any(type(module) is torch.nn.Conv2d for module in packed._networks.network.modules())
     once, again = (packed.restore(boxes[0]).pixels for _ in range(2))
     assert np.array_equal(found[0].pixels, once)
     assert np.array_equal(once, again)
     assert any(conv._kept[1] is not None for conv in convs)  # the order of the shape that came again
     monkeypatch.setattr(restorer_module, "packed", lambda network: network)
     plainly = restorer(tiny(backbone, scale=scale)).encode(noise)
-    with Flops() as plain:
+    with FlopCounter() as plain:
         expected = plainly.restore(boxes)
     assert all(np.abs(a.pixels - b.pixels).max() < 1e-5 for a, b in zip(found, expected, strict=True))
     assert counted.total == plain.total > 0

@@ -210,7 +210,9 @@ def imported(table: object, folder: Path, scale: int | None = None) -> CLSR:
 
 @torch.no_grad()
 def whole_picture(network: CLSR, picture: Tensor) -> Tensor:
-    return network(picture.float(), Strategy.FULL.taper(whole(SIZE), SIZE, network), torch.zeros(1, 2)).double()
+    return network(
+        picture.float(), Strategy.FULL.taper(whole(SIZE), SIZE, network.geometry), torch.zeros(1, 2)
+    ).double()
 
 
 @pytest.fixture
@@ -616,7 +618,7 @@ def test_a_missing_an_extra_and_a_misshapen_tensor(kind: str, tmp_path: Path) ->
         tmp_path,
         r"does not fit its architecture: lacks backbone\.\S+bias$",
     )
-    refused(table | {"extra.weight": torch.zeros(3)}, tmp_path, r"architecture: has extra\.weight besides$")
+    refused(table | {"extra.weight": torch.zeros(3)}, tmp_path, r"architecture: has the unknown extra\.weight$")
     refused(table | {deep: torch.zeros(5)}, tmp_path, r"architecture: backbone\.\S+ is \(5,\), not \(\d+,\)$")
     refused(table | {deep: table[deep] * float("nan")}, tmp_path, r"backbone\.\S+ is not finite$")
     refused(table | {deep: torch.full(table[deep].shape, 1e300, dtype=torch.float64)}, tmp_path, "is not finite$")
@@ -626,7 +628,7 @@ def test_a_missing_an_extra_and_a_misshapen_tensor(kind: str, tmp_path: Path) ->
     for name in list(table)[::3]:
         less = {k: v for k, v in table.items() if k != name}
         if "_mean." not in name:
-            refused(less, tmp_path, r"lacks | besides|cannot be imported: it has no \S+ to read a size off")
+            refused(less, tmp_path, r"lacks |has the unknown |cannot be imported: it has no \S+ to read a size off")
 
 
 def test_more_than_five_differences_are_counted(tmp_path: Path) -> None:
@@ -638,9 +640,9 @@ def test_more_than_five_differences_are_counted(tmp_path: Path) -> None:
 
 def test_half_a_shift_of_colours(tmp_path: Path) -> None:
     table = random(rcan(16, 1, 1, 8))
-    refused(table | {"sub_mean.weight": torch.zeros(3, 3)}, tmp_path, r"has sub_mean\.weight besides")
+    refused(table | {"sub_mean.weight": torch.zeros(3, 3)}, tmp_path, r"has the unknown sub_mean\.weight")
     del table["sub_mean.weight"], table["sub_mean.bias"], table["add_mean.bias"]
-    refused(table, tmp_path, r"has add_mean\.weight besides$")
+    refused(table, tmp_path, r"has the unknown add_mean\.weight$")
 
 
 @pytest.mark.parametrize(
@@ -656,12 +658,15 @@ def test_half_a_shift_of_colours(tmp_path: Path) -> None:
         (carn(16) | {"entry.weight": ()}, "has no entry.weight to read a size off"),
         (carn(16) | {"b1.b1.body.0.weight": (16,)}, r"has no b1\.b1\.body\.0\.weight to read a size off"),
         (carn(16) | {"b1.b1.body.0.weight": (16, 0, 3, 3)}, r"has no b1\.b1\.body\.0\.weight to read a size off"),
-        (swinir(12, 1, 1, 2) | swinir(12, 1, 2, 2) | conv("layers.1.conv", 12, 12), "has layers.1.conv.weight besides"),
         (rrdb(8, 4, 1) | {"conv_first.weight": (8, 12, 3, 3)}, "begins with pixels of several places in one"),
         (rrdb(8, 4, 1) | {"conv_first.weight": (8, 1, 3, 3)}, "begins with 1 channels; only networks of three colours"),
         (
             {k: v for k, v in compact(8, 2).items() if len(v) == 4 or k.endswith("bias")},
             "its activation cannot be told",
+        ),
+        (
+            swinir(12, 1, 1, 2) | swinir(12, 1, 2, 2) | conv("layers.1.conv", 12, 12),
+            "has the unknown layers.1.conv.weight",
         ),
         (
             {"head.0.weight": (8, 3, 3, 3), "body.0.body.0.weight": (8, 8, 3, 3)},
@@ -835,7 +840,7 @@ def test_what_the_command_refuses(here: Path, monkeypatch: pytest.MonkeyPatch) -
 def test_the_command_says_what_does_not_fit(here: Path) -> None:
     fails("official.pth", "--as", "x", "--scale", 8, words="it enlarges x2, x3, x4, not x8")
     torch.save(random(carn(16)) | {"extra": torch.zeros(3)}, "official.pth")
-    fails("official.pth", "--as", "x", words="has extra besides")
+    fails("official.pth", "--as", "x", words="has the unknown extra")
     assert sorted(path.name for path in here.iterdir()) == ["official.pth"]
 
 

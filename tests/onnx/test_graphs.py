@@ -14,21 +14,23 @@ from PIL import Image
 from typer.testing import CliRunner
 
 import localsr
-from localsr import selfcheck
-from localsr.batch.tasks import Job, Setup
-from localsr.batch.worker import DONE, Worker
+from localsr import loading, selfcheck
+from localsr.batch.rows import Status
+from localsr.batch.tasks import Setup, Task
+from localsr.batch.worker import BatchWorker
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
 from localsr.models.checkpoint import Card
 from localsr.models.config import ModelConfig
+from localsr.onnx import export as module
 from localsr.onnx import folder as folders
-from localsr.onnx import restorer as module
+from localsr.onnx.export import MAX_DIFFERENCE, compare, export
 from localsr.onnx.folder import RESTORE
 from localsr.onnx.graphs import restoring
-from localsr.onnx.network import OnnxNetwork
-from localsr.onnx.restorer import ALLOWED, OnnxRestorer, compare, export, session
-from localsr.regions import Regions, text
-from localsr.serving.tasks import Tasks
+from localsr.onnx.network import OnnxNetwork, open_graph
+from localsr.regions import RegionRequest, text
+from localsr.serving.messages import AttentionTask, PictureFile, WorkerSettings
+from localsr.serving.tasks import TaskRunner
 
 
 def small(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
@@ -39,40 +41,42 @@ def small(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mo
 @pytest.fixture(scope="session")
 def exported(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("graphs") / "edsr"
-    assert export(restorer(small()), folder).difference <= ALLOWED
+    assert export(restorer(small()), folder).difference <= MAX_DIFFERENCE
     return folder
 
 
 def test_context_by_graphs_equals_torch(exported: Path, noise: localsr.Photo, tmp_path: Path) -> None:
-    mine, theirs = restorer(small()), OnnxRestorer.load(exported)
+    mine, theirs = restorer(small()), localsr.load(exported, runtime="onnx")
     assert (theirs.scale, theirs.card.name, theirs.card.config) == (4, "tiny", small())
     scene, found = mine.encode(noise), theirs.encode(noise)
     for way in localsr.Strategy:
         for a, b in zip(scene.restore(BOXES, way), found.restore(BOXES, way), strict=True):
-            assert np.abs(a.pixels - b.pixels).max() <= ALLOWED
+            assert np.abs(a.pixels - b.pixels).max() <= MAX_DIFFERENCE
         for box in BOXES[:6]:
-            assert np.abs(scene.restore(box, way).pixels - found.restore(box, way).pixels).max() <= ALLOWED
+            assert np.abs(scene.restore(box, way).pixels - found.restore(box, way).pixels).max() <= MAX_DIFFERENCE
     # tiles, another halo, another number of patches, a scene that torch has saved: the same graphs
     crowd = found.bounded(2**22).restore(BOXES[-1])
-    assert np.abs(scene.restore(BOXES[-1]).pixels - crowd.pixels).max() <= ALLOWED
-    assert compare(mine.with_halo(5), theirs.with_halo(5)) <= ALLOWED
+    assert np.abs(scene.restore(BOXES[-1]).pixels - crowd.pixels).max() <= MAX_DIFFERENCE
+    assert compare(mine.with_halo(5), theirs.with_halo(5)) <= MAX_DIFFERENCE
     thin = localsr.read(np.random.default_rng(0).random((9, 40, 3), np.float32))
     box = localsr.Box(3, 2, 30, 9)
-    assert np.abs(mine.encode(thin).restore(box).pixels - theirs.encode(thin).restore(box).pixels).max() <= ALLOWED
+    assert (
+        np.abs(mine.encode(thin).restore(box).pixels - theirs.encode(thin).restore(box).pixels).max() <= MAX_DIFFERENCE
+    )
     scene.save(tmp_path / "scene")
     loaded = theirs.encode(noise, tmp_path / "scene").restore(BOXES[3]).pixels
-    assert np.abs(scene.restore(BOXES[3]).pixels - loaded).max() <= ALLOWED
+    assert np.abs(scene.restore(BOXES[3]).pixels - loaded).max() <= MAX_DIFFERENCE
     assert found.cost(BOXES)["clsr"].gflops == scene.cost(BOXES)["clsr"].gflops
-    assert found.attention(BOXES[3]).shares == pytest.approx(scene.attention(BOXES[3]).shares, abs=ALLOWED)
+    assert found.attention(BOXES[3]).shares == pytest.approx(scene.attention(BOXES[3]).shares, abs=MAX_DIFFERENCE)
 
 
 @pytest.mark.parametrize(("backbone", "scale"), [("carn", 2), ("srresnet", 3), ("rcan", 2), ("swinir", 3)])
 def test_plain_by_a_graph_equals_torch(backbone: str, scale: int) -> None:
     config = small(backbone, scale=scale, context=False)
     mine = localsr.Restorer(awake(config), Card("plain", config))
-    graph = session(Path("a"), restoring(mine.network))
+    graph = open_graph(Path("a"), restoring(mine.network))
     theirs = localsr.Restorer(OnnxNetwork(config, {RESTORE: graph}), mine.card)
-    assert compare(mine, theirs) <= ALLOWED
+    assert compare(mine, theirs) <= MAX_DIFFERENCE
 
 
 def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -83,16 +87,16 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert told.exit_code == 0, told.output
     with Image.open(tmp_path / "b.png") as made:
         expected = restorer(small()).encode(localsr.read(pixels)).restore(localsr.Box(5, 6, 25, 16)).pixels
-        assert np.abs(np.asarray(made).transpose(2, 0, 1) / 255 - expected).max() <= 0.5 / 255 + ALLOWED
+        assert np.abs(np.asarray(made).transpose(2, 0, 1) / 255 - expected).max() <= 0.5 / 255 + MAX_DIFFERENCE
     bill = json.loads(CliRunner().invoke(app, ["cost", *about, "--runtime", "onnx", "--json"]).stdout)
     assert bill["strategies"]["clsr"]["seconds"] > 0
     told = CliRunner().invoke(app, ["explain", *about, "--runtime", "onnx", "-o", str(tmp_path / "map.png")])
     assert "patches, the largest share" in told.stdout, told.output
-    serving = Tasks([str(exported)], "onnx", 64, 100, 100)
-    job = {"picture": {"id": "a", "path": about[0], "any_size": False}, "boxes": [[5, 6, 25, 16]], "network": None}
+    serving = TaskRunner(WorkerSettings((str(exported),), "onnx", 64, 100, 100))
+    task = AttentionTask(PictureFile("a", about[0], "a", any_size=False), "1", (5, 6, 25, 16), None)
     shares = restorer(small()).encode(localsr.read(pixels)).attention(localsr.Box(5, 6, 25, 16)).shares
-    found = [patch["weight"] for patch in serving.attention(job, print)["patches"]]
-    assert found == pytest.approx(shares, abs=ALLOWED)
+    found = [patch.weight for patch in serving.run(task, tmp_path, print).patches]
+    assert found == pytest.approx(shares, abs=MAX_DIFFERENCE)
     for wrong, sentence in {
         ("--runtime", "tvm"): "not one of torch, onnx",
         (): "add --runtime onnx",
@@ -102,9 +106,9 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         told = CliRunner().invoke(app, ["restore", *about, *wrong, "-o", str(tmp_path / "c.png")])
         assert told.exit_code == 2
         assert sentence in told.output
-    batch = Job(about[0], Regions((text("5,6,20,10"),)))
-    (row,) = Worker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).do(batch)
-    assert (row.status, (tmp_path / row.output).exists()) == (DONE, True)
+    batch = Task(about[0], RegionRequest((text("5,6,20,10"),)))
+    (row,) = BatchWorker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).process(batch)
+    assert (row.status, (tmp_path / row.output).exists()) == (Status.DONE, True)
     # a network that is no folder is exported once, into the cache
     calls: list[Path] = []
 
@@ -112,16 +116,16 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         calls.append(folder)
         shutil.copytree(exported, folder)
 
-    monkeypatch.setattr(module.platformdirs, "user_cache_path", lambda name: tmp_path / name)
-    monkeypatch.setattr(module, "export", copied)
+    monkeypatch.setattr(loading.platformdirs, "user_cache_path", lambda name: tmp_path / name)
+    monkeypatch.setattr(loading, "export", copied)
     for _ in range(2):
-        assert OnnxRestorer.load("edsr-light-x4").card.name == "tiny"
+        assert localsr.load("edsr-light-x4", runtime="onnx").card.name == "tiny"
     assert len(calls) == 1
-    monkeypatch.setattr(module, "traced", lambda one, progress: folders.read(exported))
-    monkeypatch.setattr(module, "export", export)
+    monkeypatch.setattr(module, "traced", lambda one, progress: folders.read_folder(exported))
+    monkeypatch.setattr(loading, "export", export)
     told = CliRunner().invoke(app, ["export", "--model", "edsr-light-x4", "-o", str(tmp_path / "out")])
     assert "largest difference to torch" in told.stdout, told.output
-    assert OnnxRestorer.load(tmp_path / "out").scale == 4
+    assert localsr.load(tmp_path / "out", runtime="onnx").scale == 4
 
 
 def test_what_is_far_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -200,7 +204,7 @@ def test_a_wrong_folder_is_refused(name: str, exported: Path, tmp_path: Path) ->
     shutil.copytree(exported, folder)
     change(folder)
     with pytest.raises(CheckpointError, match=sentence):
-        OnnxRestorer.load(folder)
+        localsr.load(folder, runtime="onnx")
 
 
 def test_a_card_of_another_network(exported: Path, tmp_path: Path, noise: localsr.Photo) -> None:
@@ -208,4 +212,4 @@ def test_a_card_of_another_network(exported: Path, tmp_path: Path, noise: locals
     shutil.copytree(exported, folder)
     carded(config=replace(small(), scale=2).to_dict())(folder)
     with pytest.raises(CheckpointError, match="not what its card says"):
-        OnnxRestorer.load(folder).encode(noise).restore(BOXES[3])
+        localsr.load(folder, runtime="onnx").encode(noise).restore(BOXES[3])

@@ -15,8 +15,8 @@ from PIL import Image
 import localsr
 from localsr.errors import BoxError, ConfigError, LocalSRError
 from localsr.geometry import SLACK, Box, Size, whole
-from localsr.regions import Annotations, Found, Margin, Region, Regions, read, read_lines, text
-from localsr.regions.region import merged
+from localsr.regions import Annotations, Found, Margin, Region, RegionRequest, read, read_lines, text
+from localsr.regions.request import merge_overlapping
 
 Sides = tuple[float, float, float, float]  # left, top, right, bottom
 SIZE = Size(640, 480)
@@ -302,27 +302,27 @@ def test_blanks_and_signs() -> None:
 # What is done with regions.
 
 
-def boxes_of(regions: Regions, size: Size = SIZE) -> list[Box]:
-    return [found.box for found in regions.of(localsr.read(np.zeros((size.height, size.width), np.uint8)))]
+def boxes_of(regions: RegionRequest, size: Size = SIZE) -> list[Box]:
+    return [found.box for found in regions.find(localsr.read(np.zeros((size.height, size.width), np.uint8)))]
 
 
 def test_grow_min_size_and_score() -> None:
     region = text("100,100,50,20")
-    assert boxes_of(Regions((region,), margin=Margin.parse("10%"))) == [Box(95, 98, 155, 122)]
-    assert boxes_of(Regions((region,), margin=Margin.parse("16"))) == [Box(84, 84, 166, 136)]
-    assert boxes_of(Regions((text("0,0,50,20"),), margin=Margin.parse("12.5%"))) == [Box(0, 0, 57, 23)]
-    assert boxes_of(Regions((region, text("0,0,640,480")), min_size=21)) == [whole(SIZE)]
-    assert boxes_of(Regions((region,), min_size=20)) == [Box(100, 100, 150, 120)]
+    assert boxes_of(RegionRequest((region,), margin=Margin.parse("10%"))) == [Box(95, 98, 155, 122)]
+    assert boxes_of(RegionRequest((region,), margin=Margin.parse("16"))) == [Box(84, 84, 166, 136)]
+    assert boxes_of(RegionRequest((text("0,0,50,20"),), margin=Margin.parse("12.5%"))) == [Box(0, 0, 57, 23)]
+    assert boxes_of(RegionRequest((region, text("0,0,640,480")), min_size=21)) == [whole(SIZE)]
+    assert boxes_of(RegionRequest((region,), min_size=20)) == [Box(100, 100, 150, 120)]
     sure, unsure = (Region(0, 0, 9, 9, score=score) for score in (0.9, 0.1))
-    assert len(boxes_of(Regions((sure, unsure, region)))) == 3
-    assert len(boxes_of(Regions((sure, unsure, region), min_score=0.5))) == 2
+    assert len(boxes_of(RegionRequest((sure, unsure, region)))) == 3
+    assert len(boxes_of(RegionRequest((sure, unsure, region), min_score=0.5))) == 2
     for bad in ("-1", "10 %", "ten", "1001%", "nan%", ""):
         with pytest.raises(ConfigError, match="margin"):
             Margin.parse(bad)
 
 
 def test_regions_travel_to_other_processes() -> None:
-    regions = Regions((text("1%,1%,5%,5%"),), ("face",), Margin(share=0.1), 0.5, 3, True, True)
+    regions = RegionRequest((text("1%,1%,5%,5%"),), ("face",), Margin(share=0.1), 0.5, 3, True, True)
     assert pickle.loads(pickle.dumps(regions)) == regions
 
 
@@ -335,7 +335,7 @@ def test_merged_regions_are_apart(boxes: list[Box]) -> None:
             one.bottom, other.bottom
         )
 
-    unions = [found.box for found in merged([Found(box) for box in boxes])]
+    unions = [found.box for found in merge_overlapping([Found(box) for box in boxes])]
     assert not any(overlap(a, b) for n, a in enumerate(unions) for b in unions[:n])
     for union in unions:
         inside = [box for box in boxes if union.contains(box)]
@@ -346,13 +346,13 @@ def test_merged_regions_are_apart(boxes: list[Box]) -> None:
             max(b.bottom for b in inside),
         )
     assert all(sum(union.contains(box) for union in unions) == 1 for box in boxes)
-    assert set(unions) == {found.box for found in merged([Found(box) for box in reversed(boxes)])}
+    assert set(unions) == {found.box for found in merge_overlapping([Found(box) for box in reversed(boxes)])}
 
 
 def test_a_union_has_what_its_parts_share() -> None:
     one, two, far = Found(Box(0, 0, 9, 9), "a", 0.2), Found(Box(5, 5, 12, 12), "b", 0.7), Found(Box(50, 0, 60, 9), "c")
-    assert merged([one, far, two]) == [Found(Box(0, 0, 12, 12), "", 0.7), far]
-    assert merged([one, one._replace(score=None)]) == [one]
+    assert merge_overlapping([one, far, two]) == [Found(Box(0, 0, 12, 12), "", 0.7), far]
+    assert merge_overlapping([one, one._replace(score=None)]) == [one]
 
 
 # Many pictures.
@@ -486,12 +486,12 @@ def test_files_that_are_not_there_or_too_large(tmp_path: Path, monkeypatch: pyte
     with pytest.raises(BoxError, match=r"gone.json is not there"):
         read(tmp_path / "gone.json")
     (tmp_path / "a.txt").write_text("0 .5 .5 .1 .1\n" * 10)
-    monkeypatch.setattr("localsr.regions.formats.yolo.LARGEST", 100)
+    monkeypatch.setattr("localsr.regions.formats.yolo.MAX_TEXT_BYTES", 100)
     with pytest.raises(BoxError, match=r"a.txt has more than 100 bytes"):
         read(tmp_path / "a.txt")
-    monkeypatch.setattr("localsr.regions.region.MOST", 3)
+    monkeypatch.setattr("localsr.regions.request.MAX_REGIONS", 3)
     with pytest.raises(BoxError, match="4 regions are more than the 3"):
-        boxes_of(Regions((text("0,0,1,1"),) * 4))
+        boxes_of(RegionRequest((text("0,0,1,1"),) * 4))
 
 
 def test_a_file_for_another_picture_is_refused() -> None:

@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 import localsr
 from localsr.errors import BoxError, ConfigError
 from localsr.geometry import Box
-from localsr.regions import Found, Regions
+from localsr.regions import Found, RegionRequest
 from localsr.regions.detectors import plugins
 
 NO_PICTURE = np.zeros((48, 64, 3), np.uint8)
@@ -39,7 +39,7 @@ def astronaut() -> str:
 )
 def test_faces(picture: Callable[[], str], eyes: Box, around: Box) -> None:
     pytest.importorskip("cv2")
-    (found,) = Regions(detect=("face",)).of(localsr.read(picture()))
+    (found,) = RegionRequest(detect=("face",)).find(localsr.read(picture()))
     assert found.box.contains(eyes)
     assert around.contains(found.box)
     assert (found.label, found.origin) == ("face", "the detector face")
@@ -55,13 +55,13 @@ def test_faces_of_a_large_picture_and_of_one_on_its_side(tmp_path: Path, monkeyp
         exif = Image.Exif()
         exif[274] = 6
         photo.rotate(90, expand=True).save(tmp_path / "side.jpg", exif=exif, quality=95)
-    monkeypatch.setattr("localsr.regions.detectors.haar.LONGEST", 500)
-    (found,) = Regions(detect=("face",)).of(localsr.read(large))
+    monkeypatch.setattr("localsr.regions.detectors.haar.MAX_SIDE", 500)
+    (found,) = RegionRequest(detect=("face",)).find(localsr.read(large))
     assert found.box.contains(Box(2 * 205, 2 * 185, 2 * 320, 2 * 205))
     assert Box(240, 140, 800, 760).contains(found.box)
     upright = localsr.read(tmp_path / "side.jpg")
     assert upright.size == localsr.Size(512, 600)
-    (found,) = Regions(detect=("face",)).of(upright)
+    (found,) = RegionRequest(detect=("face",)).find(upright)
     assert found.box.contains(Box(205, 185, 320, 205))
 
 
@@ -76,16 +76,16 @@ def test_a_plate() -> None:
     draw.text((68, 504), "K 392 HE", font=large, fill=(10, 10, 10))
     draw.line((202, 500, 202, 540), fill=(10, 10, 10), width=2)
     draw.text((207, 502), "78", font=small, fill=(10, 10, 10))
-    (found,) = Regions(detect=("plate",)).of(localsr.read(photo))
+    (found,) = RegionRequest(detect=("plate",)).find(localsr.read(photo))
     assert found.box.contains(Box(70, 505, 235, 535))
     assert found.label == "plate"
-    assert Regions(detect=("plate",)).of(localsr.read(hopper())) == ()
+    assert RegionRequest(detect=("plate",)).find(localsr.read(hopper())) == ()
 
 
 def test_the_built_in_ones_are_entry_points() -> None:
-    assert {"face", "plate"} <= set(plugins.names())
+    assert {"face", "plate"} <= set(plugins.detector_names())
     with pytest.raises(ConfigError, match=r"no detector 'dog'; there are .*face.*plate.*ONNX"):
-        plugins.check("dog")
+        plugins.check_detector("dog")
 
 
 def one(photo: localsr.Photo) -> Iterable[Found]:
@@ -117,23 +117,23 @@ constant = 3
 def plugged(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if a package had brought detectors."""
     names = ("one", "wrong_kind", "not_finite", "outside", "broken", "constant", "gone")
-    entries = {name: EntryPoint(name, f"{__name__}:{name}", plugins.GROUP) for name in names}
-    entries["missing"] = EntryPoint("missing", "no_such_package:find", plugins.GROUP)
-    monkeypatch.setattr(plugins, "_entries", lambda: entries)
+    entries = {name: EntryPoint(name, f"{__name__}:{name}", plugins.ENTRY_POINTS) for name in names}
+    entries["missing"] = EntryPoint("missing", "no_such_package:find", plugins.ENTRY_POINTS)
+    monkeypatch.setattr(plugins, "_entry_points", lambda: entries)
     plugins._load.cache_clear()
 
 
 @pytest.mark.usefixtures("plugged")
 def test_a_plug_in() -> None:
     photo = localsr.read(NO_PICTURE)
-    found = Regions(detect=("one",)).of(photo)
+    found = RegionRequest(detect=("one",)).find(photo)
     assert [(f.box, f.label, f.score) for f in found] == [
         (Box(30, 30, 40, 40), "sign", 0.9),
         (Box(0, 0, 20, 20), "one", 0.5),
     ]
-    assert len(Regions(detect=("one",), min_score=0.0).of(photo)) == 3
-    assert len(Regions(detect=("one",), min_score=0.6).of(photo)) == 1
-    assert [f.box for f in Regions(detect=("one",), min_score=0.0, merge=True).of(photo)] == [
+    assert len(RegionRequest(detect=("one",), min_score=0.0).find(photo)) == 3
+    assert len(RegionRequest(detect=("one",), min_score=0.6).find(photo)) == 1
+    assert [f.box for f in RegionRequest(detect=("one",), min_score=0.0, merge=True).find(photo)] == [
         Box(30, 30, 40, 40),
         Box(0, 0, 20, 20),
     ]
@@ -154,7 +154,7 @@ def test_a_plug_in() -> None:
 )
 def test_plug_ins_that_misbehave(name: str, kind: type[Exception], words: str) -> None:
     with pytest.raises(kind, match=words):
-        Regions(detect=(name,)).of(localsr.read(NO_PICTURE))
+        RegionRequest(detect=(name,)).find(localsr.read(NO_PICTURE))
 
 
 # ONNX: networks that always answer the same, in each of the known ways.
@@ -204,7 +204,7 @@ def test_onnx_yolo_as_exported(tmp_path: Path) -> None:
     """Overlapping finds are one; names come from the file."""
     photo = localsr.read(np.zeros((640, 1280, 3), np.uint8))
     name = network(tmp_path / "n.onnx", {"output0": raw()}, [1, 3, "h", "w"], names="{0: 'cat', 1: 'dog'}")
-    found = Regions(detect=(name,)).of(photo)
+    found = RegionRequest(detect=(name,)).find(photo)
     assert [(f.box, f.label, round(f.score or 0, 3)) for f in found] == [
         (EXPECTED[0], "dog", 0.9),
         (EXPECTED[1], "dog", 0.7),
@@ -216,7 +216,10 @@ def test_onnx_with_its_own_suppression(tmp_path: Path) -> None:
     table = np.concatenate([BOXES, SCORES[:, None], np.full((5, 1), 7, np.float32)], 1)[None]
     table[0, 1] = np.nan
     name = network(tmp_path / "n.onnx", {"output0": table}, [1, 640, 640, 3], uint8=True)
-    assert [(f.box, f.label) for f in Regions(detect=(name,)).of(photo)] == [(EXPECTED[0], "7"), (EXPECTED[1], "7")]
+    assert [(f.box, f.label) for f in RegionRequest(detect=(name,)).find(photo)] == [
+        (EXPECTED[0], "7"),
+        (EXPECTED[1], "7"),
+    ]
 
 
 def test_onnx_torchvisions(tmp_path: Path) -> None:
@@ -224,19 +227,22 @@ def test_onnx_torchvisions(tmp_path: Path) -> None:
     keep = [0, 2, 3]
     outputs = {"scores": SCORES[keep], "labels": np.array([1, 2, 3], np.int64), "boxes": BOXES[keep]}
     name = network(tmp_path / "n.onnx", outputs, [1, 3, 640, 640])
-    assert [(f.box, f.label) for f in Regions(detect=(name,)).of(photo)] == [(EXPECTED[0], "1"), (EXPECTED[1], "2")]
+    assert [(f.box, f.label) for f in RegionRequest(detect=(name,)).find(photo)] == [
+        (EXPECTED[0], "1"),
+        (EXPECTED[1], "2"),
+    ]
 
 
 def test_onnx_that_is_no_detector(tmp_path: Path) -> None:
     photo = localsr.read(NO_PICTURE)
     name = network(tmp_path / "a.onnx", {"logits": np.zeros((1, 1000), np.float32)}, [1, 3, 64, 64])
     with pytest.raises(ConfigError, match=r"a.onnx gives logits \[1, 1000\]; known are"):
-        Regions(detect=(name,)).of(photo)
+        RegionRequest(detect=(name,)).find(photo)
     name = network(tmp_path / "b.onnx", {"logits": np.zeros((1, 6), np.float32)}, [1, 64])
     with pytest.raises(ConfigError, match=r"b.onnx takes images \[1, 64\].*takes one picture"):
-        plugins.check(name)
+        plugins.check_detector(name)
     (tmp_path / "c.onnx").write_bytes(b"no network")
     with pytest.raises(ConfigError, match=r"c.onnx is no network that onnxruntime can run"):
-        plugins.check(str(tmp_path / "c.onnx"))
+        plugins.check_detector(str(tmp_path / "c.onnx"))
     with pytest.raises(ConfigError, match=r"d.onnx is no file"):
-        plugins.check(str(tmp_path / "d.onnx"))
+        plugins.check_detector(str(tmp_path / "d.onnx"))

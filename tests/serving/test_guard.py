@@ -1,20 +1,25 @@
 """Who may ask the service: by which name, from which site, with which token."""
 
 import asyncio
+import re
 import tempfile
 
 import httpx
 import pytest
+from starlette.requests import Request
 from typer.testing import CliRunner
 
 from localsr.cli import app
 from localsr.errors import ConfigError
 from localsr.files import lock_folder
+from localsr.serving.api import PictureWork
 from localsr.serving.app import Service
-from localsr.serving.guard import cookie
-from localsr.serving.limits import Limits, Settings
-from localsr.serving.server import scratch
-from localsr.serving.store import Picture, Store, cleaned
+from localsr.serving.guard import cookie_value
+from localsr.serving.messages import TileTask
+from localsr.serving.problems import Problem
+from localsr.serving.server import scratch_folder
+from localsr.serving.settings import Limits, Settings
+from localsr.serving.store import Store, StoredPicture, clean_name
 
 TOKEN = "a-token-of-25-characters-x"
 
@@ -110,7 +115,7 @@ def test_token(tmp_path):
         ({"Authorization": f"Basic {TOKEN}"}, 401),
         ({"Authorization": "Bearer wrong"}, 401),
         ({"Authorization": "Bearer \xe9".encode("latin-1")}, 401),
-        ({"Cookie": f"localsr={cookie(TOKEN)}"}, 200),
+        ({"Cookie": f"localsr={cookie_value(TOKEN)}"}, 200),
         ({"Cookie": f"localsr={TOKEN}"}, 401),
         ({"Cookie": "localsr="}, 401),
     ):
@@ -158,6 +163,15 @@ def test_settings_that_cannot_be(tmp_path):
     assert "is no file" in result.stderr
 
 
+def test_clients_know_the_shapes_by_their_names(tmp_path):
+    (answer,) = asked(Settings(), tmp_path, ("GET", "/openapi.json", {}))
+    shapes = answer.json()["components"]["schemas"]
+    ours = set(shapes) - {"HTTPValidationError", "ValidationError"}  # FastAPI's
+    requests, answers = {"Asked", "BoxSides", "Look", "Paste", "Restore"}, {"Attention", "Bill", "Health", "Network"}
+    assert ours == requests | answers | {"Patch", "Picture", "Refusal", "Session", "Tiles"}
+    assert set(re.findall(r'schemas/(\w+)"', answer.text)) <= set(shapes)
+
+
 def test_every_limit_has_an_option():
     shown = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).stdout
     for default in ("64", "100", "1000", "200", "10.0", "30.0", "60.0", "600.0", "4096", "1024", "4000"):
@@ -165,10 +179,10 @@ def test_every_limit_has_an_option():
 
 
 def test_names_from_outside_are_text():
-    assert cleaned("../../etc/passwd\n\x1b[2J\u202ex\x00") == "../../etc/passwd [2J x"
-    assert cleaned("\ud800") == "?"
-    assert cleaned(" \n") == "picture"
-    assert len(cleaned("x" * 10_000)) == 200
+    assert clean_name("../../etc/passwd\n\x1b[2J\u202ex\x00") == "../../etc/passwd [2J x"
+    assert clean_name("\ud800") == "?"
+    assert clean_name(" \n") == "picture"
+    assert len(clean_name("x" * 10_000)) == 200
 
 
 def test_pictures_are_dropped_by_age_and_by_size(tmp_path):
@@ -186,11 +200,33 @@ def test_pictures_are_dropped_by_age_and_by_size(tmp_path):
     pictures[1].used -= 101
     own = tmp_path / "own.jpg"
     own.write_bytes(b"x")
-    store.add(Picture(own, "own", own=False, used=0.0))
+    store.add(StoredPicture(own, "own", own=False, used=0.0))
     store.sweep()
     assert dropped == [pictures[0].id, pictures[1].id]
     assert own.exists()
     assert len(store) == 2
+
+
+def test_a_picture_that_is_dropped_while_work_waits_is_not_found(tmp_path):
+    store = Store(tmp_path, Limits(), lambda key: None)
+    picture = store.new("a")
+    store.add(picture)
+
+    class Crowded:
+        limits = Limits()
+
+        async def run(self, task, result):
+            if store._pictures:
+                store.remove(picture.id)
+            raise Problem(422, "picture cannot be read: No such file or directory")
+
+    async def ask():
+        request = Request({"type": "http"}, asyncio.Event().wait)
+        await PictureWork(Crowded(), store).run(request, TileTask(picture.file, "1", 0, 0, 0), type(None))
+
+    with pytest.raises(Problem) as refusal:
+        asyncio.run(ask())
+    assert refusal.value.status == 404
 
 
 def test_what_a_killed_service_has_left_is_removed_by_the_next(tmp_path, monkeypatch) -> None:
@@ -201,11 +237,11 @@ def test_what_a_killed_service_has_left_is_removed_by_the_next(tmp_path, monkeyp
     (tmp_path / "mine").mkdir()
     (tmp_path / "localsr-serving-link").symlink_to(tmp_path / "mine")
     (tmp_path / "localsr-serving-file").touch()
-    with lock_folder(tmp_path / "localsr-serving-living"), scratch() as folder:
+    with lock_folder(tmp_path / "localsr-serving-living"), scratch_folder() as folder:
         assert folder.parent == tmp_path
         kept = {"localsr-serving-living", "mine", "localsr-serving-link", "localsr-serving-file"}
         assert {path.name for path in tmp_path.iterdir()} == kept | {folder.name}
-        with scratch() as other:
+        with scratch_folder() as other:
             assert folder.is_dir()
             assert other != folder
     assert not folder.exists()

@@ -7,8 +7,9 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -27,6 +28,7 @@ ROOT = Path(__file__).parents[2]
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}
 SHARP = "#regions li[data-state=sharp]"
 CHOSEN = "#regions li.selected"
+PATIENCE = 300.0  # s for a state to come: more than any busy machine needs
 
 
 @contextmanager
@@ -39,19 +41,21 @@ def serving(*command: str) -> Iterator[str]:
             yield next(found[0] for line in server.stdout if (found := re.search(r"http://[\w.:]+", line)))
         finally:
             server.terminate()
-            server.wait(30)
+            server.wait(PATIENCE)
 
 
 @pytest.fixture(scope="module")
 def service() -> Iterator[str]:
     names = ("clsr-photo-x2", "edsr-photo-x4", "clsr-photo-x4")
-    with serving("serve", *(part for name in names for part in ("--model", name))) as address:
+    models = [part for name in names for part in ("--model", name)]
+    with serving("serve", "--workers", "2", "--queue", "100", *models) as address:  # no 429 on a busy machine
         yield address
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator["sync_api.Browser"]:
     with sync_api.sync_playwright() as playwright:
+        sync_api.expect.set_options(timeout=1000 * PATIENCE)
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield browser
         browser.close()
@@ -63,7 +67,7 @@ class Page:
     def __init__(self, browser, address, *, size=WIDE, **more) -> None:
         self.context = browser.new_context(viewport=size, reduced_motion="reduce", **more)
         self.tab = self.context.new_page()
-        self.tab.set_default_timeout(20_000)
+        self.tab.set_default_timeout(1000 * PATIENCE)
         self.address, self.complaints, self.asked, self.elsewhere = address, [], [], []
         self.tab.on("console", lambda said: self.complaints.append(f"{said.type}: {said.text}"))
         self.tab.on("pageerror", lambda error: self.complaints.append(str(error)))
@@ -81,17 +85,24 @@ class Page:
             self.tab.set_input_files("#file", path)
         self.tab.wait_for_selector("#frames:not([hidden])", state="attached")
 
+    def until(self, condition: Callable[[], bool], what: str) -> None:
+        """Wait for what the page itself does not show."""
+        end = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < end, f"{what} in {PATIENCE:g} s"
+            self.tab.wait_for_timeout(30)
+
     def settled(self) -> np.ndarray:
         """What is seen on the stage once it changes no more: the tiles have come."""
-        before = self.stage()
-        for _ in range(50):
-            self.tab.wait_for_timeout(200)
-            after = self.stage()
-            busy = self.tab.get_attribute("#picture", "aria-busy") != "false"
-            if not busy and np.array_equal(before, after):
-                return after
-            before = after
-        raise AssertionError("the stage does not come to rest")
+        seen = [self.stage()]
+
+        def at_rest() -> bool:
+            seen.append(self.stage())
+            whole = self.tab.get_attribute("#picture", "aria-busy") == "false"
+            return whole and np.array_equal(seen[-2], seen[-1])
+
+        self.until(at_rest, "the stage does not come to rest")
+        return seen[-1]
 
     def stage(self) -> np.ndarray:
         """What is seen on the stage, grey, without the tools at its left."""
@@ -109,7 +120,13 @@ class Page:
         self.tab.mouse.up()
 
     def sharp(self, count: int = 1) -> None:
-        sync_api.expect(self.tab.locator(SHARP)).to_have_count(count, timeout=20_000)
+        """Wait until so many regions are sharp, and none is on its way."""
+        sync_api.expect(self.tab.locator(SHARP)).to_have_count(count)
+
+    def restored(self, box: dict[str, int]) -> None:
+        """Wait until a box was asked for last, and is sharp."""
+        self.until(lambda: bool(self.asked) and self.asked[-1]["boxes"] == [box], f"{box} is not asked for")
+        self.sharp()
 
     def save(self, button: str) -> bytes:
         with self.tab.expect_download() as download:
@@ -120,9 +137,9 @@ class Page:
         """Whether the page is the screen: what is longer scrolls within it."""
         return self.tab.evaluate("document.scrollingElement.scrollHeight === innerHeight && scrollY === 0")
 
-    def ink(self) -> np.ndarray:
+    def overlay(self) -> np.ndarray:
         """What the page has drawn over the picture, RGBA."""
-        png = self.tab.evaluate("document.querySelector('#ink').toDataURL().split(',')[1]")
+        png = self.tab.evaluate("document.querySelector('#overlay').toDataURL().split(',')[1]")
         return np.asarray(Image.open(io.BytesIO(base64.b64decode(png))))
 
 
@@ -230,11 +247,11 @@ def test_compared_explained_and_priced(page, photo):
     page.sharp()
     sync_api.expect(page.tab.locator("#frames .knob")).to_be_visible()
     left, top = (int(page.tab.input_value(f"{CHOSEN} [data-side={side}]")) for side in ("left", "top"))
-    restored = page.ink()
+    restored = page.overlay()
     page.tab.keyboard.press("c")
-    bicubic = page.ink()
+    bicubic = page.overlay()
     page.tab.locator(f"{CHOSEN} [type=range]").fill("50")
-    both = page.ink()
+    both = page.overlay()
     rows, columns = np.flatnonzero(restored[..., 3].any(1)), np.flatnonzero(restored[..., 3].any(0))
     assert (len(columns), len(rows)) == pytest.approx((180, 120), abs=4)  # in its place, and nowhere else
     half = columns[0] + len(columns) // 2
@@ -243,13 +260,13 @@ def test_compared_explained_and_priced(page, photo):
     assert np.array_equal(both[:, half + 2 :], bicubic[:, half + 2 :])
     page.tab.focus("#frames .knob")
     page.tab.keyboard.press("End")
-    assert np.array_equal(page.ink(), restored)
+    assert np.array_equal(page.overlay(), restored)
 
     prices = page.tab.locator("#strategies .price")
-    sync_api.expect(prices.first).to_contain_text("GFLOPs", timeout=20_000)
+    sync_api.expect(prices.first).to_contain_text("GFLOPs")
     page.tab.click(f"{CHOSEN} [data-do=context]")
     sync_api.expect(page.tab.locator(f"{CHOSEN} .rings")).to_contain_text("an even one would be 1.6 %")
-    assert page.ink()[..., 3].any(0).sum() > 400  # circles all over the picture
+    assert page.overlay()[..., 3].any(0).sum() > 400  # circles all over the picture
     page.tab.click("#strategies label:has(input[value=crop])")
     sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("crop")
     assert page.asked[-1]["strategy"] == "crop"
@@ -333,8 +350,8 @@ def test_what_is_transparent_lies_on_white(page, tmp_path):
     page.drag((400, 250), (450, 300))
     page.sharp()
     assert page.asked
-    ink = page.ink()
-    drawn = ink[np.flatnonzero(ink[..., 3].any(1))[3:-3]][:, np.flatnonzero(ink[..., 3].any(0))[3:-3]]
+    overlay = page.overlay()
+    drawn = overlay[np.flatnonzero(overlay[..., 3].any(1))[3:-3]][:, np.flatnonzero(overlay[..., 3].any(0))[3:-3]]
     assert (drawn[..., 3] == 255).all()
     assert np.abs(drawn[..., :3].astype(int) - 215).max() <= 2  # black of 40 of 255 on white
     assert abs(int(around[275, 425]) - 215) <= 2
@@ -352,7 +369,8 @@ def test_a_damaged_picture_is_a_sentence(browser, service, photo, tmp_path):
 
 def test_signed_in_by_the_token(browser, tmp_path):
     (tmp_path / "token").write_text("abcdefghijklmnop1234")
-    with serving("serve", "--token-file", str(tmp_path / "token"), "--model", "edsr-light-x4") as address:
+    named = ("--token-file", str(tmp_path / "token"), "--model", "edsr-light-x4", "--workers", "1")
+    with serving("serve", *named) as address:
         page = Page(browser, address)
         page.tab.goto(address)
         page.tab.fill("[name=token]", "wrong")
@@ -407,9 +425,7 @@ def test_by_the_keyboard_alone(page, photo):
     for keys in ("ArrowRight", "Control+ArrowDown", "Shift+ArrowLeft", "Shift+Control+ArrowDown"):
         press(keys)
     moved = {"left": at["left"] + 1, "top": at["top"] + 10, "right": at["right"], "bottom": at["bottom"] + 20}
-    tab.wait_for_timeout(400)
-    page.sharp()
-    assert page.asked[-1]["boxes"] == [moved]
+    page.restored(moved)
     press("Enter")
     page.settled()
     assert tab.locator("#frames .frame.selected").bounding_box()["height"] > 250  # zoomed to
@@ -417,9 +433,7 @@ def test_by_the_keyboard_alone(page, photo):
     press("Control+a")
     tab.keyboard.type("50")
     press("Tab")
-    tab.wait_for_timeout(100)
-    page.sharp()
-    assert page.asked[-1]["boxes"] == [moved | {"right": moved["left"] + 50}]
+    page.restored(moved | {"right": moved["left"] + 50})
     reach(tab, f"{CHOSEN} [data-do=save]")
     with tab.expect_download() as download:
         press("Enter")
@@ -449,12 +463,14 @@ def test_every_control_has_a_name(page, photo):
     page.drag((400, 250), (450, 300))
     page.sharp()
     sync_api.expect(page.tab.locator("#frames .knob")).to_be_visible()
-    told = page.tab.locator("body").aria_snapshot()
-    nameless = re.findall(r"^\s*- (?:button|combobox|slider|spinbutton|radio|textbox)(?: \[[^\]]*\])*:?.*$", told, re.M)
+    found = page.tab.locator("body").aria_snapshot()
+    nameless = re.findall(
+        r"^\s*- (?:button|combobox|slider|spinbutton|radio|textbox)(?: \[[^\]]*\])*:?.*$", found, re.M
+    )
     nameless = [line for line in nameless if '"' not in line]
     assert nameless == []
     for name in ('button "Draw boxes"', 'slider "Restored up to here', 'combobox "Network"', 'spinbutton "Width"'):
-        assert name in told
+        assert name in found
 
 
 def test_on_a_phone_by_touch(browser, service, photo):
@@ -476,8 +492,8 @@ def test_on_a_phone_by_touch(browser, service, photo):
     for step in range(1, 9):
         touch("touchMove", (120 - 8 * step, 330), (200 + 8 * step, 330))
     touch("touchEnd")
-    page.tab.wait_for_timeout(300)
-    assert page.tab.locator("#frames .frame.selected").bounding_box()["width"] > 1.5 * frame["width"]  # pinched
+    selected = page.tab.locator("#frames .frame.selected")
+    page.until(lambda: selected.bounding_box()["width"] > 1.5 * frame["width"], "the picture is not pinched larger")
     assert len(page.asked) == 1  # and not drawn
     page.tab.tap("#sizes label:has(input[value=same])")
     assert page.unscrolled()
@@ -534,7 +550,8 @@ def test_work_outlives_a_reload_and_a_picture_that_was_let_go(page, photo):
     page.drag((300, 150), (350, 200))
     page.sharp(2)
     assert page.tab.evaluate(kept) != name  # sent once more
-    assert all("404" in said for said in page.complaints)
+    expected = ("404", "loaded before reset")  # of OpenSeadragon, about tiles that were on their way by the old id
+    assert [said for said in page.complaints if not any(word in said for word in expected)] == []
     page.complaints.clear()
 
 

@@ -1,5 +1,6 @@
 """A run from recipe to checkpoint, at tiny width."""
 
+import csv
 import dataclasses
 import itertools
 import json
@@ -21,16 +22,21 @@ from PIL import Image
 from torch.utils.data import DataLoader
 
 import localsr
-from localsr.cli import verdict
+from localsr import metrics
+from localsr.cli.exits import describe_error
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
+from localsr.data.pictures import read_rgb
 from localsr.errors import StoppedError
 from localsr.models import checkpoint
 from localsr.models.presets import PRESETS
+from localsr.resize import reduce, resize
 from localsr.training.batches import Batches
 from localsr.training.config import Recipe
 from localsr.training.fit import fit, start
 from localsr.training.module import Training
+from localsr.training.muon import LIKE_ADAM, Muon, orthogonal
+from localsr.training.teachers import read_teacher, teach
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning")
@@ -80,6 +86,28 @@ def test_a_run(recipe: Recipe, tmp_path: Path) -> None:
     scores = [float(row.split(",")[column]) for row in log[1:] if row.split(",")[column]]
     assert len(scores) == 2
     assert all(5 < score < 60 for score in scores)
+
+
+def test_a_run_on_photos_that_came_with_their_lr(cc0: Path, tmp_path: Path) -> None:
+    recipe = Recipe(
+        name="photos",
+        folders=(str(cc0 / "HR"),),
+        lr_folders=(str(cc0 / "LR_x4"),),
+        validation=str(cc0),
+        model=PRESETS["edsr-light"],
+        init="edsr-light-x4",
+        roi=(48, 48),
+        steps=2,
+        batch=1,
+        lr=1e-6,
+        ema=0.0,
+        validate_every=2,
+    )
+    _, card = trained(recipe, tmp_path)
+    assert card.training["pictures"] == 4
+    log = (tmp_path / "photos/csv/from-0/metrics.csv").read_text().splitlines()
+    (row,) = [row for row in csv.DictReader(log) if row["psnr_y"]]
+    assert float(row["psnr_y"]) > 24.87 + 1  # bicubic's, whose place is at 24.869; 26.25 measured
 
 
 def test_a_resumed_run_ends_as_the_unbroken_one(
@@ -147,7 +175,7 @@ def test_a_second_ctrl_c_leaves_at_once(recipe: Recipe, tmp_path: Path, monkeypa
     monkeypatch.setattr(Training, "training_step", told)
     with pytest.raises(StoppedError, match="stopped at once; --resume goes on from the last save") as caught:
         trained(recipe, tmp_path / "runs")
-    assert verdict(caught.value)[0] == 130
+    assert describe_error(caught.value)[0] == 130
 
 
 def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(
@@ -269,7 +297,7 @@ def test_strips_of_pictures(recipe: Recipe, tmp_path: Path) -> None:
 
 
 def test_half_the_batch_each(recipe: Recipe, tmp_path: Path) -> None:
-    crops = Crops(Pairs([Path(recipe.folders[0])], 4, tmp_path / "cache"), 32, 100, 0)
+    crops = Crops([Pairs([Path(recipe.folders[0])], 4, tmp_path / "cache")], 32, 100, 0)
     alone = list(Batches(crops, 4, (12, 20), 6, 2))
     shares = [list(Batches(crops, 4, (12, 20), 6, 2, rank=rank, ranks=2)) for rank in range(2)]
     for one, parts in zip(alone, zip(*shares, strict=True), strict=True):
@@ -336,6 +364,131 @@ def test_the_schedules(recipe: Recipe) -> None:
     assert module.rate(2) == 1
     assert module.rate(7) == pytest.approx(0.5 * (1 + math.cos(math.pi / 2)))
     assert module.rate(12) == pytest.approx(0)
+    stable = Training(dataclasses.replace(recipe, decay=4), start(recipe))
+    assert [stable.rate(step) for step in (0, 2, 5, 8, 9, 12, 13)] == pytest.approx([1 / 3, 1, 1, 1, 0.5, 0, 0])
+
+
+def test_a_decayed_network_is_branched_off_a_run_that_goes_on(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(recipe, decay=2, save_every=3, validation="")
+    whole, _ = trained(recipe, tmp_path / "unbroken")
+    runs = tmp_path / "runs"
+    step = Training.training_step
+
+    def killed(self: Training, batch: object, index: int) -> torch.Tensor:
+        if self.global_step == 7:
+            raise MemoryError
+        return step(self, batch, index)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "training_step", killed)
+        with pytest.raises(MemoryError):
+            trained(recipe, runs)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        ended = fit(recipe, runs, decayed=4)
+        at_once = fit(recipe, runs, decayed=0)
+    assert ended == runs / "tiny-10/tiny-10.safetensors"
+    tensors, card = checkpoint.read(ended)
+    assert (card.name, card.training["steps"], card.recipe["decay"]) == ("tiny-10", 10, 4)
+    assert card.training["lr_gigapixels"] == round(10 * 2 * recipe.roi_pixels / 1e9, 4)
+    saved = torch.load(runs / "tiny/last.ckpt", weights_only=True)
+    averaged, _ = checkpoint.read(at_once)
+    assert all(torch.equal(tensor, saved["state_dict"][f"network.{name}"]) for name, tensor in averaged.items())
+    assert any(not torch.equal(tensor, averaged[name]) for name, tensor in tensors.items())
+    resumed, _ = trained(recipe, runs, resume=True)
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in whole.items())
+    with pytest.raises(localsr.ConfigError, match="there is nothing to branch off"):
+        fit(dataclasses.replace(recipe, name="other"), runs, decayed=4)
+
+
+def test_steps_by_muon_are_orthogonal_and_resumed(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe = dataclasses.replace(recipe, optimizer="muon", save_every=5, validation="")
+    for shape in ((16, 144), (64, 8)):
+        values = torch.linalg.svdvals(orthogonal(torch.randn(shape, generator=torch.Generator().manual_seed(0))))
+        assert 0.6 < values.min() <= values.max() < 1.3
+    network = start(recipe)
+    optimizer = Muon(network, 0.1)
+    before = {name: p.detach().clone() for name, p in network.named_parameters()}
+    for parameter in network.parameters():
+        parameter.grad = torch.randn_like(parameter)
+    optimizer.step()
+    moved = {name: (p.detach() - before[name]) for name, p in network.named_parameters()}
+    kernel = moved["backbone.stages.0.0.conv1.weight"].flatten(1)
+    assert torch.linalg.svdvals(kernel).max() < 2 * torch.linalg.svdvals(kernel).min()
+    assert float(kernel.square().mean().sqrt()) == pytest.approx(0.1 * LIKE_ADAM, rel=0.2)
+    assert moved["backbone.head.conv.weight"].abs().mean() == pytest.approx(0.1, rel=0.01)  # Adam's first step
+    unbroken, _ = trained(recipe, tmp_path / "unbroken")
+    step = Training.training_step
+
+    def killed(self: Training, batch: object, index: int) -> torch.Tensor:
+        if self.global_step == 8:
+            raise MemoryError
+        return step(self, batch, index)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Training, "training_step", killed)
+        with pytest.raises(MemoryError):
+            trained(recipe, tmp_path / "broken")
+    resumed, _ = trained(recipe, tmp_path / "broken", resume=True)
+    assert all(torch.equal(tensor, resumed[name]) for name, tensor in unbroken.items())
+
+
+def test_a_run_goes_on_with_other_pictures(recipe: Recipe, tmp_path: Path) -> None:
+    recipe = dataclasses.replace(recipe, save_every=4, validation="")
+    more = tmp_path / "more"
+    more.mkdir()
+    Image.effect_noise((160, 160), 60).convert("RGB").save(more / "noise.png")
+
+    step = Training.training_step
+
+    def killed(self: Training, batch: object, index: int) -> torch.Tensor:
+        if self.global_step == 8:
+            raise MemoryError
+        return step(self, batch, index)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Training, "training_step", killed)
+        with pytest.raises(MemoryError):
+            trained(recipe, tmp_path / "runs")
+    mixed = dataclasses.replace(recipe, folders=(*recipe.folders, str(more)), shares=(0.2, 0.8))
+    _, card = trained(mixed, tmp_path / "runs", resume=True)
+    assert (card.training["steps"], card.training["pictures"]) == (12, 4)
+
+
+def test_a_run_is_taught(recipe: Recipe, tmp_path: Path, shared: Path) -> None:
+    teachers = tuple(str(shared / f"weights/peers/{name}_x4.pth") for name in ("RLFN", "IMDN"))
+    taught = dataclasses.replace(recipe, teachers=teachers, teacher_shares=(0.5,), validation="", steps=3)
+    heard = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        fit(taught, tmp_path / "runs", watch=lambda what, done, of, _: heard.append((what, done)))
+    assert [done for what, done in heard if what == "teaching"] == [0, 1, 2, 3]
+    assert len(list((tmp_path / "runs/cache").glob("pairs-*/taught-*.bin"))) == 1
+    with pytest.raises(localsr.CheckpointError, match="enlarges x4, not x2"):
+        fit(dataclasses.replace(taught, name="two", model=tiny(scale=2)), tmp_path / "runs")
+
+
+@pytest.mark.parametrize(
+    ("name", "scale"), [("RFDN_x4", 4), ("RLFN_x4", 4), ("PANx4", 4), ("PANx2", 2), ("IMDN_x2", 2)]
+)
+def test_the_teachers_restore(name: str, scale: int, shared: Path) -> None:
+    hr = torch.from_numpy(read_rgb(shared / "data/test/set14/HR/img_001.png")[:, 100:292, 100:292].copy())
+    lr = reduce(hr, scale)
+    taught = teach([read_teacher(shared / f"weights/peers/{name}.pth", scale)], lr)
+    plain = resize(lr, 192, 192)
+    gained = metrics.psnr_y(taught.float(), hr.float()) - metrics.psnr_y(plain.float(), hr.float())
+    assert gained > 0.3
+
+
+def test_what_is_no_teacher(tmp_path: Path) -> None:
+    torch.save({"conv.weight": torch.zeros(3, 3, 3, 3)}, tmp_path / "other.pth")
+    with pytest.raises(localsr.CheckpointError, match="no teacher that can be read: RFDN, RLFN, PAN, IMDN"):
+        read_teacher(tmp_path / "other.pth", 4)
+    torch.save({"IMDB1.c1.weight": torch.zeros(3, 3, 3, 3)}, tmp_path / "torn.pth")
+    with pytest.raises(localsr.CheckpointError, match=r"lacks the tensor fea_conv\.weight"):
+        read_teacher(tmp_path / "torn.pth", 4)
 
 
 @pytest.mark.parametrize("path", RECIPES, ids=lambda p: p.stem)
@@ -365,6 +518,12 @@ def test_the_recipes_can_be_read(path: Path) -> None:
         ('name = "x"\nfolders = ["a"]\ncontext_loss = [nan, 0.0]', "finite numbers"),
         ('name = "x"\nfolders = ["a"]\nmodel = "rcan"', "must be a table; choose a network with model.preset"),
         ('name = "x"\nfolders = ["a"]\nlr_folders = ["a", "b"]', "one for each of folders"),
+        ('name = "x"\nfolders = ["a"]\noptimizer = "sgd"', "optimizer 'sgd' is not one of adam, muon"),
+        ('name = "x"\nfolders = ["a", "b"]\nshares = [0.5]', "one for each of folders"),
+        ('name = "x"\nfolders = ["a"]\nshares = [0.0]', "must be numbers above 0"),
+        ('name = "x"\nfolders = ["a"]\nteachers = ["t.pth"]', "teacher_shares .* one for each of folders"),
+        ('name = "x"\nfolders = ["a"]\nteachers = ["t.pth"]\nteacher_shares = [1.5]', r"must be in \[0, 1\]"),
+        ('name = "x"\nfolders = ["a"]\nsteps = 9\nwarmup = 5\ndecay = 6', "a decay of 6 steps must fit into 9"),
         ('name = "x"\nfolders = ["a"]\nblend_share = 1.5', "blend_share 1.5 must be in"),
         ('name = "../x"\nfolders = ["a"]', "no name for a folder"),
         ("name = ", "cannot be read"),
@@ -402,7 +561,7 @@ def test_a_full_disk_leaves_the_last_good_save(recipe: Recipe, tmp_path: Path, m
         shutil.copytree(tmp_path / "runs", small / "runs")
         with pytest.raises(OSError) as caught:  # noqa: PT011  # ours, or a logger's
             trained(recipe, small / "runs", resume=True)
-        code, sentence = verdict(caught.value)
+        code, sentence = describe_error(caught.value)
         assert code == 4
         assert "last.ckpt could not be written: No space left on device; what was there is untouched" in sentence
         assert torch.load(small / "runs/tiny/last.ckpt", weights_only=True)["global_step"] == 4

@@ -2,7 +2,7 @@
 
 import type { Box, Size } from "./geometry";
 
-export interface Session {
+export interface ServiceInfo {
   readonly picture: string | null;
   readonly limits: Readonly<Record<string, number | null>>;
   readonly version: string;
@@ -14,6 +14,8 @@ export interface Network {
   readonly strategies: readonly string[];
   readonly default: boolean;
   readonly description: string;
+  readonly default_strategy: string;
+  readonly attention: boolean; // whether it can be asked where its context came from
 }
 
 export interface Picture extends Size {
@@ -24,7 +26,8 @@ export interface Picture extends Size {
   readonly tiles: { readonly size: number; readonly levels: number };
 }
 
-export interface Way {
+/** How regions are restored. */
+export interface Method {
   readonly network: string;
   readonly strategy: string;
 }
@@ -40,7 +43,7 @@ export interface Restored {
   readonly gflops: number;
 }
 
-export interface Bill {
+export interface CostEstimate {
   readonly gflops: number;
   readonly seconds: number;
   readonly megabytes: number;
@@ -48,6 +51,7 @@ export interface Bill {
 
 export interface Patch extends Box {
   readonly weight: number;
+  readonly radius: number; // of its circle, in pixels of the picture
 }
 
 export interface Pasting {
@@ -65,10 +69,10 @@ export class Refusal extends Error {
 }
 
 const BASE = "/api/v1";
-const TRIES = 6; // of a call that finds the queue full or a worker on its way back
-const AWAY = "The server does not answer. Is localsr still running?";
+const MAX_TRIES = 6; // of a call that finds the queue full or a worker that is restarted
+const NO_ANSWER = "The server does not answer. Is localsr still running?";
 
-export const session = (): Promise<Session> => json("/session");
+export const service = (): Promise<ServiceInfo> => json("/session");
 export const networks = (): Promise<Network[]> => json("/networks");
 export const picture = (id: string): Promise<Picture> => json(`/pictures/${id}`);
 
@@ -79,41 +83,47 @@ export async function forget(id: string): Promise<void> {
   await call(`/pictures/${id}`, { method: "DELETE" });
 }
 
-export async function restore(id: string, box: Box, way: Way, format: string, signal?: AbortSignal): Promise<Restored> {
-  const answer = await post(`/pictures/${id}/restorations`, { boxes: [box], ...way, format }, signal);
-  const told = (name: string): string => answer.headers.get(`Localsr-${name}`) ?? "";
-  const [left, top, right, bottom] = told("Box").split(",").map(Number);
+export async function restore(
+  id: string,
+  box: Box,
+  method: Method,
+  format: string,
+  signal?: AbortSignal,
+): Promise<Restored> {
+  const answer = await post(`/pictures/${id}/restorations`, { boxes: [box], ...method, format }, signal);
+  const header = (name: string): string => answer.headers.get(`Localsr-${name}`) ?? "";
+  const [left, top, right, bottom] = header("Box").split(",").map(Number);
   if (left === undefined || top === undefined || right === undefined || bottom === undefined) {
     throw new Refusal("The server did not say which box it restored; is it of another version?", answer.status);
   }
   return {
     file: await body(answer),
     box: { left, top, right, bottom },
-    scale: Number(told("Scale")),
-    strategy: told("Strategy"),
-    network: told("Network"),
-    seconds: Number(told("Seconds")),
-    gflops: Number(told("Gflops")),
+    scale: Number(header("Scale")),
+    strategy: header("Strategy"),
+    network: header("Network"),
+    seconds: Number(header("Seconds")),
+    gflops: Number(header("Gflops")),
   };
 }
 
-export const restoreAll = async (id: string, boxes: readonly Box[], way: Way, format: string): Promise<Blob> =>
-  body(await post(`/pictures/${id}/restorations`, { boxes, ...way, format }));
+export const restoreAll = async (id: string, boxes: readonly Box[], method: Method, format: string): Promise<Blob> =>
+  body(await post(`/pictures/${id}/restorations`, { boxes, ...method, format }));
 
 export const paste = async (
   id: string,
   boxes: readonly Box[],
-  way: Way,
+  method: Method,
   how: Pasting,
   format: string,
-): Promise<Blob> => body(await post(`/pictures/${id}/paste`, { boxes, ...way, ...how, format }));
+): Promise<Blob> => body(await post(`/pictures/${id}/paste`, { boxes, ...method, ...how, format }));
 
 export async function bicubic(id: string, box: Box, scale: number, signal?: AbortSignal): Promise<Blob> {
-  const asked = new URLSearchParams(Object.entries({ ...box, scale }).map(([name, value]) => [name, String(value)]));
-  return body(await call(`/pictures/${id}/bicubic?${asked}`, signal ? { signal } : {}));
+  const query = new URLSearchParams(Object.entries({ ...box, scale }).map(([name, value]) => [name, String(value)]));
+  return body(await call(`/pictures/${id}/bicubic?${query}`, signal ? { signal } : {}));
 }
 
-export const cost = async (id: string, boxes: readonly Box[], network: string): Promise<Record<string, Bill>> =>
+export const cost = async (id: string, boxes: readonly Box[], network: string): Promise<Record<string, CostEstimate>> =>
   (await post(`/pictures/${id}/cost`, { boxes, network })).json();
 
 export async function attention(id: string, box: Box, network: string): Promise<Patch[]> {
@@ -130,7 +140,7 @@ export function upload(file: Blob, progress: (share: number) => void, signal: Ab
     request.upload.onprogress = (event) => progress(event.loaded / Math.max(event.total, 1));
     request.onload = () =>
       request.status === 201 ? resolve(request.response) : reject(refusal(request.status, request.response));
-    request.onerror = () => reject(new Refusal(AWAY, 0));
+    request.onerror = () => reject(new Refusal(NO_ANSWER, 0));
     request.onabort = () => reject(new DOMException("stopped", "AbortError"));
     signal.addEventListener("abort", () => request.abort());
     request.send(file);
@@ -148,11 +158,11 @@ function post(path: string, value: unknown, signal?: AbortSignal): Promise<Respo
 async function call(path: string, init: RequestInit = {}): Promise<Response> {
   for (let tried = 1; ; tried++) {
     const answer = await fetch(BASE + path, init).catch((error: unknown) => {
-      throw error instanceof DOMException && error.name === "AbortError" ? error : new Refusal(AWAY, 0);
+      throw error instanceof DOMException && error.name === "AbortError" ? error : new Refusal(NO_ANSWER, 0);
     });
     if (answer.ok) return answer;
     const full = answer.status === 429 || answer.status === 503;
-    if (!full || tried === TRIES) throw refusal(answer.status, await answer.json().catch(() => null));
+    if (!full || tried === MAX_TRIES) throw refusal(answer.status, await answer.json().catch(() => null));
     await answer.body?.cancel();
     await pause(Number(answer.headers.get("Retry-After") ?? 1) || 1, init.signal ?? undefined);
   }
@@ -171,12 +181,17 @@ function pause(seconds: number, signal?: AbortSignal): Promise<void> {
 /** Read an answer to its end; a connection that breaks on the way is the server's silence, too. */
 const body = (answer: Response): Promise<Blob> =>
   answer.blob().catch((error: unknown) => {
-    throw error instanceof DOMException && error.name === "AbortError" ? error : new Refusal(AWAY, 0);
+    throw error instanceof DOMException && error.name === "AbortError" ? error : new Refusal(NO_ANSWER, 0);
   });
 
 function refusal(status: number, answer: unknown): Refusal {
-  const said = answer !== null && typeof answer === "object" && "error" in answer ? answer.error : null;
-  return new Refusal(typeof said === "string" ? said : `The server answered with status ${status}.`, status);
+  const sentence = answer !== null && typeof answer === "object" && "error" in answer ? answer.error : null;
+  return new Refusal(typeof sentence === "string" ? sentence : `The server answered with status ${status}.`, status);
 }
 
+/** Whether an error is the end of a call that was stopped from here. */
 export const stopped = (error: unknown): boolean => error instanceof DOMException && error.name === "AbortError";
+
+/** What to tell the reader about an error. */
+export const messageOf = (error: unknown): string =>
+  error instanceof Refusal ? error.message : `Something unexpected happened in the page: ${String(error)}`;

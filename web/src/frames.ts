@@ -4,9 +4,9 @@ import { describe, height, width, type Box, type Grip } from "./geometry";
 import type { Model, Region } from "./model";
 import type { Viewer } from "./viewer";
 
-const ROOM = 56; // CSS pixels: a side shorter than that has no handle in its middle
-const WORDS = 170; // CSS pixels: a box less wide has no room for the words beside the slider's line
-const KNOB = 44; // CSS pixels: the slider's knob, as large as a finger
+const MIN_HANDLE_SIDE = 56; // CSS pixels: a side shorter than that has no handle in its middle
+const MIN_WORDS_WIDTH = 170; // CSS pixels: a box less wide has no room for the words beside the slider's line
+const KNOB_SIZE = 44; // CSS pixels: the slider's knob, as large as a finger
 
 const GRIPS: readonly Grip[] = ([-1, 0, 1] as const)
   .flatMap((y) => ([-1, 0, 1] as const).map((x) => ({ x, y })))
@@ -45,12 +45,12 @@ export class Frames {
       layer.append(handle);
     }
     layer.append(this.knob);
-    this.slides(slide);
+    this.listenToKnob(slide);
     layer.addEventListener("wheel", (event) => viewer.osd.canvas.dispatchEvent(new WheelEvent("wheel", event)));
   }
 
   /** Let the knob be dragged, and moved by the arrow keys. */
-  private slides(slide: (share: number) => void): void {
+  private listenToKnob(slide: (share: number) => void): void {
     const { knob } = this;
     knob.addEventListener("pointerdown", (event) => {
       event.preventDefault();
@@ -83,7 +83,7 @@ export class Frames {
   }
 
   /** The element of a region, to be focused. */
-  of(region: Region): HTMLElement | undefined {
+  frameOf(region: Region): HTMLElement | undefined {
     return this.frames.get(region);
   }
 
@@ -96,7 +96,7 @@ export class Frames {
       this.frames.delete(region);
     }
     for (const region of model.regions) {
-      const frame = this.frames.get(region) ?? this.made(region);
+      const frame = this.frames.get(region) ?? this.makeFrame(region);
       frame.dataset.state = region.state;
       frame.classList.toggle("selected", region === model.selected);
       frame.setAttribute("aria-pressed", String(region === model.selected));
@@ -105,7 +105,7 @@ export class Frames {
     this.place();
   }
 
-  private made(region: Region): HTMLElement {
+  private makeFrame(region: Region): HTMLElement {
     const frame = document.createElement("div");
     frame.className = "frame";
     frame.tabIndex = 0;
@@ -124,20 +124,21 @@ export class Frames {
     if (this.layer.hidden) return;
     for (const [region, frame] of this.frames) {
       const size = `${width(region.box)} × ${height(region.box)}`;
-      this.lay(frame, region.box, region === model.selected ? `${region.number} · ${size}` : `${region.number}`);
+      const label = region === model.selected ? `${region.number} · ${size}` : `${region.number}`;
+      this.placeFrame(frame, region.box, label);
     }
     this.draft.hidden = model.draft === null;
-    if (model.draft) this.lay(this.draft, model.draft, `${width(model.draft)} × ${height(model.draft)}`);
+    if (model.draft) this.placeFrame(this.draft, model.draft, `${width(model.draft)} × ${height(model.draft)}`);
     const selected = model.draft ? null : model.selected;
     for (const handle of this.handles.values()) handle.hidden = selected === null;
-    this.knob.hidden = this.line.hidden = !selected?.soft;
+    this.knob.hidden = this.line.hidden = !selected?.bicubic;
     if (!selected) return;
-    this.grips(selected.box);
-    this.slider(selected.box);
+    this.placeHandles(selected.box);
+    this.placeSlider(selected.box);
   }
 
   /** Put a frame on a box, and its label above it, or within the stage where that is out of sight. */
-  private lay(frame: HTMLElement, box: Box, text: string): void {
+  private placeFrame(frame: HTMLElement, box: Box, text: string): void {
     const at = this.viewer.toScreen({ x: box.left, y: box.top });
     frame.style.transform = `translate(${at.x}px, ${at.y}px)`;
     frame.style.width = `${width(box) * this.viewer.zoom}px`;
@@ -147,13 +148,13 @@ export class Frames {
     label.style.transform = `translate(${Math.max(-at.x + 4, 0)}px, ${Math.max(28 - at.y, 0)}px)`;
   }
 
-  private grips(box: Box): void {
+  private placeHandles(box: Box): void {
     const zoom = this.viewer.zoom;
     const at = this.viewer.toScreen({ x: box.left, y: box.top });
     const wide = width(box) * zoom;
     const high = height(box) * zoom;
     for (const [grip, handle] of this.handles) {
-      handle.hidden = (grip.x === 0 && wide < ROOM) || (grip.y === 0 && high < ROOM);
+      handle.hidden = (grip.x === 0 && wide < MIN_HANDLE_SIDE) || (grip.y === 0 && high < MIN_HANDLE_SIDE);
       const x = at.x + ((grip.x + 1) / 2) * wide;
       const y = at.y + ((grip.y + 1) / 2) * high;
       handle.style.transform = `translate(${x}px, ${y}px)`;
@@ -161,22 +162,22 @@ export class Frames {
   }
 
   /** Put the slider's line in the box, and its knob low on the line, or below a box that is too small for both. */
-  private slider(box: Box): void {
+  private placeSlider(box: Box): void {
     const zoom = this.viewer.zoom;
     const at = this.viewer.toScreen({ x: box.left, y: box.top });
     const high = height(box) * zoom;
     const x = at.x + this.model.split * width(box) * zoom;
     const top = Math.max(at.y, 0);
     const bottom = Math.min(at.y + high, this.layer.clientHeight);
-    const within = bottom - top > 3.5 * KNOB;
-    const y = within ? bottom - (bottom - top) / 4 : bottom + KNOB / 2 + 2;
-    const seen = bottom > top && x > -KNOB / 2 && x < this.layer.clientWidth + KNOB / 2;
-    this.knob.hidden ||= !seen || y > this.layer.clientHeight - KNOB / 2;
+    const within = bottom - top > 3.5 * KNOB_SIZE;
+    const y = within ? bottom - (bottom - top) / 4 : bottom + KNOB_SIZE / 2 + 2;
+    const seen = bottom > top && x > -KNOB_SIZE / 2 && x < this.layer.clientWidth + KNOB_SIZE / 2;
+    this.knob.hidden ||= !seen || y > this.layer.clientHeight - KNOB_SIZE / 2;
     this.line.hidden ||= !seen || this.model.split === 0 || this.model.split === 1;
     this.knob.style.transform = `translate(${x}px, ${y}px)`;
     this.line.style.transform = `translate(${x}px, ${top}px)`;
     this.line.style.height = `${bottom - top}px`;
-    this.line.classList.toggle("bare", bottom - top < ROOM || width(box) * zoom < WORDS);
+    this.line.classList.toggle("bare", bottom - top < MIN_HANDLE_SIDE || width(box) * zoom < MIN_WORDS_WIDTH);
     const share = Math.round(this.model.split * 100);
     this.knob.setAttribute("aria-valuenow", String(share));
     this.knob.setAttribute("aria-valuetext", `${share} % restored, ${100 - share} % bicubic`);

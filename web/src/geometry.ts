@@ -29,10 +29,10 @@ export const height = (box: Box): number => box.bottom - box.top;
 export const same = (a: Box, b: Box): boolean =>
   a.left === b.left && a.top === b.top && a.right === b.right && a.bottom === b.bottom;
 
-export const holds = (box: Box, p: Point): boolean =>
+export const contains = (box: Box, p: Point): boolean =>
   p.x >= box.left && p.x < box.right && p.y >= box.top && p.y < box.bottom;
 
-const bound = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
+const clamp = (value: number, low: number, high: number): number => Math.min(Math.max(value, low), high);
 
 /** The box between two points of the picture: its sides on the nearest edges of pixels, one pixel at least. */
 export function between(a: Point, b: Point, size: Size): Box {
@@ -42,14 +42,14 @@ export function between(a: Point, b: Point, size: Size): Box {
 }
 
 function span(low: number, high: number, length: number): [number, number] {
-  const first = bound(Math.round(low), 0, length - 1);
-  return [first, bound(Math.round(high), first + 1, length)];
+  const first = clamp(Math.round(low), 0, length - 1);
+  return [first, clamp(Math.round(high), first + 1, length)];
 }
 
 /** The box moved by whole pixels as far as the picture goes. */
 export function moved(box: Box, right: number, down: number, size: Size): Box {
-  const left = bound(Math.round(box.left + right), 0, size.width - width(box));
-  const top = bound(Math.round(box.top + down), 0, size.height - height(box));
+  const left = clamp(Math.round(box.left + right), 0, size.width - width(box));
+  const top = clamp(Math.round(box.top + down), 0, size.height - height(box));
   return { left, top, right: left + width(box), bottom: top + height(box) };
 }
 
@@ -58,19 +58,19 @@ export function resized(box: Box, grip: Grip, right: number, down: number, size:
   const x = Math.round(right);
   const y = Math.round(down);
   return {
-    left: grip.x < 0 ? bound(box.left + x, 0, box.right - 1) : box.left,
-    top: grip.y < 0 ? bound(box.top + y, 0, box.bottom - 1) : box.top,
-    right: grip.x > 0 ? bound(box.right + x, box.left + 1, size.width) : box.right,
-    bottom: grip.y > 0 ? bound(box.bottom + y, box.top + 1, size.height) : box.bottom,
+    left: grip.x < 0 ? clamp(box.left + x, 0, box.right - 1) : box.left,
+    top: grip.y < 0 ? clamp(box.top + y, 0, box.bottom - 1) : box.top,
+    right: grip.x > 0 ? clamp(box.right + x, box.left + 1, size.width) : box.right,
+    bottom: grip.y > 0 ? clamp(box.bottom + y, box.top + 1, size.height) : box.bottom,
   };
 }
 
 /** A box of a width and a height as near to a place as the picture allows. */
 export function placed(left: number, top: number, wide: number, high: number, size: Size): Box {
-  const w = bound(Math.round(wide), 1, size.width);
-  const h = bound(Math.round(high), 1, size.height);
-  const x = bound(Math.round(left), 0, size.width - w);
-  const y = bound(Math.round(top), 0, size.height - h);
+  const w = clamp(Math.round(wide), 1, size.width);
+  const h = clamp(Math.round(high), 1, size.height);
+  const x = clamp(Math.round(left), 0, size.width - w);
+  const y = clamp(Math.round(top), 0, size.height - h);
   return { left: x, top: y, right: x + w, bottom: y + h };
 }
 

@@ -1,15 +1,15 @@
 // Fingers and mice on the picture: a drag draws a box, moves the selected one or pans; pinch and wheel zoom.
 
 import type OpenSeadragon from "openseadragon";
-import { between, holds, moved, resized, same, type Box, type Grip, type Point } from "./geometry";
+import { between, contains, moved, resized, same, type Box, type Grip, type Point } from "./geometry";
 import type { Model, Region, Tool } from "./model";
 import type { Viewer } from "./viewer";
 
-const DRAG = 4; // CSS pixels: less is a click
+const MIN_DRAG = 4; // CSS pixels: less is a click
 
-interface Answers {
+interface GestureActions {
   readonly drawn: (box: Box) => void; // a new box is done
-  readonly shaped: (region: Region) => void; // a region's box has changed and is let go
+  readonly reshaped: (region: Region) => void; // a region's box has changed and is let go
   readonly entered: (region: Region) => void; // double click
 }
 
@@ -25,7 +25,7 @@ export class Gestures {
     private readonly stage: HTMLElement,
     private readonly viewer: Viewer,
     private readonly model: Model,
-    private readonly answers: Answers,
+    private readonly actions: GestureActions,
   ) {
     const { osd } = viewer;
     osd.addHandler("canvas-press", (event) => this.press(event));
@@ -62,7 +62,7 @@ export class Gestures {
     if (this.tool === "hand" || !this.model.picture || !this.viewer.ready) return;
     const from = this.viewer.toPicture(event.position);
     const chosen = this.model.selected;
-    const inside = chosen !== null && holds(chosen.box, from) && !(event.originalEvent as MouseEvent).shiftKey;
+    const inside = chosen !== null && contains(chosen.box, from) && !(event.originalEvent as MouseEvent).shiftKey;
     this.drag = inside
       ? { kind: "move", from, region: chosen, box: chosen.box }
       : { kind: "draw", from, start: event.position };
@@ -91,9 +91,9 @@ export class Gestures {
     const { drag, model } = this;
     const { draft } = model;
     this.drag = null;
-    if (drag?.kind === "move" && !same(drag.region.box, drag.box)) this.answers.shaped(drag.region);
+    if (drag?.kind === "move" && !same(drag.region.box, drag.box)) this.actions.reshaped(drag.region);
     model.draft = null;
-    if (drag?.kind === "draw" && draft) this.answers.drawn(draft);
+    if (drag?.kind === "draw" && draft) this.actions.drawn(draft);
   }
 
   /** A handle is taken: move its sides until it is let go. */
@@ -113,7 +113,7 @@ export class Gestures {
     };
     const end = (): void => {
       handle.onpointermove = handle.onpointerup = handle.onpointercancel = null;
-      if (!same(region.box, box)) this.answers.shaped(region);
+      if (!same(region.box, box)) this.actions.reshaped(region);
     };
     handle.onpointerup = end;
     handle.onpointercancel = end;
@@ -122,7 +122,7 @@ export class Gestures {
   private under(place: Point): Region | null {
     if (!this.viewer.ready) return null;
     const at = this.viewer.toPicture(place);
-    return this.model.regions.findLast((region) => holds(region.box, at)) ?? null;
+    return this.model.regions.findLast((region) => contains(region.box, at)) ?? null;
   }
 
   private click(place: Point): void {
@@ -131,7 +131,7 @@ export class Gestures {
 
   private enter(place: Point): void {
     const region = this.under(place);
-    if (region) this.answers.entered(region);
+    if (region) this.actions.entered(region);
   }
 
   /** Let the pointer tell what a drag would do here. */
@@ -139,9 +139,9 @@ export class Gestures {
     if (event.buttons !== 0 || !this.viewer.ready) return;
     const around = this.stage.getBoundingClientRect();
     const at = this.viewer.toPicture({ x: event.clientX - around.left, y: event.clientY - around.top });
-    const inside = this.model.selected !== null && holds(this.model.selected.box, at);
+    const inside = this.model.selected !== null && contains(this.model.selected.box, at);
     this.stage.dataset.tool = inside && this.tool === "box" && !event.shiftKey ? "move" : this.tool;
   }
 }
 
-const far = (a: Point, b: Point): boolean => Math.hypot(a.x - b.x, a.y - b.y) >= DRAG;
+const far = (a: Point, b: Point): boolean => Math.hypot(a.x - b.x, a.y - b.y) >= MIN_DRAG;

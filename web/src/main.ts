@@ -1,44 +1,44 @@
 // The page: puts its parts together, and starts on the picture that the server was started on, if any.
 
 import * as api from "./api";
+import { Downloads } from "./downloads";
 import { Frames } from "./frames";
 import { describe, placed, type Box } from "./geometry";
 import { Gestures } from "./gestures";
-import { Ink } from "./ink";
-import { fresh, listen } from "./keys";
-import { Keeping } from "./keeping";
-import { List } from "./list";
+import { listenToKeys, newBox } from "./keyboard";
 import { Model, type Region, type Tool } from "./model";
-import { Opening } from "./opening";
-import { Restoring, sentence } from "./restoring";
-import { Saving } from "./saving";
-import { Say } from "./say";
+import { Notices } from "./notices";
+import { Overlay } from "./overlay";
+import { RegionList } from "./region_list";
+import { Restorations } from "./restorations";
+import { Session } from "./session";
 import { Settings } from "./settings";
+import { Upload } from "./upload";
 import { Viewer } from "./viewer";
 
-const KEEP = 600; // s after which the server lets go of a picture, where it does not tell
-const PAUSE = 180; // ms after the last key before a box is restored again
+const KEEP_SECONDS = 600; // after which the server lets go of a picture, where it does not tell
+const KEY_PAUSE = 180; // ms after the last key before a box is restored again
 
 const find = <T extends HTMLElement>(id: string): T => document.querySelector<T>(`#${id}`)!;
 
 const model = new Model();
-const say = new Say();
+const notices = new Notices();
 const stage = find("stage");
 const viewer: Viewer = new Viewer(
   find("picture"),
-  (place, signal) => keeping.again(model.picture!.id, () => api.tile(model.picture!.id, place, signal)),
-  (error) => say.error(`${model.picture?.name ?? "The picture"} cannot be shown: ${sentence(error)}`),
+  (place, signal) => session.withPicture(model.picture!.id, () => api.tile(model.picture!.id, place, signal)),
+  (error) => notices.error(`${model.picture?.name ?? "The picture"} cannot be shown: ${api.messageOf(error)}`),
 );
-const keeping = new Keeping(model, () => viewer.rename(model.picture!.id));
-const restoring = new Restoring(model, keeping, say);
-const ink = new Ink(find<HTMLCanvasElement>("ink"), viewer, model);
-const saving = new Saving(model, keeping, say);
-const settings = new Settings(model, () => restoring.askAll());
-let session: api.Session | null = null;
+const session = new Session(model, () => viewer.rename(model.picture!.id));
+const restorations = new Restorations(model, session, notices);
+const overlay = new Overlay(find<HTMLCanvasElement>("overlay"), viewer, model);
+const downloads = new Downloads(model, session, notices);
+const settings = new Settings(model, () => restorations.requestAll());
+let service: api.ServiceInfo | null = null;
 
 const gestures = new Gestures(stage, viewer, model, {
   drawn: add,
-  shaped: (region) => restoring.ask(region),
+  reshaped: (region) => restorations.request(region),
   entered: (region) => viewer.goTo(region.box),
 });
 const frames = new Frames(
@@ -48,30 +48,30 @@ const frames = new Frames(
   (grip, event, handle) => gestures.grab(grip, event, handle),
   slide,
 );
-const list = new List(model, {
+const list = new RegionList(model, {
   zoom: (region) => viewer.goTo(region.box),
-  context: () => void restoring.look(!model.context),
-  save: (region) => void saving.saveRegion(region),
+  context: () => void restorations.showAttention(!model.showsAttention),
+  save: (region) => void downloads.saveRegion(region),
   remove,
   shape: (region, left, top, wide, high) => {
     region.box = placed(left, top, wide, high, model.picture!);
-    restoring.ask(region);
+    restorations.request(region);
   },
   slide,
 });
-new Opening(say, open, () => session && body(session));
+new Upload(notices, open, () => service && maxBytes(service));
 
 function add(box: Box): void {
   const region = model.add(box);
-  restoring.ask(region);
-  queueMicrotask(() => frames.of(region)?.focus({ preventScroll: true }));
+  restorations.request(region);
+  queueMicrotask(() => frames.frameOf(region)?.focus({ preventScroll: true }));
 }
 
 function remove(region: Region): void {
-  restoring.stop(region);
+  restorations.stop(region);
   model.remove(region);
-  say.tell(`Region ${region.number} removed`);
-  queueMicrotask(() => (model.selected ? frames.of(model.selected) : stage)?.focus({ preventScroll: true }));
+  notices.announce(`Region ${region.number} removed`);
+  queueMicrotask(() => (model.selected ? frames.frameOf(model.selected) : stage)?.focus({ preventScroll: true }));
 }
 
 function slide(share: number): void {
@@ -88,13 +88,13 @@ function use(tool: Tool): void {
 /** Leave the picture for another one; the server need not keep one that was sent from here. */
 function open(picture: api.Picture, file: File | null = null): void {
   const before = model.picture;
-  for (const region of model.regions) restoring.stop(region);
-  keeping.hold(file);
+  for (const region of model.regions) restorations.stop(region);
+  session.setFile(file);
   model.show(picture);
   update(); // the stage has its size from here on
   viewer.open(picture);
-  if (before && before.id !== session?.picture && before.id !== picture.id) api.forget(before.id).catch(() => {});
-  say.tell(`${picture.name ?? "The picture"} is open, ${picture.width} by ${picture.height} pixels`);
+  if (before && before.id !== service?.picture && before.id !== picture.id) api.forget(before.id).catch(() => {});
+  notices.announce(`${picture.name ?? "The picture"} is open, ${picture.width} by ${picture.height} pixels`);
 }
 
 function update(): void {
@@ -111,37 +111,37 @@ function update(): void {
   }
   settings.update();
   list.update();
-  saving.update();
-  keeping.note();
+  downloads.update();
+  session.save();
   paint();
 }
 
 function paint(): void {
   frames.place();
-  ink.draw();
+  overlay.draw();
 }
 
-/** The news of the selected region, for those who hear it. */
-let heard = "";
-function speak(): void {
+/** Announce that the selected region is sharp, once. */
+let announced = "";
+function announce(): void {
   const region = model.selected;
   const news = region?.state === "sharp" ? `Region ${region.number} is sharp, ${describe(region.box)}` : "";
-  if (news && news !== heard) say.tell(news);
-  heard = news;
+  if (news && news !== announced) notices.announce(news);
+  announced = news;
 }
 
-/** Price the region that is newly selected, and show what it drew on. */
-let priced: Region | null = null;
-function turn(): void {
-  if (priced === model.selected) return;
-  priced = model.selected;
-  if (priced?.state !== "sharp") return;
-  restoring.price();
-  if (model.context) void restoring.look(true);
+/** Estimate the cost of a region that is newly selected, and show what it drew on. */
+let estimated: Region | null = null;
+function onSelection(): void {
+  if (estimated === model.selected) return;
+  estimated = model.selected;
+  if (estimated?.state !== "sharp") return;
+  restorations.estimateSoon();
+  if (model.showsAttention) void restorations.showAttention(true);
 }
 
 const tools: Record<string, () => void> = {
-  new: () => add(fresh(viewer, model, stage)),
+  new: () => add(newBox(viewer, model, stage)),
   in: () => viewer.zoomBy(1.6),
   out: () => viewer.zoomBy(1 / 1.6),
   fit: () => viewer.goHome(),
@@ -154,9 +154,9 @@ find("tools").addEventListener("click", (event) => {
 });
 const help = find<HTMLDialogElement>("help");
 find("help-open").addEventListener("click", () => help.showModal());
-listen(stage, viewer, model, gestures, {
+listenToKeys(stage, viewer, model, gestures, {
   add,
-  shaped: (region) => restoring.ask(region, PAUSE),
+  reshaped: (region) => restorations.request(region, KEY_PAUSE),
   remove,
   enter: (region) => viewer.goTo(region.box),
   use,
@@ -167,37 +167,37 @@ viewer.osd.addHandler("open", paint);
 model.listen(() => {
   frames.update();
   update();
-  speak();
-  turn();
+  announce();
+  onSelection();
 });
 
 /** Bytes that the server takes in one body, or null where it does not tell. */
-const body = (told: api.Session): number | null => (told.limits.body ? told.limits.body * 2 ** 20 : null);
+const maxBytes = ({ limits }: api.ServiceInfo): number | null => (limits.body ? limits.body * 2 ** 20 : null);
 
 async function start(): Promise<void> {
-  const [told, networks] = await Promise.all([api.session(), api.networks()]);
-  session = told;
+  const [info, networks] = await Promise.all([api.service(), api.networks()]);
+  service = info;
   model.networks = networks;
   const usual = networks.find((network) => network.default) ?? networks[0];
   if (!usual) throw new api.Refusal("The server has no network to restore with.", 0);
   model.choose(usual);
-  const most = body(told);
-  if (most) find("limit").textContent = `, up to ${Math.round(most / 2 ** 20)} MiB`;
-  keeping.watch(told.limits.keep ?? KEEP);
+  const bytes = maxBytes(info);
+  if (bytes) find("limit").textContent = `, up to ${Math.round(bytes / 2 ** 20)} MiB`;
+  session.keepAlive(info.limits.keep ?? KEEP_SECONDS);
   if (model.picture) return; // one was picked meanwhile
-  const noted = Keeping.noted();
-  const before = noted && (await api.picture(noted.id).catch(() => null)); // gone, or of another server
-  if (noted && before) resume({ ...before, name: noted.name }, noted);
-  else if (told.picture) open(await api.picture(told.picture));
+  const saved = Session.saved();
+  const before = saved && (await api.picture(saved.id).catch(() => null)); // gone, or of another server
+  if (saved && before) resume({ ...before, name: saved.name }, saved);
+  else if (info.picture) open(await api.picture(info.picture));
 }
 
 /** Go on after a reload: the same picture, the same boxes. */
-function resume(picture: api.Picture, noted: NonNullable<ReturnType<typeof Keeping.noted>>): void {
+function resume(picture: api.Picture, saved: NonNullable<ReturnType<typeof Session.saved>>): void {
   open(picture);
-  const network = model.networks.find((other) => other.name === noted.network);
-  if (network) model.choose(network, noted.strategy);
-  for (const box of noted.boxes) restoring.ask(model.add(box));
+  const network = model.networks.find((other) => other.name === saved.network);
+  if (network) model.choose(network, saved.strategy);
+  for (const box of saved.boxes) restorations.request(model.add(box));
 }
 
 use("box");
-start().catch((error: unknown) => say.error(sentence(error)));
+start().catch((error: unknown) => notices.error(api.messageOf(error)));

@@ -1,21 +1,21 @@
 // What the page knows: the picture, its regions, what is chosen. Views listen and draw; nothing here touches the DOM.
 
-import type { Bill, Network, Patch, Picture, Restored, Way } from "./api";
+import type { CostEstimate, Method, Network, Patch, Picture, Restored } from "./api";
 import { same, type Box } from "./geometry";
 
 export interface Region {
   readonly number: number; // as the reader sees it
   box: Box;
   state: "restoring" | "sharp" | "failed";
-  said: string; // why it failed
+  problem: string; // why it failed
   restored: Restored | null; // the last answer; while it is of another box, its pixels are still shown in their place
   sharp: ImageBitmap | null;
-  soft: ImageBitmap | null; // bicubic, at the same scale
+  bicubic: ImageBitmap | null; // to compare with, at the same scale
   attention: Patch[] | null;
 }
 
 /** Whether what was restored is of the box as it is now. */
-export const savable = ({ state, restored, box }: Region): boolean =>
+export const isSavable = ({ state, restored, box }: Region): boolean =>
   state !== "restoring" && restored !== null && same(restored.box, box);
 
 export type Tool = "box" | "hand";
@@ -30,11 +30,11 @@ export class Model {
   draft: Box | null = null; // while it is drawn
   tool: Tool = "box";
   split = 1; // share of the selected region that shows restored pixels, from the left; the rest shows bicubic
-  context = false; // whether the attention's circles are shown
-  bills: Record<string, Bill> = {}; // of the selected region, by strategy
+  showsAttention = false; // whether the attention's circles are shown
+  estimates: Record<string, CostEstimate> = {}; // of the selected region, by strategy
 
   private readonly listeners: (() => void)[] = [];
-  private told = false;
+  private scheduled = false;
   private last = 0;
 
   listen(listener: () => void): void {
@@ -43,22 +43,22 @@ export class Model {
 
   /** Tell all views, once for all changes of a moment. */
   changed(): void {
-    if (this.told) return;
-    this.told = true;
+    if (this.scheduled) return;
+    this.scheduled = true;
     queueMicrotask(() => {
-      this.told = false;
+      this.scheduled = false;
       for (const listener of this.listeners) listener();
     });
   }
 
-  get way(): Way {
+  get method(): Method {
     return { network: this.network?.name ?? "", strategy: this.strategy };
   }
 
   /** Start on a picture, or on none. */
   show(picture: Picture | null): void {
     for (const region of this.regions) release(region);
-    Object.assign(this, { picture, regions: [], selected: null, draft: null, context: false, bills: {} });
+    Object.assign(this, { picture, regions: [], selected: null, draft: null, showsAttention: false, estimates: {} });
     this.last = 0;
     this.changed();
   }
@@ -68,10 +68,10 @@ export class Model {
       number: ++this.last,
       box,
       state: "restoring",
-      said: "",
+      problem: "",
       restored: null,
       sharp: null,
-      soft: null,
+      bicubic: null,
       attention: null,
     };
     this.regions.push(region);
@@ -90,17 +90,16 @@ export class Model {
   select(region: Region | null): void {
     if (this.selected !== region) {
       this.selected = region;
-      this.bills = {};
+      this.estimates = {};
     }
     this.changed();
   }
 
-  /** Choose a network, and of its strategies the one that is chosen already, or the first of those it runs by itself. */
+  /** Choose a network, and of its strategies the one that is chosen already, or the one that the server would. */
   choose(network: Network, strategy = this.strategy): void {
     this.network = network;
-    const usual = network.strategies.includes("clsr") ? "clsr" : "halo";
-    this.strategy = network.strategies.includes(strategy) ? strategy : usual;
-    this.bills = {};
+    this.strategy = network.strategies.includes(strategy) ? strategy : network.default_strategy;
+    this.estimates = {};
     this.changed();
   }
 }
@@ -108,6 +107,6 @@ export class Model {
 /** Free what a region holds outside the script's memory. */
 export function release(region: Region): void {
   region.sharp?.close();
-  region.soft?.close();
-  region.sharp = region.soft = null;
+  region.bicubic?.close();
+  region.sharp = region.bicubic = null;
 }

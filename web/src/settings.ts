@@ -1,10 +1,10 @@
 // Scale, network and strategy: what the server offers, with the selected region's price by each strategy.
 
 import type { Network } from "./api";
-import { time, work } from "./list";
+import { formatTime, formatWork } from "./region_list";
 import type { Model } from "./model";
 
-const MEANT: Readonly<Record<string, string>> = {
+const EXPLANATIONS: Readonly<Record<string, string>> = {
   crop: "the region alone",
   halo: "the region and a few pixels around it",
   clsr: "the region, and what the whole picture tells of it",
@@ -25,11 +25,11 @@ export class Settings {
   ) {
     this.network.addEventListener("change", () => {
       const network = model.networks.find((other) => other.name === this.network.value);
-      if (network) this.choose(network);
+      if (network) this.chooseNetwork(network);
     });
   }
 
-  private choose(network: Network, strategy?: string): void {
+  private chooseNetwork(network: Network, strategy?: string): void {
     this.model.choose(network, strategy);
     this.chosen();
   }
@@ -44,14 +44,16 @@ export class Settings {
     }
     if (this.shown !== network.name) {
       this.shown = network.name;
-      this.offer(network);
+      this.offerNetworks(network);
     }
     for (const input of this.scales.querySelectorAll("input")) input.checked = Number(input.value) === network.scale;
     for (const label of this.strategies.querySelectorAll("label")) {
       const input = label.querySelector("input")!;
       input.checked = input.value === model.strategy;
-      const bill = model.bills[input.value];
-      label.querySelector(".price")!.textContent = bill ? `${work(bill.gflops)}, about ${time(bill.seconds)}` : "";
+      const estimate = model.estimates[input.value];
+      label.querySelector(".price")!.textContent = estimate
+        ? `${formatWork(estimate.gflops)}, about ${formatTime(estimate.seconds)}`
+        : "";
     }
   }
 
@@ -59,37 +61,37 @@ export class Settings {
     const scales = [...new Set(this.offered.map((network) => network.scale))].sort((a, b) => a - b);
     this.scales.replaceChildren(
       ...scales.map((scale) =>
-        choice("scale", String(scale), `×${scale}`, () => {
+        radioButton("scale", String(scale), `×${scale}`, () => {
           const fitting = this.offered.filter((network) => network.scale === scale);
-          this.choose(fitting.find((network) => network.default) ?? fitting[0]!);
+          this.chooseNetwork(fitting.find((network) => network.default) ?? fitting[0]!);
         }),
       ),
     );
   }
 
   /** Offer the networks of the chosen one's scale, and its strategies. */
-  private offer(network: Network): void {
+  private offerNetworks(network: Network): void {
     const fitting = this.offered.filter((other) => other.scale === network.scale);
     this.network.replaceChildren(...fitting.map((other) => new Option(other.name, other.name)));
     this.network.value = network.name;
     this.about.textContent = network.description;
     this.strategies.replaceChildren(
       ...network.strategies.map((name) => {
-        const label = choice("strategy", name, name, () => this.choose(network, name));
+        const label = radioButton("strategy", name, name, () => this.chooseNetwork(network, name));
         label.className = "strategy";
-        const meant = document.createElement("span");
-        meant.className = "small";
-        meant.textContent = MEANT[name] ?? "";
+        const explanation = document.createElement("span");
+        explanation.className = "small";
+        explanation.textContent = EXPLANATIONS[name] ?? "";
         const price = document.createElement("span");
         price.className = "price small";
-        label.append(meant, price);
+        label.append(explanation, price);
         return label;
       }),
     );
   }
 }
 
-function choice(group: string, value: string, text: string, chosen: () => void): HTMLLabelElement {
+function radioButton(group: string, value: string, text: string, chosen: () => void): HTMLLabelElement {
   const label = document.createElement("label");
   const input = document.createElement("input");
   input.type = "radio";

@@ -4,10 +4,10 @@ import OpenSeadragon from "openseadragon";
 import { stopped, type Picture } from "./api";
 import { height, width, type Box, type Point } from "./geometry";
 
-const DEEPEST = 40; // CSS pixels to a pixel of the picture
-const TILES = 3; // that are asked for at once: a browser has six connections to a server, and boxes need some
-const PATIENCE = 600_000; // ms for a tile: the server knows sooner what takes too long
-const SMALLEST = 8; // the lowest level of the pyramid that is asked for: 256 px
+const MAX_ZOOM = 40; // CSS pixels to a pixel of the picture
+const MAX_TILE_CALLS = 3; // that are asked for at once: a browser has six connections to a server, and boxes need some
+const TILE_TIMEOUT = 600_000; // ms for a tile: the server knows sooner what takes too long
+const MIN_LEVEL = 8; // the lowest level of the pyramid that is asked for: 256 px
 
 export class Viewer {
   readonly osd: OpenSeadragon.Viewer;
@@ -16,18 +16,18 @@ export class Viewer {
 
   constructor(
     readonly element: HTMLElement,
-    private readonly fetched: (place: string, signal: AbortSignal) => Promise<Blob>,
-    private readonly failed: (error: unknown) => void,
+    private readonly fetchTile: (place: string, signal: AbortSignal) => Promise<Blob>,
+    private readonly onFailure: (error: unknown) => void,
   ) {
-    noStyle();
+    preventStyle();
     this.osd = new OpenSeadragon.Viewer({
       element,
       drawer: "canvas", // the same everywhere: WebGL is missing on some machines
       showNavigationControl: false,
       keyboardNavEnabled: false, // the keys are ours
-      imageLoaderLimit: TILES,
-      timeout: PATIENCE,
-      maxZoomPixelRatio: DEEPEST,
+      imageLoaderLimit: MAX_TILE_CALLS,
+      timeout: TILE_TIMEOUT,
+      maxZoomPixelRatio: MAX_ZOOM,
       minZoomImageRatio: 0.7,
       visibilityRatio: 0.4,
       animationTime: matchMedia("(prefers-reduced-motion: reduce)").matches ? 0 : 0.5,
@@ -58,7 +58,7 @@ export class Viewer {
       height: picture.height,
       tileSize: picture.tiles.size,
       tileOverlap: 0,
-      minLevel: Math.min(SMALLEST, highest),
+      minLevel: Math.min(MIN_LEVEL, highest),
       maxLevel: highest,
       getTileUrl: (level: number, column: number, row: number) => `${this.id}/${level}/${column}_${row}`,
       downloadTileStart: (job: OpenSeadragon.ImageJob) => this.load(job),
@@ -72,12 +72,12 @@ export class Viewer {
     const { level, x, y } = job.tile;
     const stop = new AbortController();
     job.userData = stop;
-    this.fetched(`${level}/${x}_${y}`, stop.signal).then(
+    this.fetchTile(`${level}/${x}_${y}`, stop.signal).then(
       (blob) => job.finish(blob, null, "rasterBlob"),
       (error: unknown) => {
         if (stopped(error)) return;
         job.fail(String(error), null);
-        if (!this.broken) this.failed(error); // once a picture: its other tiles fail for the same reason
+        if (!this.broken) this.onFailure(error); // once a picture: its other tiles fail for the same reason
         this.broken = true;
       },
     );
@@ -138,8 +138,8 @@ export class Viewer {
   }
 }
 
-/** Keep OpenSeadragon from a style of its own, which the content security policy refuses: it finds one, of no meaning. */
-function noStyle(): void {
+/** Keep OpenSeadragon from a style of its own, which the content security policy refuses: it finds an empty one. */
+function preventStyle(): void {
   const style = document.createElementNS(null, "style");
   style.setAttribute("data-openseadragon-mobile-css", "");
   document.head.append(style);

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from localsr import images
-from localsr.batch import storage, table
-from localsr.batch.worker import ASIDE, DONE, FAILED
+from localsr.batch import storage
+from localsr.batch.rows import Status
+from localsr.batch.table import as_text, read_table
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
 from localsr.geometry import Box
@@ -24,10 +25,10 @@ from localsr.images import Photo
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic
 from localsr.progress import Progress
 
-MOST = 400  # regions on a page: about 20 MB
-SIDE = 600  # px; the long side of a picture on the page
-QUALITY = 92  # of WebP
-KEYS = {
+MAX_CARDS = 400  # regions on a page: about 20 MB
+MAX_SIDE = 600  # px of a picture on the page
+WEBP_QUALITY = 92
+SORT_KEYS = {  # by what cards are sorted, and what the page calls it
     "name": "name",
     "label": "label",
     "score": "score",
@@ -37,17 +38,27 @@ KEYS = {
 }
 
 
-def contact_sheet(
+def write_contact_sheet(
     path: Path, folder: str, asked: Sequence[tuple[str, str]], progress: Progress = lambda *_: None
 ) -> tuple[int, int]:
-    """Write a page of a folder's regions by what was `asked`, pictures and digests, spread evenly if they are many.
+    """Write a page of a folder's regions; of many, some that are spread evenly.
 
-    Returns how many of how many regions it shows. Raises `OutputError`.
+    Args:
+        path: The page.
+        folder: Folder or URL of the results.
+        asked: Pictures whose regions are shown, and the digest of what was asked of each (`Setup.digest`).
+        progress: Called with the regions that are drawn, and how many there are.
+
+    Returns:
+        How many regions the page shows, and of how many.
+
+    Raises:
+        OutputError: The page could not be written.
     """
-    wanted = pl.DataFrame([(table.clean(p), ask) for p, ask in asked], schema=["input", "ask"], orient="row").unique()
-    rows = table.read(folder).join(wanted, ["input", "ask"], "semi", maintain_order="left")
-    done = rows.filter(pl.col("status") == DONE)
-    chosen = np.unique(np.linspace(0, done.height - 1, min(MOST, done.height)).astype(int)).tolist()
+    wanted = pl.DataFrame([(as_text(p), ask) for p, ask in asked], schema=["input", "ask"], orient="row").unique()
+    rows = read_table(folder).join(wanted, ["input", "ask"], "semi", maintain_order="left")
+    done = rows.filter(pl.col("status") == Status.DONE.value)
+    chosen = np.unique(np.linspace(0, done.height - 1, min(MAX_CARDS, done.height)).astype(int)).tolist()
     cards = []
     for k, row in enumerate(done[chosen].iter_rows(named=True), start=1):
         try:
@@ -55,22 +66,22 @@ def contact_sheet(
         except (LocalSRError, OSError):  # a picture that has gone since it was restored
             pass
         progress(k, len(chosen))
-    bad = rows.filter(pl.col("status").is_in([FAILED, ASIDE]))
-    told = f"{done.height} regions of {rows['input'].n_unique()} pictures"
+    bad = rows.filter(pl.col("status").is_in([Status.FAILED.value, Status.ASIDE.value]))
+    summary = f"{done.height} regions of {rows['input'].n_unique()} pictures"
     if len(cards) < done.height:
-        told += f"; {len(cards)} of them here, spread over all"
+        summary += f"; {len(cards)} of them here, spread over all"
     if done.height:
-        told += f". By {done['network'][0]}, {done['strategy'][0]}, x{done['scale'][0]}"
+        summary += f". By {done['network'][0]}, {done['strategy'][0]}, x{done['scale'][0]}"
     data = render_page(
         "localsr.batch",
         "contact.html.jinja",
         {"data": data_url},
         files("localsr.batch").joinpath("contact.js").read_text(),
         title="Regions before and after",
-        about=f"{told}. Drag across a picture: left of the line is bicubic, right of it what localsr made.",
-        keys=KEYS,
+        about=f"{summary}. Drag across a picture: left of the line is bicubic, right of it what localsr made.",
+        keys=SORT_KEYS,
         cards=cards,
-        bad=bad.head(MOST).to_dicts(),
+        bad=bad.head(MAX_CARDS).to_dicts(),
         bad_title=f"{bad.height} picture{'s' if bad.height != 1 else ''} came to nothing",
     )
     write_whole(path, data)
@@ -78,22 +89,22 @@ def contact_sheet(
 
 
 def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
-    """Make what the page shows of a region."""
+    """Return what the page shows of a region."""
     box = Box(row["left"], row["top"], row["right"], row["bottom"])
     with storage.fetched(row["input"]) as path:
         before, by = _before(images.read(path), box, row["scale"])
     with storage.fetched(storage.join(folder, row["output"])) as path:
-        after = images.read(path).preview(SIDE)
+        after = images.read(path).preview(MAX_SIDE)
     change = float(np.abs(_fitted(before, after) - after.astype(np.float32)).mean())
     name = PurePosixPath(row["input"]).name
-    told = [f"box {box.left},{box.top},{box.width},{box.height}", f"changed by {change:.1f} of 255"]
+    facts = [f"box {box.left},{box.top},{box.width},{box.height}", f"changed by {change:.1f} of 255"]
     if row["score"] is not None:
-        told.append(f"score {row['score']:.2f}")
+        facts.append(f"score {row['score']:.2f}")
     if row["seconds"] is not None:
-        told.append(f"{row['seconds']:.2f} s")
+        facts.append(f"{row['seconds']:.2f} s")
     return {
         "title": f"{name}{', ' + row['label'] if row['label'] else ''}",
-        "told": " \N{MIDDLE DOT} ".join(told),
+        "caption": " \N{MIDDLE DOT} ".join(facts),
         "words": f"{row['input']} {row['label']}".lower(),
         "before": _webp(before),
         "after": _webp(after),
@@ -109,22 +120,22 @@ def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _before(photo: Photo, box: Box, scale: int) -> tuple[NDArray[np.uint8], str]:
-    """Show a region by bicubic, or as it is where that would be too large; and say which."""
+    """Return a region by bicubic, or as it is where that would be too large, and which of the two it is."""
     if box.area * scale**2 > MAX_PIXELS_HELD_BY_WORKER:
         return images.srgb(photo.window(box), photo), "before"
     return images.srgb(bicubic(photo, box, scale).clip(0, 1), photo), "bicubic"
 
 
 def _fitted(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Bring a picture to the size of another."""
+    """Return a picture in the size of another."""
     size = (other.shape[1], other.shape[0])
     return np.asarray(Image.fromarray(one).resize(size, Image.Resampling.BOX), np.float32)
 
 
 def _webp(pixels: NDArray[np.uint8]) -> bytes:
-    """Write a picture no larger than the page shows it."""
+    """Return a picture as WebP, no larger than the page shows it."""
     image = Image.fromarray(pixels)
-    image.thumbnail((SIDE, SIDE), Image.Resampling.LANCZOS)
+    image.thumbnail((MAX_SIDE, MAX_SIDE), Image.Resampling.LANCZOS)
     file = io.BytesIO()
-    image.save(file, "WEBP", quality=QUALITY)
+    image.save(file, "WEBP", quality=WEBP_QUALITY)
     return file.getvalue()

@@ -11,51 +11,62 @@ from pathlib import PurePosixPath
 from typing import Any, NamedTuple
 
 from localsr.batch import storage
-from localsr.batch.tasks import Job
+from localsr.batch.tasks import Task
 from localsr.errors import BoxError, ConfigError, DataError
 from localsr.images import FORMATS
-from localsr.regions import Annotations, Region, Regions, read, text
-from localsr.regions.formats import json_lines
+from localsr.regions import Annotations, Region, RegionRequest, read, text
+from localsr.regions.formats.json_lines import PICTURE_KEYS, iterate_lines
 
-CORNERS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
-SIDES = (*CORNERS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
-TABLES, LINES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
+CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
+BOX_COLUMNS = (*CORNER_COLUMNS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
+TABLE_SUFFIXES, LINES_SUFFIXES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
 
 
-class Asked(NamedTuple):
+class ManifestEntry(NamedTuple):
     """What a manifest asks of a picture."""
 
     regions: tuple[Region, ...] = ()
     detect: tuple[str, ...] = ()
 
-    def also(self, regions: Iterable[Region], detect: Iterable[str]) -> Asked:
-        """Ask more of the same picture."""
-        return Asked((*self.regions, *regions), tuple(dict.fromkeys((*self.detect, *detect))))
+    def also(self, regions: Iterable[Region], detect: Iterable[str]) -> ManifestEntry:
+        """Return this entry with more asked of the same picture."""
+        return ManifestEntry((*self.regions, *regions), tuple(dict.fromkeys((*self.detect, *detect))))
 
 
-def jobs(
-    manifest: str, base: Regions, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
-) -> list[Job]:
-    """Read a manifest: a folder, or a CSV, TSV, Parquet, JSON lines or annotation file that names pictures.
+def read_manifest(
+    manifest: str, base: RegionRequest, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
+) -> list[Task]:
+    """Read a manifest; each picture comes once, with all that is asked of it.
 
-    `base` is what is asked of each picture besides; `boxes` are annotations of others. A picture comes once, with all
-    that is asked of it; what lies in the folder `out` is a result and no picture. Raises `DataError` or `BoxError` that
-    names file, line and reason.
+    Args:
+        manifest: A folder of pictures, or a CSV, TSV, Parquet, JSON lines or annotation file that names pictures.
+        base: What is asked of every picture besides.
+        pattern: Which pictures of a folder, such as `**/*.jpg`.
+        boxes: Annotations of the pictures.
+        out: Folder or URL of the results, which are no pictures.
+
+    Returns:
+        A task for each picture.
+
+    Raises:
+        BoxError: A line is no region; the message has file, line and reason.
+        ConfigError: No regions are asked for, or the pattern or `out` cannot be.
+        DataError: There is no such manifest, or it names no pictures.
     """
-    place = storage.normal(manifest)
+    place = storage.normalise(manifest)
     if storage.is_folder(place):
-        asked = _in_folder(place, pattern, storage.normal(out) if out else "")
+        entries = _list_folder(place, pattern, storage.normalise(out) if out else "")
     elif pattern:
         raise ConfigError(f"--pattern chooses pictures in a folder, but {manifest} is none")
     elif not storage.exists(place):
         raise DataError(f"there is neither a file nor a folder {manifest}")
     else:
-        asked = _in_file(place)
-    if not asked:
+        entries = _read_file(place)
+    if not entries:
         raise DataError(f"{manifest} names no pictures" + (f" by {pattern!r}" if pattern else ""))
-    more, wrong = ({}, {}) if boxes is None else _annotated(boxes, list(asked), manifest)
-    made = [
-        Job(
+    more, wrong = ({}, {}) if boxes is None else _match_annotations(boxes, list(entries), manifest)
+    tasks = [
+        Task(
             picture,
             replace(
                 base,
@@ -64,23 +75,25 @@ def jobs(
             ),
             wrong.get(picture, ""),
         )
-        for picture, own in asked.items()
+        for picture, own in entries.items()
     ]
-    if boxes is None and not any(job.regions.given or job.regions.detect for job in made):
-        raise ConfigError(f"{manifest} names {len(asked)} pictures but no regions; add boxes to it, --box or --detect")
-    return made
+    if boxes is None and not any(task.request.given or task.request.detect for task in tasks):
+        raise ConfigError(
+            f"{manifest} names {len(entries)} pictures but no regions; add boxes to it, --box or --detect"
+        )
+    return tasks
 
 
-def _annotated(
+def _match_annotations(
     boxes: Annotations, pictures: Sequence[str], manifest: str
 ) -> tuple[dict[str, tuple[Region, ...]], dict[str, str]]:
-    """Give the regions of pictures, and why they cannot be told; `BoxError` for a malformed file that is of none."""
+    """Return the regions of pictures, and why those of others are unknown; `BoxError` for a malformed file of none."""
     found: dict[str, tuple[Region, ...]] = {}
     wrong: dict[str, str] = {}
     owners: dict[str, list[str]] = defaultdict(list)
     for picture in pictures:
         try:
-            owners[boxes.named(picture)].append(picture)
+            owners[boxes.match(picture)].append(picture)
             found[picture] = boxes.of(picture)
         except BoxError as error:
             wrong[picture] = str(error)
@@ -97,36 +110,36 @@ def _annotated(
     return found, wrong
 
 
-def _in_folder(folder: str, pattern: str | None, out: str) -> dict[str, Asked]:
+def _list_folder(folder: str, pattern: str | None, out: str) -> dict[str, ManifestEntry]:
     """List the pictures of a folder."""
     if out == folder:
         raise ConfigError(f"OUT is the folder of the pictures; choose one of its own, such as {folder}/out")
-    found = storage.listed(folder, pattern or "**/*")
+    found = storage.list_files(folder, pattern or "**/*")
     if out:
         found = [place for place in found if not place.startswith(f"{out}/")]
     if not pattern:
         found = [place for place in found if PurePosixPath(place).suffix.lower() in FORMATS]
-    return dict.fromkeys(found, Asked())
+    return dict.fromkeys(found, ManifestEntry())
 
 
-def _in_file(place: str) -> dict[str, Asked]:
+def _read_file(place: str) -> dict[str, ManifestEntry]:
     """Read the pictures that a file names, and what it asks of them; names are relative to its folder."""
-    folder, asked = storage.parent(place), dict[str, Asked]()
-    for picture, regions, detect in _named(place):
+    folder, entries = storage.parent(place), dict[str, ManifestEntry]()
+    for picture, regions, detect in _iterate(place):
         if not picture:
             raise DataError(f"{place} has regions but names no picture; give a folder and this file as --boxes")
         whole = storage.join(folder, picture)
-        asked[whole] = asked.get(whole, Asked()).also(regions, detect)
-    return asked
+        entries[whole] = entries.get(whole, ManifestEntry()).also(regions, detect)
+    return entries
 
 
-def _named(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
-    """Read what a file says, line by line or picture by picture: a name, regions, detectors."""
+def _iterate(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
+    """Read a file line by line or picture by picture: a name, regions, detectors."""
     suffix = PurePosixPath(place).suffix.lower()
-    if suffix in TABLES:
-        yield from (_line(line, origin) for origin, line in _lines(place))
-    elif suffix in LINES:
-        for picture, region, detector in json_lines.entries(storage.load(place), place):
+    if suffix in TABLE_SUFFIXES:
+        yield from (_parse_row(row, origin) for origin, row in _iterate_table(place))
+    elif suffix in LINES_SUFFIXES:
+        for picture, region, detector in iterate_lines(storage.read_file(place), place):
             yield picture, () if region is None else (region,), (detector,) if detector else ()
     else:
         with storage.fetched(place) as path:
@@ -134,22 +147,22 @@ def _named(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
         yield from ((picture, regions, ()) for picture, regions in annotations.pictures.items())
 
 
-def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read a table line by line, with where each stands."""
+def _iterate_table(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Read a table row by row, each with its place in the file."""
     title = PurePosixPath(place).name
     suffix = PurePosixPath(place).suffix.lower()
     if suffix == ".parquet":
         import polars as pl
 
         try:
-            frame = pl.read_parquet(io.BytesIO(storage.load(place)))
+            frame = pl.read_parquet(io.BytesIO(storage.read_file(place)))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{place} cannot be read as Parquet: {error}") from error
         _has_picture(frame.columns, place)
         yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
         return
     try:
-        file = io.StringIO(storage.load(place).decode("utf-8-sig"), newline="")
+        file = io.StringIO(storage.read_file(place).decode("utf-8-sig"), newline="")
         reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", strict=True)
         _has_picture(reader.fieldnames or [], place)
         for row in reader:
@@ -162,18 +175,18 @@ def _lines(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
 
 def _has_picture(columns: Iterable[str], place: str) -> None:
     """Refuse a table that names no pictures."""
-    if not set(json_lines.PICTURE) & set(columns):
+    if not set(PICTURE_KEYS) & set(columns):
         raise DataError(
-            f"{place} has no column called {', '.join(json_lines.PICTURE)}; it has {', '.join(columns) or 'none'}"
+            f"{place} has no column called {', '.join(PICTURE_KEYS)}; it has {', '.join(columns) or 'none'}"
         )
 
 
-def _line(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[str]]:
-    """Read a line: the picture, its regions as `box`, `boxes` or four columns, and detectors; all but it may be empty.
+def _parse_row(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[str]]:
+    """Read a row: the picture, its regions as `box`, `boxes` or four columns, and detectors; only the picture must be.
 
-    A label and a score that are 0 are some.
+    A label or a score of 0 is no empty cell.
     """
-    picture = next(line[name] for name in json_lines.PICTURE if name in line)
+    picture = next(line[name] for name in PICTURE_KEYS if name in line)
     if not isinstance(picture, str) or not picture:
         raise DataError(f"{origin}: {picture!r} is no picture's name")
     label = "" if _empty(line.get("label")) else str(line["label"])
@@ -185,13 +198,13 @@ def _line(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[st
         if given is line.get("box") and not isinstance(given, str):
             each = [given]
         return picture, [replace(_region(one, origin), label=label, score=score) for one in each], detect
-    for names in SIDES:
+    for names in BOX_COLUMNS:
         if all(name in line for name in names):
             cells = [line[name] for name in names]
             if all(_empty(cell) for cell in cells):
                 return picture, [], detect
             a, b, c, d = (_number(cell, name, origin) for cell, name in zip(cells, names, strict=True))
-            right, bottom = (c, d) if names in CORNERS else (a + c, b + d)
+            right, bottom = (c, d) if names in CORNER_COLUMNS else (a + c, b + d)
             return picture, [Region(a, b, right, bottom, label=label, score=score, origin=origin)], detect
     return picture, [], detect
 

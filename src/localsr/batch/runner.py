@@ -1,22 +1,20 @@
-"""All of a batch: from jobs to the table, whatever happens on the way."""
+"""All of a batch: from tasks to the table, whatever happens on the way."""
 
 from __future__ import annotations
 
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
-from types import FrameType
 
-from localsr.batch.supervisor import Engine, work
-from localsr.batch.table import Table
-from localsr.batch.tasks import Job, Setup
-from localsr.batch.worker import ASIDE, DONE, EMPTY, FAILED, FINAL, Rows, failed
+from localsr.batch.rows import FINAL, Rows, Status, failure_row
+from localsr.batch.supervisor import Engine, supervise
+from localsr.batch.table import ResultTable
+from localsr.batch.tasks import Setup, Task
 from localsr.errors import OutputError, StoppedError
+from localsr.interrupts import stop_requests
 
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
-AGAIN = "run the same command again and it goes on"
+RESUME = "run the same command again and it goes on"
 
 
 @dataclass
@@ -25,92 +23,88 @@ class Tally:
 
     total: int
     kept: int = 0  # as an earlier run left them
-    states: Counter[str] = field(default_factory=Counter)
+    states: Counter[str] = field(default_factory=Counter)  # by Status
     regions: int = 0
-    again: int = 0  # deaths of workers
+    deaths: int = 0  # of workers
 
     @property
     def done(self) -> int:
-        """Count the pictures that need no more work."""
+        """Pictures that need no more work."""
         return self.states.total()
 
     @property
     def bad(self) -> int:
-        """Count the pictures that came to nothing."""
-        return self.states[FAILED] + self.states[ASIDE]
+        """Pictures that came to nothing."""
+        return self.states[Status.FAILED] + self.states[Status.ASIDE]
 
     def __str__(self) -> str:
-        """Say it in a line."""
-        words = [f"{self.states[DONE]} done ({self.regions} regions)"]
-        words += [f"{self.states[state]} {state}" for state in (EMPTY, FAILED, ASIDE) if self.states[state]]
+        """`11 done (22 regions), 1 failed`, as the command prints it."""
+        words = [f"{self.states[Status.DONE]} done ({self.regions} regions)"]
+        others = (Status.EMPTY, Status.FAILED, Status.ASIDE)
+        words += [f"{self.states[status]} {status}" for status in others if self.states[status]]
         words += [f"{self.kept} of them before"] if self.kept else []
         return ", ".join(words)
 
+    def add(self, rows: Rows, *, kept: bool) -> None:
+        """Count a picture by its rows."""
+        self.kept += kept
+        self.states[rows[0].status] += 1
+        self.regions += sum(row.status == Status.DONE for row in rows)
 
-Progress = Callable[[Tally], None]
+
+ReportTally = Callable[[Tally], None]
 
 
-def run(jobs: Sequence[Job], setup: Setup, engine: Callable[[], Engine], progress: Progress = lambda _: None) -> Tally:
-    """Have all jobs done; each picture's rows are in the table, each result whole in its place.
+def run_batch(
+    tasks: Sequence[Task],
+    setup: Setup,
+    start_engine: Callable[[], Engine],
+    report: ReportTally = lambda _: None,
+) -> Tally:
+    """Have all tasks done; each picture's rows are in the table, each result whole in its place.
 
-    After SIGTERM or the first Ctrl-C what is in hand is finished and kept, and `StoppedError` raised; a full disk is an
-    `OutputError`, with all that is done kept. Run again, it does what is missing.
+    After SIGTERM or the first Ctrl-C what is in hand is finished and kept. Run again, it does what is missing.
+
+    Args:
+        tasks: Pictures, each once.
+        setup: What all outputs follow from, and where they go.
+        start_engine: Starts the workers, once the folder is locked.
+        report: Called with the tally at the beginning and after each picture; it is changed in place.
+
+    Raises:
+        DataError: Another process is at work in the folder, or its table is none.
+        StoppedError: A signal ended the run before all was done.
+        OutputError: There is no room to write to; all that is done is kept.
+        LocalSRError: No worker starts.
     """
-    tally = Tally(len(jobs))
-    progress(tally)
+    tally = Tally(len(tasks))
+    report(tally)
+    with (
+        ResultTable(setup.folder) as table,
+        stop_requests(f"stopped at once; {RESUME}") as stop,
+        closing(start_engine()) as engine,
+    ):
 
-    def before(job: Job) -> Rows:
-        return table.before(job.picture, setup.ask(job))
+        def before(task: Task) -> Rows:
+            return table.before(task.picture, setup.digest(task))
 
-    with Table(setup.folder) as table, _signals() as heard, closing(engine()) as workers:
         try:
-            for outcome in work(workers, jobs, before, lambda: bool(heard)):
-                job, rows = outcome.job, outcome.rows
-                tally.again += outcome.deaths
+            for outcome in supervise(engine, tasks, before, lambda: bool(stop.signum)):
+                tally.deaths += outcome.deaths
+                rows, earlier = outcome.rows, before(outcome.task)
                 if not rows:
-                    told = f"its worker died {outcome.deaths} times; the last time {outcome.reason}"
-                    rows = [failed(job, setup, ASIDE, told)]
-                held = before(job)
-                tally.kept += rows == held and rows[0].status in FINAL
-                if rows != held:
+                    reason = f"its worker died {outcome.deaths} times; the last time {outcome.reason}"
+                    rows = [failure_row(outcome.task, setup, Status.ASIDE, reason)]
+                if rows != earlier:
                     table.add(rows)
-                tally.states[rows[0].status] += 1
-                tally.regions += sum(row.status == DONE for row in rows)
-                progress(tally)
+                tally.add(rows, kept=rows == earlier and rows[0].status in FINAL)
+                report(tally)
             table.finish()
         except OutputError as error:
-            with _as_far_as_it_goes():
+            with suppress(OutputError):  # rows that a full disk has no room for come again in the next run
                 table.keep()
-            told = f"{error}; {tally.done} of {tally.total} pictures are kept; {AGAIN} once there is room"
-            raise OutputError(told) from error.__cause__
-    if heard and tally.done < tally.total:
-        told = f"stopped; {tally.done} of {tally.total} pictures are done and kept; {AGAIN}"
-        raise StoppedError(told, heard[0])
+            done = f"{tally.done} of {tally.total} pictures are kept; {RESUME} once there is room"
+            raise OutputError(f"{error}; {done}") from error.__cause__
+    if stop.signum and tally.done < tally.total:
+        raise StoppedError(f"stopped; {tally.done} of {tally.total} pictures are done and kept; {RESUME}", stop.signum)
     return tally
-
-
-@contextmanager
-def _as_far_as_it_goes() -> Iterator[None]:
-    """Let a full disk be: rows that it has no room for are told again by the next run."""
-    try:
-        yield
-    except OutputError:
-        pass
-
-
-@contextmanager
-def _signals() -> Iterator[list[int]]:
-    """Note SIGTERM and the first Ctrl-C instead of dying of them; a second Ctrl-C leaves at once."""
-    heard: list[int] = []
-
-    def hear(signum: int, _: FrameType | None) -> None:
-        if heard and signum == signal.SIGINT:
-            raise StoppedError(f"stopped at once; {AGAIN}", signum)
-        heard.append(signum)
-
-    before = {signum: signal.signal(signum, hear) for signum in SIGNALS}
-    try:
-        yield heard
-    finally:
-        for signum, handler in before.items():
-            signal.signal(signum, handler)

@@ -19,14 +19,15 @@ from typing import Self, get_type_hints
 import polars as pl
 
 from localsr.batch import storage
-from localsr.batch.worker import DONE, Row
+from localsr.batch.rows import ResultRow, Rows, Status
 from localsr.errors import DataError
 from localsr.files import lock_folder, remove_leftovers
+from localsr.parquet import parquet_bytes
 
-NAME, PARTS = "results.parquet", ".parts"
-EVERY = 2.0  # seconds of rows that a kill may cost
-MOST_PARTS = 256  # before they are put together
-KINDS: dict[type | object, pl.DataType] = {
+TABLE, PARTS = "results.parquet", ".parts"
+KEEP_SECONDS = 2.0  # of rows that a kill may cost
+MAX_PARTS = 256  # before they are put together
+COLUMN_TYPES: dict[type | object, pl.DataType] = {
     str: pl.String(),
     int: pl.Int64(),
     float: pl.Float64(),
@@ -36,84 +37,84 @@ KINDS: dict[type | object, pl.DataType] = {
 
 
 def schema() -> dict[str, pl.DataType]:
-    """Give the columns of the table and their types."""
-    return {name: KINDS[kind] for name, kind in get_type_hints(Row).items()}
+    """Return the columns of the table and their types."""
+    return {name: COLUMN_TYPES[kind] for name, kind in get_type_hints(ResultRow).items()}
 
 
-class Table:
-    """The rows of a folder, of this run and of those before. To be used in a `with`: one run at a time."""
+class ResultTable:
+    """The rows of a folder, of this run and of those before; one run at a time, in a `with`."""
 
     def __init__(self, folder: str) -> None:
         """Begin or go on in a folder; `DataError` if another process is at work there, or its table is none."""
         self.folder = folder
         self._lock = None
-        if not storage.remote(folder):  # a store has no locks
+        if not storage.is_remote(folder):  # a store has no locks
             Path(folder).mkdir(parents=True, exist_ok=True)
             self._lock = lock_folder(Path(folder))
             remove_leftovers(Path(folder))
-        self._rows: list[Row] = []
-        self._kept = time.monotonic()
+        self._rows: Rows = []
+        self._kept_at = time.monotonic()
         try:
-            self._parts = self._found()
+            self._parts = self._list_parts()
             self.frame = self._read([f"{PARTS}/{part}" for part in self._parts])
         except BaseException:
             self.close()
             raise
-        self._first = _index(self.frame)
+        self._index = _index_rows(self.frame)
 
-    def before(self, picture: str, ask: str) -> list[Row]:
-        """Give the rows that a picture has from earlier runs that asked the same of it."""
-        first, count = self._first.get((clean(picture), ask), (0, 0))
-        return [Row(*values) for values in self.frame.slice(first, count).iter_rows()]
+    def before(self, picture: str, ask: str) -> Rows:
+        """Return the rows that a picture has from earlier runs that asked the same of it."""
+        first, count = self._index.get((as_text(picture), ask), (0, 0))
+        return [ResultRow(*values) for values in self.frame.slice(first, count).iter_rows()]
 
-    def add(self, rows: Iterable[Row]) -> None:
-        """Keep rows; they are on the disk within EVERY seconds."""
+    def add(self, rows: Iterable[ResultRow]) -> None:
+        """Add rows; the first call after `KEEP_SECONDS` writes all that are new."""
         self._rows += rows
-        if time.monotonic() - self._kept > EVERY:
+        if time.monotonic() - self._kept_at > KEEP_SECONDS:
             self.keep()
 
     def keep(self) -> None:
         """Write the rows that are only in memory."""
-        self._kept = time.monotonic()
+        self._kept_at = time.monotonic()
         if not self._rows:
             return
         part = f"{time.time_ns():020d}-{secrets.token_hex(3)}.parquet"
-        storage.store(storage.join(self.folder, f"{PARTS}/{part}"), _parquet(_frame(self._rows)))
+        storage.write_file(storage.join(self.folder, f"{PARTS}/{part}"), parquet_bytes(_frame(self._rows)))
         self._rows = []
         self._parts.append(part)
-        if len(self._parts) > MOST_PARTS:
+        if len(self._parts) > MAX_PARTS:
             self.finish()
 
     def finish(self) -> pl.DataFrame:
-        """Put all rows together into `results.parquet`, and give them."""
+        """Put all rows together into `results.parquet`, and return them."""
         self.keep()
         frame = self._read([f"{PARTS}/{part}" for part in self._parts])
-        if self._parts or not storage.exists(storage.join(self.folder, NAME)):
-            storage.store(storage.join(self.folder, NAME), _parquet(frame))
+        if self._parts or not storage.exists(storage.join(self.folder, TABLE)):
+            storage.write_file(storage.join(self.folder, TABLE), parquet_bytes(frame))
         for part in self._parts:
-            storage.remove(storage.join(self.folder, f"{PARTS}/{part}"))
+            storage.remove_file(storage.join(self.folder, f"{PARTS}/{part}"))
         self._parts = []
         return frame
 
-    def _found(self) -> list[str]:
+    def _list_parts(self) -> list[str]:
         """List the parts that an earlier run has left."""
         parts = storage.join(self.folder, PARTS)
         if not storage.is_folder(parts):
             return []
-        return [place.rsplit("/", 1)[-1] for place in storage.listed(parts, "*.parquet")]
+        return [place.rsplit("/", 1)[-1] for place in storage.list_files(parts, "*.parquet")]
 
     def _read(self, parts: Sequence[str]) -> pl.DataFrame:
-        """Read the table and its parts; of what was told several times of one picture, the last."""
-        names = [name for name in (NAME, *parts) if storage.exists(storage.join(self.folder, name))]
+        """Read the table and its parts; of several rows about one thing, the last."""
+        names = [name for name in (TABLE, *parts) if storage.exists(storage.join(self.folder, name))]
         frames = [_frame([])]
         for name in names:
             place = storage.join(self.folder, name)
             try:
-                frame = pl.read_parquet(io.BytesIO(storage.load(place)))
+                frame = pl.read_parquet(io.BytesIO(storage.read_file(place)))
                 frames.append(frame.select(pl.col(key).cast(kind) for key, kind in schema().items()))
             except (OSError, pl.exceptions.PolarsError) as error:
                 raise DataError(f"{place} is no table of localsr ({error}); move it away, results are kept") from error
-        return latest(pl.concat(frames))
+        return latest_rows(pl.concat(frames))
 
     def close(self) -> None:
         """Let another process go on; workers that were killed may have left pieces."""
@@ -124,7 +125,7 @@ class Table:
             self._lock.close()
 
     def __enter__(self) -> Self:
-        """Give the table."""
+        """Hold the folder until the block ends."""
         return self
 
     def __exit__(
@@ -134,41 +135,34 @@ class Table:
         self.close()
 
 
-def latest(frame: pl.DataFrame) -> pl.DataFrame:
-    """Give the rows that were made last, in order: of a picture, for all that was asked of it and came to a result.
+def latest_rows(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows that were made last, in order: of a picture, for all that was asked of it and came to a result.
 
     What came to none is forgotten once something else was asked of the picture.
     """
     when = pl.col("finished")
     same, newest = when == when.max().over("input", "ask"), when == when.max().over("input")
-    kept = frame.filter(same & ((pl.col("status") == DONE) | newest)).unique(maintain_order=True)
+    kept = frame.filter(same & ((pl.col("status") == Status.DONE.value) | newest)).unique(maintain_order=True)
     return kept.sort("input", "ask", "top", "left", "output", maintain_order=True)
 
 
-def read(folder: str) -> pl.DataFrame:
+def read_table(folder: str) -> pl.DataFrame:
     """Read a finished table."""
-    return pl.read_parquet(io.BytesIO(storage.load(storage.join(folder, NAME))))
+    return pl.read_parquet(io.BytesIO(storage.read_file(storage.join(folder, TABLE))))
 
 
-def clean(name: str) -> str:
-    """Give a name as a cell may have it: a file's may be no text at all, and is told from others all the same."""
+def as_text(name: str) -> str:
+    """Return a name as a cell can hold it: a file's name may be no text at all, and yet differs from others."""
     return name.encode(errors="backslashreplace").decode()
 
 
-def _index(frame: pl.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
-    """Tell where the rows of each picture and of what was asked of it begin, and how many they are."""
+def _index_rows(frame: pl.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
+    """Return where the rows of each picture, and of what was asked of it, begin, and how many they are."""
     runs = frame.with_row_index("first").group_by("input", "ask").agg(pl.col("first").min(), pl.len())
     return {(picture, ask): (first, count) for picture, ask, first, count in runs.iter_rows()}
 
 
-def _frame(rows: Sequence[Row]) -> pl.DataFrame:
-    """Put rows into columns."""
-    cells = [[clean(value) if isinstance(value, str) else value for value in row] for row in rows]
+def _frame(rows: Sequence[ResultRow]) -> pl.DataFrame:
+    """Return rows as a table."""
+    cells = [[as_text(value) if isinstance(value, str) else value for value in row] for row in rows]
     return pl.DataFrame(cells, schema=schema(), orient="row")
-
-
-def _parquet(frame: pl.DataFrame) -> bytes:
-    """Write a table as the bytes of a Parquet file."""
-    file = io.BytesIO()
-    frame.write_parquet(file)
-    return file.getvalue()

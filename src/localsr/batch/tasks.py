@@ -1,4 +1,4 @@
-"""Jobs: a picture and what is asked of it; what the outputs are called."""
+"""Tasks: a picture and what is asked of it; what the outputs are called."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import NamedTuple
 
 from localsr.errors import BoxError, ConfigError
 from localsr.images import FORMATS, Photo
-from localsr.regions import Found, Regions
+from localsr.regions import Found, RegionRequest
 
 LAYOUT = "{stem}-{left}-{top}-{width}x{height}-x{scale}-{key}.png"
-FIELDS = ("key", "folder", "stem", "label", "n", "left", "top", "width", "height", "scale")
-NAME = 80  # bytes of a word that comes from a picture or a label; file systems take 255 in all
-KEY = 16  # hexadecimal digits of a key: among a million outputs two are alike once in 40 million runs
+LAYOUT_FIELDS = ("key", "folder", "stem", "label", "n", "left", "top", "width", "height", "scale")
+MAX_WORD_BYTES = 80  # of a word that comes from a picture or a label; file systems take 255 in all
+KEY_DIGITS = 16  # hexadecimal; among a million outputs two keys are equal once in 40 million runs
 
 
-class Job(NamedTuple):
+class Task(NamedTuple):
     """A picture to be looked at once."""
 
     picture: str  # path or URL
-    regions: Regions
-    wrong: str = ""  # why its regions cannot be told
+    request: RegionRequest
+    problem: str = ""  # why it is not known which regions are meant
 
-    def found(self, photo: Photo) -> list[Found]:
-        """Give the regions; `BoxError` if they cannot be told or cannot be of this picture."""
-        if self.wrong:
-            raise BoxError(self.wrong)
-        return list(self.regions.of(photo))
+    def find_regions(self, photo: Photo) -> list[Found]:
+        """Return the regions; `BoxError` if they are not known or cannot be of this picture."""
+        if self.problem:
+            raise BoxError(self.problem)
+        return list(self.request.find(photo))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,20 +47,20 @@ class Setup:
     strategy: str = "clsr"
     precision: str = "fp32"
     device: str = "cpu"
-    runtime: str = "torch"  # one of export.restorer.RUNTIMES
+    runtime: str = "torch"  # or "onnx"
     max_memory: int | None = None  # MB of a worker
     detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
 
     def __post_init__(self) -> None:
         """Refuse a layout that names no file, or not one of its own for each result."""
         try:
-            used = [field for _, field, form, turn in Formatter().parse(self.layout) if field is not None]
-            plain = all(not form and not turn for _, field, form, turn in Formatter().parse(self.layout) if field)
+            parsed = list(Formatter().parse(self.layout))
         except ValueError as error:
             raise ConfigError(f"layout {self.layout!r} is none: {error}") from error
-        if unknown := [field for field in used if field not in FIELDS]:
-            raise ConfigError(f"layout {self.layout!r} has {{{unknown[0]}}}; choose from {', '.join(FIELDS)}")
-        if "key" not in used or not plain:
+        fields = [field for _, field, _, _ in parsed if field is not None]
+        if unknown := [field for field in fields if field not in LAYOUT_FIELDS]:
+            raise ConfigError(f"layout {self.layout!r} has {{{unknown[0]}}}; choose from {', '.join(LAYOUT_FIELDS)}")
+        if "key" not in fields or any(form or conversion for _, _, form, conversion in parsed):
             raise ConfigError(
                 f"layout {self.layout!r} must have {{key}} in it, which follows from picture, region, network and "
                 "options, so that a name that is there is a result that is there"
@@ -71,34 +71,35 @@ class Setup:
 
     @property
     def made_by(self) -> str:
-        """Say what all outputs follow from besides picture and region."""
+        """What all outputs follow from besides picture and region, in one line."""
         runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
         return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}"
 
-    def outputs(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
+    def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""
         path, names = PurePosixPath(picture), []
         for n, one in enumerate(found, start=1):
             box = one.box
             made = f"{content} {box.left} {box.top} {box.right} {box.bottom} {self.made_by}"
-            values = {
-                "key": hashlib.sha256(made.encode()).hexdigest()[:KEY],
-                "folder": word(path.parent.name, "folder"),
-                "stem": word(path.stem, "picture"),
-                "label": word(one.label, "region"),
+            words = {
+                "key": hashlib.sha256(made.encode()).hexdigest()[:KEY_DIGITS],
+                "folder": safe_word(path.parent.name, "folder"),
+                "stem": safe_word(path.stem, "picture"),
+                "label": safe_word(one.label, "region"),
             }
             numbers = {"n": n, "left": box.left, "top": box.top, "width": box.width, "height": box.height}
-            names.append(self.layout.format(**values, **numbers, scale=self.scale))
+            names.append(self.layout.format(**words, **numbers, scale=self.scale))
         return names
 
-    def ask(self, job: Job) -> str:
-        """Give a digest of all that is asked of a picture, its content aside."""
-        files = "".join(f" {sha256}" for name, sha256 in self.detectors if name in job.regions.detect)
-        asked = f"{job.regions!r} {self.made_by} {self.layout}{files}"
-        return hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()[:KEY]
+    def digest(self, task: Task) -> str:
+        """Return a digest of all that is asked of a picture, its content aside; tables keep it as `ask`."""
+        request = str(task.request).removeprefix("RegionRequest")  # earlier tables know it under its former name
+        files = "".join(f" {sha256}" for name, sha256 in self.detectors if name in task.request.detect)
+        asked = f"Regions{request} {self.made_by} {self.layout}{files}"
+        return hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()[:KEY_DIGITS]
 
 
-def word(given: str, otherwise: str) -> str:
+def safe_word(given: str, otherwise: str) -> str:
     """Make a word that every file system takes and no shell trips over."""
     made = re.sub(r"[^\w.-]+", "_", given.encode(errors="replace").decode()).strip("._-")
-    return made.encode()[:NAME].decode(errors="ignore") or otherwise
+    return made.encode()[:MAX_WORD_BYTES].decode(errors="ignore") or otherwise

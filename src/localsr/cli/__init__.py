@@ -1,19 +1,12 @@
-"""The command `localsr`: text to values, errors to exit codes; what a command needs is imported when it runs.
-
-Exit codes: 0 done, 1 a fault of localsr, 2 wrong usage or input, 3 a check failed or (some of) the work came to
-nothing, 4 out of disk or memory, 130 interrupted, 143 ended.
-"""
+"""The command `localsr`: from text to values; what a command needs is imported when it runs."""
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
-import traceback
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperGroup
 
 from localsr import __version__
 from localsr.cli import (
@@ -24,6 +17,7 @@ from localsr.cli import (
     export,
     flops,
     import_,
+    measure,
     models,
     report,
     restore,
@@ -31,89 +25,46 @@ from localsr.cli import (
     train,
     verify,
 )
-from localsr.errors import LocalSRError, StoppedError
-
-WRONG, EXHAUSTED, INTERRUPTED, FAULT = 2, 4, 130, 1
-NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
-
-
-class Guarded(TyperGroup):
-    """The commands, and the one place where an error becomes a sentence and an exit code."""
-
-    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401  # typer's context has changed its home between versions
-        """Run a command; say in one sentence what went wrong, with the traceback under `--debug`."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            raise  # the reader of a pipe has left; typer ends quietly
-        except (Exception, KeyboardInterrupt) as error:
-            if hasattr(error, "exit_code"):  # typer's own: a usage error, an exit
-                raise
-            code, sentence = verdict(error)
-            if ctx.params.get("debug"):
-                typer.echo("".join(traceback.format_exception(error)), err=True, nl=False)
-            typer.echo(f"localsr: {sentence}", err=True)
-            raise typer.Exit(code) from None
-
-
-def verdict(error: BaseException) -> tuple[int, str]:
-    """Give the exit code and the sentence for an error."""
-    sentence = " ".join(str(error).split()) or type(error).__name__
-    if isinstance(error, KeyboardInterrupt):
-        return INTERRUPTED, "interrupted"
-    if isinstance(error, StoppedError):
-        return 128 + error.signum, sentence
-    system = error.__cause__ if isinstance(error, LocalSRError) else error
-    if isinstance(system, OSError) and system.errno in NO_ROOM:
-        return EXHAUSTED, sentence
-    if isinstance(error, LocalSRError):
-        return WRONG, sentence
-    if isinstance(error, OSError) and error.strerror:
-        return WRONG, f"{error.filename or 'the system'}: {error.strerror}"
-    # torch reports a failed allocation as a RuntimeError, and only its text tells
-    if isinstance(error, MemoryError) or "can't allocate memory" in sentence or "out of memory" in sentence:
-        return EXHAUSTED, "out of memory; restore fewer or smaller boxes at a time"
-    told = "please report it with what `localsr --debug COMMAND ...` prints"
-    return FAULT, f"unexpected {type(error).__name__}: {sentence}; {told}"
-
+from localsr.cli.exits import CommandGroup, ExitCode
 
 app = typer.Typer(
     name="localsr",
-    cls=Guarded,
+    cls=CommandGroup,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     epilog="Exit codes: 0 done, 2 wrong usage or input, 3 a check failed or some work came to nothing, 4 out of disk "
     "or memory, 130 or 143 stopped.",
 )
-app.command("restore")(restore.run)
-app.command("batch")(batch.run)
-app.command("cost")(cost.run)
-app.command("explain")(explain.run)
-app.command("flops")(flops.run)
-app.command("models")(models.run)
-app.command("import")(import_.run)
-app.command("export")(export.run)
-app.command("train")(train.run)
-app.command("evaluate")(evaluate.run)
-app.command("report")(report.run)
-app.command("verify")(verify.run)
-app.command("view")(serve.view)
-app.command("serve")(serve.run)
+app.command("restore")(restore.restore_command)
+app.command("batch")(batch.batch_command)
+app.command("cost")(cost.cost_command)
+app.command("explain")(explain.explain_command)
+app.command("flops")(flops.flops_command)
+app.command("measure")(measure.measure_command)
+app.command("models")(models.models_command)
+app.command("import")(import_.import_command)
+app.command("export")(export.export_command)
+app.command("train")(train.train_command)
+app.command("evaluate")(evaluate.evaluate_command)
+app.command("report")(report.report_command)
+app.command("verify")(verify.verify_command)
+app.command("view")(serve.view_command)
+app.command("serve")(serve.serve_command)
 
 
-def _version(wanted: bool) -> None:
-    """Print the version and leave."""
+def print_version(wanted: bool) -> None:
+    """Print the version and exit, if it is asked for."""
     if wanted:
         typer.echo(f"localsr {__version__}")
         raise typer.Exit
 
 
 @app.callback()
-def options(
+def localsr_command(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+        bool, typer.Option("--version", callback=print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """Zoom into a region of any picture, with the whole picture as context, at the cost of the region."""
@@ -127,9 +78,9 @@ def main() -> None:
     os.environ.setdefault("GOMP_SPINCOUNT", "5000")
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="backslashreplace")  # a file's name may be no text at all
+            stream.reconfigure(errors="backslashreplace")  # a file's name may be bytes that are no text
     try:
         app()
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains when it flushes at exit
-        sys.exit(FAULT)
+        sys.exit(ExitCode.FAULT)

@@ -3,58 +3,50 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated
 
 import typer
 
-from localsr.cli import regions
-from localsr.cli.console import Device, MaxMemory, Model, Precision, Runtime, Scale, loaded, show
-from localsr.cli.restore import PhotoPath, Share
+from localsr.cli.options import JsonTable, MaxMemory, NetworkOptions, PhotoPath, takes_groups
+from localsr.cli.region_options import RegionOptions
+from localsr.cli.restore import Share
+from localsr.cli.terminal import counted, print_table
 
 
-def run(
+@takes_groups
+def cost_command(
     photo: PhotoPath,
-    box: regions.Boxes = None,
-    boxes: regions.BoxesFile = None,
-    detect: regions.Detect = None,
-    grow: regions.Grow = "0",
-    min_size: regions.MinSize = 0,
-    min_score: regions.MinScore = None,
-    merge: regions.Merge = False,
-    scale: Scale = None,
-    model: Model = None,
-    device: Device = "auto",
-    precision: Precision = "fp32",
-    runtime: Runtime = "torch",
+    *,
+    regions: RegionOptions,
+    network: NetworkOptions,
     max_memory: MaxMemory = None,
-    clip: regions.Clip = False,
     share: Share = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
+    as_json: JsonTable = False,
 ) -> None:
     """Tell what restoring regions would cost by each strategy: GFLOPs, seconds on this machine, memory.
 
     The first call for a network measures the machine for a second or two; it is kept in your cache folder.
     """
-    want = regions.asked(photo, box, boxes, detect, grow, min_size, min_score, merge=merge, clip=clip)
-    source, found = regions.opened(photo, want, silent=as_json)
-    inside = [one.box for one in found]
-    restorer = loaded(runtime, model, scale, device=device, precision=precision, max_memory=max_memory)
-    bills = restorer.encode(source).cost(inside, share=share)
+    source, found = regions.find(photo, silent=as_json)
+    restorer = network.load(max_memory)
+    estimates = restorer.encode(source).cost([one.box for one in found], share=share)
     if as_json:
-        told = {str(way): bill._asdict() for way, bill in bills.items()}
-        typer.echo(json.dumps({"input": str(photo), "model": restorer.card.name, "strategies": told}))
+        strategies = {str(strategy): estimate._asdict() for strategy, estimate in estimates.items()}
+        typer.echo(json.dumps({"input": str(photo), "model": restorer.card.name, "strategies": strategies}))
         return
-    from rich import box as lines
+    from rich.box import SIMPLE_HEAD
     from rich.table import Table
 
-    count = f"{len(inside)} region{'s' if len(inside) > 1 else ''}"
-    title = f"{count} of a picture of {source.size} px, x{restorer.scale}, {restorer.card.name}"
-    table = Table(title=title, box=lines.SIMPLE_HEAD, pad_edge=False)
+    title = f"{counted(len(found), 'region')} of a picture of {source.size} px, x{restorer.scale}, {restorer.card.name}"
+    table = Table(title=title, box=SIMPLE_HEAD, pad_edge=False)
     table.add_column("strategy")
     for name in ("GFLOPs", "patches, GFLOPs", "seconds", "peak MB"):
         table.add_column(name, justify="right")
-    for way, bill in bills.items():
+    for strategy, estimate in estimates.items():
         table.add_row(
-            way, f"{bill.gflops:.2f}", f"{bill.gflops_scene:.2f}", f"{bill.seconds:.3f}", f"{bill.megabytes:.0f}"
+            strategy,
+            f"{estimate.gflops:.2f}",
+            f"{estimate.gflops_scene:.2f}",
+            f"{estimate.seconds:.3f}",
+            f"{estimate.megabytes:.0f}",
         )
-    show(table)
+    print_table(table)

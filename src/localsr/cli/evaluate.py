@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import math
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localsr.cli.console import Device, Model, Precision, Runtime, Scale, bar, loaded, show
+from localsr.cli.options import NetworkOptions, takes_groups
+from localsr.cli.terminal import print_table, progress_bar
 from localsr.errors import CheckpointError, ConfigError
 from localsr.extras import need
 from localsr.files import write_whole
@@ -19,6 +19,7 @@ from localsr.files import write_whole
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from localsr.evaluation.records import Protocol
     from localsr.evaluation.results import Result
     from localsr.inference.restorer import Restorer
 
@@ -33,7 +34,9 @@ COLUMNS = {  # key of a result -> title, format
 }
 
 
-def run(
+@takes_groups
+def evaluate_command(
+    *,
     data: Annotated[
         str,
         typer.Option(
@@ -56,7 +59,6 @@ def run(
             show_default=False,
         ),
     ] = None,
-    scale: Scale = None,
     roi: Annotated[int, typer.Option(min=1, help="Side of an ROI in LR pixels.")] = 24,
     strategy: Annotated[
         str | None,
@@ -66,10 +68,7 @@ def run(
             show_default=False,
         ),
     ] = None,
-    model: Model = None,
-    device: Device = "auto",
-    precision: Precision = "fp32",
-    runtime: Runtime = "torch",
+    network: NetworkOptions,
     limit: Annotated[int | None, typer.Option(min=1, metavar="N", help="Only the first N pictures.")] = None,
     sample: Annotated[
         int | None, typer.Option(min=1, metavar="N", help="At most N ROIs of a picture, drawn by its number.")
@@ -83,54 +82,54 @@ def run(
     """Measure quality and cost of the strategies on a data set, by the protocol of the paper."""
     if record and (limit is not None or sample is not None):
         raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit and --sample")
-    if record and precision != "fp32":
-        raise ConfigError(f"--record keeps the numbers of fp32, not of {precision}")
-    if runtime != "torch" and (record or timing):
+    if record and network.precision != "fp32":
+        raise ConfigError(f"--record keeps the numbers of fp32, not of {network.precision}")
+    if network.runtime != "torch" and (record or timing):
         raise ConfigError("--record and --timing are of torch; leave out --runtime")
     if timing and output is None:
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
     need("evaluate", "polars", "skimage", "torchmetrics")
     from localsr.evaluation.benchmark import Benchmark
-    from localsr.evaluation.datasets import find as find_data
-    from localsr.evaluation.methods import Way
+    from localsr.evaluation.datasets import find_data_set
+    from localsr.evaluation.methods import Method
     from localsr.evaluation.protocol import evaluate
     from localsr.inference.restorer import BICUBIC, find
 
-    if model is None and degradation == "bicubic":
-        model = BICUBIC.get(scale or 4)
-    restorer = loaded(runtime, model, scale, device=device, precision=precision)
-    ways = [] if strategy is None else [Way.named(name.strip()) for name in strategy.split(",")]
+    if network.model is None and degradation == "bicubic":
+        network = replace(network, model=BICUBIC.get(network.scale or 4))
+    restorer = network.load()
+    methods = [] if strategy is None else [Method.named(name.strip()) for name in strategy.split(",")]
     multiple = math.lcm(roi, restorer.multiple)
-    benchmark = Benchmark(find_data(data, root), restorer.scale, multiple, limit, degradation=degradation)
-    with tempfile.TemporaryDirectory(prefix="localsr-") as scratch, bar("evaluating") as progress:
+    benchmark = Benchmark(find_data_set(data, root), restorer.scale, multiple, limit, degradation=degradation)
+    with tempfile.TemporaryDirectory(prefix="localsr-") as scratch, progress_bar("evaluating") as progress:
         result = evaluate(
             benchmark,
             restorer,
             output or Path(scratch),
             roi=roi,
-            ways=list(dict.fromkeys(ways)),
+            methods=list(dict.fromkeys(methods)),
             sample=sample,
             progress=progress,
         )
-    show(table(result))
-    from localsr.evaluation.report.tables import spread
-
-    for names, interval in result.about["differences"].items():
-        typer.echo(f"{names}, dB: {spread(interval)}")
+    print_table(result_table(result))
+    for names, interval in result.record.differences.items():
+        typer.echo(f"{names}, dB: {interval}")
     if timing and output is not None and result.timing is None:
-        from localsr.evaluation.timing import timings
+        from localsr.evaluation.records import json_bytes, plain_values
+        from localsr.evaluation.timing import measure_timing
 
-        strategies = [way.strategy for way in result.ways if way.strategy and way == Way(way.strategy)]
-        path = str(find(model, restorer.scale))
-        with bar("timing") as progress:
-            measured = timings(path, strategies, roi, device, precision, progress)
-        write_whole(output / "timing.json", (json.dumps(measured, indent=2) + "\n").encode())
+        strategies = [m.strategy for m in result.methods if m.strategy and m == Method(m.strategy)]
+        path = str(find(network.model, restorer.scale))
+        with progress_bar("timing") as progress:
+            measured = measure_timing(path, strategies, roi, network.device, network.precision, progress)
+        write_whole(output / "timing.json", json_bytes(plain_values(measured)))
     if record:
-        keep(model, restorer, result.about)
+        record_in_checkpoint(network.model, restorer, result)
 
 
-def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
-    """Write a result into the header of the checkpoint that it came from."""
+def record_in_checkpoint(model: str | None, restorer: Restorer, result: Result) -> None:
+    """Write a result into the header of the checkpoint that it was measured with."""
+    from localsr.evaluation.records import plain_values
     from localsr.inference.restorer import find
     from localsr.models import checkpoint
 
@@ -138,9 +137,10 @@ def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
     tensors, card = checkpoint.read(path)
     if card.sha256 != restorer.card.sha256:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")
-    kept = {key: result[key] for key in ("protocol", "checkpoint", "strategies", "differences")}
+    record = plain_values(result.record)
+    kept = {key: record[key] for key in ("protocol", "checkpoint", "strategies", "differences")}
     kept["protocol"].pop("degradations", None)  # a header is for people
-    key = _key(result["protocol"])
+    key = protocol_key(result.record.protocol)
     before = card.protocol.get(key, {})
     if isinstance(before, dict) and before.get("checkpoint") == kept["checkpoint"]:  # other strategies, measured before
         for part in ("strategies", "differences"):
@@ -148,28 +148,28 @@ def keep(model: str | None, restorer: Restorer, result: dict[str, Any]) -> None:
     checkpoint.write(path, tensors, replace(card, protocol=card.protocol | {key: kept}))
 
 
-def _key(protocol: dict[str, Any]) -> str:
-    """Name a result in a header: the data set, and what is not as in the paper's Table 1."""
-    photo = "" if protocol["degradation"] == "bicubic" else f"-{protocol['degradation']}"
-    roi = "" if protocol["roi"] == 24 else f"-roi{protocol['roi']}"
-    return f"{protocol['data']}{photo}{roi}"
+def protocol_key(protocol: Protocol) -> str:
+    """Return a result's name in a header: the data set, and what is not as in the paper's Table 1."""
+    photo = "" if protocol.degradation == "bicubic" else f"-{protocol.degradation}"
+    roi = "" if protocol.roi == 24 else f"-roi{protocol.roi}"
+    return f"{protocol.data}{photo}{roi}"
 
 
-def table(result: Result) -> Table:
-    """Lay a result out, a row for each way."""
+def result_table(result: Result) -> Table:
+    """Return a result as a table, a row for each method."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    about = result.about["protocol"]
-    data = about["data"] + (" as photos" if about["degradation"] == "photo" else "")
-    sampled = "" if about["rois"] == "all" else f", {about['rois']}"
-    title = f"{data}, {about['pictures']} pictures, ROI {about['roi']}{sampled}, x{about['scale']}"
-    made = Table(title=escape(f"{title}, {result.about['checkpoint']['name']}"), box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("strategy")
+    protocol = result.record.protocol
+    data = protocol.data + (" as photos" if protocol.degradation == "photo" else "")
+    sampled = "" if protocol.rois == "all" else f", {protocol.rois}"
+    title = f"{data}, {len(result.record.pictures)} pictures, ROI {protocol.roi}{sampled}, x{protocol.scale}"
+    table = Table(title=escape(f"{title}, {result.network}"), box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("strategy")
     for name, _ in COLUMNS.values():
-        made.add_column(name, justify="right")
-    for way, numbers in result.about["strategies"].items():
-        cells = ("n/a" if numbers[key] is None else f"{numbers[key]:{form}}" for key, (_, form) in COLUMNS.items())
-        made.add_row(way, *cells)
-    return made
+        table.add_column(name, justify="right")
+    for method, means in result.record.means.items():
+        numbers = ((getattr(means, key), form) for key, (_, form) in COLUMNS.items())
+        table.add_row(method, *("n/a" if number is None else f"{number:{form}}" for number, form in numbers))
+    return table

@@ -8,12 +8,11 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Model, Runtime, Scale, loaded
-from localsr.cli.restore import PhotoPath
+from localsr.cli.options import Model, PhotoPath, Runtime, Scale, load_network
 from localsr.errors import ConfigError
 
 
-def run(
+def explain_command(
     photo: PhotoPath,
     box: Annotated[str, typer.Option("--box", metavar="X,Y,W,H", help="Region, as for restore.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png", help="The picture to write.")],
@@ -25,24 +24,24 @@ def run(
     """Draw which of the sampled patches the global context module drew on for a region (the paper's Figure 8)."""
     from localsr import images, regions
 
-    given = regions.text(box)
+    region = regions.text(box)
     source = images.read(photo)
-    region = given.on(source.size).box
+    inside = region.on(source.size).box
     if output.suffix.lower() != ".png":
         raise ConfigError(f"{output} must end in .png")
     if output.exists() and output.samefile(photo):
         raise ConfigError(f"{output} is the photo itself, which is never replaced; choose another name")
     from localsr.drawing.attention import attention_map
 
-    restorer = loaded(runtime, model, scale)
-    found = restorer.encode(source).attention(region)
-    attention_map(output, source, found, restorer.card.name)
+    restorer = load_network(runtime, model, scale)
+    attention = restorer.encode(source).attention(inside)
+    attention_map(output, source, attention, restorer.card.name)
     if as_json:
         patches = [
             {"box": [p.left, p.top, p.right, p.bottom], "share": round(share, 6)}
-            for p, share in zip(found.patches, found.shares, strict=True)
+            for p, share in zip(attention.patches, attention.shares, strict=True)
         ]
-        told = {"input": str(photo), "model": restorer.card.name, "map": str(output), "patches": patches}
-        typer.echo(json.dumps(told))
+        answer = {"input": str(photo), "model": restorer.card.name, "map": str(output), "patches": patches}
+        typer.echo(json.dumps(answer))
         return
-    typer.echo(f"{output}: {len(found.patches)} patches, the largest share {max(found.shares):.1%}")
+    typer.echo(f"{output}: {len(attention.patches)} patches, the largest share {max(attention.shares):.1%}")

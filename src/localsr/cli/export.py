@@ -7,10 +7,11 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Model, Scale, bar
+from localsr.cli.options import Model, Scale
+from localsr.cli.terminal import progress_bar
 
 
-def run(
+def export_command(
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.", show_default=False)
     ],
@@ -22,11 +23,11 @@ def run(
     They are compared with torch first. `--runtime onnx --model DIR` runs them.
     """
     from localsr.inference.restorer import Restorer
-    from localsr.onnx.restorer import ALLOWED, export
+    from localsr.onnx.export import MAX_DIFFERENCE, export
 
-    with bar("exporting") as progress:
+    with progress_bar("exporting") as progress:
         card = export(Restorer.load(model, scale=scale, device="cpu"), output, progress)
     for name in card.graphs:
         path = output / f"{name}.onnx"
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")
-    typer.echo(f"largest difference to torch: {card.difference:.1e} of a pixel in [0, 1], {ALLOWED:.0e} allowed")
+    typer.echo(f"largest difference to torch: {card.difference:.1e} of a pixel in [0, 1], {MAX_DIFFERENCE:.0e} allowed")

@@ -8,72 +8,72 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localsr.cli.console import bar, show
+from localsr.cli.terminal import print_table, progress_bar
 from localsr.errors import ConfigError
 from localsr.files import write_whole
 
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from localsr.evaluation.paper import Entry, Halo
+    from localsr.evaluation.paper import CountedCost, HaloCost
 
 
-def run(
+def flops_command(
     json_file: Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Write the rows as JSON.")] = None,
 ) -> None:
     """Count the FLOPs of the paper's Table 1: five networks at x4, a region of 24 x 24 px, three strategies."""
     if json_file is not None and json_file.is_dir():
         raise ConfigError(f"{json_file} is a folder; name a file in it")
-    from localsr.evaluation.paper import HALOS, PAPER, PICTURES, halos, table1
+    from localsr.evaluation.paper import PAPER_COSTS, PAPER_HALOS, PAPER_SIZES, count_halos, count_table_1
 
-    rows: list[Entry] = []
-    over_halo: list[Halo] = []
-    total = len(PAPER) * (1 + 2 * len(PICTURES) + len(HALOS))
-    with bar("counting") as progress:
-        for row in table1():
+    rows: list[CountedCost] = []
+    over_halo: list[HaloCost] = []
+    total = len(PAPER_COSTS) * (1 + 2 * len(PAPER_SIZES) + len(PAPER_HALOS))
+    with progress_bar("counting") as progress:
+        for row in count_table_1():
             rows.append(row)
             progress(len(rows), total)
-        for halo in halos():
+        for halo in count_halos():
             over_halo.append(halo)
             progress(len(rows) + len(over_halo), total)
-    show(counts(rows))
-    show(widths(over_halo))
+    print_table(paper_table(rows))
+    print_table(halo_table(over_halo))
     if json_file is not None:
-        found = {"rows": [r._asdict() for r in rows], "halos": [h._asdict() for h in over_halo]}
-        write_whole(json_file, (json.dumps(found, indent=2) + "\n").encode())
+        counted = {"rows": [r._asdict() for r in rows], "halos": [h._asdict() for h in over_halo]}
+        write_whole(json_file, (json.dumps(counted, indent=2) + "\n").encode())
 
 
-def counts(rows: list[Entry]) -> Table:
-    """Lay out counted against printed; a column for each picture."""
+def paper_table(rows: list[CountedCost]) -> Table:
+    """Return counted GFLOPs beside those of the paper, a column for each picture size."""
     from rich import box
     from rich.table import Table
 
-    from localsr.evaluation.paper import PAPER, PICTURES, ROI
+    from localsr.evaluation.paper import PAPER_COSTS, PAPER_ROI, PAPER_SIZES
 
-    made = Table(title="GFLOPs, the paper's beside them (Table 1)", box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("network")
-    made.add_column("strategy")
-    for name, size in PICTURES.items():
-        made.add_column(f"{name} {size.height} x {size.width}", justify="right")
-    for network in PAPER:
-        for way in ("crop", "clsr", "full"):
-            cells = [f"{r.gflops:.2f} ({r.paper:.2f})" for r in rows if r.network == network and r.strategy == way]
-            made.add_row(network, f"crop {ROI} x {ROI}" if way == "crop" else way, *cells)
-    return made
+    table = Table(title="GFLOPs, the paper's beside them (Table 1)", box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("network")
+    table.add_column("strategy")
+    for name, size in PAPER_SIZES.items():
+        table.add_column(f"{name} {size.height} x {size.width}", justify="right")
+    for network in PAPER_COSTS:
+        for strategy in ("crop", "clsr", "full"):
+            cells = [f"{r.gflops:.2f} ({r.paper:.2f})" for r in rows if r.network == network and r.strategy == strategy]
+            table.add_row(network, f"crop {PAPER_ROI} x {PAPER_ROI}" if strategy == "crop" else strategy, *cells)
+    return table
 
 
-def widths(rows: list[Halo]) -> Table:
-    """Lay out the cost over the halo."""
+def halo_table(rows: list[HaloCost]) -> Table:
+    """Return GFLOPs by the width of the halo."""
     from rich import box
     from rich.table import Table
 
-    from localsr.evaluation.paper import HALOS, PAPER
+    from localsr.evaluation.paper import PAPER_COSTS, PAPER_HALOS
 
     title = "GFLOPs of a first region by halo in LR px at every step: plain, and clsr"
-    made = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("network")
-    for halo in HALOS:
-        made.add_column(str(halo), justify="right")
-    for network in PAPER:
-        made.add_row(network, *(f"{r.plain:.2f}, {r.clsr:.2f}" for r in rows if r.network == network))
-    return made
+    table = Table(title=title, box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("network")
+    for halo in PAPER_HALOS:
+        table.add_column(str(halo), justify="right")
+    for network in PAPER_COSTS:
+        table.add_row(network, *(f"{r.plain:.2f}, {r.clsr:.2f}" for r in rows if r.network == network))
+    return table

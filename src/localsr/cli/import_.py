@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 SUFFIX = ".safetensors"
 
 
-def run(
+def import_command(
     official: Annotated[
         Path,
         typer.Argument(metavar="OFFICIAL.pth", help="CARN, CARN-M, SRResNet, RCAN or SwinIR.", show_default=False),
@@ -40,10 +40,10 @@ def run(
 
     checkpoint.checked_name(name)
     plain_file = output or Path(f"{name}{SUFFIX}")
-    refuse(plain_file, official)
+    check_output(plain_file, official)
     context_file = plain_file.with_name(f"{plain_file.stem}-clsr{SUFFIX}")
     if context:
-        refuse(context_file, official)
+        check_output(context_file, official)
     import torch
 
     from localsr.models.clsr import started
@@ -60,17 +60,17 @@ def run(
         torch.manual_seed(0)  # the same file gives the same network
         network = started(plain.config.with_context(), plain)
     card = checkpoint.save(plain_file, plain, checkpoint.Card(name, plain.config, training=source))
-    typer.echo(f"{plain_file}: {described(plain)}")
+    typer.echo(f"{plain_file}: {describe_network(plain)}")
     if network is not None:
         # the twin is looked for beside a network by the name of its file
         twin = {"name": printable(plain_file.stem), "sha256": card.sha256}
         about = checkpoint.Card(f"{name}-clsr", network.config, training=source, plain=twin)
         checkpoint.save(context_file, network, about)
-        typer.echo(f"{context_file}: {described(network)}; its context adds nothing until it is trained")
+        typer.echo(f"{context_file}: {describe_network(network)}; its context adds nothing until it is trained")
 
 
-def refuse(path: Path, official: Path) -> None:
-    """Refuse, before any work, a name that cannot be or must not be written."""
+def check_output(path: Path, official: Path) -> None:
+    """Refuse a name that cannot or must not be written."""
     if path.suffix != SUFFIX:
         raise ConfigError(f"{path} must end in {SUFFIX}")
     if path.is_dir():
@@ -80,12 +80,12 @@ def refuse(path: Path, official: Path) -> None:
 
 
 def printable(name: str) -> str:
-    """Give a file's name without what a checkpoint's header must not hold."""
+    """Return a file's name without the letters that a checkpoint's header must not hold."""
     return "".join(letter if letter.isprintable() else "?" for letter in name)
 
 
-def described(network: CLSR) -> str:
-    """Say what a network is: `CARN, x4, 0.29 M parameters`."""
+def describe_network(network: CLSR) -> str:
+    """Return what a network is: `CARN, x4, 0.29 M parameters`."""
     config, millions = network.config, sum(p.numel() for p in network.parameters()) / 1e6
     kind = type(network.backbone).__name__ + ("" if config.plain else " with context")
     return f"{kind}, x{config.scale}, {millions:.2f} M parameters"

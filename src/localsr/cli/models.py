@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from localsr.cli.console import show
+from localsr.cli.terminal import print_table
 
 if TYPE_CHECKING:
     from rich.table import Table
 
 
-def run(
+def models_command(
     names: Annotated[
         list[str] | None,
         typer.Argument(metavar="[NAME|PATH]...", help="Networks to show; a single one with its whole card."),
@@ -29,9 +29,9 @@ def run(
     if as_json:
         typer.echo(json.dumps({"models": rows}))
     elif names and len(rows) == 1:
-        show_card(rows[0])
+        print_card(rows[0])
     elif rows:
-        show(table(rows))
+        print_table(networks_table(rows))
     else:
         typer.echo("there is no network in this package; give `--model` the path of a checkpoint")
     if not names and not as_json:
@@ -55,7 +55,7 @@ def untrained() -> list[str]:
 
 
 def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
-    """Give what a checkpoint's header says."""
+    """Return what the header of a checkpoint holds."""
     from localsr.models import checkpoint
 
     tensors, card = checkpoint.read(path)
@@ -76,8 +76,8 @@ def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
     }
 
 
-def show_card(row: dict[str, Any]) -> None:
-    """Print all that a checkpoint says of itself."""
+def print_card(row: dict[str, Any]) -> None:
+    """Print all that the header of a checkpoint holds."""
     recipe, training = row["recipe"], row["training"]
     kind = f"{row['backbone']}, x{row['scale']}, {row['kind']}"
     lines = {
@@ -106,13 +106,13 @@ def show_card(row: dict[str, Any]) -> None:
 
 
 def scores(protocol: dict[str, Any]) -> list[str]:
-    """Give a line for each data set of a header, whatever of it is there: `bsd100: clsr 27.60, halo 27.51`."""
+    """Return a line for each data set of a header: `bsd100: clsr 27.60, halo 27.51`; leave out what is malformed."""
     lines = []
     for data, result in protocol.items():
-        ways = result.get("strategies") if isinstance(result, dict) else None
+        strategies = result.get("strategies") if isinstance(result, dict) else None
         found = [
-            f"{way} {numbers['psnr_y']:.2f}"
-            for way, numbers in (ways.items() if isinstance(ways, dict) else ())
+            f"{strategy} {numbers['psnr_y']:.2f}"
+            for strategy, numbers in (strategies.items() if isinstance(strategies, dict) else ())
             if isinstance(numbers, dict) and isinstance(numbers.get("psnr_y"), float)
         ]
         if found:
@@ -120,20 +120,20 @@ def scores(protocol: dict[str, Any]) -> list[str]:
     return lines
 
 
-def table(rows: list[dict[str, Any]]) -> Table:
-    """Lay the rows out."""
+def networks_table(rows: list[dict[str, Any]]) -> Table:
+    """Return a row for each network."""
     from rich import box
     from rich.markup import escape
     from rich.table import Table
 
-    made = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    made.add_column("network", no_wrap=True)
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    table.add_column("network", no_wrap=True)
     for title in ("scale", "kind", "backbone", "parameters", "file", "steps"):
-        made.add_column(title, justify="left" if title in ("kind", "backbone") else "right", no_wrap=True)
-    made.add_column("PSNR Y in dB")
+        table.add_column(title, justify="left" if title in ("kind", "backbone") else "right", no_wrap=True)
+    table.add_column("PSNR Y in dB")
     for row in rows:
         steps = row["steps"]
-        made.add_row(
+        table.add_row(
             escape(row["name"]) + (" [bold](default)[/]" if row["default"] else ""),
             f"x{row['scale']}",
             row["kind"],
@@ -143,4 +143,4 @@ def table(rows: list[dict[str, Any]]) -> Table:
             f"{steps:,}" if isinstance(steps, int) else "-",
             escape("\n".join(scores(row["protocol"]))) or "-",
         )
-    return made
+    return table

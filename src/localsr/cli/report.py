@@ -12,7 +12,7 @@ from localsr.extras import need
 from localsr.files import write_whole
 
 
-def run(
+def report_command(
     results: Annotated[list[Path], typer.Argument(metavar="RESULTS...", help="Folders of `localsr evaluate -o`.")],
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="DIR", help="Where report.html and its parts are written.")
@@ -23,15 +23,16 @@ def run(
     ] = None,
 ) -> None:
     """Show results as one HTML page that needs no network, as Markdown and as CSV: the paper's tables and figures."""
-    need("evaluate", "jinja2", "polars")
-    from localsr.evaluation.report import assemble, document
+    need("evaluate", "jinja2", "matplotlib", "polars")
+    from localsr.evaluation.report.document import insert_results, to_markdown
+    from localsr.evaluation.report.page import write_report
+    from localsr.evaluation.report.sections import read_results, readme_parts, report_parts
 
-    found = assemble.read(results)
-    page = document.write(output, "localsr: results", assemble.report(found))
-    typer.echo(page)
+    found = read_results(results)
+    typer.echo(write_report(output, "localsr: results", report_parts(found)))
     if readme is not None:
         try:
-            text = document.spliced(readme.read_text(), document.markdown("", assemble.readme(found)))
+            text = insert_results(readme.read_text(), to_markdown("", readme_parts(found)))
         except ValueError as error:
             raise ConfigError(f"{readme} is left as it is: {error}") from error
         write_whole(readme, text.encode())

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 import multiprocessing
 import os
 import webbrowser
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from localsr.cli.console import Runtime, loaded
-from localsr.cli.restore import PhotoPath
+from localsr.cli.options import PhotoPath, Runtime, load_network, takes_groups
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
-from localsr.serving.limits import Limits, Settings
+from localsr.serving.settings import Limits, Settings
 
 DEFAULT = Limits()
 VIEW = Limits(job=600.0)  # one's own picture may have any size, and decoding it takes its time
@@ -34,7 +33,50 @@ Workers = Annotated[int, typer.Option(min=0, max=64, help="Processes that do the
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every request on stderr.")]
 
 
-def run(
+@dataclass(frozen=True)
+class LimitOptions:
+    """What the service takes at most."""
+
+    max_body: Annotated[int, typer.Option(metavar="MiB", help="Of an uploaded picture's file.")] = DEFAULT.body
+    max_megapixels: Annotated[int, typer.Option(help="Of an uploaded picture.")] = DEFAULT.megapixels
+    max_boxes: Annotated[int, typer.Option(help="Of one request.")] = DEFAULT.boxes
+    max_output: Annotated[int, typer.Option(metavar="MEGAPIXELS", help="Of one answer.")] = DEFAULT.output
+    header_timeout: Annotated[float, typer.Option(metavar="S", help="For a request's headers.")] = DEFAULT.header
+    body_timeout: Annotated[float, typer.Option(metavar="S", help="For a request's body.")] = DEFAULT.body_seconds
+    read_timeout: Annotated[float, typer.Option(metavar="S", help="In which a client reads a part of an answer.")] = (
+        DEFAULT.read_seconds
+    )
+    job_timeout: Annotated[float, typer.Option(metavar="S", help="For the work of one request.")] = DEFAULT.job
+    queue: Annotated[int, typer.Option(help="Requests that wait, for each worker.")] = DEFAULT.queue
+    keep: Annotated[float, typer.Option(metavar="S", help="That an unused picture is kept.")] = DEFAULT.keep
+    max_disk: Annotated[int, typer.Option(metavar="MiB", help="Of all uploaded pictures.")] = DEFAULT.disk
+    max_memory: Annotated[int, typer.Option(metavar="MiB", help="Of decoded pictures, in each worker.")] = (
+        DEFAULT.memory
+    )
+    max_connections: Annotated[int, typer.Option(help="At once.")] = DEFAULT.connections
+
+    def limits(self) -> Limits:
+        """Return them as the service takes them."""
+        return Limits(
+            body=self.max_body,
+            megapixels=self.max_megapixels,
+            boxes=self.max_boxes,
+            output=self.max_output,
+            header=self.header_timeout,
+            body_seconds=self.body_timeout,
+            read_seconds=self.read_timeout,
+            job=self.job_timeout,
+            queue=self.queue,
+            keep=self.keep,
+            disk=self.max_disk,
+            memory=self.max_memory,
+            connections=self.max_connections,
+        )
+
+
+@takes_groups
+def serve_command(
+    *,
     host: Annotated[str, typer.Option(metavar="ADDRESS", help="Other than loopback needs a token.")] = "127.0.0.1",
     port: Port = 8000,
     token_file: Annotated[
@@ -50,23 +92,7 @@ def run(
     model: Networks = None,
     runtime: Runtime = "torch",
     workers: Workers = 0,
-    max_body: Annotated[int, typer.Option(metavar="MiB", help="Of an uploaded picture's file.")] = DEFAULT.body,
-    max_megapixels: Annotated[int, typer.Option(help="Of an uploaded picture.")] = DEFAULT.megapixels,
-    max_boxes: Annotated[int, typer.Option(help="Of one request.")] = DEFAULT.boxes,
-    max_output: Annotated[int, typer.Option(metavar="MEGAPIXELS", help="Of one answer.")] = DEFAULT.output,
-    header_timeout: Annotated[float, typer.Option(metavar="S", help="For a request's headers.")] = DEFAULT.header,
-    body_timeout: Annotated[float, typer.Option(metavar="S", help="For a request's body.")] = DEFAULT.body_seconds,
-    read_timeout: Annotated[
-        float, typer.Option(metavar="S", help="In which a client reads a part of an answer.")
-    ] = DEFAULT.read_seconds,
-    job_timeout: Annotated[float, typer.Option(metavar="S", help="For the work of one request.")] = DEFAULT.job,
-    queue: Annotated[int, typer.Option(help="Requests that wait, for each worker.")] = DEFAULT.queue,
-    keep: Annotated[float, typer.Option(metavar="S", help="That an unused picture is kept.")] = DEFAULT.keep,
-    max_disk: Annotated[int, typer.Option(metavar="MiB", help="Of all uploaded pictures.")] = DEFAULT.disk,
-    max_memory: Annotated[
-        int, typer.Option(metavar="MiB", help="Of decoded pictures, in each worker.")
-    ] = DEFAULT.memory,
-    max_connections: Annotated[int, typer.Option(help="At once.")] = DEFAULT.connections,
+    bounds: LimitOptions,
     verbose: Verbose = False,
 ) -> None:
     """Serve the page and the API, for a team and for programs.
@@ -74,18 +100,21 @@ def run(
     Listens on this machine alone unless told otherwise; then it needs a token, in LOCALSR_TOKEN or a file. A limit that
     is hit is named in the answer. SIGTERM finishes what was accepted.
     """
-    limits = Limits(
-        max_body, max_megapixels, max_boxes, max_output, header_timeout, body_timeout, read_timeout, job_timeout, queue,
-        keep, max_disk, max_memory, max_connections,
-    )  # fmt: skip
     settings = Settings(
-        host, port, _token(token_file), tuple(allow_host or ()), tuple(allow_origin or ()), tuple(model or ()),
-        runtime, workers, limits,
-    )  # fmt: skip
-    _serve(settings, verbose=verbose, browser=False)
+        host=host,
+        port=port,
+        token=read_token(token_file),
+        hosts=tuple(allow_host or ()),
+        origins=tuple(allow_origin or ()),
+        networks=tuple(model or ()),
+        runtime=runtime,
+        workers=workers,
+        limits=bounds.limits(),
+    )
+    run_service(settings, verbose=verbose, browser=False)
 
 
-def view(
+def view_command(
     photo: PhotoPath,
     port: Port = 0,
     model: Networks = None,
@@ -100,11 +129,11 @@ def view(
     settings = Settings(
         port=port, networks=tuple(model or ()), runtime=runtime, workers=workers, limits=VIEW, photo=photo.resolve()
     )
-    _serve(settings, verbose=verbose, browser=browser)
+    run_service(settings, verbose=verbose, browser=browser)
 
 
-def _token(file: Path | None) -> str | None:
-    """Read the token; not from the command line, which every user of a machine can read."""
+def read_token(file: Path | None) -> str | None:
+    """Read the token; it is never an option's value, since every user of a machine can read command lines."""
     if file is None:
         return os.environ.get("LOCALSR_TOKEN") or None
     try:
@@ -113,26 +142,26 @@ def _token(file: Path | None) -> str | None:
         raise ConfigError(f"the token's file {file} cannot be read: {getattr(error, 'strerror', 'no text')}") from error
 
 
-def _exported(runtime: str, networks: tuple[str, ...]) -> None:
-    """Have the graphs in the cache, with a bar, before workers that share it look for them; those say what is wrong."""
+def export_networks(runtime: str, networks: tuple[str, ...]) -> None:
+    """Write the graphs of networks into the cache, with a bar, before workers look for them; these report errors."""
     from localsr.inference.restorer import OFFERED
 
     with suppress(LocalSRError, KeyboardInterrupt):
         for name in networks or OFFERED:
-            loaded(runtime, name, None)
+            load_network(runtime, name, None)
 
 
-def _serve(settings: Settings, *, verbose: bool, browser: bool) -> None:
-    """Run the service and tell where."""
+def run_service(settings: Settings, *, verbose: bool, browser: bool) -> None:
+    """Run the service, and print its address once it listens."""
     need("serve", "fastapi", "uvicorn", "prometheus_client")
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    if settings.runtime != "torch":  # apart, so that this process does without torch, of which it has no need
+    if settings.runtime != "torch":  # in a process of its own: this one needs no torch
         names = (settings.runtime, settings.networks)
-        apart = multiprocessing.get_context("spawn").Process(target=_exported, args=names)
-        apart.start()
-        apart.join()
+        exporter = multiprocessing.get_context("spawn").Process(target=export_networks, args=names)
+        exporter.start()
+        exporter.join()
     from localsr.serving import server
 
     def listening(address: str) -> None:
@@ -140,4 +169,4 @@ def _serve(settings: Settings, *, verbose: bool, browser: bool) -> None:
         if browser:
             webbrowser.open(address)
 
-    server.run(dataclasses.replace(settings), listening)
+    server.run_service(settings, listening)

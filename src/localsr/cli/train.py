@@ -18,10 +18,10 @@ from localsr.extras import need
 if TYPE_CHECKING:
     from localsr.training.callbacks import Watch
 
-EVERY = 60.0  # seconds between lines where the output is no terminal
+SECONDS_BETWEEN_LINES = 60.0  # where the output is no terminal
 
 
-def run(
+def train_command(
     recipe: Annotated[
         Path, typer.Argument(metavar="RECIPE.toml", help="What to train, on what, for how long.", show_default=False)
     ],
@@ -34,6 +34,14 @@ def run(
     ),
     resume: Annotated[bool, typer.Option("--resume", help="Go on from the last saved step of this run.")] = False,
     restart: Annotated[bool, typer.Option("--restart", help="Throw away a saved run of this name.")] = False,
+    decayed: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            metavar="STEPS",
+            help="Leave the run as it is and branch off its last saved step: a run of so many steps to a rate of zero.",
+        ),
+    ] = None,
     max_broken: Annotated[
         float | None, typer.Option(metavar="SHARE", help="Share of the pictures that may be unreadable.")
     ] = None,
@@ -43,12 +51,14 @@ def run(
 ) -> None:
     """Train a network by a recipe and print the path of its checkpoint.
 
-    Ctrl-C or SIGTERM saves and leaves; --resume goes on.
+    Ctrl-C or SIGTERM saves and leaves; --resume goes on, --decayed 0 writes what has been trained so far.
     """
     from localsr.training.config import Recipe
 
     if resume and restart:
         raise ConfigError("--resume goes on with a run and --restart throws it away; choose one")
+    if decayed is not None and (resume or restart):
+        raise ConfigError("--decayed makes a run of its own, which neither --resume nor --restart can be said of")
     if devices != "auto" and not (devices.isdecimal() and int(devices) > 0):
         raise ConfigError(f"--devices {devices} must be auto or a number of processes")
     changed = [*(settings or []), *([f"max_broken={max_broken}"] if max_broken is not None else [])]
@@ -60,27 +70,35 @@ def run(
     if first:
         typer.echo(wanted.to_toml(), err=True)
     count = devices if devices == "auto" else int(devices)
-    with told(first) as watch:
+    with report_training(first) as watch:
         path = fit(
-            wanted, runs, resume=resume, restart=restart, devices=count, nodes=nodes, workers=workers, watch=watch
+            wanted,
+            runs,
+            resume=resume,
+            restart=restart,
+            decayed=decayed,
+            devices=count,
+            nodes=nodes,
+            workers=workers,
+            watch=watch,
         )
     if first:
         typer.echo(str(path))
 
 
 @contextmanager
-def told(first: bool) -> Iterator[Watch]:
-    """Give what `fit` tells of its work: a bar on a terminal, else a line now and then, both on stderr."""
+def report_training(first: bool) -> Iterator[Watch]:
+    """Yield what `fit` reports its progress to: a bar on a terminal, else a line a minute, both on stderr."""
     if not first:
         yield lambda *_: None
     elif sys.stderr.isatty():
-        with _bar() as watch:
+        with draw_bars() as watch:
             yield watch
     else:
-        yield _lines()
+        yield print_lines()
 
 
-def _lines() -> Watch:
+def print_lines() -> Watch:
     """Print a line every minute and for each validation."""
     began: dict[str, tuple[float, int]] = {}
     last = 0.0
@@ -89,7 +107,7 @@ def _lines() -> Watch:
         nonlocal last
         now = time.monotonic()
         began.setdefault(what, (now, done))
-        if what != "validation" and done < of and now - last < EVERY:
+        if what != "validation" and done < of and now - last < SECONDS_BETWEEN_LINES:
             return
         last = now
         since, from_ = began["training" if what == "validation" else what]
@@ -101,25 +119,25 @@ def _lines() -> Watch:
 
 
 @contextmanager
-def _bar() -> Iterator[Watch]:
+def draw_bars() -> Iterator[Watch]:
     """Draw bars with speed and time left."""
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, TextColumn("{task.fields[told]}"), console=Console(stderr=True)) as progress:
+    with Progress(*columns, TextColumn("{task.fields[numbers]}"), console=Console(stderr=True)) as progress:
         bars: dict[str, tuple[TaskID, float, int]] = {}
         known: dict[str, float] = {}
 
         def watch(what: str, done: int, of: int, numbers: dict[str, float]) -> None:
             title = "training" if what == "validation" else what
             if title not in bars:
-                task = progress.add_task(title, total=of, completed=done, told="")
+                task = progress.add_task(title, total=of, completed=done, numbers="")
                 bars[title] = (task, time.monotonic(), done)
             known.update(numbers)
             task, since, from_ = bars[title]
             rate = (done - from_) / max(time.monotonic() - since, 1e-9)
             words = [f"{rate:.2f} a second", *(f"{k} {v:.4f}" for k, v in known.items())]
-            progress.update(task, completed=done, told=", ".join(words))
+            progress.update(task, completed=done, numbers=", ".join(words))
 
         yield watch

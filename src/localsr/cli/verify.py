@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import typer
 
-from localsr.cli.console import Device, Model, Scale, show, waiting
+from localsr.cli.exits import ExitCode
+from localsr.cli.options import Device, Model, Scale
+from localsr.cli.terminal import print_table, spinner
 
-FAILED = 3  # exit code: some of what was tried failed
 
-
-def run(model: Model = None, scale: Scale = None, device: Device = "auto") -> None:
+def verify_command(model: Model = None, scale: Scale = None, device: Device = "auto") -> None:
     """Check that a region comes out the same by every route: alone, in a list, in tiles, from a saved scene."""
     from rich import box
     from rich.table import Table
@@ -24,14 +24,14 @@ def run(model: Model = None, scale: Scale = None, device: Device = "auto") -> No
     table = Table(title=f"{restorer.card.name}: largest differences of a pixel in [0, 1]", box=box.SIMPLE_HEAD)
     for name in ("check", "difference", "allowed", ""):
         table.add_column(name, justify="left" if name in ("check", "") else "right")
-    broken = 0
-    with waiting("trying each; the graphs of ONNX are made for it"):
+    failed = 0
+    with spinner("trying each; the graphs of ONNX are made for it"):
         checks = list(verify(restorer, load))
     for check in checks:
-        told = "not tried: " + check.note if check.worst is None else "pass" if check.passed else "FAIL"
+        outcome = "not tried: " + check.note if check.worst is None else "pass" if check.passed else "FAIL"
         worst = "" if check.worst is None else f"{check.worst:.1e}"
-        table.add_row(check.name, worst, f"{check.allowed:.0e}", told)
-        broken += not check.passed
-    show(table)
-    if broken:
-        raise typer.Exit(FAILED)
+        table.add_row(check.name, worst, f"{check.allowed:.0e}", outcome)
+        failed += not check.passed
+    print_table(table)
+    if failed:
+        raise typer.Exit(ExitCode.INCOMPLETE)

@@ -1,6 +1,8 @@
-"""Training samples: sample i is a function of the seed and of i alone, whoever asks for it and when."""
+"""Training samples: sample i is a function of the seed and of i alone, whichever process draws it and when."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -8,6 +10,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from localsr.data.pairs import Pairs
+from localsr.data.taught import Taught
 from localsr.errors import DataError
 from localsr.geometry import Box
 
@@ -15,34 +18,40 @@ from localsr.geometry import Box
 class Crops(Dataset[tuple[Tensor, Tensor]]):
     """`count` random LR windows of `side` x `side` px with their HR, each turned or mirrored one of eight ways.
 
-    A sample is `(lr (3, side, side), hr (3, s side, s side))`, uint8 RGB. A picture is drawn in proportion to its area.
+    A sample is `(lr (3, side, side), hr (3, s side, s side))`, uint8 RGB. A picture is drawn in proportion to its area
+    among all of them or, given one of `shares` for each of the `parts`, among those of its part.
     """
 
-    def __init__(self, pairs: Pairs, side: int, count: int, seed: int) -> None:
-        """Leave out pictures that are smaller than the window."""
-        areas = np.array([h * w if min(h, w) >= side else 0 for h, w in pairs.sizes], dtype=np.float64)
-        if not areas.any():
+    def __init__(
+        self, parts: Sequence[Pairs | Taught], side: int, count: int, seed: int, shares: Sequence[float] = ()
+    ) -> None:
+        """Draw from the pictures that hold a window; raise `DataError` if none does."""
+        areas = [np.array([h * w * (min(h, w) >= side) for h, w in part.sizes], np.float64) for part in parts]
+        if not all(area.any() for area in areas) if shares else not any(area.any() for area in areas):
             raise DataError(f"no picture is {side} x {side} LR px or larger; lower the recipe's context")
-        self.pairs, self.side, self.count, self.seed = pairs, side, count, seed
-        self._shares = np.cumsum(areas / areas.sum())
+        if shares:
+            areas = [area / area.sum() * share for area, share in zip(areas, shares, strict=True)]
+        weights = np.concatenate(areas)
+        self.side, self.count, self.seed = side, count, seed
+        self._pictures = [(part, k) for part in parts for k in range(len(part))]
+        self._shares = np.cumsum(weights / weights.sum())
 
     def __len__(self) -> int:
-        """Count the samples."""
         return self.count
 
     def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
-        """Draw sample i."""
         random = np.random.Generator(np.random.Philox(key=[self.seed, i]))
-        k = min(int(np.searchsorted(self._shares, random.random(), side="right")), len(self.pairs) - 1)
-        h, w = self.pairs.sizes[k]
+        found = min(int(np.searchsorted(self._shares, random.random(), side="right")), len(self._pictures) - 1)
+        part, k = self._pictures[found]
+        h, w = part.sizes[k]
         top, left = int(random.integers(h - self.side + 1)), int(random.integers(w - self.side + 1))
         turn, mirror = int(random.integers(4)), bool(random.integers(2))
-        variant = int(random.integers(self.pairs.variants))
-        lr, hr = self.pairs.crop(k, Box.from_xywh(left, top, self.side, self.side), variant)
+        variant = int(random.integers(part.variants))
+        lr, hr = part.crop(k, Box.from_xywh(left, top, self.side, self.side), variant)
         return _turned(lr, turn, mirror), _turned(hr, turn, mirror)
 
 
 def _turned(pixels: np.ndarray, turn: int, mirror: bool) -> Tensor:
-    """Turn by quarters and mirror."""
+    """Turn by quarters of a circle, and perhaps mirror."""
     pixels = np.rot90(pixels, turn, axes=(1, 2))
     return torch.from_numpy(np.ascontiguousarray(pixels[:, :, ::-1] if mirror else pixels))

@@ -1,7 +1,7 @@
 """How a photo lost its details: blur, an unknown resampling kernel, sensor noise and JPEG, the same all over a picture.
 
-The bicubic reduction of the papers is none of a camera's doing: a network that knows only it sharpens nothing real and
-amplifies JPEG blocks. Drawn once per picture, a degradation is something that the context can tell and the ROI cannot.
+No camera reduces by bicubic as the papers do: a network trained on that alone sharpens nothing real and amplifies JPEG
+blocks. A degradation is drawn once for a picture, so that its context shows what the ROI alone does not.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from torch.nn import functional
 from localsr.geometry import MAX_STRIP, Size, strips
 from localsr.resize import cubic
 
-VERSION = 2  # of what follows: a cache of pictures made by another version is made anew
-BLUR = 0.8  # LR px, largest standard deviation; a lens and a demosaicking have 0.3 to 0.6
-NOISE = 25.0  # levels of 255, largest standard deviation: a phone by night; drawn squared, so that a third is below 3
-LEAST = 1e-4  # levels; of so little noise nothing is left in 8 bits, and NumPy does not draw so many photons
-QUALITY = (30, 97)  # JPEG; a phone writes 90 to 97, web sites 70 to 85, messengers less
-DEGRADATIONS = ("bicubic", "photo")  # how LR is made of HR: as the papers do it, or as below
-VARIANTS = 8  # LR pictures made of each HR to train on, at x4 half its size in all
-KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # of the reduction, and its reach in LR px
+DEGRADATION_VERSION = 2  # pictures in a cache that were made by another version are made anew
+MAX_BLUR = 0.8  # LR px, standard deviation; a lens and its demosaicking have 0.3 to 0.6
+MAX_NOISE = 25.0  # levels of 255, standard deviation: a phone by night; drawn squared, so that a third is below 3
+MIN_NOISE = 1e-4  # levels; less is lost in 8 bits, and needs more photons than NumPy can draw
+JPEG_QUALITIES = (30, 97)  # lowest and highest; a phone writes 90 to 97, web sites 70 to 85, messengers less
+DEGRADATIONS = ("bicubic", "photo")  # how LR is made from HR: as in the papers, or as here
+VARIANTS = 8  # LR pictures made from each HR picture to train on; at x4, together half its size
+RESAMPLING_KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # and how far they reach, LR px
     "box": (lambda t: (t.abs() < 0.5).double(), 0.5),
     "linear": (lambda t: (1 - t.abs()).clamp(min=0), 1.0),
     "cubic": (cubic, 2.0),
@@ -40,48 +40,48 @@ KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # of the reduc
 
 @dataclass(frozen=True)
 class Degradation:
-    """One photo's: what it is, and the LR that it makes of an HR."""
+    """The degradation of one photo."""
 
-    kernel: str  # one of KERNELS
+    kernel: str  # one of RESAMPLING_KERNELS
     blur: tuple[float, float]  # standard deviations of a Gaussian along two axes, LR px
     angle: float  # of the first axis, radians
     gaussian: float  # standard deviation of the noise of the sensor's electronics, levels
-    poisson: float  # standard deviation of the noise of the light itself at white, levels; it grows with the root
-    grey: bool  # the same noise in the three colours
-    quality: int  # JPEG's; 0 for none
-    halved: bool  # JPEG's colour at half the size (4:2:0)
+    poisson: float  # standard deviation of the photon noise at white, levels; it grows with the root of the light
+    grey: bool  # whether the three colours have the same noise
+    quality: int  # of the JPEG; 0 for no JPEG
+    halved: bool  # whether the JPEG has its colours at half the size (4:2:0)
     seed: int  # of the noise
 
     @classmethod
     def draw(cls, seed: int, k: int) -> Self:
-        """Draw the degradation of picture k; a function of both numbers and of nothing else."""
+        """Draw the degradation of picture k, a function of the two numbers alone."""
         random = np.random.Generator(np.random.Philox(key=[seed, k]))
-        one, other = random.uniform(0, BLUR, 2)
+        one, other = random.uniform(0, MAX_BLUR, 2)
         round_ = random.random() < 0.5
         return cls(
-            kernel=str(random.choice(list(KERNELS))),
+            kernel=str(random.choice(list(RESAMPLING_KERNELS))),
             blur=(float(one), float(one if round_ else other)),
             angle=float(random.uniform(0, math.pi)),
-            gaussian=float(NOISE * random.random() ** 2 * (random.random() < 0.5)),
-            poisson=float(NOISE * random.random() ** 2 * (random.random() < 0.5)),
+            gaussian=float(MAX_NOISE * random.random() ** 2 * (random.random() < 0.5)),
+            poisson=float(MAX_NOISE * random.random() ** 2 * (random.random() < 0.5)),
             grey=bool(random.random() < 0.5),
-            quality=int(random.integers(QUALITY[0], QUALITY[1] + 1) * (random.random() < 0.9)),
+            quality=int(random.integers(JPEG_QUALITIES[0], JPEG_QUALITIES[1] + 1) * (random.random() < 0.9)),
             halved=bool(random.random() < 0.7),
             seed=int(random.integers(2**62)),
         )
 
     def apply(self, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
-        """Make the LR `(3, h, w)` of an HR `(3, s h, s w)`, both 8-bit RGB."""
+        """Return the LR picture `(3, h, w)` of an HR picture `(3, s h, s w)`, both RGB in 8 bits."""
         lr = self._noisy(self._reduced(hr, scale))
         levels = np.rint(lr.clip(0, 1) * 255).astype(np.uint8)
         return self._compressed(levels) if self.quality else levels
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the parameters as plain values."""
+        """Return the parameters as plain values."""
         return dataclasses.asdict(self)
 
     def _reduced(self, hr: NDArray[np.uint8], scale: int) -> NDArray[np.float32]:
-        """Blur and reduce in one strided convolution, strip by strip; the edge is repeated."""
+        """Blur and reduce in one strided convolution, strip by strip; the edge pixel is repeated."""
         kernel = self._kernel(scale).float()[None, None]
         margin = (kernel.shape[-1] - scale) // 2
         _, height, width = hr.shape
@@ -94,8 +94,8 @@ class Degradation:
         return np.concatenate(parts, 1)
 
     def _kernel(self, scale: int) -> Tensor:
-        """Give the two in one, `(n, n)` in HR px around the centre of an LR px; n is even if the scale is."""
-        shape, reach = KERNELS[self.kernel]
+        """Return blur and reduction as one kernel `(n, n)` in HR px; n is even if the scale is, odd if not."""
+        shape, reach = RESAMPLING_KERNELS[self.kernel]
         half = math.ceil(reach * scale)
         offsets = torch.arange(-half, half + scale % 2, dtype=torch.float64) + (0.5 if scale % 2 == 0 else 0)
         line = shape(offsets / scale)
@@ -103,15 +103,15 @@ class Degradation:
         y, x = torch.meshgrid(*[torch.arange(-radius, radius + 1, dtype=torch.float64) / scale] * 2, indexing="ij")
         along = x * math.cos(self.angle) + y * math.sin(self.angle)
         across = y * math.cos(self.angle) - x * math.sin(self.angle)
-        one, other = (max(sd, 0.1 / scale) for sd in self.blur)  # narrower than a tenth of a px is none
+        one, other = (max(sd, 0.1 / scale) for sd in self.blur)  # below a tenth of an HR px, one sample is all
         gauss = torch.exp(-0.5 * ((along / one) ** 2 + (across / other) ** 2))
         both = functional.conv2d(torch.outer(line, line)[None, None], gauss[None, None], padding=2 * radius)[0, 0]
         return both / both.sum()
 
     def _noisy(self, lr: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Add noise: of the light, then of the electronics."""
+        """Add photon noise, then the noise of the electronics."""
         random = np.random.Generator(np.random.Philox(key=self.seed))
-        if self.poisson > LEAST:
+        if self.poisson > MIN_NOISE:
             light = lr.clip(0, 1)
             if self.grey:
                 light = light.mean(0, keepdims=True)
@@ -123,7 +123,7 @@ class Degradation:
         return lr
 
     def _compressed(self, levels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Go through a JPEG file."""
+        """Compress to JPEG and decode."""
         file = io.BytesIO()
         picture = Image.fromarray(np.ascontiguousarray(levels.transpose(1, 2, 0)))
         picture.save(file, "JPEG", quality=self.quality, subsampling=2 if self.halved else 0)

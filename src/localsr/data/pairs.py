@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import hashlib
 import json
 import logging
@@ -19,34 +18,17 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
-from localsr.data.degradation import VARIANTS, VERSION, Degradation
+from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
+from localsr.data.pictures import find_lr, list_pictures, read_rgb
 from localsr.errors import DataError, ImageError
-from localsr.geometry import Box, Size, strips, whole
+from localsr.geometry import Box, Size, strips
 from localsr.progress import Progress
 from localsr.resize import reduce
 
 log = logging.getLogger(__name__)
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp"})
-STALE = 3600  # seconds
+STALE_SECONDS = 3600  # after which a folder that nobody writes to was left by a kill
 MAX_BROKEN = 0.01  # of the pictures; more than that is a wrong folder, not an accident
-
-
-def pictures(folder: Path) -> list[Path]:
-    """List the pictures of a folder and below, sorted by path; `DataError` when there is none."""
-    if not folder.is_dir():
-        raise DataError(f"{folder} is no folder; name one that holds pictures")
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in SUFFIXES and p.is_file())
-    if not found:
-        raise DataError(f"{folder} holds no picture ({', '.join(sorted(SUFFIXES))})")
-    return found
-
-
-def read_rgb(path: Path) -> NDArray[np.uint8]:
-    """Read a picture as 8-bit RGB `(3, h, w)`."""
-    photo = images.read(path)
-    pixels = photo.window(whole(photo.size))
-    return np.rint(pixels * 255).astype(np.uint8)
 
 
 class Pairs:
@@ -69,29 +51,40 @@ class Pairs:
         seed: int = 0,
         max_broken: float = MAX_BROKEN,
     ) -> None:
-        """Map the pairs of `folders`, making the files when they are not there; `progress(done, of)` meanwhile.
+        """Map the pairs of `folders`, making the files when they are not there.
 
-        With `lr_folders`, one for each of `folders`, LR is read from there: the file of the same name, its suffix
-        aside, or with `x4` (the scale) after it, as DIV2K unpacks.
+        Args:
+            folders: HR pictures, with all folders below.
+            scale: How many times smaller LR is than HR.
+            cache: Where the files are kept.
+            progress: Hears how many pictures are done while the files are made.
+            lr_folders: Where LR is read from, one for each of `folders`, as `find_lr` does; () makes LR of HR.
+            degradation: How it is made: one of DEGRADATIONS.
+            seed: Of the degradations that are drawn.
+            max_broken: Share of the pictures that may be unreadable, 0 to 1.
+
+        Raises:
+            DataError: A folder holds no pictures, LR is missing or does not fit, or too many pictures are unreadable.
         """
-        paths = [p for folder in folders for p in pictures(folder)]
+        listed = [list_pictures(folder) for folder in folders]
+        paths = [path for part in listed for path in part]
         reduced = [
-            _reduced(path, lr / path.parent.relative_to(folder), scale)
-            for folder, lr in zip(folders, lr_folders, strict=False)
-            for path in pictures(folder)
+            find_lr(path, lr / path.parent.relative_to(folder), scale)
+            for folder, lr, part in zip(folders, lr_folders, listed, strict=False)
+            for path in part
         ]
-        seen = [[_identity(path) for path in part] for part in (paths, reduced)]
+        files = [[_identity(path) for path in part] for part in (paths, reduced)]
         photo = degradation == "photo"
         self.variants = VARIANTS if photo else 1
-        made = [scale, seen, *([VERSION, seed, VARIANTS] if photo else [])]
-        key = hashlib.sha256(json.dumps(made).encode()).hexdigest()[:16]
+        inputs = [scale, files, *([DEGRADATION_VERSION, seed, VARIANTS] if photo else [])]
+        key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
         self.scale = scale
         if not self.folder.is_dir():
 
             def lr_of(hr: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
                 if reduced:
-                    return _published(reduced[k], hr, scale)
+                    return _read_lr(reduced[k], hr, scale)
                 if not photo:
                     return reduce(torch.from_numpy(hr), scale).numpy()
                 draws = (Degradation.draw(seed, k * VARIANTS + v) for v in range(VARIANTS))
@@ -107,11 +100,11 @@ class Pairs:
         self._offsets = np.concatenate([[0], np.cumsum([3 * h * w for h, w in self.sizes])])
 
     def __len__(self) -> int:
-        """Count the pairs."""
+        """Return the number of pairs."""
         return len(self.sizes)
 
     def __getitem__(self, k: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-        """Map pair k."""
+        """Return pair k, mapped."""
         h, w = self.sizes[k]
         s, v, start, stop = self.scale, self.variants, int(self._offsets[k]), int(self._offsets[k + 1])
         lr = self._lr[start * v : stop * v].reshape(v, 3, h, w)
@@ -136,7 +129,7 @@ def _build(
     """Write the two files and their index into a temporary folder, then rename it to `target`."""
     target.parent.mkdir(parents=True, exist_ok=True)
     for left in target.parent.glob(f"{target.name}.*"):  # by a kill; a build that lives writes every second
-        if time.time() - max(p.stat().st_mtime for p in (left, *left.iterdir())) > STALE:
+        if time.time() - max(p.stat().st_mtime for p in (left, *left.iterdir())) > STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}")
     temporary.mkdir()
@@ -174,28 +167,19 @@ def _build(
 
 
 def _identity(path: Path) -> tuple[str, int, int]:
-    """Tell a file, and whether it has changed."""
-    about = path.stat()
-    return str(path.resolve()), about.st_size, about.st_mtime_ns
+    """Return what changes when a file does: its path, size and time."""
+    status = path.stat()
+    return str(path.resolve()), status.st_size, status.st_mtime_ns
 
 
-def _refuse_broken(broken: Sequence[str], of: int, most: float) -> None:
+def _refuse_broken(broken: Sequence[str], of: int, max_broken: float) -> None:
     """Raise `DataError` when too many pictures could not be read."""
-    if len(broken) > most * of:
+    if len(broken) > max_broken * of:
         share = f"{len(broken)} of {of} pictures cannot be read, the first is {broken[0]}"
-        raise DataError(f"{share}; mend or remove them, or allow more than {most:.0%} with --max-broken")
+        raise DataError(f"{share}; mend or remove them, or allow more than {max_broken:.0%} with --max-broken")
 
 
-def _reduced(path: Path, folder: Path, scale: int) -> Path:
-    """Find the LR of an HR picture in a folder; `DataError` when there is none."""
-    for stem in (path.stem, f"{path.stem}x{scale}"):
-        found = [p for p in sorted(folder.glob(f"{glob.escape(stem)}.*")) if p.suffix.lower() in SUFFIXES]
-        if found:
-            return found[0]
-    raise DataError(f"{folder} has no LR of {path.name}: neither {path.stem} nor {path.stem}x{scale}")
-
-
-def _published(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+def _read_lr(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """Read an LR picture that came with its HR."""
     lr = read_rgb(path)
     if lr.shape[1] * scale != hr.shape[1] or lr.shape[2] * scale != hr.shape[2]:

@@ -15,36 +15,31 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
-from localsr.drawing.sheet import Layout, Pixels, Row, draw, printable, stacked
+from localsr.drawing.lettering import printable
+from localsr.drawing.sheet import Drawing, SheetLayout, SheetRow, draw_sheet, stacked, write_sheet
 from localsr.errors import ConfigError
 from localsr.images import Photo
 from localsr.inference.restoration import Restoration, bicubic
 from localsr.resize import resize
 
-MAX_ROWS = 24  # regions on a sheet; Agg draws at most 65,535 pixels in height
-LEAST, MOST = 320, 1000  # sheet pixels of a panel's long side
-THIN = 96  # sheet pixels that the short side should have, if the long one allows it
-PHOTO = 560  # sheet pixels that the photo may be wide, or a fifth more than a panel
+MAX_ROWS = 24  # regions on a sheet; with 50,000 px of height it is as much as viewers open
+MIN_PANEL_SIDE, MAX_PANEL_SIDE = 320, 1000  # sheet pixels of a panel's long side
+MIN_SHORT_SIDE = 96  # sheet pixels that a panel's short side should have, if the long one allows it
+MIN_PHOTO_WIDTH = 560  # sheet pixels that the photo may be wide, or a fifth more than a panel
 
 
 def compare_sheet(path: str | PathLike[str], photo: Photo, restorations: Restoration | Sequence[Restoration]) -> None:
-    """Write a sheet that shows one region, or a row for each of several.
+    """Write a sheet that shows one region, or a row for each of up to 24, beside the photo.
 
     The file appears whole or, with an `OutputError`, not at all.
     """
     found = [restorations] if isinstance(restorations, Restoration) else list(restorations)
     if not 1 <= len(found) <= MAX_ROWS:
         raise ConfigError(f"a sheet shows 1 to {MAX_ROWS} regions, not {len(found)}")
-    write_sheet(path, draw([_row(photo, restoration) for restoration in found]))
+    write_sheet(path, draw_sheet([_row(photo, restoration) for restoration in found]))
 
 
-def write_sheet(path: str | PathLike[str], sheet: Pixels) -> None:
-    """Write a drawn sheet, whole or not at all."""
-    pixels = np.moveaxis(sheet, 2, 0).astype(np.float32) / np.float32(255)
-    images.write(path, pixels, None, images.read(sheet))
-
-
-def _row(photo: Photo, r: Restoration) -> Row:
+def _row(photo: Photo, r: Restoration) -> SheetRow:
     """Compute the panels of a region."""
     nearest = photo.window(r.box).repeat(r.scale, axis=1).repeat(r.scale, axis=2)
     panels = (_panel(nearest, photo), _panel(bicubic(photo, r.box, r.scale), photo), _panel(r.pixels, photo))
@@ -56,16 +51,16 @@ def _row(photo: Photo, r: Restoration) -> Row:
         f"strategy {r.strategy}",
         f"{r.seconds:.2f} s",
     )
-    return Row(_overview(photo, panels[0]), photo.size, r.box, panels, captions, notes)
+    return SheetRow(_overview(photo, panels[0]), photo.size, r.box, panels, captions, notes)
 
 
-def _overview(photo: Photo, panel: Pixels) -> Pixels:
-    """Show the whole photo, as high as what stands beside it if it is not too wide then."""
+def _overview(photo: Photo, panel: Drawing) -> Drawing:
+    """Show the whole photo, as high as what stands beside it unless it would be too wide then."""
     height, width, _ = panel.shape
-    size, layout = photo.size, Layout()
+    size, layout = photo.size, SheetLayout()
     if stacked(panel):
-        height = max(3 * height + 2 * (layout.line + layout.gap), LEAST)
-    factor = min(max(PHOTO, 1.2 * width) / size.width, height / size.height)
+        height = max(3 * height + 2 * (layout.line + layout.gap), MIN_PANEL_SIDE)
+    factor = min(max(MIN_PHOTO_WIDTH, 1.2 * width) / size.width, height / size.height)
     sides = [max(1, round(side * factor)) for side in (size.height, size.width)]
     small = photo.preview(max(max(sides), 16))
     if small.shape[:2] == tuple(sides):
@@ -74,14 +69,14 @@ def _overview(photo: Photo, panel: Pixels) -> Pixels:
     return fitted.round().clamp(0, 255).permute(1, 2, 0).contiguous().numpy().astype(np.uint8)
 
 
-def _panel(pixels: NDArray[np.float32], photo: Photo) -> Pixels:
+def _panel(pixels: NDArray[np.float32], photo: Photo) -> Drawing:
     """Bring HR pixels `(3, H, W)` in [0, 1], in the photo's colours, to sRGB at the size of a panel."""
     _, height, width = pixels.shape
     long, short = max(height, width), min(height, width)
-    if long > MOST:
-        size = [max(1, round(side * MOST / long)) for side in (height, width)]
+    if long > MAX_PANEL_SIDE:
+        size = [max(1, round(side * MAX_PANEL_SIDE / long)) for side in (height, width)]
         return images.srgb(resize(torch.from_numpy(pixels), *size).clamp(0, 1).numpy(), photo)
-    factor = math.ceil(LEAST / long)
-    while short * factor < THIN and long * (factor + 1) <= MOST:
+    factor = math.ceil(MIN_PANEL_SIDE / long)
+    while short * factor < MIN_SHORT_SIDE and long * (factor + 1) <= MAX_PANEL_SIDE:
         factor += 1
     return images.srgb(pixels, photo).repeat(factor, axis=0).repeat(factor, axis=1)

@@ -1,1 +1,1 @@
-"""The paper's protocol, what a region costs, and pictures of both."""
+"""Measuring networks by the paper's protocol, and reports of what was measured."""

@@ -1,4 +1,4 @@
-"""Data sets to measure on: pairs of LR and HR, cropped to what the protocol needs."""
+"""The pairs of LR and HR that are measured on, cropped to what the protocol needs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
 from localsr.data.degradation import DEGRADATIONS, Degradation
-from localsr.data.pairs import read_rgb
+from localsr.data.pictures import read_rgb
 from localsr.errors import ConfigError, DataError
-from localsr.evaluation.datasets import called, files
+from localsr.evaluation.datasets import data_set_name, list_data_set
 from localsr.resize import reduce
 
-SEED = 2**32  # of the degradations that are measured on; recipes have smaller ones
+DEGRADATION_SEED = 2**32  # of the degradations that are measured on; recipes have smaller ones
 
 
 class Pair(NamedTuple):
@@ -35,43 +35,60 @@ class Benchmark(Dataset[Pair]):
     def __init__(
         self, folder: Path, scale: int, multiple: int, limit: int | None = None, *, degradation: str = "bicubic"
     ) -> None:
-        """List the pictures; `DataError` for a folder that is no data set."""
+        """List the pictures.
+
+        Args:
+            folder: A data set, as `list_data_set` reads it.
+            scale: How many times smaller LR is than HR.
+            multiple: LR px that both sides are cropped to a multiple of.
+            limit: Only so many pictures, the first by name.
+            degradation: How LR is made where it is not read: one of DEGRADATIONS.
+
+        Raises:
+            DataError: `folder` is no data set.
+            ConfigError: There is no such degradation.
+        """
         if degradation not in DEGRADATIONS:
             raise ConfigError(f"degradation {degradation!r} is not one of {', '.join(DEGRADATIONS)}")
-        self.name, self.scale, self.multiple = called(folder), scale, multiple
+        self.name, self.scale, self.multiple = data_set_name(folder), scale, multiple
         self.degradation = degradation
-        self.files = files(folder, scale)[:limit]
+        self.files = list_data_set(folder, scale)[:limit]
 
     def __len__(self) -> int:
-        """Count the pictures."""
+        """Return the number of pictures."""
         return len(self.files)
 
     @property
     def published(self) -> bool:
-        """Whether LR is read, not made."""
+        """Whether LR was published with HR; else it is made of it."""
         return self.degradation == "bicubic" and self.files[0].lr is not None
 
     @property
     def digest(self) -> str:
-        """Tell these pictures from others, and from themselves once they are changed."""
-        told = []
+        """Return a hash of names, sizes and times of all files: it changes when a picture does."""
+        entries = []
         for name, *paths in self.files:
             stats = [path.stat() for path in paths if path is not None]
-            told.append([name, *((s.st_size, s.st_mtime_ns) for s in stats)])
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+            entries.append([name, *((s.st_size, s.st_mtime_ns) for s in stats)])
+        return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
-    def drawn(self, k: int) -> Degradation:
-        """Give the photo's degradation of picture k."""
-        return Degradation.draw(SEED, k)
+    def draw_degradation(self, k: int) -> Degradation:
+        """Draw the photo's degradation of picture k, the same each time."""
+        return Degradation.draw(DEGRADATION_SEED, k)
 
     def __getitem__(self, k: int) -> Pair:
-        """Read pair k; an LR that was not published is made by `resize.reduce`, or by the photo's degradation k."""
+        """Read pair k; an LR that was not published is made by `resize.reduce`, or by the photo's degradation k.
+
+        Raises:
+            DataError: LR and HR do not fit each other, or LR is smaller than the multiple asked for.
+            ImageError: A picture cannot be read.
+        """
         (name, path, published), scale, multiple = self.files[k], self.scale, self.multiple
         hr = read_rgb(path)
         h, w = hr.shape[1] // scale * scale, hr.shape[2] // scale * scale
         cut = np.ascontiguousarray(hr[:, :h, :w])
         if self.degradation == "photo":
-            lr = self.drawn(k).apply(cut, scale)
+            lr = self.draw_degradation(k).apply(cut, scale)
         elif published is not None:
             lr = read_rgb(published)
             sides = zip(hr.shape[1:], lr.shape[1:], strict=True)

@@ -1,4 +1,4 @@
-"""Where people keep the field's data sets, and what the files in them are called."""
+"""The field's data sets: where people keep them, and what the files in them are called."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
-from localsr.data.pairs import SUFFIXES, pictures
+from localsr.data.pictures import find_lr, is_picture, list_pictures
 from localsr.errors import DataError
 
-SETS = {  # what a command calls it -> what its folder is called, in lower case
+DATA_SETS = {  # what a command calls it -> what its folder is called, in lower case
     "set5": ("set5",),
     "set14": ("set14",),
     "bsd100": ("bsd100", "bsds100", "b100"),
@@ -19,80 +19,92 @@ SETS = {  # what a command calls it -> what its folder is called, in lower case
     "test2k": ("test2k",),
     "div2k-valid": ("div2k_valid_hr", "div2k_valid", "div2k-valid"),
 }
-HR = ("HR", "GTmod12", "GTmod24", "GT", "original")  # BasicSR's and others'; or the pictures lie there themselves
-LR = ("LR_x{0}", "LRbicx{0}", "LR_bicubic/X{0}", "../{1}_LR_bicubic/X{0}")  # beside HR; {1} is DIV2K_valid
+HR_FOLDERS = (
+    "HR",
+    "GTmod12",
+    "GTmod24",
+    "GT",
+    "original",
+)  # BasicSR's and others'; else `folder` itself
+LR_FOLDERS = ("LR_x{0}", "LRbicx{0}", "LR_bicubic/X{0}", "../{1}_LR_bicubic/X{0}")  # beside HR; {1} is DIV2K_valid
 
 
-class Files(NamedTuple):
-    """A picture and the LR that was published with it, if any."""
+class PictureFiles(NamedTuple):
+    """The files of a picture: HR, and the LR that was published with it, if any."""
 
     name: str  # within its data set; text, whatever bytes the file system has
     hr: Path
     lr: Path | None
 
 
-def find(data: str, root: Path | None) -> Path:
-    """Give the folder of a data set: a path as it is, or a name of SETS within two levels of `root`."""
+def find_data_set(data: str, root: Path | None) -> Path:
+    """Return the folder of a data set.
+
+    Args:
+        data: A folder, or a name of DATA_SETS.
+        root: Where named data sets are looked for, two levels deep.
+
+    Raises:
+        DataError: There is no such folder.
+    """
     folder = Path(data)
     if folder.is_dir():
         return folder
-    if data.lower() not in SETS:
-        raise DataError(f"{data} is neither a folder nor one of {', '.join(SETS)}")
+    if data.lower() not in DATA_SETS:
+        raise DataError(f"{data} is neither a folder nor one of {', '.join(DATA_SETS)}")
     if root is None:
         raise DataError(f"there is no folder {data}; say with --root where your data sets are")
     near = sorted(p for pattern in ("*", "*/*") for p in root.glob(pattern) if p.is_dir())
-    for name in SETS[data.lower()]:
+    for name in DATA_SETS[data.lower()]:
         for found in near:
             if found.name.lower() == name:
                 return found
-    raise DataError(f"{root} holds no {data}: no folder there is called {' or '.join(SETS[data.lower()])}")
+    raise DataError(f"{root} holds no {data}: no folder there is called {' or '.join(DATA_SETS[data.lower()])}")
 
 
-def called(folder: Path) -> str:
-    """Name a data set: its name in SETS, or its folder's as files may be called."""
+def data_set_name(folder: Path) -> str:
+    """Return a data set's name: its name in DATA_SETS, or its folder's with what no file name may hold replaced."""
     own = folder.resolve().name
-    known = next((name for name, folders in SETS.items() if own.lower() in folders), own)
+    known = next((name for name, folders in DATA_SETS.items() if own.lower() in folders), own)
     return re.sub(r"[^A-Za-z0-9._-]+", "-", known).strip("-.")[:100] or "data"
 
 
-def files(folder: Path, scale: int) -> list[Files]:
-    """List a data set's pictures with their published LR; `DataError` for a folder that is none, or not whole.
+def list_data_set(folder: Path, scale: int) -> list[PictureFiles]:
+    """List a data set's pictures with their published LR.
 
-    As SelfExSR has them, `img_001_SRF_4_HR.png` and `img_001_SRF_4_LR.png`; or HR in a folder of HR or in `folder`
-    itself, LR in a folder of LR under the same names, or those with `x4` at their end.
+    HR and LR lie as SelfExSR has them, `img_001_SRF_4_HR.png` and `img_001_SRF_4_LR.png`; or HR in one of HR_FOLDERS or
+    in `folder` itself, LR in one of LR_FOLDERS under the same names, or those with `x4` at their end.
+
+    Raises:
+        DataError: `folder` is no data set, or has LR for some of its pictures alone; numbers of a set whose LR comes
+            from two hands would mean nothing.
     """
     if not folder.is_dir():
         raise DataError(f"{folder} is no folder; name one that holds a data set")
-    both = sorted(p for p in folder.glob(f"**/*_SRF_{scale}_HR.*") if p.suffix.lower() in SUFFIXES)
-    if both:
-        beside = [_published(hr, [hr.with_name(hr.name.replace("_HR.", "_LR."))]) for hr in both]
-        return [Files(_text(hr.relative_to(folder)), hr, lr) for hr, lr in zip(both, beside, strict=True)]
-    within = next((folder / name for name in HR if (folder / name).is_dir()), folder)
-    if within is not folder:
-        originals = pictures(within)
-    else:
-        originals = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES and p.is_file())
+    if paired := sorted(p for p in folder.glob(f"**/*_SRF_{scale}_HR.*") if is_picture(p)):
+        return [PictureFiles(_text(hr.relative_to(folder)), hr, _lr_beside(hr)) for hr in paired]
+    within = next((folder / name for name in HR_FOLDERS if (folder / name).is_dir()), folder)
+    originals = sorted(filter(is_picture, folder.iterdir())) if within is folder else list_pictures(within)
     if not originals:
-        raise DataError(f"{folder} is no data set: it has neither a folder {', '.join(HR)} nor pictures")
-    places = [folder / name.format(scale, folder.name.removesuffix("_HR")) for name in LR]
+        raise DataError(f"{folder} is no data set: it has neither a folder {', '.join(HR_FOLDERS)} nor pictures")
+    places = [folder / name.format(scale, folder.name.removesuffix("_HR")) for name in LR_FOLDERS]
     reduced = next((place for place in places if place.is_dir()), None)
     found = []
     for hr in originals:
         inner = hr.relative_to(within)
-        names = [inner.with_name(f"{hr.stem}{x}{s}") for x in ("", f"x{scale}") for s in (hr.suffix, *sorted(SUFFIXES))]
-        lr = None if reduced is None else _published(hr, [reduced / name for name in names])
-        found.append(Files(_text(inner), hr, lr))
+        lr = None if reduced is None else find_lr(hr, reduced / inner.parent, scale)
+        found.append(PictureFiles(_text(inner), hr, lr))
     return found
 
 
 def _text(path: Path) -> str:
-    """Give a path as text that any file can hold."""
+    """Return a path as text that any file can hold, whatever bytes the file system has."""
     return os.fsencode(path).decode(errors="replace")
 
 
-def _published(hr: Path, names: list[Path]) -> Path:
-    """Give the one that is there; numbers of a set whose LR comes from two hands would mean nothing."""
-    for name in names:
-        if name.is_file():
-            return name
-    raise DataError(f"{hr.name} has no LR beside it: {names[0].parent} lacks {names[0].name}")
+def _lr_beside(hr: Path) -> Path:
+    """Return the LR beside `NAME_HR.png`."""
+    lr = hr.with_name(hr.name.replace("_HR.", "_LR."))
+    if not lr.is_file():
+        raise DataError(f"{hr.parent} has no LR of {hr.name}: it lacks {lr.name}")
+    return lr

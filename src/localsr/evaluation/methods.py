@@ -10,11 +10,11 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
 
 BICUBIC = "bicubic"
-SYNTAX = re.compile(r"([a-z]+)(?:-(\d{1,3}))?(?:-in-(\d{1,3}))?", re.ASCII)
+METHOD_SYNTAX = re.compile(r"([a-z]+)(?:-(\d{1,3}))?(?:-in-(\d{1,3}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Way:
+class Method:
     """One row of a comparison. Its name is `STRATEGY[-HALO][-in-CONTEXT]`, or `bicubic`."""
 
     strategy: Strategy | None  # None: bicubic
@@ -22,29 +22,37 @@ class Way:
     context: int | None = None  # side of the picture that is seen, in sides of the ROI; None: all of it
 
     @classmethod
-    def named(cls, name: str) -> Way:
-        """Read a name; `ConfigError` for one that is none."""
+    def named(cls, name: str) -> Method:
+        """Read a method from its name.
+
+        Raises:
+            ConfigError: The name is none, or asks for a halo or a context where there is none to choose.
+
+        Example:
+            >>> Method.named("clsr-in-3")
+            Method(strategy=<Strategy.CLSR: 'clsr'>, halo=None, context=3)
+        """
         if name == BICUBIC:
             return cls(None)
-        found = SYNTAX.fullmatch(name)
+        found = METHOD_SYNTAX.fullmatch(name)
         if not found:
             raise ConfigError(f"{name!r} is nothing to compare; give {BICUBIC}, or a strategy such as halo, halo-4")
         text, halo, context = found.groups()
-        way = cls(Strategy.named(text), *(None if n is None else int(n) for n in (halo, context)))
-        if way.halo is not None and way.strategy not in (Strategy.HALO, Strategy.CLSR):
+        method = cls(Strategy.named(text), *(None if n is None else int(n) for n in (halo, context)))
+        if method.halo is not None and method.strategy not in (Strategy.HALO, Strategy.CLSR):
             raise ConfigError(f"{name}: only halo and clsr have a halo to choose")
-        if way.context is not None and (way.strategy is not Strategy.CLSR or not way.context):
+        if method.context is not None and (method.strategy is not Strategy.CLSR or not method.context):
             raise ConfigError(f"{name}: only clsr has a context to cut, to one ROI or more")
-        return way
+        return method
 
     def __str__(self) -> str:
-        """Give the name."""
+        """Return the name."""
         halo = "" if self.halo is None else f"-{self.halo}"
         context = "" if self.context is None else f"-in-{self.context}"
         return f"{self.strategy or BICUBIC}{halo}{context}"
 
-    def seen(self, roi: Box, size: Size) -> Box:
-        """Give what is left of a picture of `size` for an ROI: so many of its sides, moved to lie within."""
+    def visible(self, roi: Box, size: Size) -> Box:
+        """Return the part of a picture of `size` that is seen for an ROI: so many of its sides, moved to lie within."""
         if self.context is None:
             return whole(size)
         width, height = min(self.context * roi.width, size.width), min(self.context * roi.height, size.height)

@@ -1,4 +1,4 @@
-"""The FLOPs of the paper's Table 1, and the same counted: every network fed every way."""
+"""The numbers of the paper's Table 1, and its FLOPs counted: each of its networks by each strategy."""
 
 from __future__ import annotations
 
@@ -6,40 +6,40 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from localsr.geometry import Size
-from localsr.inference.cost import cost
+from localsr.inference.cost import count_roi
 from localsr.inference.strategies import Strategy
+from localsr.models.clsr import without_weights
 from localsr.models.presets import PRESETS
 
-ROI = 24  # LR px
-PICTURES = {  # LR, of Table 2
+PAPER_ROI = 24  # LR px
+PAPER_SIZES = {  # of the LR pictures, Table 2
     "BSD100": Size(216, 144),
     "Urban100": Size(480, 384),
     "Manga109": Size(408, 576),
     "Test2K": Size(816, 528),
 }
-COUNTS = {"bsd100": 100, "urban100": 100, "manga109": 109}  # pictures in a whole set, which the paper measured
-HALOS = (0, 1, 2, 4, 8)
+PICTURE_COUNTS = {"bsd100": 100, "urban100": 100, "manga109": 109}  # pictures in a whole set, which the paper measured
+PAPER_HALOS = (0, 1, 2, 4, 8)
 
 
-class Paper(NamedTuple):
-    """A network's rows in the paper, in GFLOPs."""
+class PaperCosts(NamedTuple):
+    """What a network costs by the paper, in GFLOPs."""
 
     name: str
     crop: float
-    full: tuple[float, float, float, float]  # by PICTURES
+    full: tuple[float, float, float, float]  # by PAPER_SIZES
     clsr: tuple[float, float, float, float]
 
 
-PAPER = {  # by preset; the paper's CARN is CARN-M
-    "carn-m": Paper("CARN", 0.65, (35.37, 209.59, 267.23, 489.93), (1.63, 5.65, 6.97, 12.11)),
-    "srresnet": Paper("SRResNet", 2.93, (158.19, 937.44, 1195.23, 2191.26), (5.08, 8.94, 10.22, 15.15)),
-    "rcan": Paper("RCAN", 18.38, (992.73, 5882.85, 7500.64, 13751.17), (19.41, 21.50, 22.19, 24.86)),
-    "swinir-light": Paper("SwinIR (lw)", 2.11, (113.70, 673.77, 859.06, 1574.94), (3.18, 6.74, 7.92, 12.47)),
-    "swinir": Paper("SwinIR", 15.08, (814.40, 4826.06, 6153.23, 11280.91), (23.23, 31.02, 33.60, 43.56)),
+PAPER_COSTS = {  # by preset; the paper's CARN is CARN-M
+    "carn-m": PaperCosts("CARN", 0.65, (35.37, 209.59, 267.23, 489.93), (1.63, 5.65, 6.97, 12.11)),
+    "srresnet": PaperCosts("SRResNet", 2.93, (158.19, 937.44, 1195.23, 2191.26), (5.08, 8.94, 10.22, 15.15)),
+    "rcan": PaperCosts("RCAN", 18.38, (992.73, 5882.85, 7500.64, 13751.17), (19.41, 21.50, 22.19, 24.86)),
+    "swinir-light": PaperCosts("SwinIR (lw)", 2.11, (113.70, 673.77, 859.06, 1574.94), (3.18, 6.74, 7.92, 12.47)),
+    "swinir": PaperCosts("SwinIR", 15.08, (814.40, 4826.06, 6153.23, 11280.91), (23.23, 31.02, 33.60, 43.56)),
 }
 
-
-QUALITY = {  # by preset and strategy, PSNR in dB and SSIM for each of PICTURES; ROI 24 at x4
+PAPER_QUALITY = {  # by preset and strategy, PSNR in dB and SSIM for each of PAPER_SIZES; ROI 24 at x4
     "carn-m": {
         Strategy.CROP: ((27.27, 0.8839), (25.09, 0.8852), (28.82, 0.9574), (27.23, 0.8893)),
         Strategy.FULL: ((27.38, 0.8854), (25.29, 0.8879), (29.27, 0.9597), (27.34, 0.8910)),
@@ -68,7 +68,7 @@ QUALITY = {  # by preset and strategy, PSNR in dB and SSIM for each of PICTURES;
 }
 
 
-class Entry(NamedTuple):
+class CountedCost(NamedTuple):
     """One count beside the paper's number."""
 
     network: str  # a preset
@@ -79,20 +79,8 @@ class Entry(NamedTuple):
     paper: float
 
 
-def table1() -> Iterator[Entry]:
-    """Count what Table 1 counts, at x4 with ROIs of 24 x 24; slow networks take seconds."""
-    for preset, paper in PAPER.items():
-        config = PRESETS[preset]
-        counted = cost(config, Strategy.CROP, ROI, PICTURES["BSD100"])
-        yield Entry(preset, Strategy.CROP, ROI, ROI, counted.roi / 1e9, paper.crop)
-        for way, numbers in ((Strategy.CLSR, paper.clsr), (Strategy.FULL, paper.full)):
-            for size, number in zip(PICTURES.values(), numbers, strict=True):
-                counted = cost(config.with_context() if way is Strategy.CLSR else config, way, ROI, size)
-                yield Entry(preset, way, size.height, size.width, sum(counted) / 1e9, number)
-
-
-class Halo(NamedTuple):
-    """What a network costs with one halo at every step, GFLOPs."""
+class HaloCost(NamedTuple):
+    """What a network costs with one halo at every step, in GFLOPs."""
 
     network: str
     halo: int
@@ -100,11 +88,24 @@ class Halo(NamedTuple):
     clsr: float  # a picture's first ROI by `clsr`
 
 
-def halos() -> Iterator[Halo]:
+def count_table_1() -> Iterator[CountedCost]:
+    """Count what Table 1 counts, at x4 with ROIs of 24 x 24; slow networks take seconds."""
+    for preset, paper in PAPER_COSTS.items():
+        config = PRESETS[preset]
+        counted = count_roi(without_weights(config), Strategy.CROP, PAPER_ROI, PAPER_SIZES["BSD100"])
+        yield CountedCost(preset, Strategy.CROP, PAPER_ROI, PAPER_ROI, counted.roi / 1e9, paper.crop)
+        for strategy, numbers in ((Strategy.CLSR, paper.clsr), (Strategy.FULL, paper.full)):
+            network = without_weights(config.with_context() if strategy is Strategy.CLSR else config)
+            for size, number in zip(PAPER_SIZES.values(), numbers, strict=True):
+                counted = count_roi(network, strategy, PAPER_ROI, size)
+                yield CountedCost(preset, strategy, size.height, size.width, sum(counted) / 1e9, number)
+
+
+def count_halos() -> Iterator[HaloCost]:
     """Count each network of Table 1 over the halo, the same at each step: 0 is the ROI alone."""
-    for preset in PAPER:
-        for halo in HALOS:
+    for preset in PAPER_COSTS:
+        for halo in PAPER_HALOS:
             config = PRESETS[preset].with_halo(halo)
-            plain = cost(config, Strategy.HALO, ROI, PICTURES["BSD100"])
-            clsr = cost(config.with_context(), Strategy.CLSR, ROI, PICTURES["BSD100"])
-            yield Halo(preset, halo, sum(plain) / 1e9, sum(clsr) / 1e9)
+            plain = count_roi(without_weights(config), Strategy.HALO, PAPER_ROI, PAPER_SIZES["BSD100"])
+            clsr = count_roi(without_weights(config.with_context()), Strategy.CLSR, PAPER_ROI, PAPER_SIZES["BSD100"])
+            yield HaloCost(preset, halo, sum(plain) / 1e9, sum(clsr) / 1e9)

@@ -15,6 +15,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from localsr import images
+from localsr.geometry import whole
+from localsr.inference.restorer import Restorer
+from localsr.inference.strategies import Strategy
+
 Pixels = NDArray[np.float32]
 Upscale = Callable[[Pixels], Pixels]  # (3, h, w) RGB in [0, 1] -> (3, s h, s w)
 
@@ -100,6 +105,23 @@ def measure(
     if exact_halo is not None:
         halo, is_global = min(halo, exact_halo), False
     return Measurement(halo, step, is_global, tuple(largest.tolist()), tuple(np.sqrt(squares).tolist()))
+
+
+def measure_restorer(restorer: Restorer, seed: int = 0) -> Measurement:
+    """Measure the plain network of a restorer, as `full` runs it.
+
+    Args:
+        restorer: What holds the network.
+        seed: Of the noise.
+    """
+    geometry = restorer.network_for(Strategy.FULL).geometry
+
+    def upscale(pixels: Pixels) -> Pixels:
+        photo = images.read(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+        return restorer.encode(photo).restore(whole(photo.size), Strategy.FULL).pixels
+
+    exact = geometry.exact_halo[0] + geometry.multiple - 1
+    return measure(upscale, geometry.scale, multiple=geometry.multiple, exact_halo=exact, seed=seed)
 
 
 def _grid(upscale: Upscale, scale: int, multiple: int, seed: int) -> int:

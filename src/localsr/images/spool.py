@@ -11,30 +11,30 @@ import platformdirs
 import pyvips
 
 from localsr.errors import ImageError
-from localsr.images.vips import DTYPES
+from localsr.images.vips import NUMPY_TYPES
 from localsr.progress import Progress
 
-ROOM = 2**28  # bytes that must stay free
+MIN_FREE_BYTES = 2**28  # that must be left on the disk
 
 
 def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image:
-    """Decode `image`, opened for one pass, and give it back as one whose windows can be read in any order.
+    """Decode an image that was opened for one pass into one whose windows can be read in any order.
 
-    `progress` hears how many rows are done, of how many. `ImageError` where the disk has no room for it; after a kill
-    nothing is left.
+    The file has no name from the start: nothing is left after a kill. `progress` gets the rows done and how many there
+    are; what it raises ends the decoding. `title` is what an `ImageError` about a full disk calls the picture.
     """
     folder = platformdirs.user_cache_path("localsr", ensure_exists=True)
-    wanted = image.width * image.height * image.bands * DTYPES[image.format].itemsize
+    wanted = image.width * image.height * image.bands * NUMPY_TYPES[image.format].itemsize
     free = shutil.disk_usage(folder).free
-    if free < wanted + ROOM:
-        told = f"{title} takes {wanted >> 20} MB decoded; {folder} has {free >> 20} MB left"
-        raise ImageError(told) from OSError(errno.ENOSPC, told)
+    if free < wanted + MIN_FREE_BYTES:
+        message = f"{title} takes {wanted >> 20} MB decoded; {folder} has {free >> 20} MB left"
+        raise ImageError(message) from OSError(errno.ENOSPC, message)
     stopped: list[BaseException] = []
 
-    def follow(_: pyvips.Image, told: Any) -> None:  # noqa: ANN401  # libvips' own
+    def follow(_: pyvips.Image, state: Any) -> None:  # noqa: ANN401  # libvips' own
         try:
-            progress(told.percent * image.height // 100, image.height)
-        except BaseException as error:  # which must not end in C: Ctrl-C comes here
+            progress(state.percent * image.height // 100, image.height)
+        except BaseException as error:  # an exception, Ctrl-C's too, must not pass through C
             stopped.append(error)
             image.set_kill(True)
 

@@ -12,42 +12,48 @@ from numpy.typing import NDArray
 
 from localsr.errors import ImageError, LocalSRError, OutputError
 
-FORMS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
-DTYPES = {form: np.dtype(code) for code, form in FORMS.items()}
+VIPS_FORMATS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
+NUMPY_TYPES = {form: np.dtype(code) for code, form in VIPS_FORMATS.items()}
 SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  # of (bands, depth)
+MAX_REASON = 200  # characters of what another library says
 
 pyvips.operation_block_set("VipsForeignLoad", True)
 for _family in ("Jpeg", "Png", "Tiff", "Webp"):
     pyvips.operation_block_set(f"VipsForeignLoad{_family}", False)
 pyvips.block_untrusted_set(True)
-pyvips.operation_block_set("VipsForeignLoadRaw", False)  # of a canvas; no file that is given is ever tried by it
-pyvips.cache_set_max(0)  # its cache would keep open the files of the last hundred operations, and hold their pixels
+pyvips.operation_block_set("VipsForeignLoadRaw", False)  # for our own files; no user's is tried by it
+pyvips.cache_set_max(0)  # the cache would keep the files and pixels of the last hundred operations
 
-Pixels: TypeAlias = NDArray[np.float32]
+Pixels: TypeAlias = NDArray[np.float32]  # (bands, h, w) in [0, 1]
 
 
 @contextmanager
-def told(title: str, family: type[ImageError | OutputError] = ImageError, end: str = "") -> Iterator[None]:
-    """Turn whatever libvips, the system and Pillow's parsers raise into one line of ours."""
+def translating_errors(
+    title: str, family: type[ImageError | OutputError] = ImageError, end: str = ""
+) -> Iterator[None]:
+    """Turn whatever libvips, the system and Pillow raise into an error of `family`, one line long.
+
+    It says `title`, the reason, and `end`.
+    """
     try:
         yield
     except (LocalSRError, MemoryError):
         raise
     except Exception as error:
-        said = (getattr(error, "strerror", "") or getattr(error, "detail", "") or str(error) or repr(error)).strip()
-        raise family(f"{title}: {said.splitlines()[0][:200]}{end}") from error
+        reason = getattr(error, "strerror", "") or getattr(error, "detail", "") or str(error) or repr(error)
+        raise family(f"{title}: {reason.strip().splitlines()[0][:MAX_REASON]}{end}") from error
 
 
 def from_array(pixels: NDArray[Any], space: str) -> pyvips.Image:
     """Copy an array `(h, w, bands)` into libvips."""
     height, width, bands = pixels.shape
-    form = FORMS[pixels.dtype.str[1:]]
-    data = pixels.astype(DTYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
+    form = VIPS_FORMATS[pixels.dtype.str[1:]]
+    data = pixels.astype(NUMPY_TYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
     return pyvips.Image.new_from_memory(data, width, height, bands, form).copy(interpretation=space)
 
 
 def profile_of(image: pyvips.Image, *, usable: bool = False) -> bytes | None:
-    """Give the embedded ICC profile, or only one that fits the pixels."""
+    """Return the embedded ICC profile or None; with `usable`, None for one that does not fit the pixels, too."""
     try:
         if usable:
             image.icc_import(embedded=True)
@@ -57,7 +63,7 @@ def profile_of(image: pyvips.Image, *, usable: bool = False) -> bytes | None:
 
 
 def with_profile(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
-    """Embed an ICC profile, or none."""
+    """Return the image with this ICC profile embedded, or with none."""
     image = image.copy()
     image.remove("icc-profile-data")
     if profile is not None:
@@ -66,6 +72,6 @@ def with_profile(image: pyvips.Image, profile: bytes | None) -> pyvips.Image:
 
 
 def rounded(pixels: Pixels, depth: int) -> NDArray[Any]:
-    """Round `(bands, h, w)` in [0, 1] to the nearest level: `(h, w, bands)`."""
+    """Round `(bands, h, w)` in [0, 1] to the nearest levels of 8 or 16 bits, `(h, w, bands)`."""
     levels = np.rint(np.clip(pixels, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
     return np.ascontiguousarray(levels.transpose(1, 2, 0))

@@ -1,4 +1,4 @@
-"""Pictures written so that they look like their source: its depth, bands and profile, as far as the format can."""
+"""Pictures out: written with the depth, the bands and the profile of their source, as far as the format can."""
 
 from __future__ import annotations
 
@@ -18,36 +18,47 @@ from numpy.typing import NDArray
 from localsr.errors import OutputError
 from localsr.files import replacing, write_whole
 from localsr.geometry import Box, Size
-from localsr.images.photo import Photo, read
-from localsr.images.vips import FORMS, SPACES, Pixels, from_array, profile_of, rounded, told, with_profile
+from localsr.images.photo import Photo
+from localsr.images.reading import read
+from localsr.images.vips import (
+    SPACES,
+    VIPS_FORMATS,
+    Pixels,
+    from_array,
+    profile_of,
+    rounded,
+    translating_errors,
+    with_profile,
+)
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
-MAX_SIDES = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side that a format can hold
-SAVE: dict[str, dict[str, Any]] = {
-    "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4: the edges that were restored stay
+MAX_SIDES = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side, as far as a format bounds it
+SAVE_OPTIONS: dict[str, dict[str, Any]] = {
+    "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4 keeps restored edges of colour
     "tiff": {"compression": "deflate", "predictor": "horizontal"},
-    "webp": {"lossless": True, "exact": True},  # exact: colours under alpha 0 stay
+    "webp": {"lossless": True, "exact": True},  # exact: keep colours under alpha 0
 }
-METADATA = ("exif-data", "xmp-data", "iptc-data", "image-description")  # go along where all of a picture is written
-ROOM = 2**20  # bytes; a disk with less is full
-TILED = 2**26  # pixels of a TIFF from which it is written in tiles: its windows can be read alone
-OPAQUE = ("jpeg", "bmp")  # formats without alpha
+METADATA = ("exif-data", "xmp-data", "iptc-data", "image-description")  # copied when all of a picture is written
+FULL_DISK_BYTES = 2**20  # a disk with less left is full
+MIN_TILED_PIXELS = 2**26  # of a TIFF that is written in tiles, so that windows of it can be read alone
+OPAQUE_FORMATS = ("jpeg", "bmp")  # without alpha
+BIG_TIFF_VALUES = 2**30  # of all bands, from which a TIFF may pass 4 GB
 
 
 def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, like: Photo) -> None:
-    """Write RGB `pixels` `(3, H, W)` and `alpha` `(1, H, W)`, both [0, 1], with the depth, bands and profile of `like`.
+    """Write a picture with the depth, bands and profile of a photo; the file appears whole or not at all.
 
-    What a format cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP,
-    sRGB for CMYK in PNG, WebP and BMP, sRGB for any profile in BMP. The file appears whole or, with an `OutputError`,
-    not at all.
+    `pixels` are `(3, H, W)` RGB and `alpha` `(1, H, W)`, both in [0, 1]; the suffix says the format. What a format
+    cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP, sRGB for CMYK in
+    PNG, WebP and BMP, sRGB for any profile in BMP. Raises `OutputError`.
     """
     kind = _kind(path)
     planes = [pixels] if alpha is None else [pixels, alpha]
     shapes = [(bands, *pixels.shape[1:]) for bands in (3, 1)][: len(planes)]
     if [p.shape for p in planes] != shapes or not all(np.isfinite(p).all() for p in planes):
         raise OutputError(f"{path} is not written: {[p.shape for p in planes]} must be (3, H, W), (1, H, W) and finite")
-    with told(f"{path} could not be written", OutputError, "; what was there is untouched"):
-        levels = _levels(pixels, None if kind in OPAQUE else alpha, like, _depth(kind, like))
+    with translating_errors(f"{path} could not be written", OutputError, "; what was there is untouched"):
+        levels = _levels(pixels, None if kind in OPAQUE_FORMATS else alpha, like, _depth(kind, like))
         image = _finished(kind, from_array(levels, "multiband"), like)
         if kind == "bmp":
             data = _bmp(image)
@@ -57,7 +68,7 @@ def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, li
 
 
 def srgb(pixels: Pixels, like: Photo) -> NDArray[np.uint8]:
-    """Show pixels `(3, H, W)` as a file would that is saved with them: `(H, W, 3)`, 8-bit sRGB.
+    """Return how pixels `(3, H, W)` in [0, 1] look in a file saved with them: `(H, W, 3)` in 8 bits, sRGB.
 
     The bands, depth and profile of `like` decide the colours.
     """
@@ -70,43 +81,41 @@ def srgb(pixels: Pixels, like: Photo) -> NDArray[np.uint8]:
 class Canvas:
     """A picture in the making that need not fit in memory: its levels lie in a file without a name.
 
-    To be used in a `with`; `finish` writes the picture, whole or not at all.
+    Use it in a `with` statement; `finish` writes the picture, whole or not at all.
     """
 
     def __init__(self, path: str | os.PathLike[str], size: Size, like: Photo, *, alpha: bool) -> None:
-        """Begin a picture of `size`; `OutputError` if the disk or the format has no room for it."""
+        """Begin a picture of `size` like a photo; `OutputError` if the disk or the format has no room for it."""
         self.path, self.size, self.like = Path(path), size, like
         self._kind = _kind(path)
         self._depth = _depth(self._kind, like)
-        self._bands = (1 if like.bands < 3 else 3) + (alpha and self._kind not in OPAQUE)
+        self._bands = (1 if like.bands < 3 else 3) + (alpha and self._kind not in OPAQUE_FORMATS)
         self._pixel = self._bands * self._depth // 8
         if max(size.width, size.height) > MAX_SIDES.get(self._kind, 2**31):
             raise OutputError(f"{path} would hold {size} px, but its format ends at {MAX_SIDES[self._kind]} px a side")
         folder = self.path.resolve().parent
-        wanted = 2 * size.width * size.height * self._pixel  # the levels, and a file that may be as large
+        wanted = 2 * size.width * size.height * self._pixel  # the levels, and a finished file as large
         try:
             folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(folder).free
             if free < wanted:
-                told = f"{wanted >> 20} MB are needed while it is made; {folder} has {free >> 20} MB left"
-                raise OSError(errno.ENOSPC, told)
+                message = f"{wanted >> 20} MB are needed while it is made; {folder} has {free >> 20} MB left"
+                raise OSError(errno.ENOSPC, message)
             self._file = tempfile.TemporaryFile(dir=folder)  # closed by __exit__
             self._file.truncate(size.width * size.height * self._pixel)
         except OSError as error:
             raise OutputError(f"{path} could not be begun: {error.strerror or error}") from error
 
     def __enter__(self) -> Self:
-        """Give the canvas."""
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """Give the disk back."""
         self._file.close()
 
     def put(self, box: Box, pixels: Pixels, alpha: Pixels | None = None) -> None:
-        """Set a box: RGB `pixels` `(3, h, w)` and `alpha` `(1, h, w)`, both [0, 1]; opaque without."""
+        """Set a box to `pixels` `(3, h, w)` and `alpha` `(1, h, w)`, both in [0, 1]; it is opaque without alpha."""
         box.checked(self.size)
         if alpha is None and self._bands in (2, 4):
             alpha = np.ones((1, *pixels.shape[1:]), np.float32)
@@ -114,14 +123,14 @@ class Canvas:
         try:
             for row, line in enumerate(levels, start=box.top):
                 data, place = line.tobytes(), (row * self.size.width + box.left) * self._pixel
-                while data:  # a disk that is nearly full takes a part
+                while data:  # a disk that is nearly full takes only a part
                     done = os.pwrite(self._file.fileno(), data, place)
                     data, place = data[done:], place + done
         except OSError as error:
             raise OutputError(f"{self.path} could not be written: {error.strerror}") from error
 
     def get(self, box: Box) -> Pixels:
-        """Give the colour of a box as it was set: `(3, h, w)`, [0, 1], rounded to levels."""
+        """Return the colour of a box as it was set, `(3, h, w)` RGB in [0, 1], rounded to levels."""
         box.checked(self.size)
         count = box.width * self._pixel
         lines = [
@@ -133,12 +142,12 @@ class Canvas:
         return np.repeat(colour, 3 // len(colour), axis=0) / np.float32(2**self._depth - 1)
 
     def finish(self, *, metadata: bool = False) -> None:
-        """Write the picture; with `metadata`, the EXIF, XMP and IPTC of the photo it is like go along."""
-        form = FORMS[f"u{self._depth // 8}"]
+        """Write the picture, with `metadata` the EXIF, XMP and IPTC of its photo too; raises `OutputError`."""
+        form = VIPS_FORMATS[f"u{self._depth // 8}"]
         self._file.flush()
         with (
             replacing(self.path) as temporary,
-            told(f"{self.path} could not be written", OutputError, "; what was there is untouched"),
+            translating_errors(f"{self.path} could not be written", OutputError, "; what was there is untouched"),
         ):
             raw = pyvips.Image.rawload(
                 f"/dev/fd/{self._file.fileno()}", self.size.width, self.size.height, self._bands, format=form
@@ -152,14 +161,14 @@ class Canvas:
                 image, keep = _with_metadata(image, self.like), "icc|exif|xmp|iptc"
             try:
                 getattr(image, f"{self._kind}save")(str(temporary), keep=keep, **_options(self._kind, image))
-            except pyvips.Error as error:  # which knows no errno
-                if shutil.disk_usage(temporary.parent).free < ROOM:
+            except pyvips.Error as error:  # which carries no errno
+                if shutil.disk_usage(temporary.parent).free < FULL_DISK_BYTES:
                     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
                 raise
 
 
 def _kind(path: str | os.PathLike[str]) -> str:
-    """Give the format of a name."""
+    """Return the format that the suffix of a name says."""
     kind = FORMATS.get(Path(path).suffix.lower())
     if kind is None:
         raise OutputError(f"{path} is not written: its name must end in one of {', '.join(FORMATS)}")
@@ -167,18 +176,18 @@ def _kind(path: str | os.PathLike[str]) -> str:
 
 
 def _depth(kind: str, like: Photo) -> int:
-    """Give the bits that a format keeps of a photo's."""
+    """Return the bits of a band that a format keeps of a photo's."""
     return like.depth if kind in ("png", "tiff") else 8
 
 
 def _levels(pixels: Pixels, alpha: Pixels | None, like: Photo, depth: int) -> NDArray[np.unsignedinteger[Any]]:
-    """Round to the nearest level: `(h, w, bands)`; grey, the mean of the three, where the photo is."""
+    """Round to the nearest levels `(h, w, bands)`; for a grey photo, the mean of the three bands."""
     colour = pixels.mean(axis=0, keepdims=True) if like.bands < 3 else pixels
     return rounded(colour if alpha is None else np.concatenate([colour, alpha]), depth)
 
 
 def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:
-    """Bring levels, colour and perhaps alpha, to the space and profile that the file is to have."""
+    """Bring levels, alpha included, to the space and profile that the file is to have."""
     depth = 8 if image.format == "uchar" else 16
     bands = 3 if image.bands >= 3 else 1
     colour = image.extract_band(0, n=bands).copy(interpretation=SPACES[bands, depth])
@@ -193,33 +202,33 @@ def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:
 
 
 def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
-    """Copy a photo's resolution and metadata, but for the orientation: pixels are upright. TIFF takes no EXIF."""
+    """Copy a photo's resolution and metadata except the orientation, since pixels are upright. TIFF takes no EXIF."""
     origin = like._colour
     image = image.copy(xres=origin.xres, yres=origin.yres)
     for name in origin.get_fields():
         if name in METADATA or name == "resolution-unit" or name.startswith(("exif-ifd", "png-comment-")):
             image.set_type(origin.get_typeof(name), name, origin.get(name))
-    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or that of the EXIF block comes back
+    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or libvips writes that of the EXIF block again
     return image
 
 
 def loses_exif(path: str | os.PathLike[str], like: Photo) -> bool:
-    """Tell whether a photo has EXIF and the format of a name cannot take it: libvips writes none to TIFF."""
+    """Tell whether a photo has EXIF that a file of this name would lose: BMP has none, libvips writes none to TIFF."""
     exif = any(name.startswith("exif-") for name in like._colour.get_fields())
     return exif and FORMATS.get(Path(path).suffix.lower()) in ("tiff", "bmp")
 
 
 def _options(kind: str, image: pyvips.Image) -> dict[str, Any]:
-    """Give what a format is written with."""
-    options = dict(SAVE.get(kind, {}))
+    """Return the options that a format is written with."""
+    options = dict(SAVE_OPTIONS.get(kind, {}))
     if kind == "tiff":
-        options["bigtiff"] = image.width * image.height * image.bands > 2**30  # past 4 GB in 16 bit, with alpha
-        options["tile"] = image.width * image.height > TILED
+        options["bigtiff"] = image.width * image.height * image.bands > BIG_TIFF_VALUES
+        options["tile"] = image.width * image.height > MIN_TILED_PIXELS
     return options
 
 
 def _bmp(image: pyvips.Image) -> bytes:
-    """Encode as BMP, which libvips does not write."""
+    """Encode a BMP, which libvips cannot."""
     from PIL import Image
 
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""How fast this machine is: a short calibration, kept in the user's cache, from which seconds are told beforehand."""
+"""How fast this machine is: measured once, kept in the user's cache, and used to predict seconds."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ import torch
 from localsr.errors import OutputError
 from localsr.files import write_whole
 
-TURNS = 5
+TURNS = 5  # of each piece of work, whose median counts
 
 
 class Speed(NamedTuple):
@@ -27,12 +27,12 @@ class Speed(NamedTuple):
     rate: float  # FLOPs a second
 
     def seconds(self, batches: int, flops: int) -> float:
-        """Tell how long work takes."""
+        """Predict how long work takes."""
         return batches * self.call + flops / self.rate
 
 
 def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], folder: Path | None = None) -> Speed:
-    """Give the speed kept under `key` for this machine; measure it by two pieces of work that return their FLOPs."""
+    """Return the speed kept under `key` for this machine; measure it by two pieces of work that return their FLOPs."""
     path = (folder or platformdirs.user_cache_path("localsr")) / "speed.json"
     machine = f"{torch.get_num_threads()} threads, {os.cpu_count()} cores, {platform.node()}"
     key = f"{key}, torch {torch.__version__}, {machine}"
@@ -46,12 +46,12 @@ def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], fol
         try:
             write_whole(path, json.dumps(kept, indent=2).encode())
         except OutputError:
-            pass  # a home that cannot be written to costs a second each time, and nothing else
+            pass  # where the cache cannot be written, the second that this takes is spent again in each process
     return Speed(*kept[key])
 
 
 def _timed(work: Callable[[], int]) -> tuple[float, int]:
-    """Give the median seconds of a piece of work after a first call, and its FLOPs."""
+    """Return the median seconds of a piece of work after a first call, and its FLOPs."""
     flops, spent = work(), []
     for _ in range(TURNS):
         began = time.perf_counter()
@@ -61,7 +61,7 @@ def _timed(work: Callable[[], int]) -> tuple[float, int]:
 
 
 def _kept(path: Path) -> dict[str, list[float]]:
-    """Read what is kept; a file that is not what it should be counts as none."""
+    """Read the speeds that are kept; a damaged file counts as none."""
     try:
         found = json.loads(path.read_text())
         return {k: [float(n) for n in v] for k, v in found.items() if len(v) == 2 and min(v) >= 0 and v[1] > 0}

@@ -12,11 +12,11 @@ import numpy as np
 from localsr.errors import ConfigError
 
 MEGABYTE = 2**20
-LIBRARIES = 128 * MEGABYTE  # oneDNN's weights and buffers from the first call on, whatever is restored: 60 to 120 MB
-BUFFERS = 16 * MEGABYTE  # what a first region takes besides its tensors: 10 to 15 MB
-TAKEN = 1.25  # bytes taken at the peak to bytes counted, for a bill: 1.1 to 1.35 from 64 to 400 px, threads and all
-LEAST = 16 * MEGABYTE  # for tensors: a small tile
-SLACK = 1.1  # bytes taken to bytes counted, libraries aside: 0.8 to 1.0
+LIBRARY_BYTES = 128 * MEGABYTE  # oneDNN's weights and buffers, from the first call on: 60 to 120 MB
+BUFFER_BYTES = 16 * MEGABYTE  # what a first region takes besides its tensors: 10 to 15 MB
+TAKEN_PER_COUNTED = 1.25  # bytes at the peak to bytes counted, for an estimate: 1.1 to 1.35 from 64 to 400 px
+MIN_TENSOR_BYTES = 16 * MEGABYTE  # for tensors: a small tile
+TENSOR_SLACK = 1.1  # bytes taken to bytes counted, libraries aside: 0.8 to 1.0
 
 
 def keep_freed() -> None:
@@ -29,25 +29,25 @@ def keep_freed() -> None:
 
 
 def resident() -> int:
-    """Give the bytes in memory now; on systems without /proc, what they were at most."""
+    """Return the bytes in memory now; on systems without /proc, what they were at most."""
     return _status("VmRSS") or peak()
 
 
 def peak() -> int:
-    """Give the most bytes that were in memory at once."""
+    """Return the most bytes that were in memory at once."""
     unit = 1 if sys.platform == "darwin" else 2**10
     return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
-def room(limit: int) -> int:
-    """Give the bytes that tensors may have for the process to stay below `limit` MB; `ConfigError` if that is none."""
+def tensor_room(limit: int) -> int:
+    """Return the bytes that tensors may have in a process that stays below `limit` MB; `ConfigError` if none."""
     here = resident()
-    taken = here + LIBRARIES
+    taken = here + LIBRARY_BYTES
     left = limit * MEGABYTE - taken
-    if left < LEAST:
-        least = -(-(taken + LEAST) // MEGABYTE)
+    if left < MIN_TENSOR_BYTES:
+        least = -(-(taken + MIN_TENSOR_BYTES) // MEGABYTE)
         raise ConfigError(f"{limit} MB are not enough: libraries and weights take {taken // MEGABYTE}; give {least}")
-    return int(left / SLACK)
+    return int(left / TENSOR_SLACK)
 
 
 def _status(key: str) -> int:
@@ -60,7 +60,7 @@ def _status(key: str) -> int:
 
 
 def available() -> int:
-    """Give the bytes that new processes may take: what the machine has left, or the container."""
+    """Return the bytes that new processes may take: what the machine has left, or the container."""
     try:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 2**10 for line in lines if line.startswith("MemAvailable:"))

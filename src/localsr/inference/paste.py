@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,12 +13,14 @@ from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, strips, whole
 from localsr.images import Canvas, Photo
 from localsr.inference.restoration import Piece, Restoration, bicubic, enlarged_alpha
-from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
 
-STRIP = 2**18  # pixels of the result that are enlarged at once: 3 MB, and as much again a few times on the way
-LIST = 2**20  # pixels of regions that are restored at once
+if TYPE_CHECKING:
+    from localsr.inference.scene import Scene
+
+STRIP_PIXELS = 2**18  # of the result, enlarged at once: 3 MB, and as much again a few times on the way
+MAX_LIST_PIXELS = 2**20  # of small regions that are restored together, and held
 MAX_FEATHER = 256  # LR px
 
 
@@ -35,7 +37,7 @@ def paste(
     boxes: Sequence[Box],
     strategy: Strategy | str | None = None,
     how: Pasting = Pasting(),  # noqa: B008  # frozen
-    progress: Progress = lambda *_: None,
+    progress: Progress | None = None,
     kept: Mapping[int, Restoration] | None = None,
 ) -> Size:
     """Write the picture with its boxes restored, the rest by bicubic or as it was, and return its size.
@@ -57,20 +59,25 @@ def paste(
     inside = [box.checked(photo.size) for box in boxes]
     size = whole(photo.size).scaled(factor).size
     total, done = whole(photo.size).area + sum(box.area for box in inside), 0
+
+    def report(area: int) -> None:
+        nonlocal done
+        done += area
+        if progress is not None:
+            progress(done, total)
+
     with Canvas(path, size, photo, alpha=photo.has_alpha) as canvas:
-        for strip in strips(photo.size, STRIP // factor**2):
+        for strip in strips(photo.size, STRIP_PIXELS // factor**2):
             pixels = photo.window(strip) if how.same_size else bicubic(photo, strip, scale)
             canvas.put(strip.scaled(factor), pixels, _alpha(photo, strip, factor))
-            done += strip.area
-            progress(done, total)
+            report(strip.area)
         for box, piece in _pieces(scene, inside, strategy, kept or {}):
             pixels = _reduced(piece.pixels, scale) if how.same_size else piece.pixels
             there = piece.box.scaled(factor)
             weight = _weight(piece.box, box, photo.size, how.feather, factor)
             pixels = canvas.get(there) * (1 - weight) + pixels * weight
             canvas.put(there, pixels, _alpha(photo, piece.box, factor))
-            done += piece.box.area
-            progress(done, total)
+            report(piece.box.area)
         canvas.finish(metadata=True)
     return size
 
@@ -78,9 +85,9 @@ def paste(
 def _pieces(
     scene: Scene, boxes: Sequence[Box], strategy: Strategy | str | None, kept: Mapping[int, Restoration]
 ) -> Iterator[tuple[Box, Piece]]:
-    """Give boxes in their order, restored: small ones by lists of up to LIST pixels, large ones piece by piece."""
+    """Yield boxes in their order, restored: small ones by lists of up to MAX_LIST_PIXELS, large ones by pieces."""
     waiting: list[int] = []
-    most, area = LIST // scene.scale**2, 0
+    most, area = MAX_LIST_PIXELS // scene.scale**2, 0
 
     def together() -> Iterator[tuple[Box, Piece]]:
         fresh = [n for n in waiting if n not in kept]
@@ -102,12 +109,12 @@ def _pieces(
 
 
 def rim(box: Box, feather: int) -> int:
-    """Give the LR px over which a box fades in: a quarter of its short side at most."""
+    """Return the LR px over which a box fades in: a quarter of its short side at most."""
     return min(feather, min(box.width, box.height) // 4)
 
 
 def _alpha(photo: Photo, box: Box, factor: int) -> NDArray[np.float32] | None:
-    """Give the alpha of a box, enlarged `factor` times."""
+    """Return the alpha of a box, enlarged `factor` times."""
     return photo.alpha(box) if factor == 1 else enlarged_alpha(photo, box, factor)
 
 
@@ -120,7 +127,7 @@ def _reduced(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
 
 
 def _weight(piece: Box, box: Box, size: Size, feather: int, factor: int) -> NDArray[np.float32]:
-    """Give the share `(h, w)` that a restored piece has of the result: it rises over the rim of its box.
+    """Return the share `(h, w)` that a restored piece has of the result: it rises over the rim of its box.
 
     Where a box ends with the picture, there is nothing to fade into.
     """

@@ -1,89 +1,120 @@
-"""From boxes to jobs: tiles of what is too large for one, and one tile for boxes that crowd."""
+"""From boxes to work: tiles of what is too large for one, and one tile for boxes that crowd."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
+from typing import NamedTuple
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, tiles, whole
-from localsr.inference.cost import load
-from localsr.inference.execution import Job
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.strategies import Strategy
-from localsr.models.backbone import Taper
-from localsr.models.clsr import CLSR
+from localsr.models.counting import WorkLoad
+from localsr.models.windows import Taper
 
-TILE = 192  # LR px; the side of a tile. With the exact halo of the default, a feature map has 13 MB
-LEAST = 24  # LR px; no memory is so small that tiles are smaller
+TILE_SIDE = 192  # LR px. With the exact halo of the default, a feature map has 13 MB
+MIN_TILE_SIDE = 24  # LR px; no memory is so small that tiles are smaller
 
 
-def plan(
-    boxes: Sequence[Box], size: Size, network: CLSR, way: Strategy, patches: int, memory: int | None = None
-) -> list[Job]:
-    """Give the jobs that together make `boxes` of a picture of `size`: one for each, or for each tile of a large one.
+class RunSettings(NamedTuple):
+    """What work depends on besides its boxes."""
+
+    network: RunnableNetwork
+    strategy: Strategy
+    size: Size  # of the picture
+    patches: int = 0  # of the picture, whose keys and values the network asks
+    memory: int | None = None  # bytes that a batch's tensors may take; None for no bound
+
+
+class WorkItem(NamedTuple):
+    """A piece of work: a box, a tile of one, or a tile that several boxes share."""
+
+    boxes: tuple[int, ...]  # the numbers of the boxes that it is for
+    taper: Taper  # in LR px of the picture
+    near: Box  # what must be read for it; what of it lies outside `bounds` repeats their edge
+    bounds: Box
+
+    def origin(self, grid: int) -> tuple[int, int]:
+        """Return the multiple of the grid at or left above the window that is read."""
+        return self.near.left // grid * grid, self.near.top // grid * grid
+
+    def local(self, grid: int) -> tuple[Taper, Box]:
+        """Return taper and window in coordinates from `origin`: items alike here can be one batch."""
+        x, y = self.origin(grid)
+        return self.taper.shifted(-x, -y), self.near.shifted(-x, -y)
+
+    def load(self, settings: RunSettings) -> WorkLoad:
+        """Count what it takes."""
+        return settings.network.count_work(*self.local(settings.network.geometry.grid), settings.patches)
+
+
+def plan_work(boxes: Sequence[Box], settings: RunSettings, *, share: bool = False) -> list[WorkItem]:
+    """Return the work that makes `boxes`: an item for each box, or for each tile of a large one.
 
     A tile is at least twice as wide as the exact halo, so that it costs at most four times its own pixels, unless it
-    would take more than `memory` bytes.
+    would take more than the memory allowed. With `share`, boxes that crowd become one tile wherever that is cheaper.
     """
-    jobs = []
+    geometry, size = settings.network.geometry, settings.size
+    exact = geometry.exact_halo
+    margin = exact[0]
+    side = max(TILE_SIDE, 2 * margin)
+    items = []
     for n, box in enumerate(boxes):
-        bounds = box if way is Strategy.CROP else whole(size)
-
-        def job(taper: Taper, n: int = n, bounds: Box = bounds) -> Job:
-            return Job((n,), taper, network.near(taper, size), bounds)
-
-        one, exact = job(way.taper(box, size, network)), network.exact_halo
-        first, margin = one.taper.windows[0], exact[0]
-        side = max(TILE, 2 * margin)
-        small = first.area <= (side + 2 * margin) ** 2
-        if small and (memory is None or one.load(network, patches).bytes <= memory):
-            jobs.append(one)
+        bounds = box if settings.strategy is Strategy.CROP else whole(size)
+        taper = settings.strategy.taper(box, size, geometry)
+        item = WorkItem((n,), taper, geometry.near(taper, size), bounds)
+        small = taper.windows[0].area <= (side + 2 * margin) ** 2
+        if small and (settings.memory is None or item.load(settings).bytes <= settings.memory):
+            items.append(item)
             continue
-        if memory is not None:
-            side = _side(side, network, patches, memory)
-        jobs += [job(one.taper.part(tile, exact)) for tile in tiles(box, side)]
-    return jobs
+        parts = [taper.part(tile, exact) for tile in tiles(box, _tile_side(side, settings))]
+        items += [WorkItem((n,), part, geometry.near(part, size), bounds) for part in parts]
+    return _share_tiles(items, settings) if share and settings.strategy is not Strategy.CROP else items
 
 
-def _side(side: int, network: CLSR, patches: int, memory: int) -> int:
-    """Halve the side of a tile until it takes no more than `memory` bytes; `ConfigError` if none is that small."""
-    while (taken := _bytes(Box(0, 0, side, side), network, patches)) > memory:
-        if side <= LEAST:
+def _tile_side(side: int, settings: RunSettings) -> int:
+    """Halve the side of a tile until it fits into the memory allowed; `ConfigError` if none is that small."""
+    memory = settings.memory
+    while memory is not None and (taken := _tile_bytes(Box(0, 0, side, side), settings)) > memory:
+        if side <= MIN_TILE_SIDE:
             raise ConfigError(f"the smallest tile takes {taken >> 20} MB, but only {memory >> 20} MB are left for it")
-        side = max(side // 2, LEAST)
+        side = max(side // 2, MIN_TILE_SIDE)
     return side
 
 
-def _bytes(tile: Box, network: CLSR, patches: int) -> int:
+def _tile_bytes(tile: Box, settings: RunSettings) -> int:
     """Count the memory of a tile in the middle of a large picture."""
-    margin = 2 * network.exact_halo[0] + 64
+    geometry = settings.network.geometry
+    margin = 2 * geometry.exact_halo[0] + 64
     size = Size(tile.width + 2 * margin, tile.height + 2 * margin)
-    roi = tile.shifted(margin, margin)
-    taper = Strategy.FULL.taper(roi, size, network)
-    return load(network.config, taper, network.near(taper, size), patches).bytes
+    taper = Strategy.FULL.taper(tile.shifted(margin, margin), size, geometry)
+    return settings.network.count_work(taper, geometry.near(taper, size), settings.patches).bytes
 
 
-def shared(jobs: Sequence[Job], size: Size, network: CLSR, patches: int, memory: int | None = None) -> list[Job]:
-    """Put jobs whose boxes have their middle in one cell of TILE px together.
+def _share_tiles(items: Sequence[WorkItem], settings: RunSettings) -> list[WorkItem]:
+    """Merge items whose ROIs have their middle in one cell of TILE_SIDE px.
 
-    Wherever that counts fewer FLOPs and the tile does not take more than `memory` bytes.
+    Wherever that counts fewer FLOPs and the tile does not take more than the memory allowed.
     """
-    cells: dict[tuple[int, int], list[Job]] = {}
-    for job in jobs:
-        roi = job.taper.roi
-        cells.setdefault(((roi.left + roi.right) // (2 * TILE), (roi.top + roi.bottom) // (2 * TILE)), []).append(job)
+    cells: dict[tuple[int, int], list[WorkItem]] = {}
+    for item in items:
+        roi = item.taper.roi
+        cell = (roi.left + roi.right) // (2 * TILE_SIDE), (roi.top + roi.bottom) // (2 * TILE_SIDE)
+        cells.setdefault(cell, []).append(item)
     found = []
     for members in cells.values():
-        tile = _tile(members, size, network)
-        together, apart = tile.load(network, patches), sum(job.load(network, patches).flops for job in members)
-        fits = memory is None or together.bytes <= memory
+        tile = _shared_tile(members, settings)
+        together, apart = tile.load(settings), sum(item.load(settings).flops for item in members)
+        fits = settings.memory is None or together.bytes <= settings.memory
         found += [tile] if len(members) > 1 and fits and together.flops < apart else members
     return found
 
 
-def _tile(jobs: Sequence[Job], size: Size, network: CLSR) -> Job:
-    """Give the job of all that the jobs restore: windows as on the whole picture."""
-    roi = reduce(Box.union, (job.taper.roi for job in jobs))
-    taper = Taper.around(roi, size, network.exact_halo, network.backbone.multiple, aligned=True)
-    boxes = tuple(dict.fromkeys(n for job in jobs for n in job.boxes))
-    return Job(boxes, taper, network.near(taper, size), whole(size))
+def _shared_tile(items: Sequence[WorkItem], settings: RunSettings) -> WorkItem:
+    """Return one item that restores all that the items do, with windows as on the whole picture."""
+    geometry, size = settings.network.geometry, settings.size
+    roi = reduce(Box.union, (item.taper.roi for item in items))
+    taper = Taper.around(roi, size, geometry.exact_halo, geometry.multiple, aligned=True)
+    boxes = tuple(dict.fromkeys(n for item in items for n in item.boxes))
+    return WorkItem(boxes, taper, geometry.near(taper, size), whole(size))

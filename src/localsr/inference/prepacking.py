@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from localsr.models.clsr import CLSR
+from localsr.inference.protocols import RunnableNetwork
+from localsr.models.counting import PACKED
 
 ORDER: Any = getattr(torch.ops.mkldnn, "_reorder_convolution_weight", None)
-CONVOLVE: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)
 
 
 class PackedConv(nn.Module):
@@ -41,13 +41,15 @@ class PackedConv(nn.Module):
             weight = ORDER(self.weight, *self._geometry, shape)
             self._kept = (shape, weight)
         x = x.contiguous(memory_format=torch.channels_last)  # for which both orders give the same bits
-        y: Tensor = CONVOLVE(x, weight, self.bias, *self._geometry, "none", [], "")
+        y: Tensor = PACKED(x, weight, self.bias, *self._geometry, "none", [], "")
         return y
 
 
-def packed(network: CLSR) -> CLSR:
-    """Give a network on a CPU to run in fp32, its parameters shared, that packs its convolutions' weights."""
-    if ORDER is None or CONVOLVE is None or not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+def packed(network: RunnableNetwork) -> RunnableNetwork:
+    """Return a torch network on a CPU to run in fp32, its parameters shared, that packs its convolutions' weights."""
+    if not isinstance(network, nn.Module) or ORDER is None or PACKED is None:
+        return network
+    if not torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return network
     other = copy.deepcopy(network, {id(tensor): tensor for tensor in network.parameters()})
     for name, module in network.named_modules():

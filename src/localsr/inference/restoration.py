@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -21,9 +22,17 @@ MAX_PIXELS_HELD = 2**26  # HR px of a result that is held before it is written; 
 MAX_PIXELS_HELD_BY_WORKER = 2**24  # the same in a process that shares its machine with others: 0.2 GB
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Restoration:
-    """The answer: HR pixels of one box and how they were made."""
+    """HR pixels of one box, and how they were made; in a notebook it shows itself.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+        >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+        >>> found
+        <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
+    """
 
     pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
     alpha: NDArray[np.float32] | None  # (1, s h, s w) in [0, 1], where the photo has it
@@ -36,13 +45,50 @@ class Restoration:
     photo: Photo  # what it was made from: depth, bands and profile
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write a picture with the photo's depth, bands and profile; PNG, JPEG, TIFF, WebP or BMP by suffix."""
+        """Write a picture with the photo's depth, bands and profile.
+
+        Args:
+            path: The file to write: PNG, JPEG, TIFF, WebP or BMP by its suffix.
+
+        Raises:
+            OutputError: The file cannot be written, or its format is not known.
+
+        Example:
+            >>> import localsr, numpy as np, tempfile
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     found.save(f"{folder}/region.png")
+            ...     print(localsr.read(f"{folder}/region.png").size)
+            96 x 80
+        """
         images.write(Path(path), self.pixels, self.alpha, self.photo)
+
+    def __repr__(self) -> str:
+        """Return a line that says what it is."""
+        size = self.box.scaled(self.scale).size
+        return f"<Restoration of {self.box}: {size} px by {self.model}, {self.strategy}, {self.precision}>"
+
+    def _repr_png_(self) -> bytes:
+        """Return the picture as PNG, which notebooks show."""
+        with tempfile.TemporaryDirectory(prefix="localsr-") as folder:
+            path = Path(folder) / "region.png"
+            self.save(path)
+            return path.read_bytes()
 
 
 @dataclass(frozen=True)
 class Attention:
-    """What the GCM drew on for a box: each sampled patch and its share of the attention; the shares sum to 1."""
+    """What the GCM drew on for a box: each sampled patch and its share of the attention; the shares sum to 1.
+
+    Example:
+        >>> import localsr
+        >>> from localsr.inference.restoration import Attention
+        >>> patches = [localsr.Box(0, 0, 6, 6), localsr.Box(6, 0, 12, 6)]
+        >>> found = Attention(localsr.Box(0, 0, 9, 9), patches, [0.25, 0.75])
+        >>> found.patches[found.shares.index(max(found.shares))]
+        Box(left=6, top=0, right=12, bottom=6)
+    """
 
     box: Box
     patches: list[Box]  # LR px of the upright picture
@@ -54,15 +100,6 @@ class Piece(NamedTuple):
 
     box: Box  # LR px of the upright picture
     pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
-
-
-class Bill(NamedTuple):
-    """What boxes cost by one strategy."""
-
-    gflops: float  # of the boxes
-    gflops_scene: float  # of the patches, once a picture
-    seconds: float  # of both, on this machine
-    megabytes: float  # that the process has at its peak, libraries and one result at a time counted in
 
 
 def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:

@@ -15,12 +15,14 @@ from localsr import images
 from localsr.errors import CheckpointError, ConfigError, ImageError
 from localsr.geometry import Box
 from localsr.images import Photo
+from localsr.inference.batching import torch_on_cpu
 from localsr.inference.execution import PRECISIONS
-from localsr.inference.memory import keep_freed, room
+from localsr.inference.memory import keep_freed, tensor_room
 from localsr.inference.prepacking import packed
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
-from localsr.inference.strategies import Strategy
+from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR
@@ -32,7 +34,7 @@ OFFERED = (*DEFAULT.values(), *BICUBIC.values())  # where one chooses from a lis
 
 
 def embedded() -> dict[str, Path]:
-    """Name the networks in the package."""
+    """Return the files of the networks in the package, by name."""
     return {path.stem: path for path in sorted(WEIGHTS.glob("*.safetensors"))}
 
 
@@ -40,23 +42,43 @@ class Restorer:
     """A network, and its plain twin where it has context: `crop`, `halo` and `full` run the plain backbone.
 
     `network` and `plain` are theirs, `plain` None where there is no twin at hand; `card` is what the checkpoint says.
+
+    Example:
+        >>> import localsr
+        >>> localsr.Restorer.load("edsr-light-x4", device="cpu")
+        <Restorer of edsr-light-x4, x4: crop, halo, full>
     """
 
     def __init__(
         self,
-        network: CLSR,
+        network: RunnableNetwork,
         card: Card,
-        plain: CLSR | None = None,
+        plain: RunnableNetwork | None = None,
         precision: str = "fp32",
         *,
         max_memory: int | None = None,
     ) -> None:
-        """Take networks as `checkpoint.load` gives them; most callers want `Restorer.load`."""
+        """Take networks that are ready to run; most callers want `localsr.load`.
+
+        Args:
+            network: The network.
+            card: What its checkpoint says of it.
+            plain: Its plain twin, None where there is none; a network without context is its own.
+            precision: `fp32`, `bf16` or `fp16`.
+            max_memory: MB that the process is to stay below, kept results aside; None for no bound.
+
+        Raises:
+            ConfigError: There is no such precision.
+        """
         if precision not in PRECISIONS:
             raise ConfigError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
         self.card, self.precision, self.max_memory = card, precision, max_memory
         self.network = network
-        self.plain = network if network.config.plain else plain
+        self.plain = plain if network.geometry.has_context else network
+
+    def __repr__(self) -> str:
+        """Return a line that says what it is."""
+        return f"<Restorer of {self.card.name}, x{self.scale}: {', '.join(self.strategies)}>"
 
     @classmethod
     def load(
@@ -68,13 +90,30 @@ class Restorer:
         precision: str = "fp32",
         max_memory: int | None = None,
     ) -> Self:
-        """Load an embedded network by its name, or a checkpoint by its path; the default of `scale` (4) when not named.
+        """Load a network to be run by torch; `localsr.load` does it for any runtime.
 
-        A network with context brings its plain twin, if that lies beside it or in the package. `device` is torch's
-        name of one, or "auto" for an accelerator where there is one; `precision` "fp32", "bf16" or "fp16". `max_memory`
-        in MB is what the process is to stay below, kept results aside: batches and tiles are made as small as that
-        needs. Raises `CheckpointError` for a file that is no sound checkpoint, `ConfigError` for what the network or
-        the machine has not.
+        A network with context brings its plain twin, if that lies beside it or in the package.
+
+        Args:
+            name_or_path: A network of the package by its name, or a checkpoint by its path; the default of `scale` when
+                None.
+            scale: How many times a region must be enlarged; by default what the network does, and 4 without a name.
+            device: torch's name of a device, or `auto` for an accelerator where there is one.
+            precision: `fp32`, `bf16` or `fp16`.
+            max_memory: MB that the process is to stay below, kept results aside: batches and tiles are made as small as
+                that needs.
+
+        Returns:
+            The restorer.
+
+        Raises:
+            CheckpointError: The file is no sound checkpoint.
+            ConfigError: The network or the machine has not what is asked for.
+
+        Example:
+            >>> import localsr
+            >>> localsr.Restorer.load("clsr-light-x2", device="cpu").scale
+            2
         """
         place = _device(device)
         path = find(name_or_path, scale)
@@ -92,21 +131,86 @@ class Restorer:
     @property
     def multiple(self) -> int:
         """LR px that a picture's sides must be a multiple of for every window to lie on the network's own grid."""
-        return self.network.backbone.multiple
+        return self.network.geometry.multiple
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """The strategies that can run."""
+        return self._pair.strategies
+
+    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
+        """Return the strategy that runs when `asked` is asked for.
+
+        Args:
+            asked: A strategy or its name; None for the default: `clsr` for a network with context, `halo` for a plain
+                one.
+
+        Returns:
+            The strategy.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr
+            >>> str(localsr.load("clsr-light-x4", device="cpu").strategy())
+            'clsr'
+        """
+        return self._pair.choose(asked)
+
+    def network_for(self, strategy: Strategy) -> RunnableNetwork:
+        """Return the network that runs a strategy: the plain twin for all but `clsr`.
+
+        Args:
+            strategy: The strategy.
+
+        Returns:
+            The network.
+
+        Raises:
+            ConfigError: There is none at hand.
+
+        Example:
+            >>> import localsr
+            >>> restorer = localsr.load("clsr-light-x4", device="cpu")
+            >>> restorer.network_for(localsr.Strategy.HALO) is restorer.plain
+            True
+        """
+        return self._pair.network_for(strategy)
 
     def with_halo(self, halo: int) -> Self:
-        """Give the same networks, keeping `halo` LR px around an ROI at every step where `halo` and `clsr` do."""
+        """Return a restorer of the same networks with another halo for `halo` and `clsr`.
+
+        Args:
+            halo: LR px kept around an ROI at every step, 0 to 256.
+
+        Returns:
+            The restorer; the weights are shared.
+
+        Raises:
+            ConfigError: The halo is out of range.
+
+        Example:
+            >>> import localsr
+            >>> localsr.load("edsr-light-x4", device="cpu").with_halo(8).network.geometry.halo
+            (8, 8, 8, 8)
+        """
         if not 0 <= halo <= 256:
             raise ConfigError(f"a halo of {halo} LR px cannot be; give 0 to 256")
         network = self.network.with_halo(halo)
         plain = self.plain and self.plain.with_halo(halo)
-        card = dataclasses.replace(self.card, config=network.config)
+        card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
         return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
 
+    @property
+    def _pair(self) -> NetworkPair:
+        """Which network runs which strategy."""
+        return NetworkPair(self.card.name, self.network, self.plain)
+
     @cached_property
-    def _running(self) -> tuple[CLSR, CLSR | None]:
+    def _running(self) -> tuple[RunnableNetwork, RunnableNetwork | None]:
         """Both networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
-        if not self.network.torch_on_cpu or self.precision != "fp32" or self.max_memory is not None:
+        if not torch_on_cpu(self.network) or self.precision != "fp32" or self.max_memory is not None:
             return self.network, self.plain
         keep_freed()
         ready = packed(self.network)
@@ -115,8 +219,24 @@ class Restorer:
     def encode(self, photo: Photo, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
 
-        With `saved`, a file that `Scene.save` wrote, its keys and values come from there; `CheckpointError` for one of
-        another picture or network.
+        Args:
+            photo: What `localsr.read` makes of a picture.
+            saved: A file that `Scene.save` wrote of this photo, to take its keys and values from.
+
+        Returns:
+            The scene.
+
+        Raises:
+            ImageError: `photo` is no photo, or damaged where it is read.
+            CheckpointError: The file is damaged, or of another photo or network.
+            ConfigError: `max_memory` leaves nothing for tensors.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> scene.restore(localsr.Box(10, 10, 34, 34)).pixels.shape
+            (3, 96, 96)
         """
         if not isinstance(photo, Photo):
             raise ImageError(f"a {type(photo).__name__} is no Photo; give what localsr.read makes of it")
@@ -126,7 +246,7 @@ class Restorer:
             *self._running,
             self.precision,
             sha256=self.card.sha256,
-            memory=None if self.max_memory is None else room(self.max_memory),
+            memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
         )
 
@@ -140,13 +260,36 @@ def restore(
     strategy: Strategy | str | None = None,
     clip: bool = False,
 ) -> Restoration:
-    """Restore one box of a picture (whatever `read` takes) in one call."""
+    """Restore one box of a picture in one call.
+
+    Args:
+        source: A path, the bytes of a file, a Pillow image or a NumPy array, as `localsr.read` takes.
+        box: The region, in LR px of the upright picture.
+        model: A network of the package by its name, or a checkpoint by its path; the default of `scale` when None.
+        scale: How many times the region must be enlarged; 4 without a model.
+        strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
+        clip: Cut off what leaves the picture instead of refusing the box.
+
+    Returns:
+        The restoration.
+
+    Raises:
+        ImageError: The source is no picture.
+        BoxError: The box leaves the picture.
+        CheckpointError: The model's file is no sound checkpoint.
+        ConfigError: The network cannot do what is asked.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
+        <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
+    """
     restorer = Restorer.load(model, scale=scale)
     return restorer.encode(images.read(source)).restore(box, strategy, clip=clip)
 
 
 def find(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> Path:
-    """Give the file of an embedded network or of a path, a name before a path; the default of `scale` (4) for None."""
+    """Return the file of a network of the package or of a path; the default of `scale` (4) for None."""
     named = embedded()
     if name_or_path is None:
         if (scale or 4) not in DEFAULT:

@@ -1,15 +1,14 @@
-"""A photo that a restorer has looked at, and the one way from a box to its pixels."""
+"""A photo that a restorer has looked at, and the one way from a box to its pixels: plan, batch, execute, assemble."""
 
 from __future__ import annotations
 
 import copy
-import hashlib
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
-from typing import overload
+from typing import NamedTuple, overload
 
 import numpy as np
 import torch
@@ -19,16 +18,25 @@ from localsr import images
 from localsr.errors import ConfigError
 from localsr.geometry import Box, checked_boxes
 from localsr.images import Photo
-from localsr.inference import scene_file
-from localsr.inference.calibration import calibrated
-from localsr.inference.cost import scene_load
-from localsr.inference.execution import Done, Job, attend, batches, each, encode, run, sampled
-from localsr.inference.memory import BUFFERS, MEGABYTE, TAKEN, resident
-from localsr.inference.planning import plan, shared
-from localsr.inference.restoration import MAX_PIXELS_HELD, Attention, Bill, Piece, Restoration, enlarged_alpha
-from localsr.inference.strategies import Strategy
-from localsr.models.clsr import CLSR
+from localsr.inference.batching import batch_work
+from localsr.inference.calibration import Speed, calibrated
+from localsr.inference.cost import CostEstimate, estimate_cost
+from localsr.inference.execution import RestoredItem, RunInputs, attend, execute
+from localsr.inference.memory import resident
+from localsr.inference.paste import Pasting, paste
+from localsr.inference.planning import RunSettings, WorkItem, plan_work
+from localsr.inference.protocols import RunnableNetwork
+from localsr.inference.restoration import Attention, Piece, Restoration, enlarged_alpha
+from localsr.inference.scene_context import SceneContext
+from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.progress import Progress
+
+
+class WorkCount(NamedTuple):
+    """What is planned for boxes."""
+
+    pieces: int
+    gflops: float
 
 
 class Scene:
@@ -36,61 +44,143 @@ class Scene:
 
     The pixels of a box depend on the box and on nothing else: not on what is asked for with it, before or at once;
     but for `share`, whose point is that they may.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> localsr.load("clsr-light-x4", device="cpu").encode(localsr.read(np.zeros((40, 60, 3), np.uint8)))
+        <Scene of a photo, 60 x 40 px, by clsr-light-x4, x4: crop, halo, clsr, full>
     """
 
     def __init__(
         self,
         photo: Photo,
         name: str,
-        network: CLSR,
-        plain: CLSR | None,
+        network: RunnableNetwork,
+        plain: RunnableNetwork | None,
         precision: str = "fp32",
         *,
         sha256: str = "",
         memory: int | None = None,
         path: Path | None = None,
     ) -> None:
-        """Look at the photo: sample N patches, whatever its size, and keep their keys and values.
+        """Take a photo and the networks to restore its regions by; `Restorer.encode` does it for most callers.
 
-        With `path` they come from a file that `save` wrote. `memory` bounds the bytes of a batch's tensors.
+        Args:
+            photo: The photo.
+            name: The network's name, for messages and results.
+            network: The network, with context or without.
+            plain: Its plain twin, `network` itself if it has no context; None if there is none at hand.
+            precision: `fp32`, `bf16` or `fp16`.
+            sha256: Of the network's weights, where they were saved.
+            memory: Bytes that a batch's tensors may take; None for no bound.
+            path: A file that `save` wrote, from which the photo's keys and values are read now. Without it they are
+                made when `clsr`, `attention` or `save` first asks for them.
+
+        Raises:
+            CheckpointError: The file is damaged, or of another photo or network.
         """
         self.photo = photo
-        self._name, self._network, self._plain, self._precision = name, network, plain, precision
-        self._memory = memory
-        self._patches, pixels = sampled(network, photo)
-        self._about = {"picture": _digest(photo, pixels), "network": sha256}
-        if path is None:
-            self._context = encode(network, photo, self._patches, pixels)
-        else:
-            self._context = scene_file.read(path, network, len(self._patches), self._about)
+        self._networks, self._precision, self._memory = NetworkPair(name, network, plain), precision, memory
+        self._sha256 = sha256
+        self._context = SceneContext(network, photo, sha256)
+        if path is not None:
+            self._context.load(path)
+
+    def __repr__(self) -> str:
+        """Return a line that says what it is."""
+        name, strategies = self.photo.name or "a photo", ", ".join(self.strategies)
+        return f"<Scene of {name}, {self.photo.size} px, by {self._networks.name}, x{self.scale}: {strategies}>"
 
     @property
     def scale(self) -> int:
         """How many times a region is enlarged."""
-        return self._network.config.scale
+        return self._networks.network.geometry.scale
 
     @property
     def strategies(self) -> list[Strategy]:
         """The strategies that can run here."""
-        plain, context = self._plain is not None, not self._network.config.plain
-        return [way for way in Strategy if (context if way is Strategy.CLSR else plain)]
+        return self._networks.strategies
+
+    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
+        """Return the strategy that runs when `asked` is asked for.
+
+        Args:
+            asked: A strategy or its name; None for the default: `clsr` for a network with context, `halo` for a plain
+                one.
+
+        Returns:
+            The strategy.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> str(scene.strategy())
+            'halo'
+        """
+        return self._networks.choose(asked)
 
     def bounded(self, memory: int) -> Scene:
-        """Give this scene with a bound on the bytes of a batch's tensors."""
+        """Return this scene with a bound on memory.
+
+        Args:
+            memory: Bytes that the tensors of a batch may take; tiles and batches are made as small as that needs.
+
+        Returns:
+            A scene that shares the photo, the networks and the keys and values with this one.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.bounded(2**25).restore(localsr.Box(10, 10, 30, 30)).pixels.shape
+            (3, 80, 80)
+        """
         other = copy.copy(self)
         other._memory = memory
         return other
 
+    def prepare(self, strategy: Strategy | str | None = None) -> None:
+        """Make now what a first region by a strategy would wait for: the keys and values of `clsr` (Eq. 2).
+
+        Args:
+            strategy: The strategy that will be asked for; the default when None.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> scene.prepare()
+        """
+        self._inputs(self._settings(self.strategy(strategy)))
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
 
-        Raises `ConfigError` for a network without GCM, which has none.
+        Args:
+            path: The file to write, as safetensors; it belongs to this photo and to the network's weights.
+
+        Raises:
+            ConfigError: The network has no global context module, or was never saved itself.
+            OutputError: The file cannot be written.
+
+        Example:
+            >>> import localsr, numpy as np, tempfile
+            >>> restorer = localsr.load("clsr-light-x4", device="cpu")
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     restorer.encode(photo).save(f"{folder}/scene.safetensors")
+            ...     restorer.encode(photo, f"{folder}/scene.safetensors").scale
+            4
         """
-        if self._context is None:
-            raise ConfigError(f"{self._name} has no global context module, so a scene of it holds nothing to save")
-        if not self._about["network"]:
-            raise ConfigError(f"{self._name} was never saved, so nothing could tell that a scene is of its weights")
-        scene_file.write(Path(path), self._context, self._about)
+        self._context.save(Path(path), self._networks.name)
 
     @overload
     def restore(
@@ -125,16 +215,35 @@ class Scene:
     ) -> Restoration | list[Restoration]:
         """Restore one box, or a list of boxes: those of one size, at places alike to the network, run as one batch.
 
-        With `share`, boxes that crowd are restored as one tile with all the halo it needs, where that counts fewer
-        FLOPs: their pixels are then those of `full` (with context, for `clsr`) and differ a little from each box's own.
+        Args:
+            boxes: A region or a list of regions, in LR px of the upright picture.
+            strategy: How they are restored; by default `clsr` for a network with context, `halo` for a plain one.
+            clip: Cut off what leaves the picture instead of refusing the box.
+            share: Restore boxes that crowd as one tile with all the halo that it needs, where that counts fewer FLOPs.
+                Their pixels are then those of `full` (with context, for `clsr`), a little other than each box's own.
+            progress: Called with the LR px that are done, and how many there are in all.
 
-        `strategy` is `clsr` for a network with context and `halo` for a plain one, unless named. `progress` hears how
-        many LR px are done, of how many. Raises `BoxError` for a box that leaves the picture, unless `clip` cuts it.
+        Returns:
+            The restoration of the box, or a list of them in the order of the boxes. Pixels are `(3, s h, s w)`, RGB in
+            the photo's own colours, in [0, 1].
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.restore(localsr.Box(10, 10, 34, 30)).pixels.shape
+            (3, 80, 96)
+            >>> len(scene.restore([localsr.Box(0, 0, 8, 8), localsr.Box(20, 10, 28, 18)], "crop"))
+            2
         """
-        if isinstance(boxes, Box):
-            return self.restore([boxes], strategy, clip=clip, progress=progress)[0]
-        found = dict(self.stream(boxes, strategy, clip=clip, share=share, progress=progress))
-        return [found[n] for n in range(len(found))]
+        asked = [boxes] if isinstance(boxes, Box) else boxes
+        found = dict(self.stream(asked, strategy, clip=clip, share=share, progress=progress))
+        return found[0] if isinstance(boxes, Box) else [found[n] for n in range(len(found))]
 
     def stream(
         self,
@@ -145,16 +254,37 @@ class Scene:
         share: bool = False,
         progress: Progress | None = None,
     ) -> Iterator[tuple[int, Restoration]]:
-        """Restore boxes as `restore` does, and give each one's number and restoration as soon as it is ready."""
-        inside = checked_boxes(boxes, self.photo.size, clip=clip)
-        way, network = self._choose(strategy)
-        return self._work(inside, way, network, self._jobs(inside, way, network, share=share), progress)
+        """Restore boxes as `restore` does, and yield each as soon as it is ready.
 
-    def _jobs(self, boxes: Sequence[Box], way: Strategy, network: CLSR, *, share: bool) -> list[Job]:
-        """Plan the work for boxes within the picture."""
-        size, count = self.photo.size, len(self._patches)
-        jobs = plan(boxes, size, network, way, count, self._memory)
-        return shared(jobs, size, network, count, self._memory) if share and way is not Strategy.CROP else jobs
+        Args:
+            boxes: Regions in LR px of the upright picture.
+            strategy: How they are restored; by default `clsr` for a network with context, `halo` for a plain one.
+            clip: Cut off what leaves the picture instead of refusing the box.
+            share: Restore boxes that crowd as one tile, as in `restore`.
+            progress: Called with the LR px that are done, and how many there are in all.
+
+        Returns:
+            An iterator over the boxes' numbers and restorations; work that is not asked for is not done.
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> for number, restoration in scene.stream([localsr.Box(0, 0, 8, 8), localsr.Box(20, 10, 28, 18)]):
+            ...     print(number, restoration.box)
+            0 (0, 0, 8, 8)
+            1 (20, 10, 28, 18)
+        """
+        inside = checked_boxes(boxes, self.photo.size, clip=clip)
+        settings = self._settings(self.strategy(strategy))
+        items = plan_work(inside, settings, share=share)
+        done = execute(batch_work(items, settings), self._inputs(settings), progress)
+        return self._assemble(inside, items, done, settings.strategy)
 
     def pieces(
         self,
@@ -164,132 +294,206 @@ class Scene:
         clip: bool = False,
         progress: Progress | None = None,
     ) -> Iterator[Piece]:
-        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory."""
+        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory.
+
+        Args:
+            box: The region, in LR px of the upright picture.
+            strategy: As in `restore`.
+            clip: Cut off what leaves the picture instead of refusing the box.
+            progress: Called with the LR px that are done, and how many there are in all.
+
+        Returns:
+            An iterator over parts of the box, each with its pixels `(3, s h, s w)`, RGB in [0, 1].
+
+        Raises:
+            BoxError: The box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> [piece.pixels.shape for piece in scene.pieces(localsr.Box(0, 0, 60, 40))]
+            [(3, 160, 240)]
+        """
         inside = checked_boxes(box, self.photo.size, clip=clip)
-        way, network = self._choose(strategy)
-        jobs = plan(inside, self.photo.size, network, way, len(self._patches), self._memory)
-        return (Piece(done.job.taper.roi, done.pixels) for done in self._run(jobs, way, network, progress))
-
-    def _run(self, jobs: Sequence[Job], way: Strategy, network: CLSR, progress: Progress | None) -> Iterator[Done]:
-        """Run jobs, those that are alike together."""
-        context = self._context if way is Strategy.CLSR else None
-        total, area = sum(job.taper.roi.area for job in jobs), 0
-        parts, threads = batches(jobs, network, len(self._patches), self._memory)
-
-        def work(batch: list[Job]) -> tuple[float, list[tuple[list[Job], list[NDArray[np.float32]], str]]]:
-            began = time.perf_counter()
-            found = list(run(network, self.photo, batch, context, self._precision))
-            return (time.perf_counter() - began) / len(batch) / threads, found
-
-        for spent, found in each(work, parts, threads):
-            for part, pixels, precision in found:
-                area += sum(job.taper.roi.area for job in part)
-                if progress is not None:
-                    progress(area, total)
-                for job, own in zip(part, pixels, strict=True):
-                    yield Done(job, own, precision, spent)
-
-    def _work(
-        self, boxes: Sequence[Box], way: Strategy, network: CLSR, jobs: Sequence[Job], progress: Progress | None
-    ) -> Iterator[tuple[int, Restoration]]:
-        """Put boxes together from jobs; a box is done with the last job that it waits for."""
-        scale = network.config.scale
-        waiting = Counter(n for job in jobs for n in job.boxes)
-        pixels: dict[int, NDArray[np.float32]] = {}
-        seconds, precisions = [0.0] * len(boxes), [self._precision] * len(boxes)
-        for done in self._run(jobs, way, network, progress):
-            for n in done.job.boxes:
-                box = boxes[n]
-                pixels[n] = done.put(box, pixels.get(n), scale)
-                seconds[n] += done.seconds / len(done.job.boxes)
-                precisions[n] = done.precision if done.precision != self._precision else precisions[n]
-                waiting[n] -= 1
-                if not waiting[n]:
-                    alpha, made = enlarged_alpha(self.photo, box, scale), (precisions[n], seconds[n])
-                    yield n, Restoration(pixels.pop(n), alpha, box, scale, way, self._name, *made, self.photo)
+        settings = self._settings(self.strategy(strategy))
+        items = plan_work(inside, settings)
+        done = execute(batch_work(items, settings), self._inputs(settings), progress)
+        return (Piece(restored.item.taper.roi, restored.pixels) for restored in done)
 
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
-    ) -> tuple[int, float]:
-        """Tell in how many pieces boxes would be restored, and their GFLOPs."""
-        way, network = self._choose(strategy)
-        jobs = self._jobs(checked_boxes(boxes, self.photo.size), way, network, share=share)
-        return len(jobs), sum(job.load(network, len(self._patches)).flops for job in jobs) / 1e9
+    ) -> WorkCount:
+        """Count the work that restoring boxes would be, without doing it.
 
-    def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, Bill]:
-        """Tell what restoring boxes would cost by each strategy that can run; the first call measures the machine.
+        Args:
+            boxes: Regions in LR px of the upright picture.
+            strategy: As in `restore`.
+            share: Count boxes that crowd as one tile, as in `restore`.
 
-        Raises `BoxError` for a box that leaves the picture.
+        Returns:
+            In how many pieces they would be restored, and their GFLOPs, a multiply-add counted as two FLOPs.
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.planned([localsr.Box(10, 10, 34, 34), localsr.Box(0, 0, 9, 9)], "crop").pieces
+            2
         """
-        here = resident()  # beforehand: what counts takes memory, too
-        boxes, patches = checked_boxes(boxes, self.photo.size), len(self._patches)
-        bills = {}
-        for way in self.strategies:
-            network = self._choose(way)[1]
-            key = f"{self._about['network'][:16]} {way} {self._precision} {network.runtime} {network.device}"
-            speed = calibrated(key, *self._samples(way))
-            jobs = self._jobs(boxes, way, network, share=share)
-            parts, threads = batches(jobs, network, patches, self._memory)
-            work = [(len(batch), batch[0].load(network, patches)) for batch in parts]
-            scene = scene_load(network.config, patches)
-            flops = sum(count * each.flops for count, each in work)
-            made = max((min(box.scaled(network.config.scale).area, MAX_PIXELS_HELD) for box in boxes), default=0)
-            most = threads * max((count * each.bytes for count, each in work), default=0) + 3 * 4 * made
-            bills[way] = Bill(
-                flops / 1e9,
-                scene.flops / 1e9,
-                speed.seconds(len(work), flops + scene.flops),
-                (here + BUFFERS + most * TAKEN) / MEGABYTE,
-            )
-        return bills
+        inside = checked_boxes(boxes, self.photo.size)
+        settings = self._settings(self.strategy(strategy))
+        items = plan_work(inside, settings, share=share)
+        return WorkCount(len(items), sum(item.load(settings).flops for item in items) / 1e9)
 
-    def _samples(self, way: Strategy) -> tuple[Callable[[], int], Callable[[], int]]:
-        """Give two pieces of work to measure by: a small and a large ROI, in the middle of a picture of noise."""
+    def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, CostEstimate]:
+        """Estimate what restoring boxes would cost by each strategy; the first call measures the machine.
+
+        Args:
+            boxes: A region or a list of regions, in LR px of the upright picture.
+            share: Count boxes that crowd as one tile, as in `restore`.
+
+        Returns:
+            By each strategy that can run: GFLOPs, seconds on this machine, and the process's MB at its peak.
+
+        Raises:
+            BoxError: A box leaves the picture, or is none.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> costs = scene.cost(localsr.Box(10, 10, 34, 34))
+            >>> costs["crop"].gflops < costs["halo"].gflops < costs["full"].gflops
+            True
+        """
+        before = resident()  # beforehand: counting takes memory, too
+        inside = checked_boxes(boxes, self.photo.size)
+        found = {}
+        for strategy in self.strategies:
+            settings = self._settings(strategy)
+            plan = batch_work(plan_work(inside, settings, share=share), settings)
+            found[strategy] = estimate_cost(inside, plan, settings, self._speed(settings), before)
+        return found
+
+    def attention(self, box: Box) -> Attention:
+        """Measure which of the sampled patches the GCM draws on for a box (Fig. 8).
+
+        Args:
+            box: The region, in LR px of the upright picture.
+
+        Returns:
+            The patches and the share of each in the attention.
+
+        Raises:
+            BoxError: The box leaves the picture, or is none.
+            ConfigError: The network has no global context module.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> found = scene.attention(localsr.Box(10, 10, 34, 34))
+            >>> len(found.patches), round(sum(found.shares), 3)
+            (48, 1.0)
+        """
+        inside, name = checked_boxes(box, self.photo.size), self._networks.name
+        if self._networks.network.geometry.context is None:
+            raise ConfigError(f"{name} has no global context module; choose a network that has one")
+        settings = self._settings(Strategy.CLSR)
+        inputs, patches = self._inputs(settings), self._context.patches
+        total = torch.zeros(len(patches))
+        for item in plan_work(inside, settings):
+            weights = attend(inputs, item).mean(1)[0]  # (queries, tokens)
+            total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
+        return Attention(inside[0], patches, (total / total.sum()).tolist())
+
+    def paste(
+        self,
+        path: str | PathLike[str],
+        boxes: Sequence[Box],
+        strategy: Strategy | str | None = None,
+        how: Pasting = Pasting(),  # noqa: B008  # frozen
+        progress: Progress | None = None,
+    ) -> None:
+        """Write the whole picture with its boxes restored, the rest enlarged by bicubic or as it was.
+
+        Args:
+            path: The file to write: PNG, JPEG, TIFF, WebP or BMP by its suffix.
+            boxes: Regions in LR px of the upright picture; they are pasted in their order.
+            strategy: As in `restore`.
+            how: How boxes go into the picture: their feather, and whether it keeps its own size.
+            progress: Called with the LR px that are done, of the picture and the boxes, and how many there are in all.
+
+        Raises:
+            BoxError: A box leaves the picture.
+            ConfigError: The network cannot run the strategy, or boxes cannot go into the picture that way.
+            OutputError: The file cannot be written.
+
+        Example:
+            >>> import localsr, numpy as np, tempfile
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     scene.paste(f"{folder}/large.png", [localsr.Box(10, 10, 34, 34)])
+            ...     print(localsr.read(f"{folder}/large.png").size)
+            240 x 160
+        """
+        paste(path, self, boxes, strategy, how, progress)
+
+    def _settings(self, strategy: Strategy) -> RunSettings:
+        """Return what work by a strategy depends on."""
+        network, patches = self._networks.network_for(strategy), len(self._context.patches)
+        return RunSettings(network, strategy, self.photo.size, patches, self._memory)
+
+    def _inputs(self, settings: RunSettings) -> RunInputs:
+        """Return what batches are restored from; the keys and values of `clsr` are made now, if they are not yet."""
+        context = self._context.get() if settings.strategy is Strategy.CLSR else None
+        return RunInputs(settings.network, self.photo, context, self._precision)
+
+    def _assemble(
+        self, boxes: Sequence[Box], items: Sequence[WorkItem], done: Iterator[RestoredItem], strategy: Strategy
+    ) -> Iterator[tuple[int, Restoration]]:
+        """Put boxes together from their items; a box is ready with the last item that it waits for."""
+        scale = self.scale
+        waiting = Counter(n for item in items for n in item.boxes)
+        pixels: dict[int, NDArray[np.float32]] = {}
+        seconds, precisions = [0.0] * len(boxes), [self._precision] * len(boxes)
+        for restored in done:
+            for n in restored.item.boxes:
+                box = boxes[n]
+                pixels[n] = restored.paste_into(box, pixels.get(n), scale)
+                seconds[n] += restored.seconds / len(restored.item.boxes)
+                precisions[n] = restored.precision if restored.precision != self._precision else precisions[n]
+                waiting[n] -= 1
+                if not waiting[n]:
+                    alpha, made = enlarged_alpha(self.photo, box, scale), (precisions[n], seconds[n])
+                    name = self._networks.name
+                    yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made, self.photo)
+
+    def _speed(self, settings: RunSettings) -> Speed:
+        """Return how fast this machine restores by a strategy, measured where it is not known yet."""
+        network, strategy = settings.network, settings.strategy
+        key = f"{self._sha256[:16]} {strategy} {self._precision} {network.runtime} {network.device}"
+        return calibrated(key, *self._samples(strategy))
+
+    def _samples(self, strategy: Strategy) -> tuple[Callable[[], int], Callable[[], int]]:
+        """Return two pieces of work to measure by: a small and a large ROI, in the middle of a picture of noise."""
         photo = images.read(np.random.default_rng(0).integers(0, 256, (256, 256, 3), dtype=np.uint8))
-        scene = Scene(photo, self._name, self._network, self._plain, self._precision)
-        network = self._choose(way)[1]
+        pair = self._networks
+        scene = Scene(photo, pair.name, pair.network, pair.plain, self._precision)
 
         def work(side: int) -> int:
             box = Box.from_xywh(128 - side // 2, 128 - side // 2, side, side)
-            scene.restore(box, way)
-            jobs = scene._jobs([box], way, network, share=False)
-            return sum(job.load(network, len(scene._patches)).flops for job in jobs)
+            scene.restore(box, strategy)
+            settings = scene._settings(strategy)
+            return sum(item.load(settings).flops for item in plan_work([box], settings))
 
-        return lambda: work(24), lambda: work(96)
-
-    def attention(self, box: Box) -> Attention:
-        """Tell which of the sampled patches the GCM draws on for a box (Fig. 8): as numbers; who asks may draw them.
-
-        Raises `ConfigError` for a network without GCM, `BoxError` for a box that leaves the picture.
-        """
-        (box,) = checked_boxes(box, self.photo.size)
-        if self._context is None:
-            raise ConfigError(f"{self._name} has no global context module; choose a network that has one")
-        size, patches = self.photo.size, self._patches
-        total = torch.zeros(len(patches))
-        for job in plan([box], size, self._network, Strategy.CLSR, len(patches), self._memory):
-            weights = attend(self._network, self.photo, job, self._context).mean(1)[0]  # (queries, tokens)
-            total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
-        return Attention(box, patches, (total / total.sum()).tolist())
-
-    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
-        """Give the strategy that runs when `asked` is asked for; `ConfigError` for one that cannot."""
-        return self._choose(asked)[0]
-
-    def _choose(self, strategy: Strategy | str | None) -> tuple[Strategy, CLSR]:
-        """Settle the strategy and the network that runs it."""
-        if strategy is None:
-            strategy = Strategy.HALO if self._network.config.plain else Strategy.CLSR
-        way = Strategy.named(strategy)
-        if way is Strategy.CLSR:
-            if self._network.config.plain:
-                raise ConfigError(f"{self._name} is a plain backbone without context; choose crop, halo or full")
-            return way, self._network
-        if self._plain is None:
-            raise ConfigError(f"{self._name} has no plain twin at hand, which {way} runs; put it beside the checkpoint")
-        return way, self._plain
-
-
-def _digest(photo: Photo, patches: torch.Tensor) -> str:
-    """Hash all that keys and values follow from besides the network: the picture's size and its patches' pixels."""
-    return hashlib.sha256(f"{photo.size}".encode() + patches.numpy().tobytes()).hexdigest()
+        return partial(work, 24), partial(work, 96)

@@ -1,17 +1,30 @@
-"""How an ROI is fed to a network: one enum, one place; the strategies differ in their halo and in the context alone."""
+"""How an ROI is fed to a network; the strategies differ in their halo and in the context alone."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from dataclasses import dataclass
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
-from localsr.models import clsr
-from localsr.models.backbone import Taper
+from localsr.models.windows import NetworkGeometry, Taper
+
+if TYPE_CHECKING:
+    from localsr.inference.protocols import RunnableNetwork
 
 
 class Strategy(StrEnum):
-    """The four ways."""
+    """How much around a region its network sees.
+
+    Example:
+        >>> from localsr import Strategy
+        >>> [str(strategy) for strategy in Strategy]
+        ['crop', 'halo', 'clsr', 'full']
+        >>> Strategy.named("full") is Strategy.FULL
+        True
+    """
 
     CROP = "crop"  # the ROI alone: the paper's pre-cropping
     HALO = "halo"  # the ROI with a tapered halo, no context
@@ -20,23 +33,71 @@ class Strategy(StrEnum):
 
     @classmethod
     def named(cls, name: str) -> Strategy:
-        """Find a strategy by its name; `ConfigError` names the four."""
+        """Return the strategy of a name.
+
+        Args:
+            name: One of `crop`, `halo`, `clsr` and `full`, or a strategy.
+
+        Returns:
+            The strategy.
+
+        Raises:
+            ConfigError: There is no strategy of that name.
+        """
         try:
             return cls(name)
         except ValueError:
             raise ConfigError(f"unknown strategy {name!r}; choose one of {', '.join(cls)}") from None
 
-    def halo(self, network: clsr.CLSR) -> tuple[int, ...]:
-        """Give the LR px kept around the ROI at each step through `network`."""
+    def halo(self, geometry: NetworkGeometry) -> tuple[int, ...]:
+        """Return the LR px kept around the ROI at each step through a network."""
         if self is Strategy.CROP:
-            return (0,) * len(network.config.halo)
+            return (0,) * len(geometry.halo)
         if self is Strategy.FULL:
-            return network.exact_halo
-        return network.config.halo
+            return geometry.exact_halo
+        return geometry.halo
 
-    def taper(self, roi: Box, size: Size, network: clsr.CLSR) -> Taper:
-        """Give the windows of an ROI of a picture of `size` through `network`, untiled."""
-        halo, multiple = self.halo(network), network.backbone.multiple
+    def taper(self, roi: Box, size: Size, geometry: NetworkGeometry) -> Taper:
+        """Return the windows of an ROI of a picture of `size` through a network, untiled."""
+        halo, multiple = self.halo(geometry), geometry.multiple
         if self is Strategy.CROP:  # the ROI is all the picture there is
             return Taper.around(whole(roi.size), roi.size, halo, multiple).shifted(roi.left, roi.top)
         return Taper.around(roi, size, halo, multiple, aligned=self is Strategy.FULL)
+
+
+def default_strategy(available: Collection[Strategy]) -> Strategy:
+    """Return the strategy that runs unless one is named: `clsr` where there is context, else `halo`."""
+    return Strategy.CLSR if Strategy.CLSR in available else Strategy.HALO
+
+
+@dataclass(frozen=True)
+class NetworkPair:
+    """A network and its plain twin: which strategies they can run, and which of the two runs each."""
+
+    name: str  # for messages
+    network: RunnableNetwork
+    plain: RunnableNetwork | None  # the network itself where it has no context; None where there is no twin at hand
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """The strategies that can run."""
+        plain, context = self.plain is not None, self.network.geometry.has_context
+        return [strategy for strategy in Strategy if (context if strategy is Strategy.CLSR else plain)]
+
+    def choose(self, asked: Strategy | str | None = None) -> Strategy:
+        """Return the strategy that is asked for, or the default; `ConfigError` for one that cannot run."""
+        strategy = default_strategy(self.strategies) if asked is None else Strategy.named(asked)
+        self.network_for(strategy)
+        return strategy
+
+    def network_for(self, strategy: Strategy) -> RunnableNetwork:
+        """Return the network that runs a strategy; `ConfigError` where there is none."""
+        if strategy is Strategy.CLSR:
+            if not self.network.geometry.has_context:
+                raise ConfigError(f"{self.name} is a plain backbone without context; choose crop, halo or full")
+            return self.network
+        if self.plain is None:
+            raise ConfigError(
+                f"{self.name} has no plain twin at hand, which {strategy} runs; put it beside the checkpoint"
+            )
+        return self.plain

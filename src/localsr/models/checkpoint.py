@@ -1,4 +1,4 @@
-"""Checkpoints: safetensors whose header says what the network is, how it was made and what it scored."""
+"""Checkpoints: safetensors files whose header says what the network is, how it was trained and what it scored."""
 
 from __future__ import annotations
 
@@ -22,43 +22,46 @@ from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
 
 CHECKPOINT_FORMAT = "localsr-1"
-MAX_HEADER_BYTES = 2**20  # bytes; an 89 MB header of empty tensors takes safetensors 58 s
+MAX_HEADER_BYTES = 2**20  # an 89 MB header of empty tensors takes safetensors 58 s
 MAX_TENSORS = 10_000
+MAX_DIFFERENCES = 5  # that a message names
 WEIGHT_TYPES = (torch.float16, torch.bfloat16, torch.float32)
-CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]|\\u00[0189]")  # characters, or JSON's escapes of them
-MAX_CHECKPOINT_BYTES = 2**30  # bytes; the largest of the paper's networks has 64 MB
+CONTROL_CHARACTERS = re.compile(r"[\x00-\x1f\x7f-\x9f]|\\u00[0189]")  # themselves, or as JSON escapes them
+MAX_CHECKPOINT_BYTES = 2**30  # the largest of the paper's networks has 64 MB
 NETWORK_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 
 @dataclass(frozen=True)
 class Card:
-    """What a checkpoint says of itself, besides its tensors."""
+    """The header of a checkpoint: everything but its tensors."""
 
     name: str
     config: ModelConfig
     recipe: dict[str, Any] = field(default_factory=dict)  # as `Recipe.to_dict`
     training: dict[str, Any] = field(default_factory=dict)  # data, steps, hours, device, versions
     protocol: dict[str, Any] = field(default_factory=dict)  # numbers of `localsr evaluate`, by data set
-    plain: dict[str, str] = field(default_factory=dict)  # name and sha256 of the plain twin of a CLSR network
+    plain: dict[str, str] = field(
+        default_factory=dict
+    )  # name and sha256 of the backbone that a CLSR network started from
     sha256: str = ""  # of the tensors; set when saved
 
 
 def checked_name(name: str) -> str:
-    """Give a network's name back if folders and files can be named after it on any system; else `ConfigError`."""
+    """Return a network's name if files can be named after it on any system; raise `ConfigError` if not."""
     if not NETWORK_NAME.fullmatch(name):
         raise ConfigError(f"{name!r} is no name for a folder or a file; use letters, digits, '.', '_' and '-'")
     return name
 
 
 def save(path: Path, network: CLSR, card: Card, *, half: bool = False) -> Card:
-    """Write a checkpoint whole or not at all; `half` keeps weights as 16-bit floats. Returns the card as written."""
+    """Write a network as a checkpoint, with `half` in 16-bit floats, and return the card with its sha256."""
     dtype = torch.float16 if half else torch.float32
     tensors = {k: v.detach().to(dtype).contiguous().cpu() for k, v in network.state_dict().items()}
     return write(path, tensors, card)
 
 
 def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
-    """Write tensors and card as they are: to a temporary file, synced, then renamed."""
+    """Write tensors and card as they are, whole or not at all; return the card with its sha256."""
     if not all(bool(t.isfinite().all()) for t in tensors.values()):
         raise CheckpointError(f"{path.name} is not written: its weights are not finite")
     card = replace(card, sha256=digest(tensors))
@@ -77,7 +80,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
 
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
-    """Read tensors and card, the header's size, format and sha256 checked first; nothing in the file is executed."""
+    """Read the tensors and the card of a checkpoint, `CheckpointError` for what is none; nothing in it is executed."""
     data = read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES)
     about = checked_header(path, data, CHECKPOINT_FORMAT, "checkpoint", "`localsr models` lists what is at hand")
     try:
@@ -98,22 +101,22 @@ def read(path: Path) -> tuple[dict[str, Tensor], Card]:
 
 
 def load(path: Path) -> tuple[CLSR, Card]:
-    """Build a checkpoint's network, its weights as float32, in evaluation mode; `CheckpointError` if that cannot be."""
+    """Build a checkpoint's network, with float32 weights and in evaluation mode; `CheckpointError` if it cannot be."""
     tensors, card = read(path)
     try:
         with torch.device("meta"):
             network = CLSR(card.config)
     except ConfigError as error:
-        raise CheckpointError(f"checkpoint {path} asks for a network that cannot be: {error}") from error
+        raise CheckpointError(f"checkpoint {path} asks for a network that cannot be built: {error}") from error
     fill(path, network, tensors)
     return network.to(memory_format=torch.channels_last).eval(), card  # type: ignore[call-overload]
 
 
 def fill(path: Path, network: CLSR, tensors: dict[str, Tensor]) -> None:
-    """Put `tensors` into `network` as float32 if all names and shapes agree; else say what differs, change nothing."""
+    """Put tensors into a network as float32, or raise `CheckpointError` with what differs and change nothing."""
     wanted = network.state_dict()
     differing = [f"lacks {k}" for k in wanted if k not in tensors]
-    differing += [f"has {k} besides" for k in tensors if k not in wanted]
+    differing += [f"has the unknown {k}" for k in tensors if k not in wanted]
     differing += [
         f"{k} is {tuple(tensors[k].shape)}, not {tuple(v.shape)}"
         for k, v in wanted.items()
@@ -121,13 +124,14 @@ def fill(path: Path, network: CLSR, tensors: dict[str, Tensor]) -> None:
     ]
     differing += [f"{k} is not finite" for k, v in tensors.items() if not v.isfinite().all()]
     if differing:
-        more = f" and {len(differing) - 5} more" if len(differing) > 5 else ""
-        raise CheckpointError(f"checkpoint {path} does not fit its architecture: {'; '.join(differing[:5])}{more}")
+        more = f" and {len(differing) - MAX_DIFFERENCES} more" if len(differing) > MAX_DIFFERENCES else ""
+        named = "; ".join(differing[:MAX_DIFFERENCES])
+        raise CheckpointError(f"checkpoint {path} does not fit its architecture: {named}{more}")
     network.load_state_dict({k: v.float() for k, v in tensors.items()}, assign=True)
 
 
 def digest(tensors: dict[str, Tensor]) -> str:
-    """Hash names, types, shapes and bytes of tensors."""
+    """Return the sha256 of the names, types, shapes and bytes of tensors."""
     sha = hashlib.sha256()
     for name in sorted(tensors):
         tensor = tensors[name].contiguous()
@@ -136,18 +140,22 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return sha.hexdigest()
 
 
-def read_bounded(path: Path, what: str, most: int) -> bytes:
-    """Read the file of a `what`, which has at most so many bytes."""
+def read_bounded(path: Path, what: str, max_bytes: int) -> bytes:
+    """Read a file of at most `max_bytes`; `what` is what a message calls it. Raises `CheckpointError`."""
     try:
-        if path.stat().st_size > most:
-            raise CheckpointError(f"{path} has {path.stat().st_size} bytes; a {what} has at most {most}")
+        if path.stat().st_size > max_bytes:
+            raise CheckpointError(f"{path} has {path.stat().st_size} bytes; a {what} has at most {max_bytes}")
         return path.read_bytes()
     except OSError as error:
         raise CheckpointError(f"{what} {path} cannot be read: {error.strerror}") from error
 
 
 def checked_header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str, str]:
-    """Check the header of a `what` before safetensors parses it, and give its metadata."""
+    """Check the header of a safetensors file before it is parsed, and return its metadata.
+
+    The metadata must name the format `form`. `what` is what messages call the file, `hint` what they advise for one
+    that is none.
+    """
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(data) - 8) or data[8:9] != b"{":
         raise CheckpointError(f"{path} is no {what} of localsr, which is a safetensors file; {hint}")

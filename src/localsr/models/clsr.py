@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import copy
+from functools import lru_cache
 from typing import ClassVar, Self
 
 import torch
 from torch import Tensor, nn
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, Size
-from localsr.models.backbone import Backbone, Taper, crop
+from localsr.geometry import Box
+from localsr.models.backbone import Backbone, crop
 from localsr.models.carn import CARN
 from localsr.models.compact import Compact
 from localsr.models.config import ModelConfig
 from localsr.models.context import Context, GlobalContext
+from localsr.models.counting import WorkLoad, count
 from localsr.models.edsr import EDSR
 from localsr.models.proximity import Proximity
 from localsr.models.rcan import RCAN
 from localsr.models.rrdb import RRDBNet
 from localsr.models.srresnet import SRResNet
 from localsr.models.swinir import SwinIR
+from localsr.models.windows import ContextGeometry, NetworkGeometry, Taper
 
 Near = tuple[list[Tensor], Box]  # the PIM's p_1, p_2, ... and the window that they cover
 BACKBONES: dict[str, type[Backbone]] = {
@@ -35,7 +38,7 @@ BACKBONES: dict[str, type[Backbone]] = {
 
 
 class CLSR(nn.Module):
-    """The network of one config. Who only runs it needs `device`, `encode`, `restore` and `attention`."""
+    """The network of one config, which satisfies `inference.protocols.RunnableNetwork`."""
 
     runtime: ClassVar[str] = "torch"  # what computes it
 
@@ -55,7 +58,7 @@ class CLSR(nn.Module):
         self.pim = Proximity(config, backbone) if config.pim else None
 
     def with_halo(self, halo: int) -> Self:
-        """Give this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
+        """Return this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
         other = copy.copy(self)
         other.config = self.config.with_halo(halo)
         return other
@@ -71,27 +74,25 @@ class CLSR(nn.Module):
         return self.runtime == "torch" and self.device.type == "cpu"
 
     @property
-    def exact_halo(self) -> tuple[int, ...]:
-        """The halo at each step with which a tile of an ROI comes out as the whole ROI does."""
-        halo = self.backbone.exact_halo
-        if self.gcm is None:
-            return halo
-        reach, last = self.gcm.reach, self.config.gcm_after
-        return tuple(h + reach if k <= last else h for k, h in enumerate(halo))
+    def geometry(self) -> NetworkGeometry:
+        """Where it looks."""
+        config, backbone = self.config, self.backbone
+        return NetworkGeometry(
+            config.scale,
+            config.halo,
+            backbone.receptive_field,
+            backbone.multiple,
+            () if self.pim is None else self.pim.reach,
+            None if self.gcm is None else _context_geometry(config, self.gcm.reach),
+        )
 
-    @property
-    def grid(self) -> int:
-        """LR px whose multiples a window may be moved by without changing what the network makes of it."""
-        return self.config.gcm_stride if self.gcm is not None else 1
+    def count_work(self, taper: Taper, near: Box, patches: int) -> WorkLoad:
+        """Count what restoring one ROI takes: its windows, and of how many patches it asks keys and values."""
+        return count_work(self.config, taper, near, patches)
 
-    def near(self, taper: Taper, size: Size) -> Box:
-        """Give the window that the PIM must read: wherever it is fused, its features are as on the whole picture."""
-        near = taper.windows[0]
-        if self.pim is not None:
-            for window, reach in zip(taper.windows[1:], self.pim.reach, strict=True):
-                near = near.union(window.grow(reach).clipped(size))
-            near = near.snapped(self.backbone.multiple)
-        return near
+    def count_scene(self, patches: int) -> WorkLoad:
+        """Count what making keys and values of so many patches takes; nothing without GCM."""
+        return count_scene(self.config, patches)
 
     def forward(
         self,
@@ -104,7 +105,8 @@ class CLSR(nn.Module):
         """Restore B ROIs of one taper: `(B, 3, h, w)` RGB in [0, 1] -> `(B, 3, s roi.h, s roi.w)`, not clamped.
 
         `x` is the taper's first window; all boxes are in coordinates whose 0, 0 lies at `origins` `(B, 2)`, x and y in
-        LR px of the pictures, multiples of `grid`. `context` is `gcm.encode`'s; `near` the PIM's p_k and their window.
+        LR px of the pictures, multiples of the geometry's `grid`. `context` is `gcm.encode`'s; `near` the PIM's p_k
+        and their window.
         """
 
         def add(k: int, z: Tensor) -> Tensor:
@@ -127,7 +129,7 @@ class CLSR(nn.Module):
         return y
 
     def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
-        """Give the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Fig. 8)."""
+        """Return the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Fig. 8)."""
         if self.gcm is None:
             raise ConfigError("this network has no global context module, so there is no attention to show")
         x, p = self._split(pixels, near, taper)
@@ -136,7 +138,7 @@ class CLSR(nn.Module):
         return self.gcm.weights(features.z, taper.windows[k], origins, context)
 
     def _split(self, pixels: Tensor, near: Box, taper: Taper) -> tuple[Tensor, Near | None]:
-        """Give what the head reads of `pixels`, and what the PIM makes of all of them."""
+        """Return what the head reads of `pixels`, and what the PIM makes of all of them."""
         p = (self.pim(pixels)[0], near) if self.pim is not None else None
         return crop(pixels, taper.windows[0].within(near)).contiguous(memory_format=torch.channels_last), p
 
@@ -159,7 +161,7 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
 
 
 def blended(network: CLSR, other: CLSR, share: float) -> CLSR:
-    """Give a copy of a network whose backbone is, by `share` in [0, 1], that of another.
+    """Return a copy of a network whose backbone is, by `share` in [0, 1], that of another.
 
     Where one was trained on from the other, a little of it brings back what the training forgot (Wortsman et al.,
     Robust fine-tuning of zero-shot models, 2022). Raises `ConfigError` naming what does not fit.
@@ -193,3 +195,42 @@ def fuse(z: Tensor, k: int, taper: Taper, near: Near | None) -> Tensor:
     p = crop(near[0][k - 1], taper.windows[k].within(near[1]))
     slim = p.shape[1]
     return torch.cat([z[:, :slim] + p, z[:, slim:]], dim=1)
+
+
+def _context_geometry(config: ModelConfig, reach: int) -> ContextGeometry:
+    """Return the geometry of a config's GCM."""
+    heads = config.gcm_heads
+    width = config.channels // heads
+    return ContextGeometry(
+        config.gcm_patch, config.gcm_patches, config.gcm_stride, heads, width, config.gcm_after, reach
+    )
+
+
+@lru_cache(maxsize=8)
+def without_weights(config: ModelConfig) -> CLSR:
+    """Build a network on the meta device, where work is counted and nothing computed."""
+    with torch.device("meta"):
+        return CLSR(config).eval()
+
+
+@lru_cache(maxsize=4096)
+def count_work(config: ModelConfig, taper: Taper, near: Box, patches: int) -> WorkLoad:
+    """Count what restoring one ROI takes by the network of a config."""
+    network = without_weights(config)
+    context, shape = None, network.geometry.context
+    if shape is not None:
+        tokens = shape.tokens(patches)
+        keys = torch.empty(1, shape.heads, tokens, shape.width, device="meta")
+        context = Context(keys, keys, torch.empty(1, tokens, 2, device="meta"))
+    pixels, origins = torch.empty(1, 3, near.height, near.width, device="meta"), torch.empty(1, 2, device="meta")
+    return count(lambda: network.restore(pixels, near, taper, origins, context))
+
+
+@lru_cache(maxsize=64)
+def count_scene(config: ModelConfig, patches: int) -> WorkLoad:
+    """Count what making keys and values of so many patches takes by the network of a config."""
+    if not config.gcm:
+        return WorkLoad(0, 0)
+    network, side = without_weights(config), config.gcm_patch
+    pixels, corners = torch.empty(1, patches, 3, side, side, device="meta"), torch.empty(1, patches, 2, device="meta")
+    return count(lambda: network.encode(pixels, corners))

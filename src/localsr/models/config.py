@@ -1,4 +1,4 @@
-"""What a network is, said once: a frozen config, checked when made, stored in the checkpoint."""
+"""The architecture of a network: a frozen config that is checked when made and stored in the checkpoint."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ SCALES = (1, 2, 3, 4, 8)  # 1 restores at its own size; the networks of the pape
 FUSIONS = ("add", "project")  # F of Eq. 6
 UPSAMPLERS = ("pixelshuffle", "pixelshuffledirect")  # as SwinIR's authors name theirs
 ACTIVATIONS = ("prelu", "relu", "leakyrelu")  # as the authors of SRVGGNetCompact name theirs
+MAX_SETTING = 4096  # of a whole number
+MAX_HALO = 256  # LR px
 MAX_BLOCKS = 1024  # RCAN, the deepest of the paper's networks, has 200; a block takes 0.3 ms to build
 
 
@@ -20,19 +22,19 @@ MAX_BLOCKS = 1024  # RCAN, the deepest of the paper's networks, has 200; a block
 class ModelConfig:
     """The architecture of one network; a plain backbone unless `gcm` or `pim` is set.
 
-    The defaults are the small network for the CPU: 64 channels fill AVX-512 lanes, no groups (a third of the speed of
-    plain convolutions there), and 1.02 MFLOPs per LR pixel at x4 against CARN-M's 1.14.
+    The defaults are the small network for the CPU: 64 channels fill AVX-512 lanes, there are no groups (which have a
+    third of the speed of plain convolutions there), and an LR pixel costs 1.02 MFLOPs at x4, against CARN-M's 1.14.
     """
 
     backbone: str = "edsr"  # a key of models.BACKBONES
     scale: int = 4  # s in the paper
     channels: int = 64  # c in the paper
-    stages: int = 3  # the PIM is fused after each
+    stages: int = 3  # the PIM is fused after each one
     blocks: int = 2  # residual blocks in a stage
     groups: int = 1  # of the 3x3 convolutions; CARN-M has 4
-    efficient: bool = True  # CARN's blocks: one residual-E block, used again (CARN-M); False: plain ones, each its own
+    efficient: bool = True  # CARN's residual-E blocks with shared weights (CARN-M), or else plain ones
     reduction: int = 16  # of RCAN's channel attention
-    pooled: bool = True  # RCAN's channel attention, which averages over all it is given; the slim branch has none
+    pooled: bool = True  # whether RCAN has channel attention, which averages over all it is given
     heads: int = 6  # of SwinIR's window attention
     upsampler: str = "pixelshuffle"  # SwinIR's, one of UPSAMPLERS
     features: int = 64  # channels of SwinIR's pixelshuffle
@@ -40,11 +42,11 @@ class ModelConfig:
     activation: str = "prelu"  # of SRVGGNetCompact, one of ACTIVATIONS
     halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
     gcm: bool = False  # global context module, Sec. 3.2
-    gcm_after: int = 1  # the stage after which it sits; G is the head and as many stages
-    gcm_blocks: int = 2  # blocks in a stage of G, at most: each patch pays for them
+    gcm_after: int = 1  # the stage that it follows; G is the head and as many stages
+    gcm_blocks: int = 2  # blocks in a stage of G, at most: they cost FLOPs on each patch
     gcm_patches: int = 64  # N: an 8 x 8 grid over the picture whatever its size
     gcm_patch: int = 6  # r in LR px, Sec. 4.1
-    gcm_stride: int = 2  # of the down- and upsampler; bilinear by 2 is the mean of 2 x 2
+    gcm_stride: int = 2  # of S_down and S_up; bilinear reduction by 2 is the mean of 2 x 2
     gcm_heads: int = 4
     pim: bool = False  # proximity integration module, Sec. 3.3
     pim_channels: int = 8  # c' = c / 10, rounded up to half an AVX-512 lane and CARN-M's groups
@@ -52,15 +54,14 @@ class ModelConfig:
     fusion: str = "add"  # of the PIM: "add" to the first c' channels (Eq. 6), or "project" to all c
 
     def __post_init__(self) -> None:
-        """Refuse what cannot be built."""
         object.__setattr__(self, "halo", tuple(self.halo))
         for field in dataclasses.fields(self):
             value = getattr(self, field.name)
             if type(value) is not type(field.default):
                 kind = type(field.default).__name__
                 raise ConfigError(f"model setting {field.name} = {value!r} must be of type {kind}")
-            if type(value) is int and not 1 <= value <= 4096:
-                raise ConfigError(f"model setting {field.name} = {value} must be between 1 and 4096")
+            if type(value) is int and not 1 <= value <= MAX_SETTING:
+                raise ConfigError(f"model setting {field.name} = {value} must be between 1 and {MAX_SETTING}")
         if self.stages * max(self.blocks, self.pim_blocks) > MAX_BLOCKS:
             raise ConfigError(f"{self.stages} stages of {self.blocks} blocks are more than {MAX_BLOCKS} blocks")
         for name, known in (
@@ -72,8 +73,10 @@ class ModelConfig:
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} {getattr(self, name)} is not one of {', '.join(map(str, known))}")
         steps = self.stages + 1
-        if len(self.halo) != steps or any(type(h) is not int or not 0 <= h <= 256 for h in self.halo):
-            raise ConfigError(f"halo {self.halo} must be {steps} whole numbers from 0 to 256: head and each stage")
+        if len(self.halo) != steps or any(type(h) is not int or not 0 <= h <= MAX_HALO for h in self.halo):
+            raise ConfigError(
+                f"halo {self.halo} must be {steps} whole numbers from 0 to {MAX_HALO}: head and each stage"
+            )
         if any(a < b for a, b in zip(self.halo, self.halo[1:], strict=False)):
             raise ConfigError(f"halo {self.halo} must not grow on its way through the network")
         if self.channels % self.groups or (self.gcm and self.channels % self.gcm_heads):
@@ -83,17 +86,19 @@ class ModelConfig:
         if self.gcm and self.gcm_patch % self.gcm_stride:
             raise ConfigError(f"gcm_patch {self.gcm_patch} is not a multiple of gcm_stride {self.gcm_stride}")
         if self.pim and (self.pim_channels > self.channels or self.pim_channels % self.groups):
-            raise ConfigError(f"pim_channels {self.pim_channels} must divide into {self.groups} groups and be few")
+            raise ConfigError(
+                f"pim_channels {self.pim_channels} must divide into {self.groups} groups and be at most {self.channels}"
+            )
 
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> Self:
-        """Build from a recipe's table or a checkpoint's header; unknown keys are refused, the nearest one named."""
+        """Build from a recipe's table or a checkpoint's header; raise `ConfigError` for what a config has not."""
         refuse_unknown(values, cls, "model setting")
         plain: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**plain)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give every setting as plain values, for a header."""
+        """Return every setting as plain values, for a header."""
         return dataclasses.asdict(self)
 
     @property
@@ -102,30 +107,30 @@ class ModelConfig:
         return not (self.gcm or self.pim)
 
     def without_context(self) -> Self:
-        """Give the plain twin: the backbone of this network."""
+        """Return the config of this network's backbone alone."""
         return dataclasses.replace(self, gcm=False, pim=False)
 
     def with_context(self) -> Self:
-        """Give the CLSR network around this backbone."""
+        """Return the config of the CLSR network around this backbone."""
         return dataclasses.replace(self, gcm=True, pim=True)
 
     def with_halo(self, halo: int) -> Self:
-        """Give the same network that keeps `halo` LR px at every step."""
+        """Return the config of the same network with `halo` LR px at every step."""
         return dataclasses.replace(self, halo=(halo,) * (self.stages + 1))
 
     def slim(self) -> Self:
-        """Give the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
+        """Return the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
         c, blocks = self.pim_channels, self.pim_blocks
         return dataclasses.replace(self.without_context(), channels=c, features=c, blocks=blocks, pooled=False)
 
     def extractor(self) -> Self:
-        """Give the form of the backbone whose head and stages are G (Sec. 3.2)."""
+        """Return the form of the backbone whose head and stages are G (Sec. 3.2)."""
         stages, blocks = self.gcm_after, min(self.blocks, self.gcm_blocks)
         return dataclasses.replace(self.without_context(), stages=stages, blocks=blocks, halo=self.halo[: stages + 1])
 
 
 def refuse_unknown(values: dict[str, Any], config: type[Any], what: str) -> None:
-    """Raise `ConfigError` for a key that the dataclass `config` does not have, naming the nearest one it has."""
+    """Raise `ConfigError` for a key that the dataclass `config` does not have; the message names the nearest one."""
     known = [field.name for field in dataclasses.fields(config)]
     for key in values:
         if key not in known:

@@ -1,4 +1,4 @@
-"""GCM, the global context module (Sec. 3.2, Fig. 4): the ROI asks patches from all over the picture what they know."""
+"""GCM, the global context module (Sec. 3.2, Fig. 4): an ROI attends to patches from all over the picture."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from localsr.models.backbone import Backbone, Features, crop
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
 
-CHUNK = 2**9  # queries: with 576 tokens their bias has 5 MB, near a cache; 32 ROIs take 50 ms, as one 97
+MAX_QUERIES = 2**9  # at once: with 576 tokens their bias has 5 MB, near a cache's size; 32 ROIs take 50 ms, not 97
 
 
 class Context(NamedTuple):
-    """What the patches of B pictures know: keys and values of Eq. 2, and where each token lies.
+    """Keys and values (Eq. 2) of the patches of B pictures, and where each token lies.
 
     `keys`, `values`: `(B, heads, tokens, c / heads)`. `places`: `(B, tokens, 2)`, x and y in LR px of the picture.
     """
@@ -32,7 +32,7 @@ class Context(NamedTuple):
 def sample_patches(size: Size, patch: int, count: int) -> list[Box]:
     """Choose at most `count` of the `patch` x `patch` cells of a picture, uniformly along both sides (Fig. 4b).
 
-    They do not overlap and do not depend on the ROI. Of a picture thinner than a patch they stick out.
+    They do not overlap and do not depend on the ROI. In a picture thinner than a patch they extend beyond it.
     """
     side = int(count**0.5)
 
@@ -45,39 +45,37 @@ def sample_patches(size: Size, patch: int, count: int) -> list[Box]:
 
 
 class Downsampler(nn.Module):
-    """Eq. 4: a strided convolution, zero at first, added to bilinear reduction."""
+    """S_down of Eq. 4: a strided convolution, zero at first, added to bilinear reduction."""
 
     def __init__(self, channels: int, stride: int) -> None:
-        """Build S_down."""
         super().__init__()
         self.conv = zeroed(nn.Conv2d(channels, channels, stride, stride))
 
     def forward(self, z: Tensor) -> Tensor:
-        """`(B, c, h, w)`, multiples of the stride, to `(B, c, h / stride, w / stride)`."""
+        """Reduce `(B, c, h, w)`, whose sides are multiples of the stride, to `(B, c, h / stride, w / stride)`."""
         y: Tensor = self.conv(z) + functional.avg_pool2d(z, self.conv.stride[0])
         return y
 
 
 class Upsampler(nn.Module):
-    """Eq. 5: a transposed convolution, zero at first, added to bilinear enlargement."""
+    """S_up of Eq. 5: a transposed convolution, zero at first, added to bilinear enlargement."""
 
     def __init__(self, channels: int, stride: int) -> None:
-        """Build S_up."""
         super().__init__()
         self.conv = zeroed(nn.ConvTranspose2d(channels, channels, stride, stride))
 
     def forward(self, g: Tensor) -> Tensor:
-        """`(B, c, h, w)` to `(B, c, stride h, stride w)`."""
+        """Enlarge `(B, c, h, w)` to `(B, c, stride h, stride w)`."""
         stride = float(self.conv.stride[0])
         y: Tensor = self.conv(g) + functional.interpolate(g, scale_factor=stride, mode="bilinear")
         return y
 
 
 class GlobalContext(nn.Module):
-    """The module: `encode` once a picture, `forward` once an ROI.
+    """The module: `encode` is called once for a picture, `forward` once for an ROI.
 
-    alpha of Eq. 3 is left out: softmax ignores a constant. b is minus the distance of query and key in LR px, times a
-    slope that each head learns. W_V starts at zero, so that a fresh module adds nothing to its backbone.
+    Eq. 3 without its alpha, a constant, to which softmax is blind. Its b is minus the distance of query and key in LR
+    px, times a slope that each head learns. W_V starts at zero, so that a new module adds nothing to its backbone.
     """
 
     def __init__(self, config: ModelConfig, backbone: type[Backbone]) -> None:
@@ -95,7 +93,7 @@ class GlobalContext(nn.Module):
         self.up = Upsampler(c, self.stride)
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context:
-        """Turn patches `(B, N, 3, r, r)`, RGB in [0, 1], at `corners` `(B, N, 2)`, x and y in LR px, into K and V."""
+        """Compute K and V from patches `(B, N, 3, r, r)`, RGB in [0, 1], at `corners` `(B, N, 2)`, x and y in LR px."""
         b, n = patches.shape[:2]
         flat = patches.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         m = self.down_key(self.extractor(flat))  # (B N, c, t, t)
@@ -105,30 +103,30 @@ class GlobalContext(nn.Module):
         return Context(self._split(self.key(tokens)), self._split(self.value(tokens)), places)
 
     def forward(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
-        """Aggregate for `z` `(B, c, h, w)`, which covers `window`: g up of Eq. 5, same shape.
+        """Return what the context adds to features `z` `(B, c, h, w)`: the enlarged g of Eq. 5, in the same shape.
 
-        `window` is in coordinates whose 0, 0 lies at `origins` `(B, 2)` of the pictures, multiples of the stride: the
-        query's cells lie on one grid for the whole picture, wherever the ROI is. `context` holds one picture a row of
-        `z`, or one for all.
+        `z` covers `window`, whose coordinates start at `origins` `(B, 2)`, x and y in LR px of the pictures; these are
+        multiples of the stride, so that the queries' cells lie on one grid wherever the ROI is. `context` holds one
+        picture for each row of `z`, or one for all.
         """
         cells = window.snapped(self.stride)
-        queries, places, (rows, columns) = self._ask(z, window, cells, origins)
+        queries, places, (rows, columns) = self._queries(z, window, cells, origins)
         g = self._attended(queries, places, context)
         g = g.transpose(-1, -2).reshape(z.shape[0], -1, rows, columns)
         y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
         return crop(y, window.within(cells))
 
     def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
-        """Give the softmax of Eq. 3 by itself, `(B, heads, queries, tokens)`; each query's weights sum to 1."""
-        queries, places, _ = self._ask(z, window, window.snapped(self.stride), origins)
+        """Return the softmax of Eq. 3 alone, `(B, heads, queries, tokens)`; the weights of a query sum to 1."""
+        queries, places, _ = self._queries(z, window, window.snapped(self.stride), origins)
         similarity = queries @ context.keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
         weights: Tensor = (similarity + self._bias(queries, places, context)).softmax(-1)
         return weights
 
-    def _ask(self, z: Tensor, window: Box, cells: Box, origins: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
-        """Give the queries, beta in them, where they lie `(B, queries, 2)`, and the sides of their grid.
+    def _queries(self, z: Tensor, window: Box, cells: Box, origins: Tensor) -> tuple[Tensor, Tensor, tuple[int, int]]:
+        """Return the queries times beta, where they lie `(B, queries, 2)`, and the rows and columns of their grid.
 
-        `cells` are the window pushed out to whole cells, which the repeated edge of `z` fills.
+        `cells` is the window grown to whole cells; the repeated edge of `z` fills them.
         """
         if is_exporting() or cells != window:
             inner = window.within(cells)
@@ -142,14 +140,14 @@ class GlobalContext(nn.Module):
         return queries, places.expand(z.shape[0], -1, -1), (rows, columns)
 
     def _attended(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
-        """Give g of Eq. 3, `(B, heads, queries, c / heads)`, so many queries at a time."""
+        """Return g of Eq. 3, `(B, heads, queries, c / heads)`, computed for `MAX_QUERIES` at a time."""
         b, _, n, _ = queries.shape
-        shared = context.keys.shape[0] == 1  # one picture for all: all ask it in one row
+        shared = context.keys.shape[0] == 1  # one picture for all ROIs: their queries go in one row
         if shared:
             queries, places = queries.transpose(0, 1).flatten(1, 2)[None], places.flatten(0, 1)[None]
         parts: Iterable[tuple[Tensor, Tensor]] = [(queries, places)]
         if not is_exporting():
-            parts = zip(torch.split(queries, CHUNK, 2), torch.split(places, CHUNK, 1), strict=True)
+            parts = zip(torch.split(queries, MAX_QUERIES, 2), torch.split(places, MAX_QUERIES, 1), strict=True)
         g = torch.cat(
             [
                 functional.scaled_dot_product_attention(
@@ -162,26 +160,25 @@ class GlobalContext(nn.Module):
         return g.reshape(self.heads, b, n, -1).transpose(0, 1) if shared else g
 
     def _bias(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
-        """Give b of Eq. 3, `(B, heads, queries, tokens)`."""
+        """Return b of Eq. 3, `(B, heads, queries, tokens)`."""
         b: Tensor = -self.slope.abs() * _distance(places, context.places)[:, None]
         return b.to(queries.dtype)
 
     def _split(self, tokens: Tensor) -> Tensor:
-        """`(B, tokens, c)` to `(B, heads, tokens, c / heads)`."""
+        """Split `(B, tokens, c)` into heads, `(B, heads, tokens, c / heads)`."""
         b, n, c = tokens.shape
         return tokens.view(b, n, self.heads, c // self.heads).transpose(1, 2)
 
 
 class Extractor(nn.Module):
-    """G: the head and the first stages of the backbone's own architecture; each patch on its own."""
+    """G of Sec. 3.2: the head and the first stages of the backbone's own architecture, on each patch alone."""
 
     def __init__(self, backbone: Backbone) -> None:
-        """Keep head and stages of `backbone`."""
         super().__init__()
         self.head, self.stages = backbone.head, backbone.stages
 
     def forward(self, patches: Tensor) -> Tensor:
-        """`(B, 3, r, r)` to `(B, c, r, r)`."""
+        """Turn patches `(B, 3, r, r)` into features `(B, c, r, r)`."""
         features: Features = self.head(patches)
         for stage in self.stages:
             features = stage(features)
@@ -189,16 +186,17 @@ class Extractor(nn.Module):
 
 
 def _distance(one: Tensor, other: Tensor) -> Tensor:
-    """Give the distances `(B, n, m)` of places `(B, n, 2)` and `(B, m, 2)`, in px.
+    """Return the distances `(B, n, m)` in px between places `(B, n, 2)` and `(B, m, 2)`.
 
-    Not by cdist: its matrix product is 12 px off at 20,000 px in float32, and without it it takes three times as long.
+    `torch.cdist` would be 12 px off at 20,000 px in float32 by its matrix product, and takes three times as long
+    without it.
     """
-    x, y = (one[:, :, k, None] - other[:, None, :, k].contiguous() for k in range(2))  # every second number takes twice
+    x, y = (one[:, :, k, None] - other[:, None, :, k].contiguous() for k in range(2))  # strided, it takes twice as long
     return x.square_().addcmul_(y, y).sqrt_()
 
 
 def _cell_centres(rows: int, columns: int, stride: int, like: Tensor) -> Tensor:
-    """Centres `(rows columns, 2)` of the cells of a grid, x and y in LR px from its corner."""
+    """Return the centres `(rows columns, 2)` of the cells of a grid, x and y in LR px from its corner."""
     y = (torch.arange(rows, device=like.device, dtype=torch.float32) + 0.5) * stride
     x = (torch.arange(columns, device=like.device, dtype=torch.float32) + 0.5) * stride
     return torch.cartesian_prod(y, x).flip(1)

@@ -15,63 +15,61 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import FACTORS, BlockStage, LongSkip, ResidualBlock, conv3x3
+from localsr.models.layers import SHUFFLE_FACTORS, BlockStage, LongSkip, ResidualBlock, conv3x3
 from localsr.resize import cubic
 
 
 class EdsrHead(nn.Module):
-    """Colours to features. The carry is the features, for the long skip, and the LR picture, for the bicubic one."""
+    """The head. Its carry is the features, for the long skip, and the LR picture, for bicubic enlargement."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = conv3x3(3, channels)
 
     def forward(self, x: Tensor) -> Features:
-        """Centre the colours and widen."""
+        """Turn colours `(B, 3, h, w)`, less 0.5, into features."""
         z = self.conv(x - 0.5)
         return Features(z, (z, x))
 
 
 class EdsrUpsampler(nn.Module):
-    """Details, added to the bicubic picture.
+    """The upsampler: details, added to the picture enlarged by bicubic.
 
-    Bicubic enlargement by a whole number is a convolution of each colour before the same pixel shuffle, in a seventh of
-    the time of interpolate.
+    Bicubic enlargement by a whole factor is a convolution of each colour before the same pixel shuffle; it takes a
+    seventh of the time of `interpolate`.
     """
 
     def __init__(self, channels: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.scale = scale
         self.conv = conv3x3(channels, 3 * scale**2)
 
     def forward(self, features: Features) -> Tensor:
-        """Features to HR pixels."""
+        """Turn features into HR pixels `(B, 3, s h, s w)`."""
         details = self.conv(features.z)
         lr = functional.pad(features.carry[1], (2, 2, 2, 2), mode="replicate")
         kind = lr.device.type
-        with torch.autocast(kind, enabled=False) if is_autocast_available(kind) else nullcontext():  # all of 8 bits
-            picture = functional.conv2d(lr, KERNELS[self.scale].to(lr.device), groups=3)
+        # in full precision: bf16 has 8 bits, too few for the levels of the picture
+        with torch.autocast(kind, enabled=False) if is_autocast_available(kind) else nullcontext():
+            picture = functional.conv2d(lr, BICUBIC_KERNELS[self.scale].to(lr.device), groups=3)
         return functional.pixel_shuffle(picture.add_(details), self.scale)
 
 
 def bicubic_kernel(scale: int) -> Tensor:
-    """Give bicubic enlargement, a = -0.75 as torch's, as a convolution of three groups: `(3 scale^2, 1, 5, 5)`."""
-    phases = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5  # px from the middle of an LR pixel
+    """Return weights `(3 scale^2, 1, 5, 5)` of a convolution of 3 groups that is torch's bicubic, a = -0.75."""
+    phases = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5  # LR px from the centre of an LR pixel
     taps = cubic(phases[:, None] - torch.arange(-2, 3), -0.75)
     kernel = taps[:, None, :, None] * taps[None, :, None, :]
     return kernel.reshape(scale**2, 1, 5, 5).repeat(3, 1, 1, 1).float()
 
 
-KERNELS = {scale: bicubic_kernel(scale) for scale in FACTORS}
+BICUBIC_KERNELS = {scale: bicubic_kernel(scale) for scale in SHUFFLE_FACTORS}
 
 
 class EDSR(Backbone):
-    """Head, stages of residual blocks, tail, upsampler."""
+    """EDSR: stages of residual blocks, a long skip over all of them, and one pixel shuffle."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c, groups, blocks = config.channels, config.groups, config.blocks
         self.head = EdsrHead(c)
@@ -80,4 +78,4 @@ class EDSR(Backbone):
         )
         self.tail = LongSkip(c, groups)
         self.upsample = EdsrUpsampler(c, config.scale)
-        self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # of tail and upsampler; bicubic sees 2 too
+        self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # tail and upsampler, 1 each; bicubic sees 2 too

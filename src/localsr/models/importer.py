@@ -1,4 +1,4 @@
-"""Weights of other projects, in their own layouts: the one importer. Nothing in such a file is executed."""
+"""The importer of other projects' weights, each in its own layout of names. Nothing in such a file is executed."""
 
 from __future__ import annotations
 
@@ -17,21 +17,21 @@ from localsr.errors import CheckpointError, ConfigError
 from localsr.models import checkpoint
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
-from localsr.models.key_layouts import LAYOUTS, KeyLayout, Table
-from localsr.models.layers import FACTORS, RGB_MEAN
+from localsr.models.key_layouts import LAYOUTS, KeyLayout, TensorTable
+from localsr.models.layers import RGB_MEAN, SHUFFLE_FACTORS
 from localsr.models.presets import PRESETS
 
-WRAPPERS = ("params_ema", "params", "state_dict")  # under which a file may keep its table, the best first
+WRAPPERS = ("params_ema", "params", "state_dict")  # keys that a file may hold its table under, the best first
 IMPORTED_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
 def import_network(path: Path, scale: int | None = None) -> CLSR:
-    """Read another project's file as a plain network in evaluation mode; `LAYOUTS` lists what can be read.
+    """Read another project's file, in one of the `LAYOUTS`, as a network without context in evaluation mode.
 
-    `scale` chooses where a file holds several (x4 by default), and must be the one where it holds one. Raises
-    `CheckpointError` for a file that has none of the layouts, or does not fit its own: then naming what differs.
+    `scale` chooses one of several in a file, x4 if not given, and must be the one of a file with one. Raises
+    `CheckpointError` for a file that has none of the layouts or does not fit its own; the message names what differs.
     """
-    given = _table(path)
+    given = read_table(path)
     layout = next((one for one in LAYOUTS.values() if any(re.fullmatch(one.mark, name) for name in given)), None)
     if layout is None:
         raise CheckpointError(f"{path} has none of the layouts that can be imported: {', '.join(LAYOUTS)}")
@@ -46,32 +46,32 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
     given = {name: t for name, t in given.items() if not re.fullmatch(layout.ignored.format(**sizes), name)}
     if odd := {str(t.dtype) for t in given.values() if t.dtype not in IMPORTED_TYPES}:
         raise CheckpointError(f"{path} holds {', '.join(sorted(odd))}; its weights must be floats of 16, 32 or 64 bits")
-    shifts = [_shift(given, module, layout.span) for module in ("sub_mean", "add_mean") if layout.span]
+    shifts = [_shift(given, module, layout.white) for module in ("sub_mean", "add_mean") if layout.white]
     checkpoint.fill(path, network, _renamed(given, layout, network))
     if shifts:
-        _fold(network, layout.span, *shifts)
+        _fold(network, layout.white, *shifts)
     return network.float().to(memory_format=torch.channels_last).eval()  # type: ignore[call-overload, no-any-return]
 
 
-def _table(path: Path) -> Table:
-    """Read a file's table of tensors. torch builds tensors and containers from it, and refuses all else."""
+def read_table(path: Path) -> TensorTable:
+    """Read a file's tensors by their names; torch builds tensors and containers from it and refuses anything else."""
     try:
         size = path.stat().st_size
-        if zipfile.is_zipfile(path):  # torch unpacks what is compressed in it
+        if zipfile.is_zipfile(path):  # whose parts torch decompresses
             with zipfile.ZipFile(path) as parts:
                 size = max(size, sum(part.file_size for part in parts.infolist()))
         raw = torch.load(path, map_location="cpu", weights_only=True) if size <= checkpoint.MAX_CHECKPOINT_BYTES else {}
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
     except Exception as error:  # a damaged pickle raises anything, and torch's own words advise to run its code
-        told = "it is no file of torch, is damaged, or holds more than tensors; save the network's state_dict() alone"
-        raise CheckpointError(f"{path} is no file of weights that can be read safely: {told}") from error
-    raw = raw if isinstance(raw, dict) else {None: raw}  # no name at all is refused as any that is no text
+        reason = "it is no file of torch, is damaged, or holds more than tensors; save the network's state_dict() alone"
+        raise CheckpointError(f"{path} is no file of weights that can be read safely: {reason}") from error
+    raw = raw if isinstance(raw, dict) else {None: raw}  # whose name, not a string, is refused below
     raw = next((raw[key] for key in WRAPPERS if isinstance(raw.get(key), dict)), raw)
     tensors = [part for name, part in raw.items() if isinstance(name, str) and isinstance(part, Tensor)]
     if len(tensors) < len(raw) or not all(t.layout == torch.strided and t.is_cpu and not t.is_nested for t in tensors):
         raise CheckpointError(f"{path} is no table of tensors by name; save the network's state_dict() alone")
-    size = max(size, sum(t.numel() * t.element_size() for t in tensors))  # one number may stand for a whole tensor
+    size = max(size, sum(t.numel() * t.element_size() for t in tensors))  # of broadcast tensors, more than is stored
     if size > checkpoint.MAX_CHECKPOINT_BYTES:
         raise CheckpointError(f"{path} holds {size} bytes; weights have at most {checkpoint.MAX_CHECKPOINT_BYTES}")
     prefix = "module." if all(name.startswith("module.") for name in raw) else ""
@@ -84,14 +84,14 @@ def _config(sizes: dict[str, Any]) -> ModelConfig:
     own = [preset for preset in PRESETS.values() if preset.backbone == sizes["backbone"]]
     near = min(own, key=lambda p: (p.efficient != sizes.get("efficient", p.efficient), abs(p.channels - c)))
     halo = near.halo if stages == near.stages else (near.halo[0], *[near.halo[2]] * (stages - 1), near.halo[-1])
-    unit = sizes.get("heads", math.lcm(8, groups))  # what a tenth of the channels is rounded up to
+    unit = sizes.get("heads", math.lcm(8, groups))  # a tenth of the channels is rounded up to its multiple
     slim, heads = -(-c // (10 * unit)) * unit, math.gcd(near.gcm_heads, c // groups)
     return replace(near, **({"halo": halo} | sizes), gcm_heads=heads, pim_channels=slim)
 
 
-def _renamed(given: Table, layout: KeyLayout, network: CLSR) -> Table:
-    """Give the tensors our names, as float32; what has none here keeps its own, which `checkpoint.fill` reports."""
-    config, wanted, found = network.config, network.state_dict(), Table()
+def _renamed(given: TensorTable, layout: KeyLayout, network: CLSR) -> TensorTable:
+    """Return the tensors by our names, as float32; an unknown one keeps its name, which `checkpoint.fill` reports."""
+    config, wanted, found = network.config, network.state_dict(), TensorTable()
     for i, j, k in product(range(config.stages), range(config.blocks), range(3)):
         at = _numbers(config, i, j, k)
         for words, leaf in product(layout.names.format(**at).split(","), ("", ".weight", ".bias")):
@@ -104,35 +104,36 @@ def _renamed(given: Table, layout: KeyLayout, network: CLSR) -> Table:
 
 def _numbers(config: ModelConfig, i: int, j: int, k: int) -> dict[str, Any]:
     """Return what the names of a layout are filled with for stage i, block j and part k, all counted from 0."""
-    n, total, steps = i * config.blocks + j, config.stages * config.blocks, len(FACTORS[config.scale])
+    n, total, steps = i * config.blocks + j, config.stages * config.blocks, len(SHUFFLE_FACTORS[config.scale])
     at = {"i": i, "j": j, "k": k, "n": n, "i1": i + 1, "j1": j + 1, "k1": k + 1, "k2": 2 * k, "k3": 3 * k}
     at |= {"total": total, "even": 2 * n + 2, "odd": 2 * n + 3, "end": 2 * total + 2}  # of a chain of pairs
     at |= {"up": 3 * k + 3, "refine": 3 * steps + 2, "last": 3 * steps + 4}  # of ESRGAN's numbered modules
     return at | {"block": f"stages.{i}.blocks.{j}"} | config.to_dict()
 
 
-def _shift(given: Table, module: str, span: int) -> tuple[Tensor, Tensor]:
-    """Take a 1x1 convolution of colours out of a file; if it has none, the one that it is meant to be."""
+def _shift(given: TensorTable, module: str, white: int) -> tuple[Tensor, Tensor]:
+    """Take a 1x1 convolution of colours out of a file; if it is missing, return the one that its authors start from."""
     weight, bias = (given.get(f"{module}.{leaf}", torch.empty(0)).double() for leaf in ("weight", "bias"))
     if weight.shape != (3, 3, 1, 1) or bias.shape != (3,) or not (weight.isfinite().all() and bias.isfinite().all()):
-        mean = span * torch.tensor(RGB_MEAN, dtype=torch.float64)
+        mean = white * torch.tensor(RGB_MEAN, dtype=torch.float64)
         return torch.eye(3, dtype=torch.float64), -mean if module == "sub_mean" else mean
     del given[f"{module}.weight"], given[f"{module}.bias"]
     return weight[:, :, 0, 0], bias
 
 
 @torch.no_grad()
-def _fold(network: CLSR, span: int, first: tuple[Tensor, Tensor], last: tuple[Tensor, Tensor]) -> None:
-    """Fold what theirs does to colours, (A f(W span x + b) + a) / span, into ours, f(x - mean) + mean.
+def _fold(network: CLSR, white: int, first: tuple[Tensor, Tensor], last: tuple[Tensor, Tensor]) -> None:
+    """Fold what their network does to colours, (A f(W s x + b) + a) / s, into ours, f(x - mean) + mean; s is `white`.
 
-    W and A are 1 and a = -b = span mean, so that the first weight is multiplied by span, the last weight and bias are
-    divided by it. But the flag by which RCAN's authors freeze these freezes nothing, so a file's own are folded in:
-    exactly, but that the colour beyond the picture's border stays our mean, and theirs is what W and b turn into 0.
+    As RCAN's authors meant it, W = A = 1 and a = -b = s mean: the first weight is multiplied by s, the last weight and
+    bias are divided by it. But their flag that should freeze these freezes nothing, so the file's own W, b, A and a are
+    folded in. That is exact but for one thing: beyond the picture's border, our colour is the mean, theirs the one that
+    W and b turn into 0.
     """
     (w, b), (a_weight, a_bias), mean = first, last, torch.tensor(RGB_MEAN, dtype=torch.float64)
     head: Any = network.get_submodule("backbone.head.conv").double()
-    head.bias += head.weight.sum((2, 3)) @ (span * w @ mean + b)
-    head.weight.copy_(torch.einsum("oihw,ij->ojhw", head.weight, span * w))
+    head.bias += head.weight.sum((2, 3)) @ (white * w @ mean + b)
+    head.weight.copy_(torch.einsum("oihw,ij->ojhw", head.weight, white * w))
     tail: Any = network.get_submodule("backbone.upsample.conv").double()
-    tail.bias.copy_((a_weight @ tail.bias + a_bias) / span - mean)
-    tail.weight.copy_(torch.einsum("oihw,po->pihw", tail.weight, a_weight / span))
+    tail.bias.copy_((a_weight @ tail.bias + a_bias) / white - mean)
+    tail.weight.copy_(torch.einsum("oihw,po->pihw", tail.weight, a_weight / white))

@@ -13,41 +13,41 @@ from torch import Tensor
 from localsr.errors import ConfigError
 from localsr.models.presets import tapered
 
-Table = dict[str, Tensor]
+TensorTable = dict[str, Tensor]
 
 
 @dataclass(frozen=True)
 class KeyLayout:
-    """How others name the parts of a network, and what else must be known of their files."""
+    """How another project names the parts of a network, and what else must be known of its files."""
 
-    mark: str  # a regular expression; a file has the layout if one of its names matches whole
-    sizes: Callable[[Table, int | None], dict[str, Any]]  # reads a `ModelConfig`'s settings off names and shapes
-    names: str  # of modules, between commas: ours, and theirs, of which the first in the file is it
-    ignored: str = ""  # a regular expression: constants, tables of indices, other scales than {scale}
-    span: int = 0  # the range of colours, where it is not ours; it is folded into both ends
+    mark: str  # a regular expression; a file has the layout if it matches all of one name
+    sizes: Callable[[TensorTable, int | None], dict[str, Any]]  # reads `ModelConfig`'s settings off names and shapes
+    names: str  # of modules, between commas: ours, then theirs; the first that is in the file counts
+    ignored: str = ""  # a regular expression: constants, tables of indices, scales other than {scale}
+    white: int = 0  # in their colours, if it is not 1; it is folded into the first and the last convolution
 
 
-def _size(given: Table, *names: str, axis: int = 0) -> int:
-    """Give the length of an axis of the first of these tensors that is there."""
+def _size(given: TensorTable, *names: str, axis: int = 0) -> int:
+    """Return the length of an axis of the first of these tensors that is there."""
     name = next((name for name in names if name in given), names[0])
     if name not in given or not math.prod(given[name].shape[axis : axis + 1] or (0,)):
         raise ConfigError(f"it has no {name} to read a size off")
     return given[name].shape[axis]
 
 
-def _blocks(given: Table, pattern: str) -> dict[str, int]:
-    """Count the stages and the blocks of one by the different numbers in a pattern's two groups."""
+def _blocks(given: TensorTable, pattern: str) -> dict[str, int]:
+    """Count the stages, and the blocks of a stage, by the different numbers in a pattern's two groups."""
     found = [match for match in (re.fullmatch(pattern, name) for name in given) if match]
     return {"stages": len({match[1] for match in found}), "blocks": len({match[2] for match in found})}
 
 
-def _scale(given: Table, channels: int, *convs: str) -> int:
-    """Give the scale that pixel shuffles after these convolutions make, the first of which must be there."""
+def _scale(given: TensorTable, channels: int, *convs: str) -> int:
+    """Return the scale that the pixel shuffles after these convolutions make; the first of them must be there."""
     return math.prod(math.isqrt(_size(given, k) // channels) for k in convs if k in given or k == convs[0])
 
 
-def _carn(given: Table, scale: int | None) -> dict[str, Any]:
-    """Tell CARN-M, which uses a block for a whole cascade, from CARN; choose one of the scales that a file may hold."""
+def _carn(given: TensorTable, scale: int | None) -> dict[str, Any]:
+    """Distinguish CARN-M, whose blocks share weights, from CARN; choose one of the scales that a file may hold."""
     c, efficient = _size(given, "entry.weight"), not any(name.startswith("b1.b2.") for name in given)
     several = [s for s in (4, 2, 3) if f"upsample.up{s}.body.0.weight" in given]
     several = several or [_scale(given, c, "upsample.up.body.0.weight", "upsample.up.body.3.weight")]
@@ -58,14 +58,14 @@ def _carn(given: Table, scale: int | None) -> dict[str, Any]:
     return {"backbone": "carn", "groups": groups, "efficient": efficient, **sizes}
 
 
-def _srresnet(given: Table, scale: int | None) -> dict[str, Any]:
-    """Cut the row of blocks into stages of four, as the preset does, or else of one."""
+def _srresnet(given: TensorTable, scale: int | None) -> dict[str, Any]:
+    """Divide the row of blocks into stages of four, as in the preset, or else of one."""
     c, row = _size(given, "conv_first.weight"), _blocks(given, r"()body\.([0-9]+)\.conv[12]\.weight")["blocks"]
     blocks, scale = 1 if row % 4 else 4, _scale(given, c, "upconv1.weight", "upconv2.weight")
     return {"backbone": "srresnet", "scale": scale, "channels": c, "stages": row // blocks, "blocks": blocks}
 
 
-def _rcan(given: Table, scale: int | None) -> dict[str, Any]:
+def _rcan(given: TensorTable, scale: int | None) -> dict[str, Any]:
     """Read groups, blocks, width and reduction, by the authors' names or BasicSR's."""
     c, up = _size(given, "head.0.weight", "conv_first.weight"), "tail.0" if "head.0.weight" in given else "upsample"
     squeeze = ("body.0.body.0.body.3.conv_du.0.weight", "body.0.residual_group.0.rcab.3.attention.1.weight")
@@ -74,7 +74,7 @@ def _rcan(given: Table, scale: int | None) -> dict[str, Any]:
     return sizes | _blocks(given, r"body\.([0-9]+)\.(?:body|residual_group)\.([0-9]+)\.(?:body|rcab)\..*")
 
 
-def _swinir(given: Table, scale: int | None) -> dict[str, Any]:
+def _swinir(given: TensorTable, scale: int | None) -> dict[str, Any]:
     """Read stages, layers, width and heads, and which of the two upsamplers there is."""
     table = "layers.0.residual_group.blocks.0.attn.relative_position_bias_table"
     if (rows := _size(given, table)) != 15**2:
@@ -87,7 +87,7 @@ def _swinir(given: Table, scale: int | None) -> dict[str, Any]:
     return sizes | {"features": features, "scale": _scale(given, features, "upsample.0.weight", "upsample.2.weight")}
 
 
-def _rrdb(given: Table, scale: int | None) -> dict[str, Any]:
+def _rrdb(given: TensorTable, scale: int | None) -> dict[str, Any]:
     """Read width, growth, blocks and steps of enlargement, by BasicSR's names, the authors' or their older ones."""
     first = ("conv_first.weight", "model.0.weight")
     if (inputs := _size(given, *first, axis=1)) != 3:
@@ -105,7 +105,7 @@ def _rrdb(given: Table, scale: int | None) -> dict[str, Any]:
     return sizes | {"stages": stages, "blocks": 1, "halo": tapered(80 if stages > 12 else 48, stages)}
 
 
-def _compact(given: Table, scale: int | None) -> dict[str, Any]:
+def _compact(given: TensorTable, scale: int | None) -> dict[str, Any]:
     """Read width and length of the chain, whose activations must be those with weights."""
     if not any(name.endswith(".weight") and tensor.ndim == 1 for name, tensor in given.items()):
         raise ConfigError("its activation cannot be told: only those with weights (PReLU) leave a trace in a file")
@@ -151,7 +151,7 @@ LAYOUTS = {
             stages.{i}.conv body.{i}.body.{blocks} body.{i}.conv, tail.conv body.{stages} conv_after_body,
             head.conv head.0 conv_first, upsample.conv tail.1 conv_last,
             upsample.shuffles.convs.{k} tail.0.{k2} upsample.{k2}""",
-        span=255,
+        white=255,
     ),
     "SwinIR of its authors": KeyLayout(
         mark=r"layers\.[0-9]+\.residual_group\.blocks\.[0-9]+\.attn\.qkv\.(weight|bias)",
@@ -177,7 +177,7 @@ LAYOUTS = {
             upsample.conv conv_last model.{last}""",
     ),
     "SRVGGNetCompact of Real-ESRGAN": KeyLayout(
-        mark=r"body\.0\.weight",
+        mark=r"body\.0\.(weight|bias)",
         sizes=_compact,
         names="""head.widen.conv body.0, head.widen.activation body.1, stages.{i}.{j}.conv body.{even},
             stages.{i}.{j}.activation body.{odd}, upsample.conv body.{end}""",

@@ -1,7 +1,7 @@
 """The networks by name: the paper's five backbones (Table 1), the authors' other CARN, and ours for the CPU.
 
-Each is the plain backbone; `PRESETS[name].with_context()` is its CLSR. Halos taper to 2 px at the upsampler, which are
-worth 1 dB there, while more are worth 0.002 dB; c' is c / 10, rounded to what groups and heads allow.
+Each is the plain backbone; `PRESETS[name].with_context()` is its CLSR. Halos shrink to 2 px at the upsampler: those are
+worth 1 dB, more of them 0.002 dB. c' is c / 10, rounded to what groups and heads allow.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ PRESETS = {
         channels=60,
         stages=4,
         blocks=6,
-        halo=(4, 4, 4, 4, 2),  # 24 px and 4 at each side are four windows
+        halo=(4, 4, 4, 4, 2),  # 24 px and 4 on each side are four windows
         gcm_patch=8,  # a window
         pim_channels=6,
         pim_blocks=2,

@@ -1,4 +1,4 @@
-"""PIM, the proximity integration module (Sec. 3.3, Fig. 5): a slim twin of the backbone reads around the ROI."""
+"""PIM, the proximity integration module (Sec. 3.3, Fig. 5): a slim backbone reads the surroundings of an ROI."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from localsr.models.layers import zeroed
 
 
 class Proximity(nn.Module):
-    """The slim branch. It is local: p_k at a pixel depends on `reach[k - 1]` px around it and on nothing else.
+    """The slim branch. It is local: p_k at a pixel depends on the `reach[k - 1]` px around it and on nothing else.
 
-    What a stage hands over is scaled by `gain`, channel by channel, or projected by a pointwise convolution, as the
-    config's fusion has it. Both start at zero, so that a fresh module adds nothing to its backbone.
+    What a stage adds to the backbone is scaled by `gain`, channel by channel, or projected by a pointwise convolution,
+    as the config's `fusion` says. Both start at zero, so that a new module adds nothing to its backbone.
     """
 
     def __init__(self, config: ModelConfig, backbone: type[Backbone]) -> None:
-        """Build `backbone` at the slim width."""
         super().__init__()
         self.slim = backbone(config.slim())
         c, slim, steps = config.channels, config.pim_channels, range(config.stages)
@@ -29,9 +28,9 @@ class Proximity(nn.Module):
         self.reach = tuple(sum(field[: k + 1]) for k in range(1, len(field) - 1))
 
     def forward(self, near: Tensor) -> tuple[list[Tensor], Features]:
-        """Read `near` `(B, 3, h, w)`, RGB in [0, 1]: p_1, p_2, ... of that size, and what `restore` goes on from.
+        """Read the surroundings `(B, 3, h, w)` of an ROI, RGB in [0, 1].
 
-        Each p has the c' channels of the slim branch to add, or all c of the backbone where it is projected.
+        Returns p_1, p_2, ... of Eq. 6, `(B, c', h, w)` or, projected, `(B, c, h, w)`, and what `restore` takes.
         """
         features: Features = self.slim.head(near)
         p = []
@@ -41,6 +40,6 @@ class Proximity(nn.Module):
         return p, features
 
     def restore(self, features: Features) -> Tensor:
-        """Give Y_P of Eq. 7 `(B, 3, s h, s w)`, in training only."""
+        """Return Y_P of Eq. 7, `(B, 3, s h, s w)`; only training needs it."""
         y: Tensor = self.slim.upsample(self.slim.tail(features))
         return y

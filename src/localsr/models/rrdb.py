@@ -12,7 +12,7 @@ from torch.nn import functional
 
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
-from localsr.models.layers import FACTORS, BlockStage, LongSkip, conv3x3
+from localsr.models.layers import SHUFFLE_FACTORS, BlockStage, LongSkip, conv3x3
 
 RESIDUAL_SCALE = 0.2  # of what a dense block, and three of them, add to their input
 SLOPE = 0.2  # of the leaky ReLU
@@ -74,7 +74,7 @@ class NearestUpsample(nn.Module):
     def __init__(self, channels: int, scale: int) -> None:
         """Build for one scale."""
         super().__init__()
-        self.factors = FACTORS[scale]
+        self.factors = SHUFFLE_FACTORS[scale]
         self.convs = nn.ModuleList(conv3x3(channels, channels) for _ in self.factors)
         self.refine = conv3x3(channels, channels)
         self.conv = conv3x3(channels, 3)

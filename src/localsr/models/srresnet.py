@@ -14,28 +14,26 @@ from localsr.models.layers import BlockStage, PixelShuffles, ResidualBlock, conv
 
 
 def leaky(z: Tensor) -> Tensor:
-    """Pass a tenth of what is negative."""
+    """Apply a leaky ReLU with slope 0.1 below zero."""
     return functional.leaky_relu(z, 0.1)
 
 
 class SRResNetHead(nn.Module):
-    """Colours to features; the carry is the LR picture."""
+    """The head; its carry is the LR picture."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv = conv3x3(3, channels)
 
     def forward(self, x: Tensor) -> Features:
-        """Widen."""
+        """Turn colours `(B, 3, h, w)` into features."""
         return Features(leaky(self.conv(x)), (x,))
 
 
 class SRResNetUpsampler(nn.Module):
-    """Enlarge, refine at full size, and add the bilinear picture."""
+    """The upsampler: enlarge, refine at HR size, and add the picture enlarged by bilinear interpolation."""
 
     def __init__(self, channels: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.scale = float(scale)
         self.shuffles = PixelShuffles(channels, scale, activation=leaky)
@@ -43,16 +41,15 @@ class SRResNetUpsampler(nn.Module):
         self.conv = conv3x3(channels, 3)
 
     def forward(self, features: Features) -> Tensor:
-        """Features to HR pixels."""
+        """Turn features into HR pixels `(B, 3, s h, s w)`."""
         y: Tensor = self.conv(leaky(self.refine(self.shuffles(features.z))))
         return y + functional.interpolate(features.carry[0], scale_factor=self.scale, mode="bilinear")
 
 
 class SRResNet(Backbone):
-    """Residual blocks; it ends with its last stage, so its tail is nothing."""
+    """SRResNet: residual blocks. It has no tail: its last stage ends it."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at the config's width, stages and blocks."""
         super().__init__(config)
         c, blocks = config.channels, config.blocks
         self.head = SRResNetHead(c)
@@ -61,4 +58,4 @@ class SRResNet(Backbone):
         )
         self.tail = nn.Identity()
         self.upsample = SRResNetUpsampler(c, config.scale)
-        self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # of the upsampler: 1 + 1/2 + 1/4 + 1/4
+        self.receptive_field = (1, *([2 * blocks] * config.stages), 2)  # upsampler: 1 + 1/2 + 1/4 + 1/4

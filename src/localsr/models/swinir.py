@@ -1,7 +1,7 @@
 """SwinIR (Liang et al. 2021, the paper's [16]): stages of window attention.
 
-Windows lie on a grid of 8 LR px from the corner of what the network is given, whose sides are multiples of 8; every
-other layer's are shifted by half.
+Windows lie on a grid of 8 LR px that starts at the corner of what the network is given, whose sides are multiples of 8;
+in every other layer they are shifted by half a window.
 Table 1's lightweight row is the classical `pixelshuffle` upsampler at 60 channels; the authors' own lightweight
 network has `pixelshuffledirect`.
 """
@@ -17,7 +17,7 @@ from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
 from localsr.models.layers import PixelShuffles, conv3x3, mean_colour
 
-WINDOW = 8
+WINDOW = 8  # LR px of a side
 SHIFT = WINDOW // 2
 MLP_RATIO = 2
 
@@ -26,7 +26,6 @@ class WindowAttention(nn.Module):
     """Self-attention within each window, with a learned bias for each relative position of two pixels."""
 
     def __init__(self, channels: int, heads: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.heads = heads
         self.qkv, self.proj = nn.Linear(channels, 3 * channels), nn.Linear(channels, channels)
@@ -34,7 +33,7 @@ class WindowAttention(nn.Module):
         nn.init.trunc_normal_(self.table, std=0.02)
 
     def forward(self, windows: Tensor, mask: Tensor | None) -> Tensor:
-        """`(n, 64, c)` to the same shape; `mask` `(n, 1, 64, 64)` is minus infinity where two pixels must not meet."""
+        """Refine windows `(n, 64, c)`; `mask` `(n, 1, 64, 64)` is minus infinity for two pixels that must not meet."""
         n, t, c = windows.shape
         q, k, v = self.qkv(windows).view(n, t, 3, self.heads, c // self.heads).permute(2, 0, 3, 1, 4)
         bias = self.table[_relative(self.table.device)].permute(2, 0, 1)[None]  # (1, heads, 64, 64)
@@ -45,10 +44,9 @@ class WindowAttention(nn.Module):
 
 
 class SwinLayer(nn.Module):
-    """A transformer layer: attention in windows, shifted or not, then a pixel's own MLP."""
+    """A transformer layer: attention in windows, shifted or not, then an MLP on each pixel."""
 
     def __init__(self, channels: int, heads: int, shift: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.shift = shift
         self.norm1, self.norm2 = nn.LayerNorm(channels), nn.LayerNorm(channels)
@@ -58,7 +56,7 @@ class SwinLayer(nn.Module):
         )
 
     def forward(self, y: Tensor, mask: Tensor) -> Tensor:
-        """`(B, h, w, c)` to the same shape."""
+        """Refine `(B, h, w, c)`."""
         y = y + self._attend(self.norm1(y), mask)
         z: Tensor = y + self.mlp(self.norm2(y))
         return z
@@ -74,17 +72,16 @@ class SwinLayer(nn.Module):
 
 
 class SwinStage(nn.Module):
-    """RSTB: layers and a convolution, added to their input."""
+    """RSTB, a residual Swin transformer block: layers and a convolution, added to their input."""
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build its layers."""
         super().__init__()
         c, heads = config.channels, config.heads
         self.blocks = nn.ModuleList(SwinLayer(c, heads, SHIFT * (k % 2)) for k in range(config.blocks))
         self.conv = conv3x3(c, c)
 
     def forward(self, features: Features) -> Features:
-        """Refine z; the carry passes by."""
+        """Refine z; the carry stays as it is."""
         y = features.z.permute(0, 2, 3, 1)
         mask = _mask(y.shape[1], y.shape[2], y.device)
         for block in self.blocks:
@@ -93,68 +90,64 @@ class SwinStage(nn.Module):
 
 
 class SwinHead(nn.Module):
-    """Colours to features, which are the carry; z is the same, normalised."""
+    """The head: its carry is the features, z the same features normalised."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.conv, self.norm = conv3x3(3, channels), nn.LayerNorm(channels)
 
     def forward(self, x: Tensor) -> Features:
-        """Subtract the mean colour, widen, normalise."""
+        """Turn colours `(B, 3, h, w)`, less their mean, into features."""
         z = self.conv(x - mean_colour(x))
         return Features(_normed(self.norm, z), (z,))
 
 
 class SwinTail(nn.Module):
-    """The end of the deep features: normalise, and add what the head saw."""
+    """The tail: normalise, and add what the head saw."""
 
     def __init__(self, channels: int) -> None:
-        """Build at one width."""
         super().__init__()
         self.norm, self.conv = nn.LayerNorm(channels), conv3x3(channels, channels)
 
     def forward(self, features: Features) -> Features:
-        """Add the carry."""
+        """Add the carry to the normalised, convolved features."""
         return features._replace(z=features.carry[0] + self.conv(_normed(self.norm, features.z)))
 
 
 class SwinUpsampler(nn.Module):
-    """The classical upsampler."""
+    """The classical upsampler (`pixelshuffle`)."""
 
     def __init__(self, channels: int, features: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.narrow, self.shuffles = conv3x3(channels, features), PixelShuffles(features, scale)
         self.conv = conv3x3(features, 3)
 
     def forward(self, features: Features) -> Tensor:
-        """Features to HR pixels."""
+        """Turn features into HR pixels `(B, 3, s h, s w)`."""
         y: Tensor = self.conv(self.shuffles(functional.leaky_relu(self.narrow(features.z))))
         return y + mean_colour(y)
 
 
 class SwinDirectUpsampler(nn.Module):
-    """The lightweight upsampler: one convolution to all colours of all HR pixels."""
+    """The lightweight upsampler (`pixelshuffledirect`): one convolution to the colours of all HR pixels."""
 
     def __init__(self, channels: int, scale: int) -> None:
-        """Build for one scale."""
         super().__init__()
         self.scale, self.conv = scale, conv3x3(channels, 3 * scale**2)
 
     def forward(self, features: Features) -> Tensor:
-        """Features to HR pixels."""
+        """Turn features into HR pixels `(B, 3, s h, s w)`."""
         y = functional.pixel_shuffle(self.conv(features.z), self.scale)
         return y + mean_colour(y)
 
 
 class SwinIR(Backbone):
-    """Shallow features, RSTBs, the long skip, the upsampler."""
+    """SwinIR: shallow features, RSTBs, the long skip, the upsampler."""
 
     multiple = WINDOW
 
     def __init__(self, config: ModelConfig) -> None:
-        """Build at the config's width, stages and blocks, which are layers here."""
+        """Build at the config's width, stages and blocks; a block is a layer here."""
         super().__init__(config)
         c = config.channels
         if c % config.heads:
@@ -166,27 +159,28 @@ class SwinIR(Backbone):
         self.upsample: nn.Module = (
             SwinDirectUpsampler(c, config.scale) if direct else SwinUpsampler(c, config.features, config.scale)
         )
-        # The head's pixel spoils a window, two layers spoil one more, and a stage's convolution stays within the next.
+        # A pixel that the head reads beyond a border changes a whole window, every two layers one more window; what a
+        # stage's convolution sees further, one pixel, lies in the window that the next stage changes.
         field = WINDOW * ((config.blocks + 1) // 2)
         self.receptive_field = (WINDOW, *([field] * config.stages), 4)  # tail, upsampler: 1 + 1 + 1 + 1/2 + 1/4
 
 
 def _windows(y: Tensor) -> Tensor:
-    """`(B, h, w, c)` to `(B n, 64, c)`, window by window."""
+    """Cut `(B, h, w, c)` into windows `(B n, 64, c)`."""
     b, h, w, c = y.shape
     parts = y.view(b, h // WINDOW, WINDOW, w // WINDOW, WINDOW, c)
     return parts.transpose(2, 3).reshape(-1, WINDOW * WINDOW, c)
 
 
 def _joined(windows: Tensor, b: int, h: int, w: int) -> Tensor:
-    """`(B n, 64, c)` back to `(B, h, w, c)`."""
+    """Join windows `(B n, 64, c)` to `(B, h, w, c)`."""
     c = windows.shape[-1]
     parts = windows.view(b, h // WINDOW, w // WINDOW, WINDOW, WINDOW, c)
     return parts.transpose(2, 3).reshape(b, h, w, c)
 
 
 def _relative(device: torch.device) -> Tensor:
-    """Give the row of the bias table for each two pixels of a window, `(64, 64)`."""
+    """Return the row of the bias table for each pair of pixels of a window, `(64, 64)`."""
     place = torch.arange(WINDOW * WINDOW, device=device)
     y, x = place // WINDOW, place % WINDOW
     down, right = y[:, None] - y, x[:, None] - x
@@ -194,7 +188,7 @@ def _relative(device: torch.device) -> Tensor:
 
 
 def _mask(h: int, w: int, device: torch.device) -> Tensor:
-    """Give minus infinity for two pixels of a shifted window that come from opposite ends, `(n, 1, 64, 64)`."""
+    """Return `(n, 1, 64, 64)`: minus infinity for pairs of a shifted window that come from opposite ends, else 0."""
     far_down = torch.arange(h, device=device) >= h - SHIFT
     far_right = torch.arange(w, device=device) >= w - SHIFT
     region = _windows((2 * far_down[:, None] + far_right)[None, :, :, None])  # (n, 64, 1)
@@ -203,6 +197,6 @@ def _mask(h: int, w: int, device: torch.device) -> Tensor:
 
 
 def _normed(norm: nn.Module, z: Tensor) -> Tensor:
-    """Normalise the channels of `(B, c, h, w)`."""
+    """Normalise `(B, c, h, w)` over its channels."""
     y: Tensor = norm(z.permute(0, 2, 3, 1))
     return y.permute(0, 3, 1, 2)

@@ -26,14 +26,14 @@ from localsr.onnx.graphs import CONTEXT, OPSET
 FORMAT = "localsr-onnx-2"
 CARD = "card.json"
 RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
-MAX_CARD, MAX_GRAPH = 2**20, 2**30  # bytes
+MAX_CARD_BYTES, MAX_GRAPH_BYTES = 2**20, 2**30
 INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of the others they follow from the config
 VERSIONS = ("localsr", "torch", "onnx", "onnxscript")
 
 
 @dataclass(frozen=True)
 class GraphCard:
-    """What a folder says of itself."""
+    """What a folder of graphs says of itself."""
 
     name: str
     config: ModelConfig
@@ -45,44 +45,44 @@ class GraphCard:
     versions: dict[str, str] = field(default_factory=lambda: {k: importlib.metadata.version(k) for k in VERSIONS})
 
 
-def write(folder: Path, card: GraphCard, graphs: dict[str, bytes]) -> None:
+def write_folder(folder: Path, card: GraphCard, graphs: dict[str, bytes]) -> None:
     """Write graphs, then the card that names their hashes: a folder whose card is not of its graphs is refused."""
     for name, data in graphs.items():
         write_whole(folder / f"{name}.onnx", data)
-    told = {"format": FORMAT, **dataclasses.asdict(card)}
-    write_whole(folder / CARD, (json.dumps(told, indent=2) + "\n").encode())
+    about = {"format": FORMAT, **dataclasses.asdict(card)}
+    write_whole(folder / CARD, (json.dumps(about, indent=2) + "\n").encode())
     for name in set(GRAPHS) - set(graphs):  # of another network that was here before
         (folder / f"{name}.onnx").unlink(missing_ok=True)
 
 
-def read(folder: Path) -> tuple[GraphCard, dict[str, bytes]]:
+def read_folder(folder: Path) -> tuple[GraphCard, dict[str, bytes]]:
     """Read card and graphs; `CheckpointError` for what is damaged or holds more than a network's arithmetic."""
     card = _card(folder)
     graphs = {}
     for name, sha256 in card.graphs.items():
         path = folder / f"{name}.onnx"
-        graphs[name] = read_bounded(path, "graph", MAX_GRAPH)
+        graphs[name] = read_bounded(path, "graph", MAX_GRAPH_BYTES)
         if digest(graphs[name]) != sha256:
             raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
         wanted = INPUTS.get(name) or [*INPUTS[PLAIN], *(("origins", *CONTEXT) if card.config.gcm else ())]
-        check(path, graphs[name], wanted)
+        check_graph(path, graphs[name], wanted)
     return card, graphs
 
 
 def digest(data: bytes) -> str:
-    """Hash a graph."""
+    """Return the sha256 of a graph."""
     return hashlib.sha256(data).hexdigest()
 
 
 def _card(folder: Path) -> GraphCard:
     """Read the card."""
     path = folder / CARD
-    data = read_bounded(path, "card of graphs", MAX_CARD)
+    data = read_bounded(path, "card of graphs", MAX_CARD_BYTES)
     try:
-        told = json.loads(data)
-        if not isinstance(told, dict) or told.pop("format", None) != FORMAT:
+        values = json.loads(data)
+        if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ValueError(f"it is no card of graphs (format {FORMAT}); `localsr export` makes one")
-        card = GraphCard(**{**told, "config": ModelConfig.from_dict(told["config"])})
+        card = GraphCard(**{**values, "config": ModelConfig.from_dict(values["config"])})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ConfigError) as error:
         raise CheckpointError(f"{path} is damaged or of another version: {error}") from error
     texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
@@ -95,11 +95,11 @@ def _card(folder: Path) -> GraphCard:
 
 
 def _texts(table: Any) -> list[Any]:  # noqa: ANN401
-    """Give the keys and values of a table that came from outside."""
+    """List the keys and values of a table that came from outside."""
     return [*table, *table.values()] if isinstance(table, dict) else [None]
 
 
-def check(path: Path, data: bytes, inputs: list[str]) -> None:
+def check_graph(path: Path, data: bytes, inputs: list[str]) -> None:
     """Refuse a graph that is more than standard operators on its inputs and the weights in it."""
     import onnx
     from google.protobuf.message import DecodeError

@@ -26,9 +26,9 @@ from torch.export import Dim
 from torch.overrides import TorchFunctionMode
 
 from localsr.geometry import Box, Size
-from localsr.models.backbone import Taper
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context
+from localsr.models.windows import Taper
 
 OPSET = 18  # Resize as torch has it, and old enough for what people run
 EXAMPLE = Size(72, 64)  # of the picture that is traced: multiples of SwinIR's window
@@ -37,7 +37,7 @@ CONTEXT = ("keys", "values", "places")
 
 
 def windows(near: Box, taper: Taper) -> Tensor:
-    """Give the input `windows`."""
+    """Return the input `windows` of a graph, `(n + 3, 4)`."""
     return torch.tensor([[b.left, b.top, b.right, b.bottom] for b in (near, *taper.windows, taper.roi)])
 
 
@@ -60,10 +60,10 @@ def attending(network: CLSR) -> bytes:
 
 
 def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Give an example of what *restore* takes, and which of its axes are free."""
+    """Return an example of what *restore* takes, and which of its axes are free."""
     config, multiple = network.config, network.backbone.multiple
     taper = Taper.around(INNER, EXAMPLE, config.halo, multiple)
-    near = network.near(taper, EXAMPLE)
+    near = network.geometry.near(taper, EXAMPLE)
     batch = Dim("batch", min=2)  # as `_symbols` has it
     rows, columns = ((Dim(n) if multiple == 1 else multiple * Dim(n)) for n in ("rows", "columns"))
     inputs = {"pixels": torch.rand(2, 3, near.height, near.width), "windows": windows(near, taper)}
@@ -107,11 +107,11 @@ class _Window:
         return self._corner[1]
 
     def within(self, outer: _Window) -> _Window:
-        """Give the same window in the coordinates of `outer`."""
+        """Return the same window in the coordinates of `outer`."""
         return _Window(self._row - outer._row[:2].repeat(2), self.width, self.height)
 
     def scaled(self, scale: int) -> _Window:
-        """Give the same window in a picture enlarged `scale` times."""
+        """Return the same window in a picture enlarged `scale` times."""
         return _Window(self._row * scale, self.width * scale, self.height * scale)
 
     def snapped(self, multiple: int) -> _Window:
@@ -121,7 +121,7 @@ class _Window:
 
 
 def _symbols(values: Tensor, least: int) -> list[int]:
-    """Give what a tensor will hold as symbols. Sizes are traced as 2 or more: torch treats 1 apart, ONNX does not."""
+    """Return what a tensor will hold as symbols. Sizes are traced as 2 or more: torch treats 1 apart, ONNX does not."""
     found: list[int] = values.tolist()
     for value in found:
         torch._check(value >= least)  # type: ignore[no-untyped-call]
@@ -210,7 +210,7 @@ class _Attend(_Regions):
     """The graph *attend*."""
 
     def result(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
-        """Give the weights."""
+        """Compute the weights of the attention."""
         assert context is not None
         return self.network.attention(pixels, near, taper, origins, context)
 

@@ -9,39 +9,61 @@ from os import PathLike, fspath
 from pathlib import Path, PurePosixPath
 
 from localsr.errors import BoxError
-from localsr.regions.formats import coco, documents, json_lines, voc, yolo
+from localsr.regions.formats.coco import read_coco
+from localsr.regions.formats.documents import Pictures
+from localsr.regions.formats.json_lines import parse_json_lines, read_json_lines
+from localsr.regions.formats.labelme import is_labelme, read_labelme
+from localsr.regions.formats.mask import read_mask
+from localsr.regions.formats.voc import read_voc
+from localsr.regions.formats.yolo import NO_LABELS, read_yolo
 from localsr.regions.region import Region
 
-PICTURES = (".png", ".tif", ".tiff", ".webp", ".bmp", ".jpg", ".jpeg")  # of masks, and of what names end in
-MOST_FILES = 1_000_000
-KINDS = "COCO or LabelMe (.json), Pascal VOC (.xml), YOLO (.txt), JSON lines (.jsonl), a mask (a picture)"
-Pictures = dict[str, tuple[Region, ...]]
+PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".webp", ".bmp", ".jpg", ".jpeg")  # of masks, and of pictures' names
+MAX_FILES = 1_000_000  # of a folder
+FORMATS = "COCO or LabelMe (.json), Pascal VOC (.xml), YOLO (.txt), JSON lines (.jsonl), a mask (a picture)"
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """The regions of one picture or of many."""
+    """The regions of one picture or of many.
 
-    pictures: Mapping[str, tuple[Region, ...]]  # by name, as it was given; "" are the regions of any picture
-    origin: str  # for messages
-    broken: Mapping[str, str] = field(default_factory=dict)  # pictures whose own file is malformed, and why
+    Args:
+        pictures: Regions by the picture's name, as the file gives it; under "" those of any picture.
+        origin: The file or folder, for messages.
+        broken: Pictures whose own file is malformed, and why.
+
+    Example:
+        >>> from localsr.regions import Annotations, text
+        >>> annotations = Annotations({"train/a.jpg": (text("1,2,3,4"),)}, "boxes.json")
+        >>> len(annotations.of("/data/train/a.jpg")), len(annotations.of("/data/val/a.jpg"))
+        (1, 0)
+    """
+
+    pictures: Mapping[str, tuple[Region, ...]]
+    origin: str
+    broken: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, picture: str | PathLike[str], *, paired: bool = False) -> tuple[Region, ...]:
-        """Give the regions of a picture: those under its name, and those of any picture.
+        """Return the regions of a picture: those of any picture, and those under its name.
 
-        Names are compared from their ends, folder by folder, as far as both go; a name without a picture's suffix
-        stands for any, and one of digits for those with more zeros before them. With `paired`, regions of one picture
-        only are meant for this one, whatever its name. Raises `BoxError` if two names fit, or if the picture's own
-        file is malformed.
+        Names are compared from their ends, folder by folder, as far as both go. A name without a picture's suffix
+        stands for any suffix, and one of digits for those with more zeros before them.
+
+        Args:
+            picture: Path or name of the picture.
+            paired: Regions of one named picture only are meant for this one, whatever its name.
+
+        Raises:
+            BoxError: Two names fit equally well, or the picture's own file is malformed.
         """
         anywhere = self.pictures.get("", ())
-        name = self.names[0] if paired and len(self.names) == 1 else self.named(picture)
+        name = self.names[0] if paired and len(self.names) == 1 else self.match(picture)
         if name in self.broken:
             raise BoxError(self.broken[name])
         return anywhere + (self.pictures[name] if name else ())
 
-    def named(self, picture: str | PathLike[str]) -> str:
-        """Give the name that fits a picture best, or nothing."""
+    def match(self, picture: str | PathLike[str]) -> str:
+        """Return the name that fits a picture best, "" if none does; `BoxError` if two fit equally well."""
         own = _parts(fspath(picture))
         if not own:
             return ""
@@ -49,7 +71,7 @@ class Annotations:
         alike = self._index.get(_key(own[0]), ())
         for name in [name for name in alike if _stem(_parts(name)[0]) == _stem(own[0])] or alike:
             parts = _parts(name)
-            if PurePosixPath(parts[0]).suffix.lower() in PICTURES and parts[0] != own[0]:
+            if PurePosixPath(parts[0]).suffix.lower() in PICTURE_SUFFIXES and parts[0] != own[0]:
                 continue
             common = min(len(own), len(parts))
             if parts[1:common] == own[1:common]:
@@ -75,27 +97,46 @@ class Annotations:
 
 
 def read(path: str | PathLike[str]) -> Annotations:
-    """Read the regions of a file, or of all files of a folder; their kinds are told by suffix and content.
+    """Read the regions of a file, or of all files of a folder; the format follows from suffix and content.
 
-    Raises `BoxError` with file, line or entry, and reason. In a folder, a malformed file breaks its own picture only.
-    Pictures in a folder are masks where no other file of regions is.
+    In a folder, a malformed file breaks its own picture only. Pictures in a folder are read as masks where it holds no
+    other file of regions.
+
+    Args:
+        path: A file in COCO's, LabelMe's, Pascal VOC's or YOLO's format, of JSON lines, a mask; or a folder of such.
+
+    Returns:
+        Regions by the names of their pictures.
+
+    Raises:
+        BoxError: The file is malformed or of no known format; the message has file, line or entry, and reason.
+
+    Example:
+        >>> import pathlib, tempfile
+        >>> from localsr.regions import read
+        >>> with tempfile.TemporaryDirectory() as folder:
+        ...     path = pathlib.Path(folder, "a.txt")
+        ...     _ = path.write_text("0 0.5 0.5 0.1 0.2")
+        ...     [region] = read(path).of("a.jpg")
+        >>> region.relative, region.label
+        (True, '0')
     """
     path = Path(path)
     if not path.is_dir():
-        return Annotations(_file(path), str(path))
+        return Annotations(_read_file(path), str(path))
     within = sorted(path.rglob("*"))
-    paths = [p for p in within if p.suffix.lower() in READERS and p.name not in yolo.NO_LABELS]
-    paths = paths or [p for p in within if p.suffix.lower() in PICTURES]
+    paths = [p for p in within if p.suffix.lower() in READERS and p.name not in NO_LABELS]
+    paths = paths or [p for p in within if p.suffix.lower() in PICTURE_SUFFIXES]
     if not paths:
-        raise BoxError(f"{path} holds no files of regions; known are {KINDS}")
-    if len(paths) > MOST_FILES:
-        raise BoxError(f"{path} holds {len(paths)} files; {MOST_FILES} are read")
+        raise BoxError(f"{path} holds no files of regions; known are {FORMATS}")
+    if len(paths) > MAX_FILES:
+        raise BoxError(f"{path} holds {len(paths)} files; {MAX_FILES} are read")
     pictures: Pictures = {}
     broken: dict[str, str] = {}
     for each in paths:
         name = each.relative_to(path).with_suffix("").as_posix()
         try:
-            for own, regions in _file(each).items():
+            for own, regions in _read_file(each).items():
                 # the folder tells more than a name within the file
                 inner = own if own and len(_parts(own)) > 1 else str(PurePosixPath(name).parent / own) if own else name
                 pictures[inner] = pictures.get(inner, ()) + regions
@@ -105,46 +146,58 @@ def read(path: str | PathLike[str]) -> Annotations:
 
 
 def read_lines(data: bytes, origin: str = "standard input") -> Annotations:
-    """Read lines, each a region as `--box` takes it or a JSON object; `lines.py` says what is in it."""
-    return Annotations(json_lines.read(data, origin), origin)
+    """Read lines, each a region as `--box` takes it or a JSON object (`formats/json_lines.py`).
+
+    Args:
+        data: The lines, in UTF-8.
+        origin: Where they come from, for messages.
+
+    Raises:
+        BoxError: A line is no region; the message has its number.
+
+    Example:
+        >>> from localsr.regions import read_lines
+        >>> len(read_lines(b'40,60,128,96').of("any.jpg"))
+        1
+    """
+    return Annotations(parse_json_lines(data, origin), origin)
 
 
-def _file(path: Path) -> Pictures:
-    """Read one file."""
-    suffix = path.suffix.lower()
-    if suffix in PICTURES:
-        from localsr.regions.formats import mask
-
-        return {"": mask.read(path)}
-    if suffix not in READERS:
-        raise BoxError(f"{path} is no file of regions that is known: {KINDS}")
-    return READERS[suffix](path)
-
-
-def _lines(path: Path) -> Pictures:
-    return json_lines.read(documents.load(path), str(path))
+def read_json(path: Path) -> Pictures:
+    """Read a JSON file by what it holds: LabelMe's have `shapes`, others are taken for COCO's."""
+    return read_labelme(path) if is_labelme(path) else read_coco(path)
 
 
 READERS: dict[str, Callable[[Path], Pictures]] = {
-    ".json": coco.read,
-    ".jsonl": _lines,
-    ".ndjson": _lines,
-    ".txt": yolo.read,
-    ".xml": voc.read,
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".txt": read_yolo,
+    ".xml": read_voc,
 }
 
 
+def _read_file(path: Path) -> Pictures:
+    """Read one file."""
+    suffix = path.suffix.lower()
+    if suffix in PICTURE_SUFFIXES:
+        return read_mask(path)
+    if suffix not in READERS:
+        raise BoxError(f"{path} is no file of regions that is known: {FORMATS}")
+    return READERS[suffix](path)
+
+
 def _parts(name: str) -> list[str]:
-    """Give a name's parts, the last one first, whichever system wrote it."""
+    """Return a name's parts, the last one first, whichever system wrote it."""
     return [part for part in reversed(name.replace("\\", "/").split("/")) if part not in ("", ".", "..")]
 
 
 def _key(name: str) -> str:
-    """Give what names that mean one picture have in common: COCO's ids are numbers, its files have twelve digits."""
+    """Return what names that mean one picture have in common: COCO's ids are numbers, its files have twelve digits."""
     stem = _stem(name)
     return (stem.lstrip("0") or "0") if stem.isascii() and stem.isdigit() else stem
 
 
 def _stem(name: str) -> str:
-    """Give a file's name without a picture's suffix."""
-    return name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix).lower() in PICTURES else name
+    """Return a file's name without a picture's suffix."""
+    return name[: -len(suffix)] if (suffix := PurePosixPath(name).suffix).lower() in PICTURE_SUFFIXES else name

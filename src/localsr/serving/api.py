@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import shutil
-from typing import Annotated, Any
+from collections.abc import Sequence
+from pathlib import Path as FilePath
+from typing import Annotated, Any, TypeVar
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from msgspec.structs import asdict
 
 from localsr import __version__
-from localsr.serving import schemas
-from localsr.serving.answers import FileAnswer, received, while_here
+from localsr.geometry import Box
+from localsr.serving import messages, schemas
+from localsr.serving.messages import PasteFacts, PictureFacts, RestorationFacts, Sides
 from localsr.serving.pool import Pool
 from localsr.serving.problems import Problem
-from localsr.serving.schemas import MEDIA, BoxSides, refusals
-from localsr.serving.store import LONGEST, Store
+from localsr.serving.schemas import MEDIA_TYPES, BoxSides, MediaFormat, refusals
+from localsr.serving.store import MAX_NAME_LENGTH, Store
+from localsr.serving.transfers import FileAnswer, save_body, while_connected
 
-WORK = (404, 413, 422, 429, 503, 504, 507)  # what a job may be refused for
-FACTS = {
-    f"Localsr-{name}": {"description": told, "schema": {"type": kind}}
-    for name, told, kind in (
+Result = TypeVar("Result")
+NO_RESULT = type(None)  # of tasks that make a file and have nothing to say about it
+WORK_REFUSALS = (404, 413, 422, 429, 503, 504, 507)  # what work on a picture may be refused for
+FACT_HEADERS = {
+    f"Localsr-{name}": {"description": description, "schema": {"type": kind}}
+    for name, description, kind in (
         ("Box", "left,top,right,bottom as restored", "string"),
         ("Scale", "how many times enlarged", "integer"),
         ("Strategy", "how the region was fed to the network", "string"),
@@ -27,48 +34,76 @@ FACTS = {
         ("Gflops", "of the work", "number"),
     )
 }
-Key = Annotated[str, Path(max_length=64, description="A picture's id.")]
+PictureId = Annotated[str, Path(max_length=64, description="A picture's id.")]
 Side = Annotated[int, Query(ge=0, lt=2**31)]
 
 
-def picture_answer(*kinds: str, facts: bool = False) -> dict[int | str, dict[str, Any]]:
-    """Document a picture as an answer."""
-    content = {MEDIA[kind]: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
-    return {200: {"content": content, "description": "The picture", **({"headers": FACTS} if facts else {})}}
+class PictureWork:
+    """What the routes let the pool do for a request, as long as its client waits."""
 
+    def __init__(self, pool: Pool, store: Store) -> None:
+        """Work by `pool` on the pictures of `store`."""
+        self.pool, self.store = pool, store
 
-def router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
-    """Make the routes over a pool and a store."""
-    api = APIRouter(prefix="/api/v1")
-    limits = pool.limits
+    def about(self, request: Request, key: str) -> tuple[messages.PictureFile, str]:
+        """Return what every task says of its picture and its request; 404 for no such picture."""
+        return self.store.get(key).file, request.state.id
 
-    async def work(request: Request, key: str, do: str, **asked: Any) -> tuple[Any, Any]:  # noqa: ANN401  # JSON
-        """Let the pool do a job about a picture, as long as its client waits."""
-        if len(asked.get("boxes", ())) > limits.boxes:
-            raise Problem(413, f"{len(asked['boxes'])} boxes were asked for; at most {limits.boxes} are taken at once")
-        job = {"do": do, "picture": store.get(key).job, "request": request.state.id, **asked}
-        return await while_here(request, pool.run(job))
+    def sides(self, boxes: Sequence[BoxSides]) -> list[Sides]:
+        """Return boxes as messages have them; 413 for more than the limit."""
+        most = self.pool.limits.boxes
+        if len(boxes) > most:
+            raise Problem(413, f"{len(boxes)} boxes were asked for; at most {most} are taken at once")
+        return [box.sides for box in boxes]
 
-    async def facts(request: Request, key: str, do: str, **asked: Any) -> Any:  # noqa: ANN401  # JSON
-        """Let the pool do a job whose answer is JSON."""
-        done, folder = await work(request, key, do, **asked)
+    async def run(self, request: Request, task: messages.WorkerTask, result: type[Result]) -> tuple[Result, FilePath]:
+        """Do a task, and return its result and the folder of its files; 404 for a picture that is dropped meanwhile."""
+        try:
+            return await while_connected(request, self.pool.run(task, result))
+        except Problem:
+            if not isinstance(task, messages.OpenTask):  # of a picture that is not in the store yet
+                self.store.get(task.picture.id)
+            raise
+
+    async def facts(self, request: Request, task: messages.WorkerTask, result: type[Result]) -> Result:
+        """Do a task that makes no file, and return its result."""
+        found, folder = await self.run(request, task, result)
         shutil.rmtree(folder, ignore_errors=True)
-        return done
+        return found
 
-    @api.get("/session", response_model=schemas.Session, responses=refusals())
+
+def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
+    """Return the routes over a pool and a store; their names and docstrings are part of OpenAPI, which clients read."""
+    api, work = APIRouter(prefix="/api/v1"), PictureWork(pool, store)
+    _add_service_routes(api, pool, started_on)
+    _add_picture_routes(api, work)
+    _add_pixel_routes(api, work)
+    _add_whole_routes(api, work)
+    return api
+
+
+def _add_service_routes(api: APIRouter, pool: Pool, started_on: str | None) -> None:
+    """Add what describes the service."""
+
+    @api.get("/session", response_model=schemas.SessionAnswer, responses=refusals())
     async def session() -> dict[str, Any]:
-        """Tell the picture that the service was started on, and its limits."""
-        return {"picture": started_on, "limits": vars(limits), "version": __version__}
+        """Return the picture that the service was started on, and its limits."""
+        return {"picture": started_on, "limits": vars(pool.limits), "version": __version__}
 
-    @api.get("/networks", response_model=list[schemas.Network], responses=refusals(503))
-    async def networks() -> list[dict[str, Any]]:
+    @api.get("/networks", response_model=list[schemas.NetworkAnswer], responses=refusals(503))
+    async def networks() -> list[messages.OfferedNetwork]:
         """List the networks that can be asked for."""
-        return await pool.networks_known()
+        return await pool.known_networks()
+
+
+def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
+    """Add what brings, describes and drops pictures."""
+    store = work.store
 
     @api.post(
         "/pictures",
         status_code=201,
-        response_model=schemas.Picture,
+        response_model=schemas.PictureAnswer,
         responses=refusals(413, 422, 429, 503, 504, 507),
         openapi_extra={
             "requestBody": {
@@ -77,67 +112,77 @@ def router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
             }
         },
     )
-    async def upload(request: Request, name: Annotated[str, Query(max_length=LONGEST)] = "picture") -> dict[str, Any]:
+    async def upload(
+        request: Request, name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture"
+    ) -> dict[str, Any]:
         """Take a JPEG, PNG, TIFF, WebP or BMP as the raw body; `name` is what it is called in answers."""
         picture = store.new(name)
-        picture.bytes = await received(request, picture.path)
+        picture.bytes = await save_body(request, picture.path)
         try:
-            job = {"do": "open", "picture": picture.job, "request": request.state.id}
-            picture.facts, folder = await while_here(request, pool.run(job))
+            task = messages.OpenTask(picture.file, request.state.id)
+            picture.facts = await work.facts(request, task, PictureFacts)
         except BaseException:
             picture.path.unlink(missing_ok=True)
             raise
-        shutil.rmtree(folder, ignore_errors=True)
         store.add(picture)
-        return picture.told
+        return picture.as_dict()
 
-    @api.get("/pictures/{key}", response_model=schemas.Picture, responses=refusals(404))
-    async def picture(key: Key) -> dict[str, Any]:
+    @api.get("/pictures/{key}", response_model=schemas.PictureAnswer, responses=refusals(404))
+    async def picture(key: PictureId) -> dict[str, Any]:
         """Describe a picture."""
-        return store.get(key).told
+        return store.get(key).as_dict()
 
     @api.delete("/pictures/{key}", status_code=204, responses=refusals(404, 409))
-    async def remove(key: Key) -> Response:
+    async def remove(key: PictureId) -> Response:
         """Forget a picture at once."""
         store.remove(key)
         return Response(status_code=204)
 
+
+def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
+    """Add what answers with pixels of a part of a picture."""
+
     @api.get(
         "/pictures/{key}/tiles/{level}/{column}_{row}.jpg",
         response_class=Response,
-        responses=picture_answer("jpg") | refusals(*WORK),
+        responses=picture_response("jpg") | refusals(*WORK_REFUSALS),
     )
     async def tile(
         request: Request,
-        key: Key,
+        key: PictureId,
         level: Annotated[int, Path(ge=0, lt=64)],
         column: Annotated[int, Path(ge=0, lt=2**31)],
         row: Annotated[int, Path(ge=0, lt=2**31)],
     ) -> Response:
-        """Cut a tile of the upright picture's Deep Zoom pyramid: level 0 has one pixel, the last level all."""
-        if level >= store.get(key).facts["tiles"]["levels"]:
-            raise Problem(422, f"there is no level {level}; this picture has {store.get(key).facts['tiles']['levels']}")
-        asked = {"level": level, "column": column, "row": row, "format": "jpg"}
-        _, folder = await work(request, key, "tile", **asked)
-        return FileAnswer(folder / "result.jpg", MEDIA["jpg"], {"cache-control": "private, max-age=600"})
+        """Return a tile of the upright picture's Deep Zoom pyramid: level 0 has one pixel, the last level all."""
+        found = work.store.get(key)
+        if level >= found.facts.tiles.levels:
+            raise Problem(422, f"there is no level {level}; this picture has {found.facts.tiles.levels}")
+        task = messages.TileTask(found.file, request.state.id, level, column, row)
+        _, folder = await work.run(request, task, NO_RESULT)
+        return FileAnswer(folder / "result.jpg", MEDIA_TYPES["jpg"], {"cache-control": "private, max-age=600"})
 
     @api.post(
         "/pictures/{key}/restorations",
         response_class=Response,
-        responses=picture_answer("png", "tif", "webp", "jpg", "zip", facts=True) | refusals(*WORK),
+        responses=picture_response("png", "tif", "webp", "jpg", "zip", headers=FACT_HEADERS) | refusals(*WORK_REFUSALS),
     )
-    async def restore(request: Request, key: Key, asked: schemas.Restore) -> Response:
+    async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
         """Restore boxes: the picture for one, a zip with an `index.json` for several."""
-        boxes = [box.sides for box in asked.boxes]
-        how = {"network": asked.network, "strategy": asked.strategy, "format": asked.format}
-        done, folder = await work(request, key, "restore", boxes=boxes, **how)
-        kind = asked.format if len(boxes) == 1 else "zip"
-        return FileAnswer(folder / f"result.{kind}", MEDIA[kind], told(done))
+        boxes = work.sides(asked.boxes)
+        task = messages.RestoreTask(*work.about(request, key), boxes, asked.network, asked.strategy, asked.format)
+        found, folder = await work.run(request, task, RestorationFacts)
+        kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
+        return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
 
-    @api.get("/pictures/{key}/bicubic", response_class=Response, responses=picture_answer("png") | refusals(*WORK))
+    @api.get(
+        "/pictures/{key}/bicubic",
+        response_class=Response,
+        responses=picture_response("png") | refusals(*WORK_REFUSALS),
+    )
     async def bicubic(
         request: Request,
-        key: Key,
+        key: PictureId,
         left: Side,
         top: Side,
         right: Side,
@@ -145,39 +190,55 @@ def router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
         scale: Annotated[int, Query(ge=1, le=8)],
     ) -> Response:
         """Enlarge a box by bicubic, to compare with."""
-        asked = {"boxes": [[left, top, right, bottom]], "scale": scale, "format": "png"}
-        _, folder = await work(request, key, "bicubic", **asked)
-        return FileAnswer(folder / "result.png", MEDIA["png"], {})
+        task = messages.BicubicTask(*work.about(request, key), (left, top, right, bottom), scale)
+        _, folder = await work.run(request, task, NO_RESULT)
+        return FileAnswer(folder / "result.png", MEDIA_TYPES["png"], {})
 
-    @api.post("/pictures/{key}/cost", response_model=dict[str, schemas.Bill], responses=refusals(*WORK))
-    async def cost(request: Request, key: Key, asked: schemas.Asked) -> Any:  # noqa: ANN401  # JSON
-        """Tell what boxes would cost, by strategy; the first call for a network measures the machine."""
-        return await facts(request, key, "cost", boxes=[b.sides for b in asked.boxes], network=asked.network)
 
-    @api.post("/pictures/{key}/attention", response_model=schemas.Attention, responses=refusals(*WORK))
-    async def attention(request: Request, key: Key, asked: schemas.Look) -> Any:  # noqa: ANN401  # JSON
-        """Tell from which patches of the picture a box's context comes."""
-        return await facts(request, key, "attention", boxes=[asked.box.sides], network=asked.network)
+def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
+    """Add what draws on the whole picture: costs, attention, and the picture with its boxes restored."""
+
+    @api.post("/pictures/{key}/cost", response_model=dict[str, schemas.CostAnswer], responses=refusals(*WORK_REFUSALS))
+    async def cost(request: Request, key: PictureId, asked: schemas.BoxesRequest) -> dict[str, messages.StrategyCost]:
+        """Estimate what boxes would cost, by strategy; the first call for a network measures the machine."""
+        boxes = work.sides(asked.boxes)
+        task = messages.CostTask(*work.about(request, key), boxes, asked.network)
+        return await work.facts(request, task, dict[str, messages.StrategyCost])
+
+    @api.post("/pictures/{key}/attention", response_model=schemas.AttentionAnswer, responses=refusals(*WORK_REFUSALS))
+    async def attention(request: Request, key: PictureId, asked: schemas.AttentionRequest) -> messages.AttentionFacts:
+        """Return from which patches of the picture a box's context comes."""
+        task = messages.AttentionTask(*work.about(request, key), asked.box.sides, asked.network)
+        return await work.facts(request, task, messages.AttentionFacts)
 
     @api.post(
         "/pictures/{key}/paste",
         response_class=Response,
-        responses=picture_answer("png", "tif", "webp", "jpg") | refusals(*WORK),
+        responses=picture_response("png", "tif", "webp", "jpg") | refusals(*WORK_REFUSALS),
     )
-    async def paste(request: Request, key: Key, asked: schemas.Paste) -> Response:
-        """Give the whole picture with restored boxes in it, enlarged or at its own size."""
-        rest = asked.model_dump(exclude={"boxes"})
-        done, folder = await work(request, key, "paste", boxes=[box.sides for box in asked.boxes], **rest)
-        return FileAnswer(folder / f"result.{asked.format}", MEDIA[asked.format], told(done))
+    async def paste(request: Request, key: PictureId, asked: schemas.PasteRequest) -> Response:
+        """Return the whole picture with restored boxes in it, enlarged or at its own size."""
+        boxes, about = work.sides(asked.boxes), work.about(request, key)
+        task = messages.PasteTask(
+            *about, boxes, asked.network, asked.strategy, asked.format, asked.feather, asked.same_size
+        )
+        found, folder = await work.run(request, task, PasteFacts)
+        return FileAnswer(folder / f"result.{asked.format}", MEDIA_TYPES[asked.format], fact_headers(found))
 
-    return api
+
+def picture_response(*kinds: MediaFormat, headers: dict[str, Any] | None = None) -> dict[int | str, dict[str, Any]]:
+    """Describe a picture as an answer for OpenAPI."""
+    content = {MEDIA_TYPES[kind]: {"schema": {"type": "string", "format": "binary"}} for kind in kinds}
+    return {200: {"content": content, "description": "The picture", **({"headers": headers} if headers else {})}}
 
 
-def told(facts: dict[str, Any]) -> dict[str, str]:
-    """Put facts into headers."""
-    headers = {}
-    for name, value in facts.items():
-        if name == "box":
-            value = ",".join(str(side) for side in BoxSides(**value).sides)
-        headers[f"Localsr-{name.title()}"] = f"{value:.4f}" if isinstance(value, float) else str(value)
-    return headers
+def fact_headers(facts: RestorationFacts | PasteFacts) -> dict[str, str]:
+    """Return facts as headers."""
+    return {f"Localsr-{name.title()}": header_text(value) for name, value in asdict(facts).items()}
+
+
+def header_text(value: Box | float | str) -> str:
+    """Return a fact as a header has it."""
+    if isinstance(value, Box):
+        return f"{value.left},{value.top},{value.right},{value.bottom}"
+    return f"{value:.4f}" if isinstance(value, float) else str(value)

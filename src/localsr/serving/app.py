@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -21,22 +22,39 @@ from starlette.types import ASGIApp
 
 from localsr import __version__
 from localsr.serving import api, reference, schemas
-from localsr.serving.guard import COOKIE, Guard, cookie, refusal, same
-from localsr.serving.limits import Settings
-from localsr.serving.metrics import Metrics
+from localsr.serving.guard import COOKIE_NAME, Guard, cookie_value, problem_response, same_secret
+from localsr.serving.messages import OpenTask, PictureFacts, WorkerSettings
+from localsr.serving.monitoring import ServiceMetrics
 from localsr.serving.pool import Pool
 from localsr.serving.problems import Problem
-from localsr.serving.store import Picture, Store
+from localsr.serving.settings import Settings
+from localsr.serving.store import Store, StoredPicture, clean_name
 
-PAGE = Path(__file__).with_name("page")
-SWEEP = 5.0  # s between looks for pictures that nobody uses
-SIGN_IN = """<!doctype html><html lang="en"><meta charset="utf-8"><title>localsr</title>
+PAGE_FOLDER = Path(__file__).with_name("page")
+SWEEP_SECONDS = 5.0  # between looks for pictures that nobody uses
+SIGN_IN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>localsr</title>
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
 <h1>localsr</h1>{}<form method="post" action="/login">
 <label>Token <input type="password" name="token" autocomplete="current-password" autofocus required></label>
 <button>Sign in</button></form></html>"""
-WRONG = '<p role="alert">That is not this service\'s token; whoever started it has it.</p>'
-SENT = {"referrer-policy": "same-origin"}  # without a referrer a browser says that the form came from "null"
+WRONG_TOKEN = '<p role="alert">That is not this service\'s token; whoever started it has it.</p>'
+SIGN_IN_HEADERS = {"referrer-policy": "same-origin"}  # without a referrer a browser says that the form came from "null"
+
+
+class Application(FastAPI):
+    """FastAPI, whose shapes have their titles as names in OpenAPI: clients know them by these."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the description of the API."""
+        if self.openapi_schema is None:
+            described = super().openapi()
+            shapes = described["components"]["schemas"]
+            described["components"]["schemas"] = dict(sorted((shape["title"], shape) for shape in shapes.values()))
+            text = json.dumps(described)
+            for name, shape in shapes.items():
+                text = text.replace(f'schemas/{name}"', f'schemas/{shape["title"]}"')
+            self.openapi_schema = json.loads(text)
+        return self.openapi_schema
 
 
 class Service:
@@ -45,46 +63,42 @@ class Service:
     def __init__(self, settings: Settings, folder: Path) -> None:
         """Put it together; nothing runs before `start`. Pictures lie in `folder`, which is its own."""
         limits = settings.limits
-        work = {
-            "networks": settings.networks,
-            "runtime": settings.runtime,
-            "memory": limits.memory,
-            "megapixels": limits.megapixels,
-            "output": limits.output,
-        }
+        bounds = (limits.memory, limits.megapixels, limits.output)
         self.settings, self.ending = settings, False
-        self.pool = Pool(settings.processes, limits, work, folder)
+        self.pool = Pool(
+            settings.processes, limits, WorkerSettings(settings.networks, settings.runtime, *bounds), folder
+        )
         self.store = Store(folder, limits, self.pool.forget)
-        self.metrics = Metrics()
-        self.picture: Picture | None = None
+        self.metrics = ServiceMetrics()
+        self.picture: StoredPicture | None = None
         if settings.photo is not None:
-            self.picture = Picture(settings.photo, settings.photo.name, own=False)
+            self.picture = StoredPicture(settings.photo, clean_name(settings.photo.name), own=False)
         self._sweeping: asyncio.Task[None] | None = None
-        self._gauges()
+        self._add_gauges()
 
     async def start(self) -> None:
-        """Start the workers, and open the picture that the page is to show; `Problem` where it cannot be."""
+        """Start the workers, and open the picture that the page is to show; `Problem` where that fails."""
         self.pool.start()
         self._sweeping = asyncio.create_task(self._sweep())
         if self.picture is not None:
-            self.picture.facts, folder = await self.pool.run({"do": "open", "picture": self.picture.job})
+            self.picture.facts, folder = await self.pool.run(OpenTask(self.picture.file, "start"), PictureFacts)
             shutil.rmtree(folder, ignore_errors=True)
             self.store.add(self.picture)
 
     async def stop(self) -> None:
-        """End the workers."""
+        """Stop sweeping and end the workers."""
         if self._sweeping is not None:
             self._sweeping.cancel()
         await self.pool.close()
 
     async def _sweep(self) -> None:
-        """Drop pictures when their time is over."""
+        """Drop pictures when their time is over, until cancelled."""
         while True:
-            await asyncio.sleep(SWEEP)
+            await asyncio.sleep(SWEEP_SECONDS)
             self.store.sweep()
 
-    def _gauges(self) -> None:
-        """Tell the state of pool and store."""
+    def _add_gauges(self) -> None:
+        """Show the state of pool and store in the metrics."""
         gauge = self.metrics.gauge
         gauge("workers_ready", "Workers that are started", lambda: self.pool.ready)
         gauge("workers_busy", "Workers that have a job", lambda: self.pool.busy)
@@ -94,14 +108,14 @@ class Service:
         gauge("picture_bytes", "Bytes of uploaded pictures on disk", lambda: self.store.bytes)
 
     def application(self) -> ASGIApp:
-        """Give the ASGI application."""
+        """Return the ASGI application."""
 
         @contextlib.asynccontextmanager
         async def lifespan(_: FastAPI) -> AsyncIterator[None]:
             yield
             await self.stop()
 
-        app = FastAPI(
+        app = Application(
             title="localsr",
             version=__version__,
             summary="Regions of pictures, restored with the whole picture as context",
@@ -110,14 +124,14 @@ class Service:
             redoc_url=None,
             redirect_slashes=False,
         )
-        _errors(app)
-        app.include_router(api.router(self.pool, self.store, None if self.picture is None else self.picture.id))
-        self._health(app)
-        reference.add(app)
+        _add_error_handlers(app)
+        app.include_router(api.make_router(self.pool, self.store, None if self.picture is None else self.picture.id))
+        self._add_health(app)
+        reference.add_reference(app)
         if self.settings.token is not None:
-            _sign_in(app, self.settings.token)
-        if (PAGE / "index.html").is_file():
-            app.mount("/", StaticFiles(directory=PAGE, html=True))
+            _add_sign_in(app, self.settings.token)
+        if (PAGE_FOLDER / "index.html").is_file():
+            app.mount("/", StaticFiles(directory=PAGE_FOLDER, html=True))
         guarded: ASGIApp = Guard(app, self.settings, self.metrics, self.pool.admit, lambda: self.ending)
         if self.settings.origins:
             guarded = CORSMiddleware(
@@ -125,51 +139,52 @@ class Service:
                 allow_origins=self.settings.origins,
                 allow_methods=["GET", "POST", "DELETE"],
                 allow_headers=["Authorization", "Content-Type"],
-                expose_headers=["Localsr-Request", *api.FACTS],
+                expose_headers=["Localsr-Request", *api.FACT_HEADERS],
             )
         return guarded
 
-    def _health(self, app: FastAPI) -> None:
-        """Add what those ask who look after the service."""
+    def _add_health(self, app: FastAPI) -> None:
+        """Add what is asked by whoever looks after the service."""
 
-        @app.get("/healthz", response_model=schemas.Health, responses=schemas.refusals())
+        @app.get("/healthz", response_model=schemas.HealthAnswer, responses=schemas.refusals())
         async def healthz() -> dict[str, str]:
-            """Tell that the service lives."""
+            """Answer as long as the service lives."""
             return {"status": "alive"}
 
-        @app.get("/readyz", response_model=schemas.Health, responses=schemas.refusals(503))
+        @app.get("/readyz", response_model=schemas.HealthAnswer, responses=schemas.refusals(503))
         async def readyz() -> dict[str, str]:
-            """Tell whether it can take work."""
+            """Answer whether it can take work."""
             if self.ending or not self.pool.ready:
-                what = "the service is ending" if self.ending else "no worker is ready yet"
-                raise Problem(503, f"{what}; ask again in a moment", retry=2)
+                why = "the service is ending" if self.ending else "no worker is ready yet"
+                raise Problem(503, f"{why}; ask again in a moment", retry=2)
             return {"status": "ready"}
 
         text: dict[int | str, dict[str, Any]] = {200: {"content": {"text/plain": {"schema": {"type": "string"}}}}}
 
         @app.get("/metrics", response_class=Response, responses=text | schemas.refusals())
         async def metrics() -> Response:
-            """Give numbers in Prometheus' format."""
+            """Return numbers in the format of Prometheus."""
             return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _errors(app: FastAPI) -> None:
-    """Let every error become a sentence."""
+def _add_error_handlers(app: FastAPI) -> None:
+    """Answer every error with a sentence."""
 
     @app.exception_handler(Problem)
     async def problem(request: Request, error: Problem) -> JSONResponse:
-        return refusal(error, request.state.id)
+        return problem_response(error, request.state.id)
 
     @app.exception_handler(RequestValidationError)
-    async def wrong(request: Request, error: RequestValidationError) -> JSONResponse:
-        told = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
-        sentence = f"the request is not as it should be: {told}".encode(errors="replace").decode()[:1000]
-        return refusal(Problem(422, sentence, kind="ConfigError"), request.state.id)
+    async def invalid(request: Request, error: RequestValidationError) -> JSONResponse:
+        first = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        sentence = f"the request is not as it should be: {first}".encode(errors="replace").decode()[:1000]
+        return problem_response(Problem(422, sentence, kind="ConfigError"), request.state.id)
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> JSONResponse:
-        told = {404: "there is nothing here; /api lists what there is", 405: "this method is not for this address"}
-        answer = refusal(Problem(error.status_code, told.get(error.status_code, error.detail)), request.state.id)
+        sentences = {404: "there is nothing here; /api lists what there is", 405: "this method is not for this address"}
+        sentence = sentences.get(error.status_code, error.detail)
+        answer = problem_response(Problem(error.status_code, sentence), request.state.id)
         answer.headers.update(error.headers or {})
         return answer
 
@@ -178,19 +193,19 @@ def _errors(app: FastAPI) -> None:
         return Response(status_code=499)  # which nobody reads but the log
 
 
-def _sign_in(app: FastAPI, token: str) -> None:
-    """Add the page that takes a token and gives a cookie for it."""
+def _add_sign_in(app: FastAPI, token: str) -> None:
+    """Add the page that takes a token and answers with a cookie for it."""
 
     @app.get("/login", response_class=HTMLResponse, include_in_schema=False)
     async def form() -> HTMLResponse:
-        return HTMLResponse(SIGN_IN.format(""), headers=SENT)
+        return HTMLResponse(SIGN_IN_PAGE.format(""), headers=SIGN_IN_HEADERS)
 
     @app.post("/login", include_in_schema=False)
     async def login(request: Request) -> Response:
         given = parse_qs((await request.body()).decode(errors="replace")).get("token", [""])[0]
-        if not same(given.strip(), token):
-            return HTMLResponse(SIGN_IN.format(WRONG), 401, headers=SENT)
+        if not same_secret(given.strip(), token):
+            return HTMLResponse(SIGN_IN_PAGE.format(WRONG_TOKEN), 401, headers=SIGN_IN_HEADERS)
         answer = RedirectResponse("/", 303)
         secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE, cookie(token), httponly=True, samesite="strict", secure=secure, path="/")
+        answer.set_cookie(COOKIE_NAME, cookie_value(token), httponly=True, samesite="strict", secure=secure, path="/")
         return answer

@@ -1,4 +1,4 @@
-"""A connection that nobody can hold open: uvicorn lets slow headers and slow readers wait for ever."""
+"""Connections that nobody can hold open: uvicorn lets slow headers and slow readers wait for ever."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from localsr.serving.limits import Limits
+from localsr.serving.settings import Limits
 
-GRACE = 1.0  # s after SIGTERM in which a request that is on its way may still arrive on an open connection
+GRACE_SECONDS = 1.0  # after SIGTERM in which a request that is on its way may still arrive on an open connection
 
 
 class Connection(H11Protocol):
@@ -19,7 +19,7 @@ class Connection(H11Protocol):
     limits: ClassVar[Limits] = Limits()
 
     def __init__(self, *args: Any, **options: Any) -> None:  # noqa: ANN401  # uvicorn's
-        """Begin without timers."""
+        """Start with no timer running."""
         super().__init__(*args, **options)
         self._head: asyncio.TimerHandle | None = None
         self._reader: asyncio.TimerHandle | None = None
@@ -34,18 +34,18 @@ class Connection(H11Protocol):
         self._wait_for_head()
 
     def data_received(self, data: bytes) -> None:
-        """Take a part of a request."""
+        """Receive a part of a request."""
         if self._head is None and not self._answering():
             self._wait_for_head()
         super().data_received(data)
         if self._answering():
-            self._stop("_head")
+            self._stop_timer("_head")
             self.cycle.keep_alive = self.cycle.keep_alive and not self._ending
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the timers."""
-        self._stop("_head")
-        self._stop("_reader")
+        """Stop both timers of a lost connection."""
+        self._stop_timer("_head")
+        self._stop_timer("_reader")
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
@@ -55,15 +55,15 @@ class Connection(H11Protocol):
             self._reader = self.loop.call_later(self.limits.read_seconds, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """Go on."""
-        self._stop("_reader")
+        """Stop waiting for the reader."""
+        self._stop_timer("_reader")
         super().resume_writing()
 
     def on_response_complete(self) -> None:
         """Wait for the last part to be read, but not for ever."""
         super().on_response_complete()
         if self.transport.get_write_buffer_size() and self._reader is None:
-            self._reader = self.loop.call_later(self.limits.read_seconds, self._unread)
+            self._reader = self.loop.call_later(self.limits.read_seconds, self._abort_unread)
 
     def timeout_keep_alive_handler(self) -> None:
         """Close an idle connection, unless its last answer is still being read."""
@@ -71,7 +71,7 @@ class Connection(H11Protocol):
             super().timeout_keep_alive_handler()
 
     def send_400_response(self, msg: str) -> None:
-        """Refuse what is no HTTP."""
+        """Refuse what is not HTTP."""
         self._refuse(400, msg)
 
     def shutdown(self) -> None:
@@ -80,42 +80,42 @@ class Connection(H11Protocol):
         if self._answering():
             super().shutdown()
         else:
-            self.loop.call_later(GRACE, self._end)
+            self.loop.call_later(GRACE_SECONDS, self._end)
 
     def _end(self) -> None:
-        """Close, if nothing has come."""
+        """Close the connection, if nothing has come."""
         if not self.transport.is_closing():
             super().shutdown()
 
     def _answering(self) -> bool:
-        """Tell whether a request is in and its answer not out."""
+        """Return whether a request is in and its answer not out."""
         return self.cycle is not None and not self.cycle.response_complete
 
     def _wait_for_head(self) -> None:
-        """Give the client its seconds for line and headers."""
+        """Refuse a client whose line and headers take too long."""
         sentence = f"the request's headers took longer than {self.limits.header:g} s, the limit"
         self._head = self.loop.call_later(self.limits.header, self._refuse, 408, sentence)
 
-    def _unread(self) -> None:
-        """Give up an answer whose end nobody reads."""
+    def _abort_unread(self) -> None:
+        """Abort a connection whose answer nobody reads to its end."""
         self._reader = None
         if self.transport.get_write_buffer_size():
             self.transport.abort()
 
     def _refuse(self, status: int, sentence: str) -> None:
         """Answer before there is a request, and close."""
-        self._stop("_head")
+        self._stop_timer("_head")
         if self.transport.is_closing():
             return
-        told = json.dumps({"error": sentence, "kind": "ServiceError", "request": ""}).encode()
+        body = json.dumps({"error": sentence, "kind": "ServiceError", "request": ""}).encode()
         phrase = {400: "Bad Request", 408: "Request Timeout", 503: "Service Unavailable"}[status]
-        head = f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(told)}\r\n"
-        self.transport.write(f"{head}connection: close\r\n\r\n".encode() + told)
+        head = f"HTTP/1.1 {status} {phrase}\r\ncontent-type: application/json\r\ncontent-length: {len(body)}\r\n"
+        self.transport.write(f"{head}connection: close\r\n\r\n".encode() + body)
         self.transport.close()
         self.loop.call_later(self.limits.read_seconds, self.transport.abort)
 
-    def _stop(self, name: str) -> None:
-        """Stop a timer."""
+    def _stop_timer(self, name: str) -> None:
+        """Stop a timer, `_head` or `_reader`, if it runs."""
         timer = getattr(self, name)
         if timer is not None:
             timer.cancel()

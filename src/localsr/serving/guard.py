@@ -1,4 +1,4 @@
-"""What every request passes, before and after the API: who may ask, how slowly, and what is told of it afterwards."""
+"""What every request passes, before and after the API: who may ask, how slowly, and what is logged of it."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from localsr.serving.limits import LOOPBACK, MEGABYTE, Settings, is_loopback
-from localsr.serving.metrics import Metrics
+from localsr.serving.monitoring import ServiceMetrics
 from localsr.serving.problems import Problem
+from localsr.serving.settings import LOOPBACK, MIB, Settings, is_loopback
 
 log = logging.getLogger("localsr.serving")
-UPLOAD = "/api/v1/pictures"
-JSON = 2**20  # bytes of a body that is no picture; 1,000 boxes have 60,000
-LINGER = 2.0  # s in which a body that is too large is still read, so that its sender comes to read the answer
-OPEN = ("/healthz", "/readyz", "/login")  # without a token
-COOKIE = "localsr"
-POLICY = (
+UPLOAD_PATH = "/api/v1/pictures"
+MAX_JSON_BYTES = 2**20  # bytes of a body that is no picture; 1,000 boxes have 60,000
+DISCARD_SECONDS = 2.0  # in which a body that is too large is still read, so that its sender comes to read the answer
+PUBLIC_PATHS = ("/healthz", "/readyz", "/login")  # without a token
+COOKIE_NAME = "localsr"
+CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
 )
-HEADERS = {
-    "content-security-policy": POLICY,
+SECURITY_HEADERS = {
+    "content-security-policy": CONTENT_POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
     "cross-origin-opener-policy": "same-origin",
@@ -41,18 +41,19 @@ HEADERS = {
 
 
 class Guard:
-    """An ASGI application around another."""
+    """An ASGI application around another: lets requests through, refuses them, logs and counts them."""
 
     def __init__(
         self,
         app: ASGIApp,
         settings: Settings,
-        metrics: Metrics,
-        busy: Callable[[], None],
-        ending: Callable[[], bool],
+        metrics: ServiceMetrics,
+        admit: Callable[[], None],
+        is_ending: Callable[[], bool],
     ) -> None:
-        """Take what is asked of a request; `busy` raises where there is no room for its work."""
-        self._app, self._settings, self._metrics, self._busy, self._ending = app, settings, metrics, busy, ending
+        """Guard `app`; `admit` raises `Problem` where the queue has no room for a request."""
+        self._app, self._settings, self._metrics = app, settings, metrics
+        self._admit, self._is_ending = admit, is_ending
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
@@ -71,18 +72,19 @@ class Guard:
             await send(message)
 
         try:
-            self._admit(scope)
-            if scope["path"].startswith(f"{UPLOAD}/") and scope["path"].count("/") > UPLOAD.count("/") + 1:
-                self._busy()  # before the request is parsed: a crowd is to hear it at once
-            await self._app(scope, Body(scope, receive, self._settings).receive, answer)
+            self._check(scope)
+            if scope["path"].startswith(f"{UPLOAD_PATH}/") and scope["path"].count("/") > UPLOAD_PATH.count("/") + 1:
+                self._admit()  # before the request is parsed: a crowd is to hear it at once
+            await self._app(scope, BoundedBody(scope, receive, self._settings).receive, answer)
         except Problem as problem:
             page = problem.status == 401 and scope["path"] == "/"  # a person, who can sign in
-            told: Response = RedirectResponse("/login", 303) if page else refusal(problem, key)
-            await told(scope, receive, answer)
+            refused: Response = RedirectResponse("/login", 303) if page else problem_response(problem, key)
+            await refused(scope, receive, answer)
         except Exception:
             log.exception("request %s", key)
             if not status:
-                await refusal(Problem(500, "a fault of the service; its log tells more"), key)(scope, receive, answer)
+                fault = Problem(500, "a fault of the service; its log tells more")
+                await problem_response(fault, key)(scope, receive, answer)
         finally:
             spent = time.perf_counter() - began
             self._metrics.count(scope, status, spent)
@@ -90,13 +92,17 @@ class Guard:
             log.info("%s %s %s %d %.0f ms", key, scope["method"][:20], path, status, 1e3 * spent)
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
-        """Give the headers that every answer has."""
+        """Return the headers that an answer lacks and every answer has."""
         known = {name for name, _ in message["headers"]}
-        wanted = {**HEADERS, "cache-control": "no-store", **({"connection": "close"} if self._ending() else {})}
+        wanted = {
+            **SECURITY_HEADERS,
+            "cache-control": "no-store",
+            **({"connection": "close"} if self._is_ending() else {}),
+        }
         return [(k.encode(), v.encode()) for k, v in wanted.items() if k.encode() not in known]
 
-    def _admit(self, scope: Scope) -> None:
-        """Raise `Problem` for who may not ask."""
+    def _check(self, scope: Scope) -> None:
+        """Raise `Problem` for a request that may not be made: from its Host, its site, its token."""
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -110,11 +116,11 @@ class Guard:
             if scope["path"].startswith("/api/"):
                 raise Problem(403, "pages of other sites may not show these pictures")
         token = self._settings.token
-        if token is not None and scope["path"] not in OPEN and not _known(token, headers):
+        if token is not None and scope["path"] not in PUBLIC_PATHS and not _has_token(token, headers):
             raise Problem(401, "a token is needed: Authorization: Bearer TOKEN, or sign in at /login")
 
     def _is_ours(self, host: str) -> bool:
-        """Tell whether a Host header names this service: a name that others control would let their pages in."""
+        """Return whether a Host header names this service: a name that others control would let their pages in."""
         try:
             name = (urlsplit(f"//{host}").hostname or "").lower()
             int(urlsplit(f"//{host}").port or 0)
@@ -131,26 +137,26 @@ class Guard:
 
 
 def _comes_from(origin: str, host: str) -> bool:
-    """Tell whether an Origin header, whatever is in it, names a host."""
+    """Return whether an Origin header, whatever is in it, names a host."""
     try:
         return urlsplit(origin).netloc.lower() == host.lower()
     except ValueError:
         return False
 
 
-class Body:
+class BoundedBody:
     """A request's body as it comes: bounded in bytes and in time."""
 
     def __init__(self, scope: Scope, receive: Receive, settings: Settings) -> None:
-        """Look at what is announced."""
+        """Bound the body of a request: that of an upload by its limit, that of any other as JSON."""
         limits = settings.limits
         self._receive, self._seconds = receive, limits.body_seconds
-        self._most = limits.body * MEGABYTE if scope["path"] == UPLOAD else JSON
+        self._max_bytes = limits.body * MIB if scope["path"] == UPLOAD_PATH else MAX_JSON_BYTES
         self._count, self._done = 0, False
         self._until = asyncio.get_running_loop().time() + self._seconds
 
     async def receive(self) -> Message:
-        """Give the next part; 408 for a body that is too slow, 413 for one that is too large."""
+        """Return the next part; 408 for a body that is too slow, 413 for one that is too large."""
         if self._done:
             return await self._receive()
         try:
@@ -160,54 +166,54 @@ class Body:
             raise HTTPException(408, f"the body took longer than {self._seconds:g} s, the limit") from None
         self._count += len(message.get("body", b""))
         self._done = not message.get("more_body", False)
-        if self._count > self._most:
+        if self._count > self._max_bytes:
             await self._discard()
-            size = f"{self._most // MEGABYTE} MiB"
+            size = f"{self._max_bytes // MIB} MiB"
             raise HTTPException(413, f"the body has more than {size}, the limit; send less")
         return message
 
     async def _discard(self) -> None:
-        """Read on for a moment: who is cut off while sending sees a broken connection and not the reason."""
+        """Read on for a moment: a client that is cut off while it sends sees a broken connection, not the reason."""
         try:
-            async with asyncio.timeout(LINGER):
+            async with asyncio.timeout(DISCARD_SECONDS):
                 while not self._done:
                     self._done = not (await self._receive()).get("more_body", False)
         except TimeoutError:
             return
 
 
-def refusal(problem: Problem, key: str) -> JSONResponse:
-    """Make the answer of a problem."""
+def problem_response(problem: Problem, key: str) -> JSONResponse:
+    """Return the answer to a request that is refused."""
     headers = {} if problem.retry is None else {"retry-after": str(problem.retry)}
-    if problem.status in (401,):
+    if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
     if problem.status in (408, 413):
         headers["connection"] = "close"
-    told = {"error": problem.sentence, "kind": problem.kind, "request": key}
-    return JSONResponse(told, problem.status, headers)
+    content = {"error": problem.sentence, "kind": problem.kind, "request": key}
+    return JSONResponse(content, problem.status, headers)
 
 
-def cookie(token: str) -> str:
-    """Give the value of the page's cookie: it proves the token without holding it."""
+def cookie_value(token: str) -> str:
+    """Return the value of the page's cookie: it proves the token without holding it."""
     return hmac.new(token.encode(), b"localsr page", hashlib.sha256).hexdigest()
 
 
-def same(one: str, other: str) -> bool:
-    """Compare secrets in a time that tells nothing of them."""
+def same_secret(one: str, other: str) -> bool:
+    """Return whether secrets are equal, in a time that tells nothing of them."""
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
 
 
-def _known(token: str, headers: dict[str, list[str]]) -> bool:
-    """Tell whether a request brings the token, or the cookie that was given for it."""
+def _has_token(token: str, headers: dict[str, list[str]]) -> bool:
+    """Return whether a request brings the token, or the cookie that was given for it."""
     for value in headers.get("authorization", []):
         scheme, _, given = value.partition(" ")
-        if scheme.lower() == "bearer" and same(given.strip(), token):
+        if scheme.lower() == "bearer" and same_secret(given.strip(), token):
             return True
     for value in headers.get("cookie", []):
         try:
-            found = SimpleCookie(value).get(COOKIE)
+            found = SimpleCookie(value).get(COOKIE_NAME)
         except CookieError:
             continue
-        if found is not None and same(found.value, cookie(token)):
+        if found is not None and same_secret(found.value, cookie_value(token)):
             return True
     return False

@@ -1,4 +1,4 @@
-"""The API's own page: what OpenAPI says, as plain HTML, with nothing from elsewhere."""
+"""The reference of the API: what OpenAPI says, as plain HTML, with nothing from elsewhere."""
 
 from __future__ import annotations
 
@@ -9,25 +9,25 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.responses import HTMLResponse
 
-METHODS = ("get", "post", "delete")
+SHOWN_METHODS = ("get", "post", "delete")
 TITLE = "localsr: the API"
 
 
-def add(app: FastAPI) -> None:
+def add_reference(app: FastAPI) -> None:
     """Serve the page at /api."""
 
     @app.get("/api", response_class=HTMLResponse, include_in_schema=False)
     async def reference() -> HTMLResponse:
-        return HTMLResponse(page(app.openapi()))
+        return HTMLResponse(as_html(app.openapi()))
 
 
-def page(openapi: dict[str, Any]) -> str:
-    """Write an OpenAPI document as HTML."""
+def as_html(openapi: dict[str, Any]) -> str:
+    """Return an OpenAPI document as HTML."""
     routes = [
-        section(path, method, asked)
+        _section(path, method, route)
         for path, methods in openapi["paths"].items()
-        for method, asked in methods.items()
-        if method in METHODS
+        for method, route in methods.items()
+        if method in SHOWN_METHODS
     ]
     shapes = [
         f"<h3 id='{escape(name)}'>{escape(name)}</h3><pre>{escape(json.dumps(shape, indent=2))}</pre>"
@@ -40,25 +40,27 @@ def page(openapi: dict[str, Any]) -> str:
     return f"{head}{view}{intro}{machine}{''.join(routes)}<h2>Shapes</h2>{''.join(shapes)}</html>"
 
 
-def section(path: str, method: str, asked: dict[str, Any]) -> str:
-    """Write one route."""
+def _section(path: str, method: str, route: dict[str, Any]) -> str:
+    """Return one route as HTML."""
     rows = [
         f"<li><code>{escape(p['name'])}</code> in {escape(p['in'])}{'' if p.get('required') else ', optional'} "
         f"<code>{escape(json.dumps(p['schema']))}</code></li>"
-        for p in asked.get("parameters", [])
+        for p in route.get("parameters", [])
     ]
-    for media, content in asked.get("requestBody", {}).get("content", {}).items():
-        rows.append(f"<li>body <code>{escape(media)}</code> {shape(content.get('schema', {}))}</li>")
-    for status, answer in asked.get("responses", {}).items():
-        kinds = [f"<code>{escape(m)}</code> {shape(c.get('schema', {}))}" for m, c in answer.get("content", {}).items()]
+    for media, content in route.get("requestBody", {}).get("content", {}).items():
+        rows.append(f"<li>body <code>{escape(media)}</code> {_shape_link(content.get('schema', {}))}</li>")
+    for status, answer in route.get("responses", {}).items():
+        kinds = [
+            f"<code>{escape(m)}</code> {_shape_link(c.get('schema', {}))}" for m, c in answer.get("content", {}).items()
+        ]
         rows.append(f"<li>{escape(status)}: {escape(answer.get('description', ''))} {', '.join(kinds)}</li>")
-    about = escape(asked.get("description", ""))
-    return f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{about}</p><ul>{''.join(rows)}</ul>"
+    description = escape(route.get("description", ""))
+    return f"<h2><code>{method.upper()} {escape(path)}</code></h2><p>{description}</p><ul>{''.join(rows)}</ul>"
 
 
-def shape(schema: dict[str, Any]) -> str:
-    """Name a shape, with a link to it."""
+def _shape_link(schema: dict[str, Any]) -> str:
+    """Return a shape's name as HTML, with a link to it."""
     if "$ref" in schema:
         name = escape(schema["$ref"].rpartition("/")[2])
         return f"<a href='#{name}'>{name}</a>"
-    return f"list of {shape(schema['items'])}" if "items" in schema else ""
+    return f"list of {_shape_link(schema['items'])}" if "items" in schema else ""

@@ -1,4 +1,7 @@
-"""What goes in and out as JSON: the API's shapes, checked by pydantic and told by OpenAPI."""
+"""What goes in and out as JSON: the API's shapes, checked by pydantic and described by OpenAPI.
+
+A shape's title is its name in OpenAPI, which clients may have made code from.
+"""
 
 from __future__ import annotations
 
@@ -6,76 +9,102 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Format = Literal["png", "tif", "webp", "jpg"]
-Whole = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+from localsr.serving.messages import Sides
+
+PictureFormat = Literal["png", "tif", "webp", "jpg"]
+MediaFormat = Literal["png", "tif", "webp", "jpg", "zip"]
+Coordinate = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
+End = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Name = Annotated[str | None, Field(max_length=200, description="As `networks` and their `strategies` name them.")]
-MEDIA = {"png": "image/png", "tif": "image/tiff", "webp": "image/webp", "jpg": "image/jpeg", "zip": "application/zip"}
+MEDIA_TYPES: dict[MediaFormat, str] = {
+    "png": "image/png",
+    "tif": "image/tiff",
+    "webp": "image/webp",
+    "jpg": "image/jpeg",
+    "zip": "application/zip",
+}
+REFUSED = {
+    400: "Not HTTP as it should be, or a Host header that names another machine",
+    401: "No token, or a wrong one",
+    403: "A page of another site has asked",
+    404: "No such picture",
+    408: "The request came too slowly",
+    409: "Not possible for this picture",
+    413: "More than a limit allows",
+    422: "Not what can be asked for",
+    429: "The queue is full; ask again after Retry-After",
+    500: "A fault of the service",
+    503: "No worker, or it has died; ask again after Retry-After",
+    504: "The work took too long",
+    507: "The disk is full",
+}
+REFUSED_ANYWHERE = (400, 401, 403, 408, 500)
 
 
-class Shape(BaseModel):
-    """Takes what it knows and nothing else."""
+class RequestBody(BaseModel):
+    """A body whose fields are all known."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class BoxSides(Shape):
+class BoxSides(RequestBody):
     """Columns `left..right-1`, rows `top..bottom-1` of the upright picture, in its own pixels."""
 
-    left: Whole
-    top: Whole
-    right: Annotated[int, Field(strict=True, ge=1, lt=2**31)]
-    bottom: Annotated[int, Field(strict=True, ge=1, lt=2**31)]
+    left: Coordinate
+    top: Coordinate
+    right: End
+    bottom: End
 
     @property
-    def sides(self) -> list[int]:
-        """The four."""
-        return [self.left, self.top, self.right, self.bottom]
+    def sides(self) -> Sides:
+        """The four sides, as messages have them."""
+        return self.left, self.top, self.right, self.bottom
 
 
-class Asked(Shape):
-    """Boxes, and the network that is to see to them."""
+class BoxesRequest(RequestBody, title="Asked"):
+    """Boxes, and the network that is to restore them."""
 
     boxes: Annotated[list[BoxSides], Field(min_length=1)]
     network: Name = None
 
 
-class Restore(Asked):
+class RestoreRequest(BoxesRequest, title="Restore"):
     """Boxes to restore."""
 
     strategy: Name = None
-    format: Format = "png"
+    format: PictureFormat = "png"
 
 
-class Paste(Restore):
+class PasteRequest(RestoreRequest, title="Paste"):
     """Boxes to restore and put back."""
 
     feather: Annotated[int, Field(strict=True, ge=0, le=256, description="Pixels over which a box fades in.")] = 4
     same_size: Annotated[bool, Field(strict=True, description="Keep the picture's own size.")] = False
 
 
-class Look(Shape):
-    """A box to tell the attention of."""
+class AttentionRequest(RequestBody, title="Look"):
+    """A box whose attention is wanted."""
 
     box: BoxSides
     network: Name = None
 
 
-class Refusal(BaseModel):
-    """Why there is no answer."""
+class RefusalAnswer(BaseModel, title="Refusal"):
+    """Why there is no other answer."""
 
     error: Annotated[str, Field(description="A sentence for whoever asked.")]
     kind: Annotated[str, Field(description="The error of the library that it stands for.")]
     request: Annotated[str, Field(description="The id that the service's log has for this request.")]
 
 
-class Tiles(BaseModel):
+class TilesAnswer(BaseModel, title="Tiles"):
     """The Deep Zoom pyramid of a picture."""
 
     size: int
     levels: int
 
 
-class Picture(BaseModel):
+class PictureAnswer(BaseModel, title="Picture"):
     """A picture that can be asked about."""
 
     id: str
@@ -84,10 +113,10 @@ class Picture(BaseModel):
     height: int
     depth: Annotated[int, Field(description="Bits: 8 or 16.")]
     alpha: bool
-    tiles: Tiles
+    tiles: TilesAnswer
 
 
-class Session(BaseModel):
+class SessionAnswer(BaseModel, title="Session"):
     """What this service is."""
 
     picture: Annotated[str | None, Field(description="The picture that the service was started on.")]
@@ -95,7 +124,7 @@ class Session(BaseModel):
     version: str
 
 
-class Network(BaseModel):
+class NetworkAnswer(BaseModel, title="Network"):
     """A network that can be asked for."""
 
     name: str
@@ -103,9 +132,11 @@ class Network(BaseModel):
     strategies: list[str]
     default: bool
     description: str
+    default_strategy: Annotated[str, Field(description="The strategy that runs where none is named.")]
+    attention: Annotated[bool, Field(description="Whether `attention` can be asked of it.")]
 
 
-class Bill(BaseModel):
+class CostAnswer(BaseModel, title="Bill"):
     """What boxes cost by one strategy."""
 
     gflops: float
@@ -113,7 +144,7 @@ class Bill(BaseModel):
     megabytes: float
 
 
-class Patch(BaseModel):
+class PatchAnswer(BaseModel, title="Patch"):
     """A patch and its share of the attention."""
 
     left: int
@@ -121,37 +152,23 @@ class Patch(BaseModel):
     right: int
     bottom: int
     weight: float
+    radius: Annotated[float, Field(description="Of a circle whose area grows with it, in pixels.")]
 
 
-class Attention(BaseModel):
+class AttentionAnswer(BaseModel, title="Attention"):
     """Where a box's context came from."""
 
     box: BoxSides
-    patches: list[Patch]
+    patches: list[PatchAnswer]
 
 
-class Health(BaseModel):
+class HealthAnswer(BaseModel, title="Health"):
     """How the service is."""
 
     status: str
 
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Document the refusals that a route may give, those of any route among them."""
-    told = {
-        400: "Not HTTP as it should be, or a Host header that names another machine",
-        401: "No token, or a wrong one",
-        403: "A page of another site has asked",
-        404: "No such picture",
-        408: "The request came too slowly",
-        409: "Not possible for this picture",
-        413: "More than a limit allows",
-        422: "Not what can be asked for",
-        429: "The queue is full; ask again after Retry-After",
-        500: "A fault of the service",
-        503: "No worker, or it has died; ask again after Retry-After",
-        504: "The work took too long",
-        507: "The disk is full",
-    }
-    always = (400, 401, 403, 408, 500)
-    return {status: {"model": Refusal, "description": told[status]} for status in sorted({*always, *statuses})}
+    """Describe the refusals that a route may give for OpenAPI, those of any route among them."""
+    wanted = sorted({*REFUSED_ANYWHERE, *statuses})
+    return {status: {"model": RefusalAnswer, "description": REFUSED[status]} for status in wanted}

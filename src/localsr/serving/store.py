@@ -10,46 +10,48 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from localsr.serving.limits import MEGABYTE, Limits
-from localsr.serving.problems import Problem
+from msgspec import to_builtins
 
-LONGEST = 200  # characters of a name that are kept
-MOST = 10_000  # pictures, however small
+from localsr.serving.messages import PictureFacts, PictureFile
+from localsr.serving.problems import Problem
+from localsr.serving.settings import MIB, Limits
+
+MAX_NAME_LENGTH = 200  # characters of a name that are kept
+MAX_PICTURES = 10_000  # however small
 
 
 @dataclass
-class Picture:
-    """A picture's file and what is told of it."""
+class StoredPicture:
+    """A picture's file and what its header says."""
 
     path: Path
     name: str  # as it was given: text, of which nothing is made but text
     own: bool = True  # uploaded: a file of ours, with limits; else the one that `localsr view` was started on
     bytes: int = 0
-    facts: dict[str, Any] = field(default_factory=dict)
+    facts: PictureFacts = field(init=False)  # once a worker has opened it, before it is added to a store
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     used: float = field(default_factory=time.monotonic)
 
-    @property
-    def told(self) -> dict[str, Any]:
-        """What the API says of it."""
-        return {"id": self.id, "name": self.name, **self.facts}
+    def as_dict(self) -> dict[str, Any]:
+        """Return the API's answer about it."""
+        return {"id": self.id, "name": self.name, **to_builtins(self.facts)}
 
     @property
-    def job(self) -> dict[str, Any]:
+    def file(self) -> PictureFile:
         """What a worker needs of it."""
-        return {"id": self.id, "path": str(self.path), "name": self.name, "any_size": not self.own}
+        return PictureFile(self.id, str(self.path), self.name, not self.own)
 
 
 class Store:
     """The pictures, least recently used first."""
 
-    def __init__(self, folder: Path, limits: Limits, forgotten: Callable[[str], None]) -> None:
-        """Keep files in `folder`; `forgotten` hears of each picture that is dropped."""
-        self.folder, self._limits, self._forgotten = folder, limits, forgotten
-        self._pictures: OrderedDict[str, Picture] = OrderedDict()
+    def __init__(self, folder: Path, limits: Limits, on_drop: Callable[[str], None]) -> None:
+        """Keep files in `folder`; `on_drop` is called with the id of each picture that is dropped."""
+        self.folder, self._limits, self._on_drop = folder, limits, on_drop
+        self._pictures: OrderedDict[str, StoredPicture] = OrderedDict()
 
     def __len__(self) -> int:
-        """Count pictures."""
+        """Return how many pictures there are."""
         return len(self._pictures)
 
     @property
@@ -57,23 +59,23 @@ class Store:
         """Bytes of uploaded pictures on disk."""
         return sum(picture.bytes for picture in self._pictures.values())
 
-    def new(self, name: str) -> Picture:
-        """Name the file of a picture that is to come."""
-        picture = Picture(self.folder, cleaned(name))
+    def new(self, name: str) -> StoredPicture:
+        """Return a picture whose file is to be written, and which is to be added then."""
+        picture = StoredPicture(self.folder, clean_name(name))
         picture.path = self.folder / f"picture-{picture.id}"
         return picture
 
-    def add(self, picture: Picture) -> None:
-        """Take a picture, and drop those used longest ago until the budget holds."""
+    def add(self, picture: StoredPicture) -> None:
+        """Add a picture, and drop those used longest ago until the limits hold."""
         self._pictures[picture.id] = picture
-        while len(self) > MOST or self.bytes > self._limits.disk * MEGABYTE:
+        while len(self) > MAX_PICTURES or self.bytes > self._limits.disk * MIB:
             oldest = next((p for p in self._pictures.values() if p.own), picture)
             self._drop(oldest)
             if oldest is picture:
                 return
 
-    def get(self, key: str) -> Picture:
-        """Find a picture; 404 for none."""
+    def get(self, key: str) -> StoredPicture:
+        """Return a picture and note its use; 404 for none."""
         picture = self._pictures.get(key)
         if picture is None:
             kept = f"{self._limits.keep / 60:g} minutes after their last use"
@@ -83,7 +85,7 @@ class Store:
         return picture
 
     def remove(self, key: str) -> None:
-        """Drop a picture that is wanted no more."""
+        """Drop a picture; 409 for the one that the page was started on."""
         picture = self.get(key)
         if not picture.own:
             raise Problem(409, "this picture is the one that the page was started on; it stays")
@@ -95,14 +97,14 @@ class Store:
         for picture in [p for p in self._pictures.values() if p.own and p.used < due]:
             self._drop(picture)
 
-    def _drop(self, picture: Picture) -> None:
-        """Forget a picture and its file."""
+    def _drop(self, picture: StoredPicture) -> None:
+        """Forget a picture and remove its file."""
         del self._pictures[picture.id]
         picture.path.unlink(missing_ok=True)
-        self._forgotten(picture.id)
+        self._on_drop(picture.id)
 
 
-def cleaned(name: str) -> str:
-    """Make a name plain text in one line: no control characters, no halves of characters, not too long."""
-    text = name.encode(errors="replace").decode()[: 4 * LONGEST]
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:LONGEST] or "picture"
+def clean_name(name: str) -> str:
+    """Return a name as plain text in one line: no control characters, no halves of characters, not too long."""
+    text = name.encode(errors="replace").decode()[: 4 * MAX_NAME_LENGTH]
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:MAX_NAME_LENGTH] or "picture"

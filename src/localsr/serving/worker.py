@@ -1,13 +1,12 @@
 """A worker: a process that decodes pictures and runs networks, and that may die of either.
 
-Reads one JSON object a line from stdin and answers one a line on stdout; what is large goes through files in a folder
-that the request names. `python -m localsr.serving.worker`; ends when stdin does.
+Reads messages from stdin, a line each, and answers on stdout; what is large goes through files in the folder that a job
+names. `python -m localsr.serving.worker`; ends when stdin does.
 """
 
 from __future__ import annotations
 
 import ctypes
-import json
 import logging
 import os
 import queue
@@ -15,97 +14,119 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
+
+from msgspec import to_builtins
 
 from localsr.errors import LocalSRError
+from localsr.serving.messages import (
+    CancelJob,
+    ForgetPicture,
+    Job,
+    JobDone,
+    JobFailed,
+    ToWorker,
+    WorkerReady,
+    WorkerRefused,
+    WorkerSettings,
+    decode_for_worker,
+    encode_message,
+)
+
+if TYPE_CHECKING:
+    from localsr.serving.tasks import TaskRunner
 
 log = logging.getLogger("localsr.serving.worker")
-NICE = 10  # the service itself, which has little to do, comes first: a crowd hears 429 at once
+NICENESS = 10  # the service itself, which has little to do, comes first: a crowd gets its 429 at once
 
 
-class CancelledError(Exception):
+class JobCancelledError(Exception):
     """The client of a job has left."""
 
 
-class Line:
-    """What comes in: jobs in their order, and at once the word that one of them is wanted no more."""
+class Inbox:
+    """What comes in: jobs in their order, and at once the word that nobody waits for one of them any more."""
 
     def __init__(self, source: BinaryIO) -> None:
-        """Listen."""
-        self._jobs: queue.SimpleQueue[dict[str, Any] | None] = queue.SimpleQueue()
+        """Start to listen to `source`, in a thread."""
+        self._messages: queue.SimpleQueue[ToWorker | None] = queue.SimpleQueue()
         self._source, self._cancelled = source, -1
         threading.Thread(target=self._listen, daemon=True).start()
 
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Give jobs until there are no more."""
-        return iter(self._jobs.get, None)
+    def __iter__(self) -> Iterator[ToWorker]:
+        """Yield all messages but cancellations, until there are no more."""
+        return iter(self._messages.get, None)
 
-    def wanted(self, job: int) -> None:
-        """Raise `CancelledError` for a job whose client has left."""
+    def check(self, job: int) -> None:
+        """Raise `JobCancelledError` for a job whose client has left."""
         if self._cancelled == job:
-            raise CancelledError
+            raise JobCancelledError
 
     def _listen(self) -> None:
-        """Sort what comes."""
-        for text in self._source:
-            said = json.loads(text)
-            if "cancel" in said:
-                self._cancelled = said["cancel"]
+        """Read until the source ends."""
+        for line in self._source:
+            message = decode_for_worker(line)
+            if isinstance(message, CancelJob):
+                self._cancelled = message.number
             else:
-                self._jobs.put(said)
-        self._jobs.put(None)
+                self._messages.put(message)
+        self._messages.put(None)
 
 
 def main() -> None:
-    """Answer jobs until stdin ends."""
+    """Do jobs until stdin ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s worker %(process)d: %(message)s")
+    logging.getLogger("pyvips").setLevel(logging.WARNING)  # it logs a dozen lines a tile
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
-    line = Line(sys.stdin.buffer)
-    jobs = iter(line)
-    from localsr.serving.tasks import Tasks  # torch, which takes seconds: the first line is its settings
+    inbox = Inbox(sys.stdin.buffer)
+    messages = iter(inbox)
+    from localsr.serving.tasks import TaskRunner  # torch, which takes seconds while the settings come
 
+    settings = next(messages)
+    assert isinstance(settings, WorkerSettings)
     try:
-        tasks = Tasks(**next(jobs))
+        runner = TaskRunner(settings)
     except LocalSRError as error:
-        replies.write(json.dumps({"refused": str(error)}).encode() + b"\n")
+        replies.write(encode_message(WorkerRefused(str(error))))
         return
-    os.nice(NICE)  # from now on; a worker that starts is waited for
-    replies.write(json.dumps({"ready": tasks.networks()}).encode() + b"\n")
+    os.nice(NICENESS)  # from now on; a worker that starts is waited for
+    replies.write(encode_message(WorkerReady(runner.networks())))
     trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)  # glibc's
-    for job in jobs:
-        if job["do"] == "forget":
-            tasks.forget(job["picture"])
-            continue
-        reply = {"id": job["id"], **answered(tasks, line, job)}
-        replies.write(json.dumps(reply).encode() + b"\n")
-        trim(0)  # between jobs, so that memory stays flat: pieces given back as they are freed take 1.4 times as long
+    for message in messages:
+        if isinstance(message, ForgetPicture):
+            runner.forget(message.picture)
+        elif isinstance(message, Job):
+            replies.write(encode_message(perform(runner, inbox, message)))
+            trim(
+                0
+            )  # between jobs, so that memory stays flat; pieces given back as they are freed take 1.4 times as long
 
 
-def answered(tasks: Any, line: Line, job: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  # of a late import
-    """Do a job: what it says, or a sentence without a path in it."""
+def perform(runner: TaskRunner, inbox: Inbox, job: Job) -> JobDone | JobFailed:
+    """Do a job, and return its result or why there is none."""
     try:
-        return {"done": getattr(tasks, job["do"])(job, lambda *_: line.wanted(job["id"]))}
-    except CancelledError:
-        return {"error": "the client has left", "kind": "CancelledError"}
+        result = runner.run(job.task, Path(job.folder), lambda *_: inbox.check(job.number))
+        return JobDone(job.number, to_builtins(result))
+    except JobCancelledError:
+        return JobFailed(job.number, "the client has left", "CancelledError")
     except (LocalSRError, MemoryError, RuntimeError) as error:
-        full = isinstance(error, MemoryError) or "can't allocate memory" in str(error)
-        if isinstance(error, LocalSRError) or full:
-            sentence = "out of memory; ask for fewer or smaller regions" if full else shown(str(error), job)
-            return {"error": sentence, "kind": "MemoryError" if full else type(error).__name__}
-        log.exception("job of request %s", job.get("request"))
+        if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
+            return JobFailed(job.number, "out of memory; ask for fewer or smaller regions", "MemoryError")
+        if isinstance(error, LocalSRError):
+            return JobFailed(job.number, without_paths(str(error), job), type(error).__name__)
+        log.exception("job of request %s", job.task.request)
     except Exception:
-        log.exception("job of request %s", job.get("request"))
-    return {"error": "a fault of the service; its log tells more", "kind": "Fault"}
+        log.exception("job of request %s", job.task.request)
+    return JobFailed(job.number, "a fault of the service; its log tells more", "Fault")
 
 
-def shown(sentence: str, job: dict[str, Any]) -> str:
-    """Put names where an error's sentence has paths of this machine."""
-    picture = job.get("picture") or {}
-    for path, name in ((job.get("folder"), "the result"), (picture.get("path"), picture.get("name") or "the picture")):
-        if path:
-            sentence = sentence.replace(f"{path}/result", "the result").replace(str(path), name)
-            sentence = sentence.replace(Path(path).name, name)
+def without_paths(sentence: str, job: Job) -> str:
+    """Return an error's sentence with names in the place of paths of this machine."""
+    picture = job.task.picture
+    for path, name in ((job.folder, "the result"), (picture.path, picture.name)):
+        sentence = sentence.replace(f"{path}/result", "the result").replace(path, name)
+        sentence = sentence.replace(Path(path).name, name)
     return " ".join(sentence.split())
 
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import io
 import signal
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import torch
@@ -18,10 +15,9 @@ from lightning.pytorch.callbacks import Callback, WeightAveraging
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from torch import Tensor
 
-from localsr.errors import OutputError, StoppedError
+from localsr.errors import OutputError
 from localsr.files import remove_leftovers, write_whole
-
-SIGNALS = (signal.SIGTERM, signal.SIGINT)
+from localsr.interrupts import StopRequest
 
 Watch = Callable[[str, int, int, dict[str, float]], None]  # (what, done, of, numbers)
 
@@ -42,30 +38,23 @@ class WholeFiles(TorchCheckpointIO):
 
 
 class Stop(Callback):
-    """On SIGTERM or the first Ctrl-C: finish the step, save, leave; `heard` is the signal then."""
+    """On SIGTERM or the first Ctrl-C: finish the step, save, leave; `signum` is the signal then, else 0."""
 
     def __init__(self, path: Path) -> None:
-        """Remember where to save."""
-        self.path, self.heard = path, 0
+        """Take the path to save to."""
+        self.path, self._request = path, StopRequest("stopped at once; --resume goes on from the last save")
+        self.signum = 0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Listen in place of lightning's own handlers; only a main thread may."""
-        if threading.current_thread() is threading.main_thread():
-            for signum in SIGNALS:
-                signal.signal(signum, self._hear)
-
-    def _hear(self, signum: int, _: FrameType | None) -> None:
-        """Note the first signal; a second Ctrl-C leaves at once."""
-        if self.heard and signum == signal.SIGINT:
-            raise StoppedError("stopped at once; --resume goes on from the last save", signum)
-        self.heard = signum
+        """Listen in place of lightning's own handlers."""
+        self._request.listen()
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
         """Save and leave if any of the processes has heard a signal."""
-        if trainer.strategy.reduce_boolean_decision(bool(self.heard), all=False):
-            self.heard = self.heard or signal.SIGTERM
+        if trainer.strategy.reduce_boolean_decision(bool(self._request.signum), all=False):
+            self.signum = self._request.signum or signal.SIGTERM
             trainer.save_checkpoint(self.path)
             trainer.should_stop = True
 
@@ -125,18 +114,6 @@ class Told(Callback):
         """Tell of a validation."""
         numbers = {"psnr_y": float(trainer.callback_metrics["psnr_y"])}
         self.watch("validation", trainer.global_step, trainer.max_steps, numbers)
-
-
-@contextmanager
-def signals_kept() -> Iterator[None]:
-    """Leave signals handled as they were; lightning's own teardown does not always."""
-    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
-    try:
-        yield
-    finally:
-        if threading.current_thread() is threading.main_thread():
-            for signum, handler in before.items():
-                signal.signal(signum, handler)
 
 
 def fresh(folder: Path) -> None:

@@ -18,6 +18,7 @@ from localsr.models.checkpoint import checked_name
 from localsr.models.config import ModelConfig, refuse_unknown
 from localsr.models.presets import PRESETS
 
+OPTIMIZERS = ("adam", "muon")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # as lightning names them
 
 
@@ -29,6 +30,9 @@ class Recipe:
     folders: tuple[str, ...]  # HR pictures, relative to where the command runs
     model: ModelConfig = field(default_factory=ModelConfig)
     lr_folders: tuple[str, ...] = ()  # LR of the same names, one for each of `folders`; () makes LR of HR
+    shares: tuple[float, ...] = ()  # of the samples, one for each of `folders`; () is in proportion to their pixels
+    teachers: tuple[str, ...] = ()  # files of other networks, whose mean output is blended into HR
+    teacher_shares: tuple[float, ...] = ()  # of the teachers in the target, one for each of `folders`
     max_broken: float = MAX_BROKEN  # share of the pictures that may be unreadable
     init: str = ""  # a network, by name or path, whose backbone this run starts from; "" is random
     blend: str = ""  # a network, by name or path, whose backbone is mixed into the trained one; "" is none
@@ -40,8 +44,10 @@ class Recipe:
     centred: bool = False  # the ROI in the middle of the context, as in the paper; else anywhere in it
     steps: int = 200_000
     batch: int = 16
-    lr: float = 1e-4  # Adam's, at its peak; cosine to zero (Sec. 4.1)
+    optimizer: str = "adam"  # one of OPTIMIZERS
+    lr: float = 1e-4  # the optimizer's, at its peak; cosine to zero (Sec. 4.1) unless there is a decay
     warmup: int = 0  # steps of linear rise
+    decay: int = 0  # last steps, in which the rate falls to zero after it stayed at its peak; 0 is the cosine
     context_loss: tuple[float, float] = (0.5, 0.0)  # lambda of Eq. 7 at the first and the last step, linear between
     ema: float = 0.999  # decay of the averaged weights, which are the ones kept; lower in the first steps
     clip: float = 1.0  # of the gradient's norm
@@ -63,7 +69,8 @@ class Recipe:
         if type(self.name) is not str:
             raise ConfigError(f"name = {self.name!r} must be of type str")
         checked_name(self.name)
-        for name, kind in (("folders", str), ("lr_folders", str), ("roi", int), ("context_loss", float)):
+        lists = {"folders": str, "lr_folders": str, "shares": float, "teachers": str, "teacher_shares": float}
+        for name, kind in (lists | {"roi": int, "context_loss": float}).items():
             value = getattr(self, name)
             if type(value) is not tuple or any(type(part) is not kind for part in value):
                 raise ConfigError(f"{name} = {value!r} must be a list of type {kind.__name__}")
@@ -73,6 +80,8 @@ class Recipe:
             raise ConfigError(f"seed {self.seed} must be between 0 and {2**32 - 1}")
         if self.precision not in PRECISIONS:
             raise ConfigError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
+        if self.optimizer not in OPTIMIZERS:
+            raise ConfigError(f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
         if self.degradation not in DEGRADATIONS:
             raise ConfigError(f"degradation {self.degradation!r} is not one of {', '.join(DEGRADATIONS)}")
         if not self.folders:
@@ -81,6 +90,11 @@ class Recipe:
             raise ConfigError(f"roi {self.roi} must be two rising sides within the context of {self.context} LR px")
         if self.lr_folders and (len(self.lr_folders) != len(self.folders) or self.degradation != "bicubic"):
             raise ConfigError("lr_folders must be one for each of folders, and leave no degradation to be made")
+        if len(self.shares) not in (0, len(self.folders)) or not all(0 < share < math.inf for share in self.shares):
+            raise ConfigError(f"shares {self.shares} must be numbers above 0, one for each of folders")
+        taught = len(self.folders) if self.teachers else 0
+        if len(self.teacher_shares) != taught or not all(0 <= share <= 1 for share in self.teacher_shares):
+            raise ConfigError(f"teacher_shares {self.teacher_shares} must be in [0, 1], one for each of folders")
         for name in ("steps", "batch", "validate_every", "save_every"):
             if getattr(self, name) < 1:
                 raise ConfigError(f"{name} = {getattr(self, name)} must be at least 1")
@@ -91,6 +105,8 @@ class Recipe:
             raise ConfigError(f"blend_share {self.blend_share} must be in [0, 1]")
         if not (self.lr > 0 and 0 <= self.ema < 1 and 0 <= self.warmup < self.steps and 0 <= self.max_broken <= 1):
             raise ConfigError("lr must be above 0, ema in [0, 1), max_broken in [0, 1] and warmup below steps")
+        if not 0 <= self.decay <= self.steps - self.warmup:
+            raise ConfigError(f"a decay of {self.decay} steps must fit into {self.steps} steps after the warmup")
 
     @classmethod
     def read(cls, path: Path, settings: Sequence[str] = ()) -> Recipe:
@@ -121,6 +137,12 @@ class Recipe:
             return cls(**plain | {"model": ModelConfig.from_dict(PRESETS[preset].to_dict() | changed)})
         except TypeError as error:
             raise ConfigError(f"the recipe holds a value of the wrong type: {error}") from error
+
+    @property
+    def roi_pixels(self) -> float:
+        """LR pixels of an ROI, on average."""
+        sides = range(self.roi[0], self.roi[1] + 1)
+        return sum(side**2 for side in sides) / len(sides)
 
     def to_dict(self) -> dict[str, Any]:
         """Give every setting as plain values, for the checkpoint's header."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 import os
-import pickle
 import platform
 import shutil
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,20 +20,25 @@ from torch.utils.data import DataLoader
 
 from localsr.data.crops import Crops
 from localsr.data.pairs import Pairs
-from localsr.errors import CheckpointError, ConfigError, StoppedError
+from localsr.data.taught import Taught
+from localsr.errors import ConfigError, StoppedError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.files import write_whole
 from localsr.inference.restorer import find
+from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR, blended, started
 from localsr.training.batches import Batch, Batches
-from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh, signals_kept
+from localsr.training.branch import branch, saved_run
+from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh
 from localsr.training.config import Recipe
+from localsr.training.material import material
 from localsr.training.module import VALIDATION_ROI, Training
 
-# settings that no step depends on: they may change when a run is resumed
+# settings that may change when a run is resumed: no step depends on them, or the steps to come see other pictures
 ASIDE = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")
+PICTURES = ("folders", "lr_folders", "max_broken", "shares", "teachers", "teacher_shares")
 
 
 def fit(
@@ -42,6 +47,7 @@ def fit(
     *,
     resume: bool = False,
     restart: bool = False,
+    decayed: int | None = None,
     devices: int | str = "auto",
     nodes: int = 1,
     workers: int = 0,
@@ -49,11 +55,14 @@ def fit(
 ) -> Path:
     """Train, and return the checkpoint `runs/NAME/NAME.safetensors`.
 
-    `resume` goes on from the run's last saved step, with the same recipe; `restart` throws that away. The batch is
-    shared among `devices` of each of `nodes` by lightning's DDP; `workers` processes make the batches, or none. `watch`
-    hears of "pictures" while the cache of pairs is made, once, in `runs/cache`, of "training" and of "validation".
-    Raises `StoppedError` after SIGTERM or Ctrl-C, with the step saved.
+    `resume` goes on from the run's last saved step, with the same recipe but for its pictures; `restart` throws that
+    away; `decayed` leaves it and goes on from there in a run of its own, the rate falling to zero within so many steps.
+    The batch is shared among `devices` of each of `nodes` by lightning's DDP; `workers` processes make the batches, or
+    none. `watch` hears of "pictures" and "teaching" while the cache of pairs is made, once, in `runs/cache`, of
+    "training" and of "validation". Raises `StoppedError` after SIGTERM or Ctrl-C, with the step saved.
     """
+    if decayed is not None:
+        recipe, resume = branch(recipe, runs, decayed, write=_leads()), True
     folder = runs / recipe.name
     saved = folder / "last.ckpt"
     first = _first(recipe, folder, resume, restart)
@@ -64,20 +73,11 @@ def fit(
     module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
     if other is not None:
         blended(module.network, other, 0.0)  # one that does not fit is refused now, not after the last step
-    pairs = Pairs(
-        [Path(f) for f in recipe.folders],
-        recipe.model.scale,
-        runs / "cache",
-        lambda done, of: watch("pictures", done, of, {}),
-        lr_folders=[Path(f) for f in recipe.lr_folders],
-        degradation=recipe.degradation,
-        seed=recipe.seed,
-        max_broken=recipe.max_broken,
-    )
-    crops = Crops(pairs, recipe.context, recipe.steps * recipe.batch, recipe.seed)
+    parts = material(recipe, runs / "cache", watch)
+    crops = Crops(parts, recipe.context, recipe.steps * recipe.batch, recipe.seed, recipe.shares)
     check = _benchmark(recipe)
     hours, stop = Hours(), Stop(saved)
-    with signals_kept(), warnings.catch_warnings():
+    with handlers_restored(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
         warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1x1 convolutions under DDP; harmless
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
@@ -94,13 +94,14 @@ def fit(
             step, spent = trainer.global_step, hours.spent
         else:
             step, spent = first, _finished(module, saved)
-    if stop.heard and step < recipe.steps:
-        raise StoppedError(f"stopped at step {step}, which is saved; --resume goes on", stop.heard)
+    if stop.signum and step < recipe.steps:
+        raise StoppedError(f"stopped at step {step}, which is saved; --resume goes on", stop.signum)
     path = folder / f"{recipe.name}.safetensors"
     if trainer.is_global_zero:
         device = f"{trainer.world_size} x {trainer.strategy.root_device}"
         network = module.network if other is None else blended(module.network, other, recipe.blend_share)
-        export(path, recipe, network, module.skipped, pairs, step, spent, device, about)
+        before = origin[1].training.get("lr_gigapixels", 0.0) if origin else 0.0
+        export(path, recipe, network, module.skipped, parts, step, before, spent, device, about)
     trainer.strategy.barrier()
     return path
 
@@ -223,13 +224,10 @@ def _first(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> int:
         return 0
     if not saved.is_file():
         raise ConfigError(f"there is nothing to resume: {saved} does not exist")
-    try:
-        about = torch.load(saved, map_location="cpu", weights_only=True, mmap=True)
-        before, step = dict(about["recipe"]), int(about["global_step"])
-    except (OSError, RuntimeError, ValueError, KeyError, TypeError, EOFError, pickle.UnpicklingError) as error:
-        raise CheckpointError(f"{saved} is damaged; start the run again with --restart") from error
+    about = saved_run(saved)
+    before, step = dict(about["recipe"]), int(about["global_step"])
     now = recipe.to_dict()
-    if changed := [key for key in now if key not in ASIDE and before.get(key, now[key]) != now[key]]:
+    if changed := [key for key in now if key not in ASIDE + PICTURES and before.get(key, now[key]) != now[key]]:
         raise ConfigError(f"{saved} was trained with another {', '.join(changed)}; a run goes on with its own recipe")
     return step
 
@@ -256,17 +254,20 @@ def export(
     recipe: Recipe,
     network: CLSR,
     skipped: int,
-    pairs: Pairs,
+    parts: Sequence[Pairs | Taught],
     steps: int,
+    before: float,
     hours: float,
     device: str,
     twin: dict[str, str],
 ) -> None:
     """Write the network as a checkpoint with its card."""
+    pixels = sum(h * w for part in parts for h, w in part.sizes) * recipe.model.scale**2
     about = {
-        "pictures": len(pairs),
-        "hr_megapixels": round(sum(h * w for h, w in pairs.sizes) * recipe.model.scale**2 / 1e6, 1),
+        "pictures": sum(len(part) for part in parts),
+        "hr_megapixels": round(pixels / 1e6, 1),
         "steps": steps,
+        "lr_gigapixels": round(before + recipe.batch * steps * recipe.roi_pixels / 1e9, 4),
         "skipped": skipped,
         "hours": round(hours, 2),
         "device": f"{device}, {platform.machine()}, {torch.get_num_threads()} threads",

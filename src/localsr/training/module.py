@@ -22,11 +22,13 @@ from localsr.evaluation.benchmark import Pair
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.restoration import bicubic
 from localsr.inference.scene import Scene
-from localsr.models.backbone import Taper, crop
+from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
+from localsr.models.windows import Taper
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
+from localsr.training.muon import Muon
 
 VALIDATION_ROI = 48  # LR px
 STRIPS = 6  # pictures of a validation that are shown
@@ -155,16 +157,24 @@ class Training(lightning.LightningModule):
         return first + (last - first) * min(step / self.recipe.steps, 1.0)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam, a linear rise, a cosine to zero."""
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=self.recipe.lr)
+        """Adam, or Muon for the kernels, at a rate that rises, then falls to zero."""
+        lr = self.recipe.lr
+        muon = self.recipe.optimizer == "muon"
+        optimizer = Muon(self.network, lr) if muon else torch.optim.Adam(self.network.parameters(), lr=lr)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self.rate)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def rate(self, step: int) -> float:
-        """Give the share of the peak learning rate at a step."""
-        warmup, steps = self.recipe.warmup, self.recipe.steps
+        """Return the share of the peak learning rate at a step: a linear rise, then a cosine to zero.
+
+        With a decay it stays at the peak until so many steps before the end, then falls to zero by 1 - sqrt (Haegele et
+        al., Scaling laws and compute-optimal training beyond fixed training durations, 2024): a run may go on.
+        """
+        warmup, steps, decay = self.recipe.warmup, self.recipe.steps, self.recipe.decay
         if step < warmup:
             return (step + 1) / (warmup + 1)
+        if decay:
+            return 1 - math.sqrt(min(max(step - (steps - decay), 0) / decay, 1.0))
         return 0.5 * (1 + math.cos(math.pi * min((step - warmup) / (steps - warmup), 1.0)))
 
 

@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from localsr.errors import DataError
-from localsr.evaluation.methods import Way
-from localsr.evaluation.report.document import Table
-from localsr.evaluation.report.tables import config, data, grouped, name, protocol, psnr, setting, spread
-from localsr.evaluation.results import Result, difference
+from localsr.evaluation.methods import Method
+from localsr.evaluation.report.document import ReportTable
+from localsr.evaluation.report.tables import group_by
+from localsr.evaluation.results import Result, paired_difference
 from localsr.inference.strategies import Strategy
 
 LAMBDAS = (0.0, 0.1, 0.5, 0.8, 1.0)  # Table 4
@@ -31,21 +31,21 @@ class Ablation(NamedTuple):
     paper: dict[Any, float]  # PSNR on its own terms: SwinIR (lw) from scratch; RCAN on BSD100 for the padding
 
 
-def _lambda(result: Result) -> Any:  # noqa: ANN401  # a number, or the pair of a schedule, or None
-    """Give the weight of Eq. 7: one number if it is constant, else the pair."""
-    pair = result.about["recipe"].get("context_loss")
+def _context_loss(result: Result) -> Any:  # noqa: ANN401  # a number, or the pair of a schedule, or None
+    """Return the weight of Eq. 7: one number if it is constant, else the pair."""
+    pair = result.record.recipe.get("context_loss")
     return pair[0] if isinstance(pair, list | tuple) and pair[0] == pair[1] else tuple(pair or ()) or None
 
 
 def _padding(result: Result) -> int | None:
-    """Give the halo if it is the same at each step."""
-    halo = set(config(result).halo)
+    """Return the halo if it is the same at each step."""
+    halo = set(result.config.halo)
     return halo.pop() if len(halo) == 1 else None
 
 
 def _modules(result: Result) -> tuple[bool, bool]:
-    """Tell which of PIM and GCM there is."""
-    return config(result).pim, config(result).gcm
+    """Return which of PIM and GCM there is."""
+    return result.config.pim, result.config.gcm
 
 
 ABLATIONS = (
@@ -65,7 +65,7 @@ ABLATIONS = (
         ("lambda",),
         LAMBDAS,
         lambda row: (f"{row:g}",),
-        _lambda,
+        _context_loss,
         ("context_loss",),
         dict(zip(LAMBDAS, (37.82, 37.82, 37.99, 37.91, 37.91), strict=True)),
     ),
@@ -82,46 +82,55 @@ ABLATIONS = (
 )
 
 
-def ablation(results: Sequence[Result], kind: Ablation) -> list[Table]:
-    """Fill a table for each family of networks that differ in nothing but what it varies; a missing one says so."""
-    tables: list[Table] = []
-    aside = {*kind.varied, "name", "seed", "limits"}
+def make_ablation_tables(results: Sequence[Result], kind: Ablation) -> list[ReportTable]:
+    """Make a table for each family of networks that differ in nothing but what it varies.
 
-    def family(result: Result) -> str:
-        about = result.about
-        recipe = {k: v for k, v in about["recipe"].items() if k not in aside and k != "model"}
-        model = {k: v for k, v in about["model"].items() if k not in kind.varied}
-        return json.dumps([protocol(result), about["pictures"], model, recipe], sort_keys=True)
+    A row that nobody trained says so; families with one row alone make no table.
 
-    for own in grouped([r for r in results if _own(r) in r.ways], family).values():
+    Raises:
+        DataError: Two results are the same row of one table.
+    """
+    families = group_by([r for r in results if _own_method(r) in r.methods], lambda r: _family(r, kind))
+    tables: list[ReportTable] = []
+    for own in families.values():
         found = {kind.which(r): r for r in own if kind.which(r) in kind.rows}
         if len(found) < sum(kind.which(r) in kind.rows for r in own):
-            names = ", ".join(name(r) for r in own)
+            names = ", ".join(r.network for r in own)
             raise DataError(f"of {names} two are the same row of {kind.title}; give one result a row")
-        if len(found) < 2:
-            continue
-        first = next(found[row] for row in kind.rows if row in found)
-        rows = []
-        for row in kind.rows:
-            result, label = found.get(row), kind.labels(row)
-            if result is None:
-                rows.append((*label, MISSING, "", f"{kind.paper[row]:.2f}"))
-                continue
-            way = _own(result)
-            apart = difference(result.values(way), first.values(_own(first))) if result is not first else None
-            told = spread(apart) if apart else ""
-            rows.append((*label, f"{psnr(result, way):.3f}", told, f"{kind.paper[row]:.2f}"))
-        columns = (*kind.columns, "PSNR Y", "against the first row", "paper")
-        suffix = f"-{len(tables) + 1}" if tables else ""
-        steps = f"{first.about['recipe'].get('steps', 'unknown')} steps"
-        of = f"{data(first)}, {setting(first)}, {config(first).channels} channels, {steps}"
-        note = "Paired by picture, 95 % bootstrap interval; one training run a row, so what seeds do is not in it."
-        tables.append(
-            Table(f"{kind.file}{suffix}", f"{kind.title} ({of})", columns, tuple(rows), note, len(kind.columns))
-        )
+        if len(found) > 1:
+            tables.append(_ablation_table(found, kind, f"-{len(tables) + 1}" if tables else ""))
     return tables
 
 
-def _own(result: Result) -> Way:
-    """Give the way in which a network is used: clsr, and halo of a plain one."""
-    return Way(Strategy.HALO if config(result).plain else Strategy.CLSR)
+def _family(result: Result, kind: Ablation) -> str:
+    """Return what must be the same of all rows of a table, as one text."""
+    aside = {*kind.varied, "name", "seed", "limits", "model"}
+    recipe = {key: value for key, value in result.record.recipe.items() if key not in aside}
+    model = {key: value for key, value in result.record.model.items() if key not in kind.varied}
+    return json.dumps([result.pairing, result.record.pictures, model, recipe], sort_keys=True)
+
+
+def _ablation_table(found: dict[Any, Result], kind: Ablation, suffix: str) -> ReportTable:
+    """Make the table of one family, whose results are found by their rows."""
+    first = next(found[row] for row in kind.rows if row in found)
+    rows = []
+    for row in kind.rows:
+        label, paper = kind.labels(row), f"{kind.paper[row]:.2f}"
+        result = found.get(row)
+        if result is None:
+            rows.append((*label, MISSING, "", paper))
+            continue
+        method, base = _own_method(result), _own_method(first)
+        apart = "" if result is first else str(paired_difference(result.values(method), first.values(base)))
+        rows.append((*label, f"{result.psnr(method):.3f}", apart, paper))
+    columns = (*kind.columns, "PSNR Y", "against the first row", "paper")
+    steps = f"{first.record.recipe.get('steps', 'unknown')} steps"
+    family = f"{first.data}, {first.setting}, {first.config.channels} channels, {steps}"
+    note = "Paired by picture, 95 % bootstrap interval; one training run a row, so what seeds do is not in it."
+    title = f"{kind.title} ({family})"
+    return ReportTable(f"{kind.file}{suffix}", title, columns, tuple(rows), note, len(kind.columns))
+
+
+def _own_method(result: Result) -> Method:
+    """Return the method by which a network is used: clsr, and halo of a plain one."""
+    return Method(Strategy.HALO if result.config.plain else Strategy.CLSR)

@@ -9,33 +9,32 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure as Canvas
 
-from localsr.evaluation.methods import Way
+from localsr.evaluation.methods import Method
 from localsr.evaluation.report.document import Figure
-from localsr.evaluation.report.tables import Setting, data, name, psnr
-from localsr.evaluation.results import Result
+from localsr.evaluation.results import Result, Setting
 from localsr.inference.strategies import Strategy
 
 MARKERS = {"crop": "s", "halo": "o", "clsr": "*", "full": "D"}
 COLOURS = ("#0b5394", "#cc4125", "#38761d", "#674ea7", "#b45f06", "#134f5c")
 
 
-def pareto(results: Sequence[Result], of: Setting) -> Figure | None:
-    """Figure 6 and the one that decides: PSNR over the GFLOPs of a first ROI, a point for each way, the Pareto line."""
+def plot_pareto(results: Sequence[Result], setting: Setting) -> Figure | None:
+    """Plot PSNR over the GFLOPs of a first ROI (Figure 6): a point for each method, and the Pareto line."""
     canvas, axes = _axes()
     points = []
     for n, result in enumerate(results):
         colour = COLOURS[n % len(COLOURS)]
-        for way in result.ways:
-            if way.strategy is None or way.context is not None:
+        for method in result.methods:
+            if method.strategy is None or method.context is not None:
                 continue
-            x, y = result.about["strategies"][str(way)]["gflops_first_roi"], psnr(result, way)
+            x, y = result.record.means[str(method)].gflops_first_roi, result.psnr(method)
             points.append((x, y))
-            own = way.halo is None
-            axes.plot(x, y, MARKERS[way.strategy], color=colour, markersize=10 if own else 5, alpha=1 if own else 0.7)
-            label = str(way) if own else f"{way.halo}"
+            own, marker = method.halo is None, MARKERS[method.strategy]
+            axes.plot(x, y, marker, color=colour, markersize=10 if own else 5, alpha=1 if own else 0.7)
+            label = str(method) if own else f"{method.halo}"
             place = (6, -4) if own else (3, -11)
             axes.annotate(label, (x, y), textcoords="offset points", xytext=place, fontsize=8, color=colour)
-        axes.plot([], [], "-", color=colour, linewidth=4, label=name(result))
+        axes.plot([], [], "-", color=colour, linewidth=4, label=result.network)
     if not points:
         return None
     best: list[tuple[float, float]] = []
@@ -46,71 +45,75 @@ def pareto(results: Sequence[Result], of: Setting) -> Figure | None:
     axes.set_xscale("log")
     axes.set(xlabel="GFLOPs of a picture's first ROI", ylabel="PSNR Y, dB")
     axes.legend(loc="lower right", fontsize=8)
-    each = data(results[0])
-    title = f"PSNR over cost: {each}, {of}"
+    data = results[0].data
     note = "Small circles: `halo` with the same LR px at every step, the number beside them; 0 is the ROI alone."
-    return Figure(f"cost-{each}-x{of.scale}-{of.degradation}-roi{of.roi}", title, _png(canvas), note)
+    return Figure(f"cost-{_file(data, setting)}", f"PSNR over cost: {data}, {setting}", _png(canvas), note)
 
 
-def input_size(results: Sequence[Result], of: Setting) -> Figure | None:
-    """Figure 2a: PSNR over the side of the input around the ROI, from the halos that were compared."""
+def plot_input_size(results: Sequence[Result], setting: Setting) -> Figure | None:
+    """Plot PSNR over the side of the input around the ROI (Figure 2a), from the halos that were compared."""
 
-    def points(result: Result) -> dict[int, Way]:
-        halos = {way.halo: way for way in result.ways if way.strategy is Strategy.HALO and way.halo is not None}
-        if Way(Strategy.CROP) in result.ways:
-            halos.setdefault(0, Way(Strategy.CROP))
-        return {of.roi + 2 * halo: way for halo, way in halos.items()}
+    def points(result: Result) -> dict[int, Method]:
+        halos = {m.halo: m for m in result.methods if m.strategy is Strategy.HALO and m.halo is not None}
+        if Method(Strategy.CROP) in result.methods:
+            halos.setdefault(0, Method(Strategy.CROP))
+        return {setting.roi + 2 * halo: method for halo, method in halos.items()}
 
-    each = data(results[0])
-    return _curves(
+    data = results[0].data
+    return _plot_curves(
         results,
         points,
-        Way(Strategy.FULL),
-        f"figure-2a-{each}-x{of.scale}-{of.degradation}-roi{of.roi}",
-        f"Figure 2a: PSNR over the input around the ROI: {each}, {of}",
-        f"side of the input around an ROI of {of.roi} LR px",
+        Method(Strategy.FULL),
+        f"figure-2a-{_file(data, setting)}",
+        f"Figure 2a: PSNR over the input around the ROI: {data}, {setting}",
+        f"side of the input around an ROI of {setting.roi} LR px",
         "Plain backbones; dotted: `full`, which sees every pixel that can matter.",
     )
 
 
-def context_size(results: Sequence[Result], of: Setting) -> Figure | None:
-    """Figure 9: PSNR of `clsr` over the side of the picture that it sees, in sides of the ROI."""
+def plot_context_size(results: Sequence[Result], setting: Setting) -> Figure | None:
+    """Plot PSNR of `clsr` over the side of the picture that it sees, in sides of the ROI (Figure 9)."""
 
-    def points(result: Result) -> dict[int, Way]:
-        return {way.context: way for way in result.ways if way.context is not None and way.halo is None}
+    def points(result: Result) -> dict[int, Method]:
+        return {m.context: m for m in result.methods if m.context is not None and m.halo is None}
 
-    each, sampled = data(results[0]), results[0].about["protocol"]["rois"]
+    data, sampled = results[0].data, results[0].record.protocol.rois
     note = "`clsr` on the picture cut to so many ROIs around the ROI; dotted: all of the picture."
-    return _curves(
+    return _plot_curves(
         results,
         points,
-        Way(Strategy.CLSR),
-        f"figure-9-{each}-x{of.scale}-{of.degradation}-roi{of.roi}",
-        f"Figure 9: PSNR over the context: {each}, {of}",
+        Method(Strategy.CLSR),
+        f"figure-9-{_file(data, setting)}",
+        f"Figure 9: PSNR over the context: {data}, {setting}",
         "side of the context, in sides of the ROI",
         note if sampled == "all" else f"{note} ROIs: {sampled}.",
     )
 
 
-def _curves(
+def _file(data: str, setting: Setting) -> str:
+    """Return the end of a figure's name."""
+    return f"{data}-x{setting.scale}-{setting.degradation}-roi{setting.roi}"
+
+
+def _plot_curves(
     results: Sequence[Result],
-    points: Callable[[Result], dict[int, Way]],
-    limit: Way,
+    points: Callable[[Result], dict[int, Method]],
+    limit: Method,
     file: str,
     title: str,
     label: str,
     note: str,
 ) -> Figure | None:
-    """Draw PSNR over the keys of `points`, a curve for each result with three or more, dotted what `limit` reaches."""
+    """Plot PSNR over the keys of `points`, a curve for each result with three or more, dotted what `limit` reaches."""
     canvas, axes = _axes()
     for n, result in enumerate(results):
-        ways, colour = points(result), COLOURS[n % len(COLOURS)]
-        if len(ways) < 3:
+        methods, colour = points(result), COLOURS[n % len(COLOURS)]
+        if len(methods) < 3:
             continue
-        sides = sorted(ways)
-        axes.plot(sides, [psnr(result, ways[k]) for k in sides], "o-", color=colour, label=name(result))
-        if limit in result.ways:
-            axes.axhline(psnr(result, limit), color=colour, linestyle=":", linewidth=1)
+        sides = sorted(methods)
+        axes.plot(sides, [result.psnr(methods[k]) for k in sides], "o-", color=colour, label=result.network)
+        if limit in result.methods:
+            axes.axhline(result.psnr(limit), color=colour, linestyle=":", linewidth=1)
     if not axes.lines:
         return None
     axes.set(xlabel=label, ylabel="PSNR Y, dB")
@@ -129,7 +132,7 @@ def _axes() -> tuple[Canvas, Axes]:
 
 
 def _png(canvas: Canvas) -> bytes:
-    """Draw a plot."""
+    """Return a plot as a PNG."""
     file = io.BytesIO()
     FigureCanvasAgg(canvas).print_png(file)  # type: ignore[no-untyped-call]
     return file.getvalue()

@@ -1,4 +1,4 @@
-"""Any detector in ONNX whose outputs tell by their shapes what they are.
+"""Any detector in ONNX whose outputs are known by their shapes.
 
 Input: one picture, `(1, 3, h, w)` or `(1, h, w, 3)`, RGB, float in [0, 1] or uint8; a size left open is 640. The photo
 is shrunk to fit, never enlarged, and lies in the left upper corner on grey. Outputs, in pixels of the input:
@@ -26,16 +26,16 @@ from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.regions.region import Found
 
-LARGEST = 2**31  # bytes of a file, which is what ONNX allows
-SIDE = 640  # px, where the network leaves it open
-WIDEST = 4096  # px of an input
+MAX_FILE_BYTES = 2**31  # which is what ONNX allows
+DEFAULT_SIDE = 640  # px, where the network leaves it open
+MAX_SIDE = 4096  # px of an input
 GREY = 114  # what YOLO is trained to see beside a picture
-LEAST = 0.05  # the score from which something is looked at
-CANDIDATES = 3000  # the best of which are compared with each other
-OVERLAP = 0.5  # the share of two boxes' union from which the less sure one is dropped
+MIN_SCORE = 0.05  # from which something is looked at
+MAX_CANDIDATES = 3000  # the surest ones, which are compared with each other
+MAX_OVERLAP = 0.5  # intersection over union; of two boxes that have more, the less sure one is dropped
 
 
-class Rows(NamedTuple):
+class Detections(NamedTuple):
     """What a network found."""
 
     boxes: NDArray[np.float64]  # (n, 4): left, top, right, bottom in px of the input
@@ -43,39 +43,39 @@ class Rows(NamedTuple):
     classes: NDArray[np.int64]  # (n,)
 
 
-class Adapter:
+class OnnxDetector:
     """A detector in an ONNX file."""
 
     def __init__(self, path: Path) -> None:
-        """Open it on the CPU; `ConfigError` for what is no detector of a known kind."""
+        """Open a file on the CPU; `ConfigError` for what is no detector of a known kind."""
         if not path.is_file():
             raise ConfigError(f"{path} is no file; name a detector in ONNX")
-        if path.stat().st_size > LARGEST:
-            raise ConfigError(f"{path} has more than {LARGEST} bytes, which ONNX does not allow")
+        if path.stat().st_size > MAX_FILE_BYTES:
+            raise ConfigError(f"{path} has more than {MAX_FILE_BYTES} bytes, which ONNX does not allow")
         onnxruntime = optional("onnxruntime", "onnx", str(path))
         try:
             self._session: Any = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
         except Exception as error:  # its errors have no family of their own
             raise ConfigError(f"{path} is no network that onnxruntime can run: {str(error)[:200]}") from error
         self._path = path
-        self._input, self._planar, self._height, self._width = self._shape()
+        self._input, self._planar, self._height, self._width = self._check_input()
         self._names = _names(self._session.get_modelmeta().custom_metadata_map)
 
-    def _shape(self) -> tuple[Any, bool, int, int]:
-        """Give the input, whether its bands come first, and its height and width."""
+    def _check_input(self) -> tuple[Any, bool, int, int]:
+        """Return the input, whether its bands come first, and its height and width."""
         inputs = self._session.get_inputs()
         shape = inputs[0].shape if len(inputs) == 1 else []
         kind = inputs[0].type if len(inputs) == 1 else ""
         if len(shape) == 4 and 3 in (shape[1], shape[3]) and kind in ("tensor(float)", "tensor(uint8)"):
             planar = shape[1] == 3
-            sides = [side if isinstance(side, int) else SIDE for side in (shape[2:] if planar else shape[1:3])]
-            if all(0 < side <= WIDEST for side in sides) and shape[0] in (
+            sides = [side if isinstance(side, int) else DEFAULT_SIDE for side in (shape[2:] if planar else shape[1:3])]
+            if all(0 < side <= MAX_SIDE for side in sides) and shape[0] in (
                 1,
                 *[s for s in shape if not isinstance(s, int)],
             ):
                 return inputs[0], planar, sides[0], sides[1]
-        told = ", ".join(f"{i.name} {i.shape} {i.type}" for i in inputs)
-        raise ConfigError(f"{self._path} takes {told}; a detector takes one picture, (1, 3, h, w) of float or uint8")
+        given = ", ".join(f"{i.name} {i.shape} {i.type}" for i in inputs)
+        raise ConfigError(f"{self._path} takes {given}; a detector takes one picture, (1, 3, h, w) of float or uint8")
 
     def __call__(self, photo: Photo) -> Iterator[Found]:
         """Find regions of a photo."""
@@ -89,50 +89,51 @@ class Adapter:
         if self._input.type == "tensor(float)":
             batch = batch.astype(np.float32) / np.float32(255)
         outputs = self._session.run(None, {self._input.name: np.ascontiguousarray(batch)})
-        rows = self._rows({o.name: np.asarray(a) for o, a in zip(self._session.get_outputs(), outputs, strict=True)})
+        named = {o.name: np.asarray(a) for o, a in zip(self._session.get_outputs(), outputs, strict=True)}
+        detections = self._interpret(named)
         across, down = photo.size.width / pixels.shape[1], photo.size.height / pixels.shape[0]
-        for (left, top, right, bottom), score, kind in zip(*rows, strict=True):
+        for (left, top, right, bottom), score, kind in zip(*detections, strict=True):
             try:
                 box = Box.outward(left * across, top * down, right * across, bottom * down).clipped(photo.size)
             except BoxError:  # of no area, or in the grey beside the picture
                 continue
             yield Found(box, self._names.get(int(kind), str(int(kind))), float(score))
 
-    def _rows(self, outputs: Mapping[str, NDArray[Any]]) -> Rows:
-        """Tell what the outputs are by their shapes; only the sure and the finite are kept."""
+    def _interpret(self, outputs: Mapping[str, NDArray[Any]]) -> Detections:
+        """Read the outputs by their shapes; keep what is sure and finite."""
         arrays = list(outputs.values())
         first = arrays[0]
         if len(arrays) == 1 and first.ndim == 3 and first.shape[0] == 1:
             if first.shape[2] == 6:
                 table = first[0].astype(np.float64)
-                return _kept(Rows(table[:, :4], table[:, 4], _whole(table[:, 5])))
+                return _select_sure(Detections(table[:, :4], table[:, 4], _whole_numbers(table[:, 5])))
             if 5 <= first.shape[1] < first.shape[2]:
                 table = first[0].T.astype(np.float64)
                 half = table[:, 2:4] / 2
                 boxes = np.concatenate([table[:, :2] - half, table[:, :2] + half], 1)
-                return _apart(_kept(Rows(boxes, table[:, 4:].max(1), table[:, 4:].argmax(1))))
+                return _suppress(_select_sure(Detections(boxes, table[:, 4:].max(1), table[:, 4:].argmax(1))))
         found = {word: a for name, a in outputs.items() for word in ("box", "score", "label") if word in name.lower()}
         if len(found) == 3:
             boxes, scores, classes = found["box"], found["score"], found["label"]
             if boxes.shape[-1:] == (4,) and boxes.size == 4 * scores.size == 4 * classes.size:
                 flat = boxes.reshape(-1, 4).astype(np.float64), scores.reshape(-1).astype(np.float64)
-                return _kept(Rows(*flat, _whole(classes.reshape(-1))))
-        told = ", ".join(f"{name} {list(a.shape)}" for name, a in outputs.items())
+                return _select_sure(Detections(*flat, _whole_numbers(classes.reshape(-1))))
+        given = ", ".join(f"{name} {list(a.shape)}" for name, a in outputs.items())
         raise ConfigError(
-            f"{self._path} gives {told}; known are (1, n, 6), (1, 4 + classes, n), and boxes, scores, labels"
+            f"{self._path} gives {given}; known are (1, n, 6), (1, 4 + classes, n), and boxes, scores, labels"
         )
 
 
-def _kept(rows: Rows) -> Rows:
+def _select_sure(found: Detections) -> Detections:
     """Keep what is sure enough, the surest first."""
-    sure = (rows.scores >= LEAST) & (rows.scores <= 1) & np.isfinite(rows.boxes).all(1)
-    order = np.flatnonzero(sure)[np.argsort(-rows.scores[sure], kind="stable")][:CANDIDATES]
-    return Rows(rows.boxes[order], rows.scores[order], rows.classes[order])
+    sure = (found.scores >= MIN_SCORE) & (found.scores <= 1) & np.isfinite(found.boxes).all(1)
+    order = np.flatnonzero(sure)[np.argsort(-found.scores[sure], kind="stable")][:MAX_CANDIDATES]
+    return Detections(found.boxes[order], found.scores[order], found.classes[order])
 
 
-def _apart(rows: Rows) -> Rows:
-    """Drop what shows the same as something surer: of one class, with `OVERLAP` of their union in common."""
-    left, top, right, bottom = rows.boxes.T
+def _suppress(found: Detections) -> Detections:
+    """Drop what shows the same as something surer: non-maximum suppression within each class."""
+    left, top, right, bottom = found.boxes.T
     area = np.maximum(right - left, 0) * np.maximum(bottom - top, 0)
     alive, kept = np.ones(len(area), bool), []
     for n in range(len(area)):
@@ -141,12 +142,12 @@ def _apart(rows: Rows) -> Rows:
             across = np.minimum(right, right[n]) - np.maximum(left, left[n])
             down = np.minimum(bottom, bottom[n]) - np.maximum(top, top[n])
             common = np.maximum(across, 0) * np.maximum(down, 0)
-            alive &= (common < OVERLAP * (area + area[n] - common)) | (rows.classes != rows.classes[n])
-    return Rows(rows.boxes[kept], rows.scores[kept], rows.classes[kept])
+            alive &= (common < MAX_OVERLAP * (area + area[n] - common)) | (found.classes != found.classes[n])
+    return Detections(found.boxes[kept], found.scores[kept], found.classes[kept])
 
 
-def _whole(classes: NDArray[Any]) -> NDArray[np.int64]:
-    """Give classes as whole numbers; what is none is -1."""
+def _whole_numbers(classes: NDArray[Any]) -> NDArray[np.int64]:
+    """Return classes as whole numbers, -1 for what is none."""
     numbers = classes.astype(np.float64)
     good: NDArray[np.int64] = np.where(np.isfinite(numbers) & (np.abs(numbers) < 2**31), numbers, -1).astype(np.int64)
     return good

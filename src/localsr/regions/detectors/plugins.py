@@ -8,7 +8,7 @@
         yield Found(Box(40, 60, 168, 156), "sign", 0.9)
 
 `localsr restore --detect sign` finds it there. The built-in ones come the same way; a path of an ONNX file is one too.
-A detector that has a method `check` is asked by it, before any work, whether it has what it needs.
+A detector may have a method `check`, which is called before any work and raises `ConfigError` where it lacks something.
 """
 
 from __future__ import annotations
@@ -24,19 +24,30 @@ from typing import TypeAlias
 from localsr.errors import BoxError, ConfigError, LocalSRError
 from localsr.geometry import Box
 from localsr.images import Photo
-from localsr.regions.region import MOST, Found
+from localsr.regions.detectors.onnx import OnnxDetector
+from localsr.regions.region import MAX_REGIONS, Found
 
-GROUP = "localsr.detectors"
+ENTRY_POINTS = "localsr.detectors"
 Detector: TypeAlias = Callable[[Photo], Iterable[Found]]
 
 
-def names() -> list[str]:
+def detector_names() -> list[str]:
     """List the detectors that are installed."""
-    return sorted(_entries())
+    return sorted(_entry_points())
 
 
-def check(name: str) -> str:
-    """Raise `ConfigError` for a detector that is not there, before any work; give the sha256 of one that is a file."""
+def check_detector(name: str) -> str:
+    """Refuse a detector that is not there, before any work.
+
+    Args:
+        name: Name of an installed detector, or path of one in ONNX.
+
+    Returns:
+        The sha256 of a detector that is a file, "" for an installed one.
+
+    Raises:
+        ConfigError: It is not there, or lacks what it needs; the message lists what there is.
+    """
     detector = _load(name)
     if callable(ready := getattr(detector, "check", None)):
         ready()
@@ -46,17 +57,22 @@ def check(name: str) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def run(name: str, photo: Photo) -> list[Found]:
-    """Give what a detector finds, cut to the picture, the surest first; `ConfigError` if it is not there or fails."""
+def detect(name: str, photo: Photo) -> list[Found]:
+    """Return what a detector finds, cut to the picture, the surest first.
+
+    Raises:
+        BoxError: It gave something that is no region of the picture, or more than `MAX_REGIONS`.
+        ConfigError: It is not there, or fails.
+    """
     detector = _load(name)
     try:
-        found = [_checked(one, name, photo) for one in detector(photo)]
+        found = [_check_found(one, name, photo) for one in detector(photo)]
     except (LocalSRError, MemoryError):
         raise
     except Exception as error:  # of a package that we do not know
         raise ConfigError(f"the detector {name} failed: {type(error).__name__}: {error}") from error
-    if len(found) > MOST:
-        raise BoxError(f"the detector {name} found {len(found)} regions; a picture may have {MOST}")
+    if len(found) > MAX_REGIONS:
+        raise BoxError(f"the detector {name} found {len(found)} regions; a picture may have {MAX_REGIONS}")
     return sorted(found, key=lambda f: math.inf if f.score is None else -f.score)
 
 
@@ -65,19 +81,17 @@ def _is_file(name: str) -> bool:
     return name.lower().endswith(".onnx")
 
 
-def _entries() -> dict[str, EntryPoint]:
-    """Give the installed detectors by name."""
-    return {entry.name: entry for entry in entry_points(group=GROUP)}
+def _entry_points() -> dict[str, EntryPoint]:
+    """Return the installed detectors by name."""
+    return {entry.name: entry for entry in entry_points(group=ENTRY_POINTS)}
 
 
 @functools.lru_cache(maxsize=16)
 def _load(name: str) -> Detector:
-    """Load a detector once a process."""
+    """Load a detector, once a process."""
     if _is_file(name):
-        from localsr.regions.detectors import onnx
-
-        return onnx.Adapter(Path(name))
-    entries = _entries()
+        return OnnxDetector(Path(name))
+    entries = _entry_points()
     if name not in entries:
         raise ConfigError(
             f"no detector {name!r}; there are {', '.join(sorted(entries)) or 'none'}, or name an ONNX file"
@@ -92,8 +106,8 @@ def _load(name: str) -> Detector:
     return found
 
 
-def _checked(one: object, name: str, photo: Photo) -> Found:
-    """Judge what a detector gave."""
+def _check_found(one: object, name: str, photo: Photo) -> Found:
+    """Refuse what is no region of the photo; name it after the detector where it has no label."""
     origin = f"the detector {name}"
     if not isinstance(one, Found) or not isinstance(one.box, Box):
         raise BoxError(f"{origin} gave {type(one).__name__}, which is no Found with a Box")

@@ -12,14 +12,15 @@ from localsr.errors import BoxError
 from localsr.extras import optional
 from localsr.geometry import strips, whole
 from localsr.images import Photo
-from localsr.regions.region import MOST, Region
+from localsr.regions.formats.documents import Pictures
+from localsr.regions.region import MAX_REGIONS, Region
 
-LARGEST = 2**27  # pixels; their labels take four bytes each
-LOSSY = (".jpg", ".jpeg", ".webp")  # whose black is not quite black: there, painted is what is lighter than half
+MAX_MASK_PIXELS = 2**27  # their labels take four bytes each
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")  # black is not quite black there: painted is what is lighter than half
 
 
-def read(path: Path) -> tuple[Region, ...]:
-    """Read a mask's connected parts, corners counting as touching, from the top down.
+def read_mask(path: Path) -> Pictures:
+    """Read a mask's connected parts, corners counting as touching, from the top down; they are of any picture.
 
     Painted is what is neither black nor transparent. Raises `BoxError` with the file's name, `ImageError` for what is
     no picture, `ConfigError` where OpenCV is not installed.
@@ -27,16 +28,17 @@ def read(path: Path) -> tuple[Region, ...]:
     cv2 = optional("cv2", "detect", "a mask")
     photo = images.read(path)
     size = photo.size
-    if whole(size).area > LARGEST:
-        raise BoxError(f"{path}: has {size} px; a mask of up to {LARGEST} px in all is read")
-    painted = _painted(photo, 0.5 if path.suffix.lower() in LOSSY else 0.0)
+    if whole(size).area > MAX_MASK_PIXELS:
+        raise BoxError(f"{path}: has {size} px; a mask of up to {MAX_MASK_PIXELS} px in all is read")
+    painted = _painted(photo, 0.5 if path.suffix.lower() in LOSSY_SUFFIXES else 0.0)
     count, _, parts, _ = cv2.connectedComponentsWithStats(painted, connectivity=8)
-    if count - 1 > MOST:  # the first is what is not painted
-        raise BoxError(f"{path}: has {count - 1} parts; a mask of up to {MOST} is read")
+    if count - 1 > MAX_REGIONS:  # the first is what is not painted
+        raise BoxError(f"{path}: has {count - 1} parts; a mask of up to {MAX_REGIONS} is read")
     sides = sorted((int(y), int(x), int(w), int(h)) for x, y, w, h, _ in parts[1:])
-    return tuple(
+    regions = [
         Region(x, y, x + w, y + h, origin=f"{path}, part {n}", size=size) for n, (y, x, w, h) in enumerate(sides, 1)
-    )
+    ]
+    return {"": tuple(regions)}
 
 
 def _painted(photo: Photo, above: float) -> NDArray[np.uint8]:

@@ -8,23 +8,22 @@ from xml.parsers import expat
 
 from localsr.errors import BoxError
 from localsr.geometry import Size
-from localsr.regions.formats import documents
+from localsr.regions.formats.documents import MAX_TEXT_BYTES, Pictures, load_document
 from localsr.regions.region import Region
 
-LARGEST = 2**24  # bytes
-DEEPEST = 32
+MAX_DEPTH = 32  # of elements
 SIDES = ("xmin", "ymin", "xmax", "ymax")
 NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,25})?", re.ASCII)
 
 
-def read(path: Path) -> dict[str, tuple[Region, ...]]:
-    """Read a picture's objects, under the name that the file gives, or its own without suffix.
+def read_voc(path: Path) -> Pictures:
+    """Read a picture's objects, under the name that the file says, or the file's own name without suffix.
 
     As VOC's own tools have it, pixels are counted from 1 and `xmax`, `ymax` are the last ones inside. A 0, which only
     tools that count from 0 write, is the border.
     """
-    reader = _Reader(str(path))
-    reader.run(documents.load(path, LARGEST))
+    reader = _VocReader(str(path))
+    reader.parse(load_document(path, MAX_TEXT_BYTES))
     size = Size(*reader.size) if all(reader.size) else None
     found = []
     for line, said in reader.objects:
@@ -38,14 +37,14 @@ def read(path: Path) -> dict[str, tuple[Region, ...]]:
 
 
 def _number(text: str, name: str, origin: str) -> float:
-    """Read a side."""
+    """Read a side of a box."""
     if not NUMBER.fullmatch(text):
         raise BoxError(f"{origin}: {name} {text[:40]!r} is no number")
     return float(text)
 
 
-class _Reader:
-    """What expat calls while it reads."""
+class _VocReader:
+    """The size, the name and the objects of a picture, as expat comes across them."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
@@ -60,20 +59,20 @@ class _Reader:
         self._parser.EndElementHandler = self._end
         self._parser.CharacterDataHandler = self._text.append
 
-    def run(self, data: bytes) -> None:
-        """Read a document."""
+    def parse(self, data: bytes) -> None:
+        """Read a document; `BoxError` where it is none of Pascal VOC's."""
         try:
             self._parser.Parse(data, True)
         except expat.ExpatError as error:
-            told = expat.ErrorString(error.code)
-            raise BoxError(f"{self.origin}, line {error.lineno}: is no XML: {told}") from None
+            reason = expat.ErrorString(error.code)
+            raise BoxError(f"{self.origin}, line {error.lineno}: is no XML: {reason}") from None
         except BoxError:
             raise
         except (LookupError, ValueError) as error:  # of an encoding that is unknown, or of several bytes
             raise BoxError(f"{self.origin}, line 1: {error}") from None
 
     def _refuse(self, reason: str) -> None:
-        """Stop."""
+        """Stop with the line that expat is at."""
         raise BoxError(f"{self.origin}, line {self._parser.CurrentLineNumber}: {reason}")
 
     def _doctype(self, *_: object) -> None:
@@ -84,7 +83,7 @@ class _Reader:
             self._refuse(f"begins with {tag[:40]!r}; a Pascal VOC file begins with annotation")
         self._path.append(tag)
         self._text.clear()
-        if len(self._path) > DEEPEST:
+        if len(self._path) > MAX_DEPTH:
             self._refuse("is nested too deeply to be a Pascal VOC file")
         if self._path == ["annotation", "object"]:
             self.objects.append((self._parser.CurrentLineNumber, {}))

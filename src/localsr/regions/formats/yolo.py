@@ -6,30 +6,30 @@ import re
 from pathlib import Path
 
 from localsr.errors import BoxError
-from localsr.regions.formats import documents, json_lines
+from localsr.regions.formats.documents import MAX_TEXT_BYTES, Pictures, load_document, split_lines
+from localsr.regions.formats.json_lines import parse_json_lines
 from localsr.regions.region import Region
 
-LARGEST = 2**24  # bytes; 100,000 lines have five million
 NO_LABELS = ("classes.txt", "obj.names", "README.txt", "train.txt", "val.txt", "test.txt")  # beside the labels
 NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE][+-]?[0-9]{1,2})?", re.ASCII)
 COLUMNS = ("class", "x centre", "y centre", "width", "height", "confidence")
-SPILL = 1e-3  # that a share may have above 1 by rounding
+MAX_ROUNDING = 1e-3  # by which a share may exceed 1
 
 
-def read(path: Path) -> dict[str, tuple[Region, ...]]:
-    """Read a picture's labels, under the file's name without suffix; with commas, lines as `lines.py` has them."""
-    data = documents.load(path, LARGEST)
-    rows = documents.lines(data, str(path))
+def read_yolo(path: Path) -> Pictures:
+    """Read a picture's labels, under the file's name without suffix; lines with commas as `json_lines.py` has them."""
+    data = load_document(path, MAX_TEXT_BYTES)
+    rows = split_lines(data, str(path))
     first = next((row for row in rows if row.strip()), "")
     if "," in first or first.startswith("{"):
-        return json_lines.read(data, str(path))
+        return parse_json_lines(data, str(path))
     names = _names(path.parent)
     found = [_region(row.split(), names, f"{path}, line {n}") for n, row in enumerate(rows, 1) if row.strip()]
     return {path.stem: tuple(found)}
 
 
 def _region(columns: list[str], names: list[str], origin: str) -> Region:
-    """Read a line."""
+    """Read one line."""
     if len(columns) not in (5, 6):
         raise BoxError(
             f"{origin}: has {len(columns)} numbers; a region has {', '.join(COLUMNS[:5])} and, if any, {COLUMNS[5]}"
@@ -41,7 +41,7 @@ def _region(columns: list[str], names: list[str], origin: str) -> Region:
     if kind < 0 or kind != int(kind):
         raise BoxError(f"{origin}: class {columns[0]} is no whole number from 0")
     for name, share in zip(COLUMNS[1:5], (x, y, width, height), strict=True):
-        if not 0 <= share <= 1 + SPILL:
+        if not 0 <= share <= 1 + MAX_ROUNDING:
             raise BoxError(f"{origin}: {name} is {share:g}; it is a share of the picture, from 0 to 1")
     label = (names[int(kind)] if kind < len(names) else "") or str(int(kind))
     sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
@@ -51,5 +51,5 @@ def _region(columns: list[str], names: list[str], origin: str) -> Region:
 def _names(folder: Path) -> list[str]:
     """Read the classes' names, one a line, where they lie beside the labels."""
     path = folder / "classes.txt"
-    rows = documents.lines(documents.load(path, LARGEST), str(path)) if path.is_file() else []
+    rows = split_lines(load_document(path, MAX_TEXT_BYTES), str(path)) if path.is_file() else []
     return [row.strip() for row in rows]

@@ -1,0 +1,115 @@
+"""Options that several commands share, and groups of them."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass, fields, is_dataclass
+from inspect import Parameter
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+
+import typer
+
+from localsr.cli.terminal import progress_bar
+
+if TYPE_CHECKING:
+    from localsr.inference.restorer import Restorer
+
+PhotoPath = Annotated[Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF, WebP or BMP.", show_default=False)]
+Model = Annotated[
+    str | None,
+    typer.Option("--model", metavar="NAME|PATH", help="A network of `localsr models`, or a checkpoint's path."),
+]
+Scale = Annotated[
+    int | None,
+    typer.Option("--scale", metavar="2|3|4", help="How many times to enlarge; by default what the network does."),
+]
+StrategyOption = Annotated[
+    str | None,
+    typer.Option(
+        "--strategy",
+        metavar="crop|halo|clsr|full",
+        help="The region alone; with a few pixels around it; with these and the whole picture as context; with every "
+        "pixel that can matter. By default clsr, or halo for a network without context.",
+    ),
+]
+Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto: an accelerator if any.")]
+MaxMemory = Annotated[
+    int | None,
+    typer.Option(
+        "--max-memory", metavar="MB", min=1, help="Stay below it: smaller batches and tiles.", show_default=False
+    ),
+]
+Runtime = Annotated[
+    str,
+    typer.Option(metavar="torch|onnx", help="What computes; onnx: a folder of `localsr export`, or made when needed."),
+]
+Precision = Annotated[str, typer.Option(metavar="fp32|bf16|fp16", help="How to compute; fp32 again if not finite.")]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
+JsonTable = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
+
+
+def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
+    """Let a command take a group of options as one dataclass.
+
+    Typer wants a parameter for each option. What this returns has them: where the command has a parameter whose type
+    is a dataclass, it has one for each of that dataclass's fields, with the field's name, annotation and default.
+
+        @dataclass(frozen=True)
+        class Size:
+            width: Annotated[int, typer.Option(help="In pixels.")] = 64
+            height: Annotated[int, typer.Option(help="In pixels.")] = 64
+
+        @takes_groups
+        def draw_command(picture: Path, *, size: Size) -> None: ...  # draw PICTURE --width 100
+    """
+    groups: dict[str, type[Any]] = {}
+    parameters: list[Parameter] = []
+    annotations = get_type_hints(command, include_extras=True)
+    for parameter in inspect.signature(command).parameters.values():
+        annotation = annotations[parameter.name]
+        if not (isinstance(annotation, type) and is_dataclass(annotation)):
+            parameters.append(parameter.replace(kind=Parameter.KEYWORD_ONLY, annotation=annotation))
+            continue
+        groups[parameter.name] = annotation
+        options = get_type_hints(annotation, include_extras=True)
+        parameters += [
+            Parameter(field.name, Parameter.KEYWORD_ONLY, default=field.default, annotation=options[field.name])
+            for field in fields(annotation)
+        ]
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:  # noqa: ANN401  # whatever the options are
+        for name, group in groups.items():
+            values[name] = group(**{field.name: values.pop(field.name) for field in fields(group)})
+        command(**values)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
+    return run
+
+
+@dataclass(frozen=True)
+class NetworkOptions:
+    """Which network computes, where and how."""
+
+    scale: Scale = None
+    model: Model = None
+    device: Device = "auto"
+    precision: Precision = "fp32"
+    runtime: Runtime = "torch"
+
+    def load(self, max_memory: int | None = None) -> Restorer:
+        """Load the network, bounded to `max_memory` MB."""
+        return load_network(
+            self.runtime, self.model, self.scale, device=self.device, precision=self.precision, max_memory=max_memory
+        )
+
+
+def load_network(runtime: str, model: str | None, scale: int | None, **settings: Any) -> Restorer:  # noqa: ANN401
+    """Load a network for a runtime, with a bar while graphs are made; `settings` are those of `localsr.load`."""
+    from localsr.loading import load
+
+    with progress_bar("exporting, once for this network") as progress:
+        return load(model, runtime=runtime, scale=scale, progress=progress, **settings)

@@ -1,0 +1,82 @@
+"""The one entry of every command: a restorer by its network's name, whatever computes it."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import platformdirs
+import torch
+
+from localsr import __version__
+from localsr.errors import CheckpointError, ConfigError
+from localsr.extras import need
+from localsr.inference.restorer import Restorer
+from localsr.onnx.export import NEEDED, export, read_restorer
+from localsr.progress import Progress
+
+RUNTIMES = ("torch", "onnx")
+
+
+def load(
+    name_or_path: str | PathLike[str] | None = None,
+    *,
+    runtime: str = "torch",
+    scale: int | None = None,
+    device: str = "auto",
+    precision: str = "fp32",
+    max_memory: int | None = None,
+    progress: Progress = lambda *_: None,
+) -> Restorer:
+    """Load a network, to be run by torch or by onnxruntime.
+
+    Args:
+        name_or_path: A network of the package by its name, or a checkpoint by its path; the default of `scale` when
+            None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is exported once,
+            into the user's cache.
+        runtime: What computes it: `torch` or `onnx`, which runs on the CPU in fp32.
+        scale: How many times a region must be enlarged: 2, 3 or 4; by default what the network does.
+        device: torch's name of a device, or `auto` for an accelerator where there is one.
+        precision: `fp32`, `bf16` or `fp16`.
+        max_memory: MB that the process is to stay below, kept results aside.
+        progress: Called with how many graphs are exported, and of how many.
+
+    Returns:
+        The restorer.
+
+    Raises:
+        CheckpointError: A file or a folder is not sound.
+        ConfigError: The network, the runtime or the machine cannot do what is asked.
+
+    Example:
+        >>> import localsr
+        >>> localsr.load("clsr-light-x4", device="cpu")
+        <Restorer of clsr-light-x4, x4: crop, halo, clsr, full>
+    """
+    if runtime not in RUNTIMES:
+        raise ConfigError(f"runtime {runtime!r} is not one of {', '.join(RUNTIMES)}")
+    folder = None if name_or_path is None else Path(name_or_path)
+    is_folder = folder is not None and folder.is_dir()
+    if runtime == "torch":
+        if is_folder:
+            raise ConfigError(f"{folder} is a folder; for one of `localsr export`, add --runtime onnx")
+        return Restorer.load(name_or_path, scale=scale, device=device, precision=precision, max_memory=max_memory)
+    need("onnx", *NEEDED)
+    if device not in ("auto", "cpu") or precision != "fp32":
+        raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
+    if folder is not None and is_folder:
+        return read_restorer(folder, scale, max_memory)
+    restorer = Restorer.load(name_or_path, scale=scale, device="cpu")
+    cached = _cache_folder(restorer)
+    try:
+        return read_restorer(cached, scale, max_memory)
+    except CheckpointError:  # not there yet, or damaged
+        export(restorer, cached, progress)
+    return read_restorer(cached, scale, max_memory)
+
+
+def _cache_folder(restorer: Restorer) -> Path:
+    """Return where a restorer's graphs are kept: by its weights, and the versions that they were made with."""
+    twin = restorer.card.plain.get("sha256", "") if restorer.plain is not None else ""
+    key = f"{restorer.card.sha256[:16]}-{twin[:16]}-{__version__}-{torch.__version__.partition('+')[0]}"
+    return platformdirs.user_cache_path("localsr") / "onnx" / key

@@ -1,0 +1,114 @@
+"""What a piece of work takes, in FLOPs and memory.
+
+A FLOP is half a multiply-add, as in the paper's Table 1: 2 x multiply-adds of convolutions and matrix products.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
+
+ATEN = torch.ops.aten
+COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
+PACKED: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)  # a convolution of weights in oneDNN's order
+FLASH_FLOPS = {
+    ATEN._scaled_dot_product_flash_attention_for_cpu: flop_registry[ATEN._scaled_dot_product_flash_attention]
+}
+PACKED_FLOPS = {PACKED: lambda x, w, *_, out_val: conv_flop_count(x.shape, w.shape, out_val.shape)} if PACKED else {}
+COUNTED = flop_registry | FLASH_FLOPS | PACKED_FLOPS  # torch's table lacks the CPU's attention and packed convolutions
+
+
+class WorkLoad(NamedTuple):
+    """What one piece of work takes."""
+
+    flops: int
+    bytes: int  # of its tensors in float32 at the moment when there are most
+
+
+def count(work: Callable[[], object]) -> WorkLoad:
+    """Run work whose tensors are on the meta device, where nothing is computed, and count it."""
+    with FlopCounterMode(display=False) as counter, _Peak() as peak, torch.no_grad():
+        work()
+    return WorkLoad(counter.get_total_flops(), peak.most)
+
+
+@cache
+def _is_composite(func: Any) -> bool:  # noqa: ANN401  # an overload
+    """Tell whether an operation is made of others."""
+    return bool(torch._C._dispatch_has_kernel_for_dispatch_key(func.name(), COMPOSITE))
+
+
+class FlopCounter(TorchDispatchMode):
+    """Counts the FLOPs of what runs within a `with`, which costs less than counting beforehand."""
+
+    def __init__(self) -> None:
+        """Begin at zero."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.total = 0
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Say that nothing here is compiled: torch would load 800 modules of its compiler, in a second, to skip it."""
+        return False
+
+    def __torch_dispatch__(
+        self,
+        func: Any,  # noqa: ANN401  # torch's overloads, which its types do not tell from callables
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        """Run an operation and count it; its bits are the same as without counting."""
+        kwargs, count = kwargs or {}, COUNTED.get(func.overloadpacket)
+        if count is not None:
+            made = func(*args, **kwargs)
+            self.total += count(*args, **kwargs, out_val=made)
+            return made
+        if _is_composite(func):  # in inference mode what is made of other operations comes whole
+            with self:  # not by `decompose`, which takes torch's Python code where it has some, with other last bits
+                return func._op_dk(COMPOSITE, *args, **kwargs)
+        return func(*args, **kwargs)
+
+
+class _Peak(TorchDispatchMode):
+    """Follows the bytes of the tensors that are alive."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.most = 0
+        self._now = 0
+        self._alive: set[int] = set()
+
+    def __torch_dispatch__(
+        self,
+        func: Callable[..., object],
+        types: Sequence[type],
+        args: tuple[object, ...] = (),
+        kwargs: dict[str, object] | None = None,
+    ) -> object:
+        """Run an operation and note the storages that it made."""
+        made = func(*args, **(kwargs or {}))
+        for tensor in tree_leaves(made):
+            if isinstance(tensor, Tensor):
+                storage = tensor.untyped_storage()
+                key, size = storage._cdata, storage.nbytes()
+                if key not in self._alive:
+                    self._alive.add(key)
+                    self._now += size
+                    weakref.finalize(storage, self._freed, key, size)
+        self.most = max(self.most, self._now)
+        return made
+
+    def _freed(self, key: int, size: int) -> None:
+        """Note that a storage is gone."""
+        self._alive.discard(key)
+        self._now -= size

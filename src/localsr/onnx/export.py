@@ -1,0 +1,102 @@
+"""Networks written as ONNX graphs, once they are proven equal to torch."""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from localsr import images
+from localsr.errors import ConfigError
+from localsr.extras import need
+from localsr.geometry import Box, Size, whole
+from localsr.inference.restorer import Restorer
+from localsr.models.checkpoint import Card
+from localsr.models.clsr import CLSR
+from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, digest, write_folder
+from localsr.onnx.graphs import attending, encoding, restoring
+from localsr.onnx.network import open_networks
+from localsr.progress import Progress
+
+NEEDED = ("onnx", "onnxscript", "onnxruntime")  # the extra [onnx]
+MAX_DIFFERENCE = 1e-4  # of a pixel in [0, 1]: sums in another order
+COMPARED_SIZE = Size(93, 75)  # of the picture that an export is compared on
+COMPARED_BOXES = (  # one px, odd and even places, at borders and corners, all
+    Box(50, 40, 51, 41),
+    Box(31, 23, 55, 47),
+    Box(30, 22, 54, 46),
+    Box(0, 0, 9, 13),
+    Box(80, 70, 93, 75),
+    whole(COMPARED_SIZE),
+)
+
+
+def read_restorer(folder: Path, scale: int | None = None, max_memory: int | None = None) -> Restorer:
+    """Read a folder that `export` wrote, as a restorer that onnxruntime computes for.
+
+    Raises `CheckpointError` for a folder that is not sound, `ConfigError` for one of another scale.
+    """
+    card, network, plain = open_networks(folder, arena=max_memory is None)
+    if scale is not None and scale != card.config.scale:
+        raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
+    about = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
+    return Restorer(network, about, plain, max_memory=max_memory)
+
+
+def export(restorer: Restorer, folder: Path, progress: Progress = lambda *_: None) -> GraphCard:
+    """Write a restorer's graphs and return their card.
+
+    Raises `ConfigError` where they differ from torch by more than MAX_DIFFERENCE, and nothing is written then.
+    """
+    need("onnx", *NEEDED)
+    if folder.exists() and not folder.is_dir():
+        raise ConfigError(f"{folder} is a file; name a folder for the graphs")
+    card, graphs = traced(restorer, progress)
+    if not card.difference <= MAX_DIFFERENCE:
+        raise ConfigError(f"the graphs of {card.name} differ from torch by {card.difference:.1e}, so none is written")
+    write_folder(folder, card, graphs)
+    return card
+
+
+def traced(restorer: Restorer, progress: Progress = lambda *_: None) -> tuple[GraphCard, dict[str, bytes]]:
+    """Make a restorer's graphs, run them, and say in their card how far they are from torch."""
+    network, plain, card = restorer.network, restorer.plain, restorer.card
+    if not isinstance(network, CLSR) or not isinstance(plain, CLSR | None):
+        raise ConfigError(f"{card.name} is not of torch; export the checkpoint that it came from")
+    work: dict[str, Callable[[], bytes]] = {RESTORE: lambda: restoring(network)}
+    if network.gcm is not None:
+        work |= {ENCODE: lambda: encoding(network), ATTEND: lambda: attending(network)}
+    if plain is not None and plain is not network:
+        work[PLAIN] = lambda: restoring(plain)
+    graphs: dict[str, bytes] = {}
+    for name, make in work.items():
+        progress(len(graphs), len(work) + 1)
+        graphs[name] = make()
+    progress(len(work), len(work) + 1)
+    hashes = {name: digest(data) for name, data in graphs.items()}
+    made = GraphCard(card.name, card.config, card.sha256, hashes, card.plain if PLAIN in graphs else {})
+    with tempfile.TemporaryDirectory(prefix="localsr-") as scratch:
+        write_folder(Path(scratch), made, graphs)
+        made = dataclasses.replace(made, difference=compare(restorer, read_restorer(Path(scratch))))
+    progress(1, 1)
+    return made, graphs
+
+
+def compare(restorer: Restorer, other: Restorer) -> float:
+    """Return the largest difference of a pixel, or of a patch's share, in [0, 1]: by all strategies of both."""
+    pixels = np.random.default_rng(0).integers(0, 256, (COMPARED_SIZE.height, COMPARED_SIZE.width, 3), dtype=np.uint8)
+    photo = images.read(pixels)
+    scene, found = restorer.encode(photo), other.encode(photo)
+    apart = [
+        np.abs(mine.pixels - theirs.pixels).max()
+        for way in scene.strategies
+        if way in found.strategies
+        for mine, theirs in zip(scene.restore(COMPARED_BOXES, way), found.restore(COMPARED_BOXES, way), strict=True)
+    ]
+    if other.network.geometry.context is not None:
+        shares = [[each.attention(box).shares for each in (scene, found)] for box in COMPARED_BOXES]
+        apart += [np.abs(np.subtract(mine, theirs)).max() for mine, theirs in shares]
+    return float(np.max(apart))  # NaN if any is

@@ -1,0 +1,235 @@
+"""What the service and its workers say to each other: structs with a tag, each a line of JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TypeAlias
+
+from msgspec import Struct, convert, to_builtins
+
+from localsr.geometry import Box
+
+Sides: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom as they were asked for; a worker checks them
+
+
+class WorkerSettings(Struct, frozen=True, tag="settings"):
+    """What a worker starts with: its first message."""
+
+    networks: tuple[str, ...]  # names or paths; none for those that the package offers
+    runtime: str
+    memory: int  # MiB of decoded pictures and scenes
+    megapixels: int  # of an uploaded picture
+    output: int  # megapixels of one answer
+
+
+class PictureFile(Struct, frozen=True):
+    """A picture on disk."""
+
+    id: str
+    path: str
+    name: str  # as the client calls it: what errors say instead of the path
+    any_size: bool  # the picture that `localsr view` was started on has no limit
+
+
+class PictureTask(Struct, frozen=True):
+    """What all tasks say: which picture they are about, and by which id the log knows the request."""
+
+    picture: PictureFile
+    request: str
+
+
+class OpenTask(PictureTask, frozen=True, tag="open"):
+    """Read the header of a picture: `PictureFacts`."""
+
+
+class TileTask(PictureTask, frozen=True, tag="tile"):
+    """Cut a tile of the Deep Zoom pyramid, as JPEG."""
+
+    level: int
+    column: int
+    row: int
+
+
+class RestoreTask(PictureTask, frozen=True, tag="restore"):
+    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+
+    boxes: list[Sides]
+    network: str | None
+    strategy: str | None
+    format: str
+
+
+class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
+    """Enlarge a box by bicubic, as PNG."""
+
+    box: Sides
+    scale: int
+
+
+class CostTask(PictureTask, frozen=True, tag="cost"):
+    """Estimate the cost of boxes: a `StrategyCost` by strategy."""
+
+    boxes: list[Sides]
+    network: str | None
+
+
+class AttentionTask(PictureTask, frozen=True, tag="attention"):
+    """Find what a box draws on: `AttentionFacts`."""
+
+    box: Sides
+    network: str | None
+
+
+class PasteTask(PictureTask, frozen=True, tag="paste"):
+    """Restore boxes and put them back into the picture: `PasteFacts`."""
+
+    boxes: list[Sides]
+    network: str | None
+    strategy: str | None
+    format: str
+    feather: int
+    same_size: bool
+
+
+WorkerTask: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask
+
+
+class Job(Struct, frozen=True, tag="job"):
+    """A task that a worker is given, with a number and an empty folder for its files."""
+
+    number: int
+    folder: str
+    task: WorkerTask
+
+
+class CancelJob(Struct, frozen=True, tag="cancel"):
+    """Nobody waits for a job any more."""
+
+    number: int
+
+
+class ForgetPicture(Struct, frozen=True, tag="forget"):
+    """A picture is gone and is to be closed."""
+
+    picture: str  # its id
+
+
+class TilePyramid(Struct, frozen=True):
+    """The Deep Zoom pyramid of a picture."""
+
+    size: int  # pixels of a tile's side
+    levels: int
+
+
+class PictureFacts(Struct, frozen=True):
+    """What the header of a picture says."""
+
+    width: int
+    height: int
+    depth: int  # bits
+    alpha: bool
+    tiles: TilePyramid
+
+
+class RestorationFacts(Struct, frozen=True):
+    """How a box was restored; for several, the first box with the seconds and GFLOPs of all."""
+
+    box: Box
+    scale: int
+    strategy: str
+    network: str
+    seconds: float
+    gflops: float
+
+
+class PasteFacts(Struct, frozen=True):
+    """How a picture with restored boxes was made."""
+
+    scale: int
+    strategy: str
+
+
+class StrategyCost(Struct, frozen=True):
+    """What boxes cost by one strategy, the scene counted with them."""
+
+    gflops: float
+    seconds: float
+    megabytes: float
+
+
+class PatchShare(Struct, frozen=True):
+    """A sampled patch, its share of a box's attention, and the radius in LR px of the ring that shows it."""
+
+    left: int
+    top: int
+    right: int
+    bottom: int
+    weight: float
+    radius: float
+
+
+class AttentionFacts(Struct, frozen=True):
+    """Where the context of a box came from."""
+
+    box: Box
+    patches: list[PatchShare]
+
+
+class OfferedNetwork(Struct, frozen=True):
+    """A network that a worker has loaded."""
+
+    name: str
+    scale: int
+    strategies: list[str]
+    default: bool
+    description: str
+    default_strategy: str
+    attention: bool  # whether it has a global context module, of which `AttentionTask` asks
+
+
+class WorkerReady(Struct, frozen=True, tag="ready"):
+    """A worker has loaded its networks."""
+
+    networks: list[OfferedNetwork]
+
+
+class WorkerRefused(Struct, frozen=True, tag="refused"):
+    """A worker cannot start with its settings, nor could another."""
+
+    error: str
+
+
+class JobDone(Struct, frozen=True, tag="done"):
+    """A job is done; `result` holds the facts that its task names, as JSON has them."""
+
+    number: int
+    result: Any
+
+
+class JobFailed(Struct, frozen=True, tag="failed"):
+    """A job cannot be done: a sentence without a path of this machine, and the class of the error."""
+
+    number: int
+    error: str
+    kind: str
+
+
+ToWorker: TypeAlias = WorkerSettings | Job | CancelJob | ForgetPicture
+FromWorker: TypeAlias = WorkerReady | WorkerRefused | JobDone | JobFailed
+
+
+def encode_message(message: ToWorker | FromWorker) -> bytes:
+    """Return a message as a line of JSON; escapes keep paths whole that are not UTF-8, which msgspec would refuse."""
+    return json.dumps(to_builtins(message)).encode() + b"\n"
+
+
+def decode_for_worker(line: bytes) -> ToWorker:
+    """Return what a line says to a worker; `ValueError` for anything else."""
+    message: ToWorker = convert(json.loads(line), ToWorker)
+    return message
+
+
+def decode_from_worker(line: bytes) -> FromWorker:
+    """Return what a line says from a worker; `ValueError` for anything else."""
+    message: FromWorker = convert(json.loads(line), FromWorker)
+    return message

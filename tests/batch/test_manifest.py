@@ -1,0 +1,164 @@
+"""Manifests: folders, tables, lines and annotations that name pictures, and what is wrong with them."""
+
+from pathlib import Path
+
+import pytest
+from batches import InlineEngine, request, write_picture
+
+from localsr.batch.manifest import read_manifest
+from localsr.batch.rows import Status
+from localsr.batch.runner import run_batch
+from localsr.batch.table import read_table
+from localsr.errors import BoxError, ConfigError, DataError
+from localsr.regions import RegionRequest
+from localsr.regions import read as read_annotations
+
+
+def test_a_csv(tmp_path) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text('picture,box,label\na.jpg,"1,2,3,4",car\nsub/b.jpg,"10%,0%,5%,5%",\na.jpg,"5,5:9,9; 1,1,2,2",bus\n')
+    one, two = read_manifest(str(path), RegionRequest())
+    assert (one.picture, two.picture) == (str(tmp_path / "a.jpg"), str(tmp_path / "sub/b.jpg"))
+    assert [(r.left, r.right, r.label, r.origin) for r in one.request.given] == [
+        (1, 4, "car", "m.csv, line 2"),
+        (5, 9, "bus", "m.csv, line 4"),
+        (1, 3, "bus", "m.csv, line 4"),
+    ]
+    assert two.request.given[0].relative
+
+
+@pytest.mark.parametrize(
+    ("header", "line"), [("x,y,width,height", "1,2,3,4"), ("left,top,right,bottom", "1,2,4,6"), ("x,y,w,h", "1,2,3,4")]
+)
+def test_columns_of_numbers(tmp_path, header, line) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(f"file_name,score,{header}\na.jpg,0.5,{line}\nb.jpg,,,,,\n")
+    one, two = read_manifest(str(path), request("0,0,5,5"))
+    (own,) = one.request.given[1:]
+    assert (own.left, own.top, own.right, own.bottom, own.score) == (1, 2, 4, 6, 0.5)
+    assert len(two.request.given) == 1  # what is asked of every picture
+
+
+def test_parquet_and_json_lines_say_the_same(tmp_path) -> None:
+    import polars as pl
+
+    pl.DataFrame(
+        {"picture": ["a.png", "b.png"], "boxes": [[[1, 2, 3, 4]], [[0, 0, 9, 9], [5, 5, 6, 6]]]}
+    ).write_parquet(tmp_path / "m.parquet")
+    found = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+    assert [[(r.left, r.top, r.right, r.bottom) for r in task.request.given] for task in found] == [
+        [(1, 2, 4, 6)],
+        [(0, 0, 9, 9), (5, 5, 11, 11)],
+    ]
+    assert [Path(task.picture).name for task in found] == ["a.png", "b.png"]
+
+
+def test_a_folder_and_a_pattern(tmp_path) -> None:
+    for name in ("a.jpg", "b.png", "deep/c.png"):
+        write_picture(tmp_path / name)
+    (tmp_path / "notes.txt").write_text("no picture")
+    asked = request("0,0,9,9")
+    assert [Path(task.picture).name for task in read_manifest(str(tmp_path), asked)] == ["a.jpg", "b.png", "c.png"]
+    assert [Path(task.picture).name for task in read_manifest(str(tmp_path), asked, "*.png")] == ["b.png"]
+    with pytest.raises(ConfigError, match="3 pictures but no regions"):
+        read_manifest(str(tmp_path), RegionRequest())
+    with pytest.raises(DataError, match=r"no pictures by '\*\.gif'"):
+        read_manifest(str(tmp_path), asked, "*.gif")
+
+
+@pytest.mark.parametrize(
+    ("content", "error", "told"),
+    [
+        ("picture,box\na.png,nonsense\n", BoxError, r"m\.csv, line 2: 'nonsense' is no region"),
+        ('picture,box\na.png,"1,1,2,2"\nb.png\n', DataError, r"m\.csv, line 3: .* not as many cells"),
+        ("name,box\na.png,1\n", DataError, "no column called picture"),
+        ("picture,x,y,w,h\na.png,1,x,3,4\n", BoxError, r"line 2: y is 'x'"),
+        ('picture,box\n,"1,1,2,2"\n', DataError, r"line 2: '' is no picture"),
+        ('picture,box\n"a.png\n', DataError, "cannot be read as CSV"),
+        ("picture,x,y,width,height\na.png,1,,3,4\n", BoxError, r"line 2: y is ''"),
+        ("", DataError, "no column called picture"),
+    ],
+)
+def test_a_bad_line_is_named(tmp_path, content, error, told) -> None:
+    path = tmp_path / "m.csv"
+    path.write_text(content)
+    with pytest.raises(error, match=told):
+        read_manifest(str(path), RegionRequest())
+
+
+def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> None:
+    import polars as pl
+
+    line = {"picture": "a.png", "x": 1, "y": 2, "width": 3, "height": 4, "label": 0, "score": 0.0}
+    pl.DataFrame([line]).write_parquet(tmp_path / "m.parquet")
+    (region,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())[0].request.given
+    assert (region.label, region.score) == ("0", 0.0)
+    for hole in ({"y": None}, {"x": None, "box": [1, None, 3, 4]}):
+        pl.DataFrame([line, line | hole], schema_overrides={"box": pl.List(pl.Int64)}).write_parquet(
+            tmp_path / "m.parquet"
+        )
+        with pytest.raises(BoxError, match=r"row 2: (y|box) is None"):
+            read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+
+
+def test_a_line_may_name_a_picture_alone_or_with_a_detector(tmp_path) -> None:
+    (tmp_path / "m.csv").write_text('picture,box,detector\na.png,,face\nb.png,"1,1,2,2",\nc.png,,\n')
+    (tmp_path / "m.jsonl").write_text(
+        '{"image": "a.png", "detector": "face"}\n{"picture": "b.png", "bbox": [1, 1, 2, 2]}\n{"file_name": "c.png"}\n'
+    )
+    for manifest in ("m.csv", "m.jsonl"):
+        found = read_manifest(str(tmp_path / manifest), RegionRequest())
+        assert [(Path(task.picture).name, task.request.detect, len(task.request.given)) for task in found] == [
+            ("a.png", ("face",), 0),
+            ("b.png", (), 1),
+            ("c.png", (), 0),
+        ]
+    both = read_manifest(str(tmp_path / "m.csv"), RegionRequest(detect=("plate",)))
+    assert both[0].request.detect == ("plate", "face")
+
+
+def test_one_picture_by_two_names_is_one(tmp_path) -> None:
+    (tmp_path / "m.jsonl").write_text(
+        '{"picture": "a.png", "box": "1,1,2,2"}\n{"picture": "./a.png", "box": "3,3,4,4"}'
+    )
+    (task,) = read_manifest(str(tmp_path / "m.jsonl"), RegionRequest())
+    assert [region.left for region in task.request.given] == [1, 3]
+
+
+def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) -> None:
+    for name in ("a.png", "b.png", "c.png", "x/d.png", "y/d.png"):
+        write_picture(tmp_path / "in" / name)
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    (labels / "a.txt").write_text("0 0.5 0.5 0.2 0.2")
+    (labels / "b.txt").write_text("0 0.5 0.5 0.2")
+    (labels / "d.txt").write_text("0 0.5 0.5 0.2 0.2")
+    listed = read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(labels))
+    tally = run_batch(listed, setup, lambda: InlineEngine(setup))
+    assert tally.states == {Status.DONE: 1, Status.EMPTY: 1, Status.FAILED: 3}
+    told = {Path(r["input"]).stem: r["reason"] for r in read_table(setup.folder).iter_rows(named=True)}
+    assert "b.txt, line 1" in told["b"]
+    assert "which may be" in told["d"]
+    (labels / "instances.json").write_text('{"images": [')
+    with pytest.raises(BoxError, match=r"instances\.json"):
+        read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(labels))
+    (tmp_path / "other.jsonl").write_text('{"picture": "elsewhere.png", "box": "1,1,2,2"}')
+    with pytest.raises(DataError, match=r"elsewhere\.png, which is no picture of"):
+        read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(tmp_path / "other.jsonl"))
+
+
+def test_results_are_no_pictures(tmp_path) -> None:
+    for name in ("a.png", "out/a-1.png", "outer/b.png"):
+        write_picture(tmp_path / name)
+    found = read_manifest(str(tmp_path), request("0,0,9,9"), out=str(tmp_path / "out"))
+    assert [Path(task.picture).name for task in found] == ["a.png", "b.png"]
+    with pytest.raises(ConfigError, match="OUT is the folder of the pictures"):
+        read_manifest(str(tmp_path), request("0,0,9,9"), out=str(tmp_path))
+    for pattern in ("/tmp/*.png", "a**b"):
+        with pytest.raises(ConfigError, match="no pattern within a folder"):
+            read_manifest(str(tmp_path), request("0,0,9,9"), pattern)
+
+
+def test_a_manifest_that_is_not_there(tmp_path) -> None:
+    with pytest.raises(DataError, match="neither a file nor a folder"):
+        read_manifest(str(tmp_path / "none.csv"), RegionRequest())

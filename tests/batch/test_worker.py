@@ -1,0 +1,164 @@
+"""One picture: its results and rows, what is broken, what a rerun does, stores behind URLs."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from batches import InlineEngine, contents, request, write_picture
+from PIL import Image
+
+import localsr
+from localsr.batch import storage
+from localsr.batch.manifest import read_manifest
+from localsr.batch.rows import Status
+from localsr.batch.runner import run_batch
+from localsr.batch.table import read_table
+from localsr.batch.tasks import Task
+from localsr.batch.worker import BatchWorker
+from localsr.errors import CheckpointError, ConfigError
+from localsr.geometry import Box
+from localsr.inference.memory import resident
+from localsr.inference.restorer import Restorer
+from localsr.regions import RegionRequest, text
+
+
+def test_results_and_rows(many, setup) -> None:
+    worker = BatchWorker(setup)
+    rows = worker.process(many[2])
+    restorer = Restorer.load(setup.model, device="cpu")
+    scene = restorer.encode(localsr.read(many[2].picture))
+    assert [(r.left, r.top, r.right, r.bottom) for r in rows] == [(3, 4, 23, 18), (24, 20, 42, 35), (1, 1, 10, 10)]
+    for row in rows:
+        box = Box(row.left, row.top, row.right, row.bottom)
+        scene.restore(box).save(Path(setup.folder) / "alone.png")
+        with Image.open(Path(setup.folder) / row.output) as one, Image.open(Path(setup.folder) / "alone.png") as two:
+            assert np.abs(np.asarray(one, int) - np.asarray(two, int)).max() <= 1
+        assert row.status == Status.DONE
+        assert row.seconds > 0
+    told = scene.cost([Box(r.left, r.top, r.right, r.bottom) for r in rows])["clsr"]
+    assert sum(r.gflops for r in rows) == pytest.approx(told.gflops + told.gflops_scene, rel=1e-6)
+
+
+def test_what_is_broken_is_a_row(tmp_path, setup) -> None:
+    worker = BatchWorker(setup)
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    small = write_picture(tmp_path / "small.png")
+    for task, told in (
+        (Task(str(tmp_path / "bad.png"), request("1,1,2,2")), "begins with b'no pictu'"),
+        (Task(str(tmp_path / "none.png"), request("1,1,2,2")), "No such file"),
+        (Task(small, request("50,40,20,20")), "leaves the picture"),
+    ):
+        (row,) = worker.process(task)
+        assert row.status == Status.FAILED
+        assert told in row.reason
+        assert row.input == task.picture
+    assert not list(Path(setup.folder).rglob("*.png"))
+    (row,) = worker.process(Task(small, RegionRequest(given=(text("1,1,3,3"),), min_size=10)))
+    assert (row.status, row.width, row.height, row.output) == (Status.EMPTY, 60, 50, "")
+
+
+def test_a_rerun_does_only_what_is_missing(many, setup, monkeypatch) -> None:
+    task, restored = many[2], []
+    worker = BatchWorker(setup)
+    rows, before = worker.process(task), contents(setup.folder)
+    monkeypatch.setattr(worker, "_write", lambda *a: restored.append(a[2]) or BatchWorker._write(worker, *a))
+    assert worker.process(task, rows) == rows  # all there, and known
+    told = worker.process(task)  # all there, but nobody told
+    assert [r.seconds for r in told] == [None] * 3
+    assert [r.output for r in told] == [r.output for r in rows]
+    assert not restored
+    (Path(setup.folder) / rows[1].output).unlink()
+    again = worker.process(task, rows)
+    assert restored == [{1}]
+    assert [r.seconds is None for r in again] == [True, False, True]
+    assert contents(setup.folder) == before
+    write_picture(Path(task.picture), seed=99)  # another picture under the same name
+    assert {r.output for r in worker.process(task, rows)}.isdisjoint({r.output for r in rows})
+
+
+def test_what_was_asked_before_stays_in_the_table(many, setup) -> None:
+    asked = [
+        [Task(many[0].picture, request(*given))] for given in (("1,1,9,9", "1,1,9,9"), ("2,2,9,9",), ("99,1,9,9",))
+    ]
+    for each in asked:
+        run_batch(each, setup, lambda: InlineEngine(setup))
+    frame = read_table(setup.folder)
+    assert sorted(zip(frame["left"].to_list(), frame["status"].to_list(), strict=True), key=str) == [
+        (1, Status.DONE),  # the same region twice is one
+        (2, Status.DONE),
+        (None, Status.FAILED),
+    ]
+    assert run_batch(asked[0], setup, lambda: InlineEngine(setup)).kept == 1
+    run_batch([Task(many[0].picture, request("5,5,9,9"))], setup, lambda: InlineEngine(setup))
+    assert (
+        read_table(setup.folder)["status"].to_list() == [Status.DONE] * 3
+    )  # a failure is over once something else was asked
+
+
+def test_a_detector_that_is_another_file_is_asked_again(many, setup) -> None:
+    task = Task(many[0].picture, RegionRequest(detect=("a.onnx",)))
+    one, two = (replace(setup, detectors=(("a.onnx", sha256),)) for sha256 in ("1", "2"))
+    assert len({one.digest(task), two.digest(task), setup.digest(task)}) == 3
+    assert one.digest(many[0]) == setup.digest(many[0])
+
+
+def test_memory_is_flat(many, setup, tmp_path) -> None:
+    """The short form: a worker that has done 20 pictures takes no more after 80."""
+    worker, taken = BatchWorker(setup), []
+    for k in range(80):
+        path = write_picture(tmp_path / f"more/{k}.png", k, (90, 70))
+        worker.process(Task(path, request("5,5,40,40", "20,10,50,50")))
+        taken.append(resident())
+    assert taken[-1] - taken[19] < 24 * 2**20
+
+
+def test_another_network_than_named_is_refused(setup) -> None:
+    with pytest.raises(CheckpointError, match="put the same file on every machine"):
+        BatchWorker(replace(setup, sha256="0" * 64))
+
+
+def test_a_large_region_is_written_in_pieces(many, setup, monkeypatch) -> None:
+    one = BatchWorker(setup).process(many[2])
+    small = contents(setup.folder)
+    monkeypatch.setattr("localsr.batch.worker.MAX_PIXELS_HELD_BY_WORKER", 100)
+    other = replace(setup, folder=setup.folder + "2")
+    BatchWorker(other).process(many[2])
+    for row in one:
+        with Image.open(Path(other.folder) / row.output) as two, Image.open(Path(setup.folder) / row.output) as first:
+            assert np.abs(np.asarray(first, int) - np.asarray(two, int)).max() <= 1
+    assert small.keys() == contents(other.folder).keys()
+
+
+def test_a_store_behind_a_url(tmp_path, setup) -> None:
+    import fsspec
+
+    system = fsspec.filesystem("memory")
+    for k in range(3):
+        system.pipe_file(f"/shop/in/{k}.png", Path(write_picture(tmp_path / f"{k}.png", k)).read_bytes())
+    system.pipe_file("/shop/in/m.csv", b'picture,box\n0.png,"1,1,9,9"\n1.png,"1,1,9,9"\n')
+    there = replace(setup, folder="memory://shop/out")
+    listed = read_manifest("memory://shop/in", request("1,1,9,9"), "*.png")
+    assert [task.picture for task in listed] == [f"memory:///shop/in/{k}.png" for k in range(3)]
+    assert len(read_manifest("memory://shop/in/m.csv", RegionRequest())) == 2
+    tally = run_batch(listed, there, lambda: InlineEngine(there))
+    assert tally.states == {Status.DONE: 3}
+    table = read_table("memory://shop/out")
+    assert table["status"].to_list() == [Status.DONE] * 3
+    local = replace(setup, folder=str(tmp_path / "here"))
+    tasks = [Task(str(tmp_path / f"{k}.png"), request("1,1,9,9")) for k in range(3)]
+    run_batch(tasks, local, lambda: InlineEngine(local))
+    for output in table["output"]:
+        assert system.cat_file(f"/shop/out/{output}") == (Path(local.folder) / output).read_bytes()
+    assert run_batch(listed, there, lambda: InlineEngine(there)).kept == 3
+    assert not system.find("/shop/out/.parts")
+    system.pipe_file("/shop/bad/b.png", b"nothing")
+    broken = replace(setup, folder="memory://shop/other")
+    run_batch(read_manifest("memory://shop/bad", request("1,1,9,9"), "*.png"), broken, lambda: InlineEngine(broken))
+    (reason,) = read_table("memory://shop/other")["reason"]
+    assert reason.startswith("memory:///shop/bad/b.png begins with")  # not the copy's name
+
+
+def test_a_url_that_nobody_here_opens() -> None:
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        storage.exists("nonsense://x/y")

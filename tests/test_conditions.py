@@ -1,0 +1,68 @@
+"""How pictures were degraded, told from their pixels."""
+
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from localsr import conditions
+from localsr.data.degradation import Degradation
+from localsr.data.pictures import list_pictures, read_rgb
+
+
+def compressed(rgb: np.ndarray, quality: int) -> tuple[np.ndarray, Image.Image]:
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(rgb.transpose(1, 2, 0))).save(file, "JPEG", quality=quality, subsampling=2)
+    picture = Image.open(file)
+    return np.ascontiguousarray(np.asarray(picture).transpose(2, 0, 1)), picture
+
+
+@pytest.fixture
+def smooth() -> np.ndarray:
+    y, x = np.mgrid[:192, :192]
+    waves = 128 + 60 * np.sin(np.stack([x / 17, y / 13, (x + y) / 21])) + 20 * np.sin(x * y / 900)
+    return waves
+
+
+@pytest.mark.parametrize("quality", [20, 50, 75, 90, 95])
+def test_the_quality_of_a_jpeg(smooth: np.ndarray, quality: int) -> None:
+    rgb = np.rint(smooth + np.random.default_rng(0).normal(0, 3, smooth.shape)).clip(0, 255).astype(np.uint8)
+    pixels, file = compressed(rgb, quality)
+    assert conditions.quality_of(file.quantization[0]) == quality  # type: ignore[attr-defined]
+    assert abs(conditions.jpeg_quality(pixels) - quality) <= 1
+    assert conditions.jpeg_quality(rgb) == conditions.CLEAN
+
+
+def test_nothing_to_measure_on() -> None:
+    white = np.full((3, 64, 64), 255, np.uint8)
+    assert conditions.jpeg_quality(white) == conditions.CLEAN
+    assert conditions.noise(white) == 0
+    assert conditions.noise(np.full((3, 5, 5), 100, np.uint8)) == 0
+
+
+@pytest.mark.parametrize("deviation", [2.0, 6.0, 20.0])
+def test_noise_before_and_after_a_jpeg(smooth: np.ndarray, deviation: float) -> None:
+    grey = np.random.default_rng(1).normal(0, deviation, smooth.shape[1:])
+    rgb = np.rint(smooth + grey).clip(0, 255).astype(np.uint8)
+    assert conditions.noise(rgb) == pytest.approx(deviation, rel=0.1)
+    for quality in (90, 60) if deviation > 3 else (95,):
+        pixels, _ = compressed(rgb, quality)
+        assert conditions.noise(pixels, quality) == pytest.approx(deviation, rel=0.15)
+
+
+def test_clean_pictures_have_no_noise(smooth: np.ndarray) -> None:
+    rgb = np.rint(smooth).clip(0, 255).astype(np.uint8)
+    assert conditions.noise(rgb) < 0.5
+    assert conditions.noise(compressed(rgb, 80)[0], 80) < 0.5
+
+
+def test_two_hundred_degraded_pictures(shared: Path) -> None:
+    paths = list_pictures(shared / "data/train/bsds500")
+    right = 0
+    for k in range(200):
+        way = Degradation.draw(7, k)
+        lr = way.apply(read_rgb(paths[2 * k])[:, :320, :320], 2)
+        right += abs(conditions.jpeg_quality(lr) - (way.quality or conditions.CLEAN)) <= 5
+    assert right >= 180

@@ -1,0 +1,162 @@
+// The list of regions: thumbnail, time and cost of each; the selected one opened, to compare, set, save and remove.
+
+import { describe, height, width, type Box } from "./geometry";
+import { drawRegion } from "./overlay";
+import { isSavable, type Model, type Region } from "./model";
+
+export interface CardActions {
+  readonly zoom: (region: Region) => void;
+  readonly context: () => void;
+  readonly save: (region: Region) => void;
+  readonly remove: (region: Region) => void;
+  readonly shape: (region: Region, left: number, top: number, wide: number, high: number) => void;
+  readonly slide: (share: number) => void;
+}
+
+const MAX_COMPARE_HEIGHT = 220; // CSS pixels of the picture to compare by
+
+interface Card {
+  readonly item: HTMLElement;
+  drawn: string; // what its pictures show, so that they are drawn when that changes
+}
+
+export class RegionList {
+  private readonly list = document.querySelector<HTMLOListElement>("#regions")!;
+  private readonly none = document.querySelector<HTMLElement>("#none")!;
+  private readonly template = document.querySelector<HTMLTemplateElement>("#card")!;
+  private readonly cards = new Map<Region, Card>();
+  private shown: Region | null = null;
+
+  constructor(
+    private readonly model: Model,
+    private readonly actions: CardActions,
+  ) {}
+
+  update(): void {
+    const { model } = this;
+    this.none.hidden = model.regions.length > 0;
+    for (const [region, card] of this.cards) {
+      if (model.regions.includes(region)) continue;
+      card.item.remove();
+      this.cards.delete(region);
+    }
+    for (const region of model.regions) {
+      const card = this.cards.get(region) ?? this.makeCard(region);
+      this.updateCard(region, card);
+    }
+    if (model.selected !== this.shown) {
+      this.shown = model.selected;
+      const item = this.shown && this.cards.get(this.shown)?.item;
+      if (item && !item.contains(document.activeElement)) item.scrollIntoView({ block: "nearest" });
+    }
+  }
+
+  private makeCard(region: Region): Card {
+    const item = (this.template.content.cloneNode(true) as DocumentFragment).querySelector<HTMLElement>("li")!;
+    const { actions, model } = this;
+    item.querySelector(".pick")!.addEventListener("click", () => model.select(region));
+    const handlers: Record<string, () => void> = {
+      zoom: () => actions.zoom(region),
+      context: () => actions.context(),
+      save: () => actions.save(region),
+      remove: () => actions.remove(region),
+    };
+    for (const button of item.querySelectorAll<HTMLElement>("[data-do]")) {
+      button.addEventListener("click", handlers[button.dataset.do ?? ""]!);
+    }
+    item.querySelector<HTMLInputElement>("[type=range]")!.addEventListener("input", (event) => {
+      actions.slide(Number((event.target as HTMLInputElement).value) / 100);
+    });
+    const side = (name: string): number => Number(sideInput(item, name).value);
+    item.querySelector(".sides")!.addEventListener("change", () => {
+      actions.shape(region, side("left"), side("top"), side("width"), side("height"));
+      this.showSides(item, region.box);
+    });
+    this.list.append(item);
+    const card = { item, drawn: "" };
+    this.cards.set(region, card);
+    return card;
+  }
+
+  private updateCard(region: Region, card: Card): void {
+    const { item } = card;
+    const { model } = this;
+    const selected = region === model.selected;
+    item.dataset.state = region.state;
+    item.classList.toggle("selected", selected);
+    item.querySelector(".pick")!.setAttribute("aria-pressed", String(selected));
+    item.querySelector(".title")!.textContent = `${region.number}.  ${describe(region.box)}`;
+    item.querySelector(".facts")!.textContent = describeResult(region);
+    item.querySelector<HTMLElement>(".more")!.hidden = !selected;
+    this.drawPictures(region, card, selected);
+    if (!selected) return;
+    const range = item.querySelector<HTMLInputElement>("[type=range]")!;
+    range.value = String(Math.round(model.split * 100));
+    range.setAttribute("aria-valuetext", `${range.value} % restored, ${100 - Number(range.value)} % bicubic`);
+    item.querySelector("output")!.textContent = `${range.value} %`;
+    range.disabled = region.bicubic === null;
+    this.showSides(item, region.box);
+    const context = item.querySelector<HTMLButtonElement>("[data-do=context]")!;
+    const able = model.network?.attention === true;
+    context.disabled = !able;
+    context.title = able ? "Where the context came from" : "This network looks at no context";
+    context.setAttribute("aria-pressed", String(model.showsAttention && able));
+    this.showShares(item, region);
+    item.querySelector<HTMLButtonElement>("[data-do=save]")!.disabled = !isSavable(region);
+  }
+
+  private showShares(item: HTMLElement, region: Region): void {
+    const rings = item.querySelector<HTMLElement>(".rings")!;
+    const patches = region.attention;
+    rings.hidden = !(this.model.showsAttention && patches);
+    if (!patches) return;
+    const share = (part: number): string => `${(100 * part).toFixed(1)} %`;
+    const largest = Math.max(...patches.map((patch) => patch.weight));
+    rings.querySelector("span")!.textContent =
+      `The largest share is ${share(largest)}; an even one would be ${share(1 / patches.length)}.`;
+  }
+
+  /** Show the box in its fields, but for one that is being written in. */
+  private showSides(item: HTMLElement, box: Box): void {
+    const values = { left: box.left, top: box.top, width: width(box), height: height(box) };
+    for (const [name, value] of Object.entries(values)) {
+      const field = sideInput(item, name);
+      if (document.activeElement !== field || field.value === "") field.value = String(value);
+    }
+  }
+
+  private drawPictures(region: Region, card: Card, selected: boolean): void {
+    const box = region.restored?.box;
+    const shows = box ? `${describe(box)} ${region.restored!.scale} ${selected && this.model.split}` : "";
+    const images = `${region.sharp !== null} ${region.bicubic !== null}`;
+    const drawn = `${shows} ${images} ${region.restored?.seconds} ${selected}`;
+    if (drawn === card.drawn) return;
+    card.drawn = drawn;
+    drawRegion(card.item.querySelector<HTMLCanvasElement>(".pick canvas")!, region, 1);
+    const compare = card.item.querySelector<HTMLCanvasElement>(".compare")!;
+    compare.hidden = !region.sharp;
+    if (!selected || !region.sharp) return;
+    const wide = compare.parentElement!.clientWidth || 300;
+    const factor = Math.min(wide / region.sharp.width, MAX_COMPARE_HEIGHT / region.sharp.height);
+    compare.width = Math.round(region.sharp.width * factor * devicePixelRatio);
+    compare.height = Math.round(region.sharp.height * factor * devicePixelRatio);
+    compare.style.width = `${region.sharp.width * factor}px`;
+    drawRegion(compare, region, this.model.split);
+  }
+}
+
+const sideInput = (item: HTMLElement, name: string): HTMLInputElement =>
+  item.querySelector<HTMLInputElement>(`[data-side=${name}]`)!;
+
+function describeResult(region: Region): string {
+  if (region.state === "restoring") return "Restoring …";
+  if (region.state === "failed") return region.problem;
+  const { scale, strategy, seconds, gflops } = region.restored!;
+  return `×${scale} · ${strategy} · ${formatTime(seconds)} · ${formatWork(gflops)}`;
+}
+
+export const formatTime = (seconds: number): string =>
+  seconds < 1 ? `${Math.max(Math.round(seconds * 1000), 1)} ms` : `${seconds.toPrecision(3)} s`;
+
+export const formatWork = (gflops: number): string =>
+  `${gflops < 100 ? gflops.toPrecision(2) : Math.round(gflops).toLocaleString("en")} GFLOPs`;
