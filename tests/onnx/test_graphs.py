@@ -109,6 +109,8 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     batch = Task(about[0], RegionRequest((text("5,6,20,10"),)))
     (row,) = BatchWorker(Setup(str(tmp_path), model=str(exported), runtime="onnx", sha256="0")).process(batch)
     assert (row.status, (tmp_path / row.output).exists()) == (Status.DONE, True)
+    cost = restorer(small()).encode(localsr.read(pixels)).cost(localsr.Box(5, 6, 25, 16))["clsr"]
+    assert row.gflops == pytest.approx(cost.gflops + cost.gflops_scene, rel=1e-6)
     # a network that is no folder is exported once, into the cache
     calls: list[Path] = []
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes, _get_current_dispatch_mode
 from torch.utils._pytree import tree_leaves
-from torch.utils.flop_counter import FlopCounterMode, conv_flop_count, flop_registry
+from torch.utils.flop_counter import conv_flop_count, flop_registry
 
 ATEN = torch.ops.aten
 COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
@@ -35,9 +35,9 @@ class WorkLoad(NamedTuple):
 
 def count(work: Callable[[], object]) -> WorkLoad:
     """Run work whose tensors are on the meta device, where nothing is computed, and count it."""
-    with FlopCounterMode(display=False) as counter, _Peak() as peak, torch.no_grad():
+    with FlopCounter() as counter, _Peak() as peak, torch.no_grad():
         work()
-    return WorkLoad(counter.get_total_flops(), peak.most)
+    return WorkLoad(counter.total, peak.most)
 
 
 @cache
@@ -56,7 +56,7 @@ class FlopCounter(TorchDispatchMode):
 
     @classmethod
     def _should_skip_dynamo(cls) -> bool:
-        """Say that nothing here is compiled: torch would load 800 modules of its compiler, in a second, to skip it."""
+        """Return False: to have its compiler leave this alone, torch would load 800 modules of it, in a second."""
         return False
 
     def __torch_dispatch__(
@@ -78,6 +78,13 @@ class FlopCounter(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
+def add_flops(count: Callable[[], int]) -> None:
+    """Let the counter of this thread, if there is one, add what ran outside torch."""
+    if isinstance(counter := _get_current_dispatch_mode(), FlopCounter):
+        with _disable_current_modes():  # what counts beforehand runs operations, too
+            counter.total += count()
+
+
 class _Peak(TorchDispatchMode):
     """Follows the bytes of the tensors that are alive."""
 
@@ -87,6 +94,11 @@ class _Peak(TorchDispatchMode):
         self.most = 0
         self._now = 0
         self._alive: set[int] = set()
+
+    @classmethod
+    def _should_skip_dynamo(cls) -> bool:
+        """Return False, as `FlopCounter` does."""
+        return False
 
     def __torch_dispatch__(
         self,

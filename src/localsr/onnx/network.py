@@ -17,7 +17,7 @@ from localsr.geometry import Box
 from localsr.models.clsr import count_scene, count_work, without_weights
 from localsr.models.config import ModelConfig
 from localsr.models.context import Context
-from localsr.models.counting import WorkLoad
+from localsr.models.counting import WorkLoad, add_flops
 from localsr.models.windows import NetworkGeometry, Taper
 from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, read_folder
 from localsr.onnx.graphs import windows
@@ -59,7 +59,9 @@ class OnnxNetwork:
         """Make keys and values by the graph *encode*."""
         if not self._config.gcm:
             return None
-        return Context(*_run(self._graphs[ENCODE], patches=patches, corners=corners))
+        context = Context(*_run(self._graphs[ENCODE], patches=patches, corners=corners))
+        add_flops(lambda: self.count_scene(patches.shape[1]).flops)
+        return context
 
     def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
         """Restore by the graph *restore*."""
@@ -67,6 +69,9 @@ class OnnxNetwork:
         box = taper.roi.scaled(self._config.scale)
         if y.shape != (len(pixels), 3, box.height, box.width):
             raise CheckpointError(f"the graph gave {tuple(y.shape)} for {box.size} px; it is not what its card says")
+        shape = self.geometry.context
+        patches = 0 if context is None or shape is None else context.keys.shape[2] // shape.tokens(1)
+        add_flops(lambda: len(pixels) * self.count_work(taper, near, patches).flops)
         return y
 
     def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
