@@ -143,24 +143,6 @@ class Scene:
         other._memory = memory
         return other
 
-    def prepare(self, strategy: Strategy | str | None = None) -> None:
-        """Make now what a first region by a strategy would wait for: the keys and values of `clsr` (Eq. 2).
-
-        Args:
-            strategy: The strategy that will be asked for; the default when None.
-
-        Raises:
-            ConfigError: There is no such strategy, or the network cannot run it.
-            ImageError: The photo is damaged where it is read.
-
-        Example:
-            >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
-            >>> scene.prepare()
-        """
-        self._inputs(self._settings(self.strategy(strategy)))
-
     def save(self, path: str | PathLike[str]) -> None:
         """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
 
