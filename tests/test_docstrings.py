@@ -1,4 +1,4 @@
-"""Callers of the core are told what it takes and returns, and are shown it; test_examples.py runs the examples."""
+"""What callers of the core may call says all that it takes and returns; test_examples.py runs the examples."""
 
 import inspect
 from collections.abc import Callable
