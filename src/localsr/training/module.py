@@ -124,7 +124,8 @@ class Training(lightning.LightningModule):
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("validation", sheet, self.global_step)
         like = images.read(np.zeros((1, 1, 3), np.uint8))
-        images.write(Path(self.trainer.default_root_dir) / "strips" / f"step-{self.global_step:07d}.png", sheet, None, like)
+        folder = Path(self.trainer.default_root_dir) / "strips"
+        images.write(folder / f"step-{self.global_step:07d}.png", sheet, None, like)
 
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
