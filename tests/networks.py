@@ -41,6 +41,7 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
     special: dict[str, dict[str, object]] = {
         "carn": {"blocks": 2, "groups": 2},
         "rcan": {"pooled": False},
+        "rrdb": {"growth": 8},
         "swinir": {"blocks": 2, "heads": 4, "features": 8, "gcm_patch": 8},
     }
     return ModelConfig(

@@ -1,4 +1,4 @@
-"""What callers of the core may call says what it takes and returns; test_examples.py runs its examples."""
+"""What callers of the core may call says all that it takes and returns; test_examples.py runs the examples."""
 
 import inspect
 from collections.abc import Callable

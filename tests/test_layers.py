@@ -14,7 +14,7 @@ LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"images", "resize", "metrics", "conditions"},
     {"models"},
     {"inference", "data", "regions"},
-    {"onnx", "drawing"},
+    {"onnx", "drawing", "foreign"},
     {"loading"},
     {"evaluation", "selfcheck"},
     {"serving", "training", "batch"},

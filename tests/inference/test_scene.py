@@ -17,7 +17,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference import batching, calibration, execution
 from localsr.inference.cost import count_roi
 from localsr.inference.memory import MEGABYTE, peak, resident, tensor_room
-from localsr.inference.planning import RunSettings, plan_work
+from localsr.inference.planning import WorkSettings, plan_work
 from localsr.inference.protocols import RegionScene, RunnableNetwork
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
@@ -81,7 +81,7 @@ def test_boxes_that_crowd_share_a_tile(noise: localsr.Photo, monkeypatch: pytest
     for a, b in zip(together, every, strict=True):  # each is what all the halo it needs gives
         assert np.abs(a.pixels - b.pixels).max() < 1e-5
     ran.clear()
-    settings = RunSettings(one.network, Strategy.CLSR, noise.size, 16)
+    settings = WorkSettings(one.network, Strategy.CLSR, noise.size, 16)
     least = max(item.load(settings).bytes for item in plan_work(crowd, settings))
     scene.bounded(2 * least).restore(crowd, share=True)
     assert max(ran) < len(crowd)  # the tile would not fit
@@ -198,7 +198,7 @@ def test_a_saved_scene_is_of_one_picture_and_one_network(noise: localsr.Photo, t
 
 def test_little_memory_makes_small_tiles() -> None:
     size = Size(900, 700)
-    settings = RunSettings(awake(tiny()), Strategy.CLSR, size, 16)
+    settings = WorkSettings(awake(tiny()), Strategy.CLSR, size, 16)
     box = [whole(size)]
     freely = plan_work(box, settings)
     tightly = plan_work(box, settings._replace(memory=4 * MEGABYTE))
@@ -235,7 +235,7 @@ def test_an_accelerator_without_memory_gets_halves(noise: localsr.Photo, monkeyp
 def test_what_is_counted_is_what_is_taken() -> None:
     """Bytes on the meta device against those of the same tensors, one by one."""
     network = awake(tiny())
-    settings = RunSettings(network, Strategy.CLSR, Size(100, 100), 16)
+    settings = WorkSettings(network, Strategy.CLSR, Size(100, 100), 16)
     (item,) = plan_work([Box(40, 40, 60, 60)], settings)
     taken = item.load(settings)
     window = item.taper.windows[0]

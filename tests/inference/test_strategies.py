@@ -12,7 +12,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference import execution, planning
 from localsr.inference import restorer as restorer_module
 from localsr.inference import scene as scene_module
-from localsr.inference.planning import RunSettings, plan_work
+from localsr.inference.planning import WorkSettings, plan_work
 from localsr.inference.prepacking import PackedConv
 from localsr.inference.strategies import Strategy
 from localsr.models.checkpoint import Card
@@ -165,7 +165,7 @@ def test_the_attention_of_a_box(noise: localsr.Photo, monkeypatch: pytest.Monkey
     assert max(found.shares) > 1.2 / 16
     large = Box(0, 0, 60, 50)
     untiled = scene.attention(large).shares
-    settings = RunSettings(awake(tiny()), Strategy.CLSR, noise.size, 16)
+    settings = WorkSettings(awake(tiny()), Strategy.CLSR, noise.size, 16)
     halves = plan_work([Box(0, 0, 30, 50), Box(30, 0, 60, 50)], settings)
     monkeypatch.setattr(scene_module, "plan_work", lambda *_: halves)
     assert np.abs(np.subtract(untiled, scene.attention(large).shares)).max() < 0.01  # halos are asked twice

@@ -136,6 +136,36 @@ def swinir(
     )
 
 
+def rrdb(c: int = 64, growth: int = 32, blocks: int = 23, scale: int = 4, *, names: str = "basicsr") -> Shapes:
+    """RRDBNet by the names of BasicSR, of ESRGAN's authors, or of their first release."""
+    first, dense, trunk, ups, hr, last = {
+        "basicsr": ("conv_first", "body.{}.rdb{}.conv{}", "conv_body", "conv_up{}", "conv_hr", "conv_last"),
+        "authors": ("conv_first", "RRDB_trunk.{}.RDB{}.conv{}", "trunk_conv", "upconv{}", "HRconv", "conv_last"),
+        "old": ("model.0", "model.1.sub.{}.RDB{}.conv{}.0", f"model.1.sub.{blocks}", "", "", ""),
+    }[names]
+    shapes = conv(first, c, 3) | conv(trunk, c, c)
+    for n in range(blocks):
+        for d in (1, 2, 3):
+            for k in range(5):
+                shapes |= conv(dense.format(n, d, k + 1), growth if k < 4 else c, c + k * growth)
+    steps = {1: 0, 2: 1, 3: 1, 4: 2, 8: 3}[scale]
+    if names == "old":
+        numbers = {0: (2, 4), 1: (3, 5, 7), 2: (3, 6, 8, 10), 3: (3, 6, 9, 11, 13)}[steps]
+        for number in numbers[:-1]:
+            shapes |= conv(f"model.{number}", c, c)
+        return shapes | conv(f"model.{numbers[-1]}", 3, c)
+    for k in range(steps):
+        shapes |= conv(ups.format(k + 1), c, c)
+    return shapes | conv(hr, c, c) | conv(last, 3, c)
+
+
+def compact(c: int = 64, convs: int = 16, scale: int = 4) -> Shapes:
+    shapes = conv("body.0", c, 3) | {"body.1.weight": (c,)}
+    for k in range(1, convs + 1):
+        shapes |= conv(f"body.{2 * k}", c, c) | {f"body.{2 * k + 1}.weight": (c,)}
+    return shapes | conv(f"body.{2 * convs + 2}", 3 * scale**2, c)
+
+
 TINY = {
     "carn": lambda scale: carn(8, m=False, scale=scale),
     "carn-m": lambda scale: carn(16, 4, scale=scale),
@@ -144,6 +174,10 @@ TINY = {
     "rcan": lambda scale: rcan(16, 2, 3, 8, scale),
     "rcan-basicsr": lambda scale: basicsr_rcan(16, 3, 2, 4, scale),
     "swinir": lambda scale: swinir(12, 2, 3, 2, 8, scale),
+    "rrdb": lambda scale: rrdb(8, 4, 2, scale),
+    "rrdb-authors": lambda scale: rrdb(8, 4, 2, scale, names="authors"),
+    "rrdb-old": lambda scale: rrdb(8, 4, 2, scale, names="old"),
+    "compact": lambda scale: compact(8, 4, scale),
     "swinir-direct": lambda scale: swinir(12, 3, 2, 3, scale=scale, direct=True),
 }
 
@@ -344,9 +378,45 @@ def swinir_says(table: Table, x: Tensor) -> Tensor:
     return net.conv("conv_last", net.shuffles(["upsample.0", "upsample.2"], y)) + mean()
 
 
+def rrdb_says(table: Table, x: Tensor, scale: int) -> Tensor:
+    """By any of the three sets of names, told by the order of convolutions in the file."""
+    names = [name.removesuffix(".weight") for name in table if name.endswith(".weight")]
+    first, trunk, *rest = names
+    dense = [name for name in rest if "RDB" in name or "rdb" in name]
+    ups, (hr, last) = rest[len(dense) : -2], rest[-2:]
+    net, factor = Net(table), 3 if scale == 3 else 2
+
+    def leaky(x: Tensor) -> Tensor:
+        return functional.leaky_relu(x, 0.2)
+
+    head = y = net.conv(first, x)
+    for block in range(0, len(dense), 15):
+        z = y
+        for at in range(block, block + 15, 5):
+            known = z
+            for name in dense[at : at + 4]:
+                known = torch.cat([known, leaky(net.conv(name, known))], 1)
+            z = z + 0.2 * net.conv(dense[at + 4], known)
+        y = y + 0.2 * z
+    y = head + net.conv(trunk, y)
+    for name in ups:
+        y = leaky(net.conv(name, y.repeat_interleave(factor, 2).repeat_interleave(factor, 3)))
+    return net.conv(last, leaky(net.conv(hr, y)))
+
+
+def compact_says(table: Table, x: Tensor, scale: int) -> Tensor:
+    net, k, y = Net(table), 0, x
+    while f"body.{k + 1}.weight" in table:
+        y = functional.prelu(net.conv(f"body.{k}", y), net.table[f"body.{k + 1}.weight"])
+        k += 2
+    y = functional.pixel_shuffle(net.conv(f"body.{k}", y), scale)
+    return y + x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
+
+
 def says(kind: str, table: Table, x: Tensor, scale: int) -> Tensor:
-    if kind.startswith("srresnet"):
-        return msrresnet_says(table, x, scale)
+    scaled = {"srresnet": msrresnet_says, "rrdb": rrdb_says, "compact": compact_says}
+    if (project := kind.split("-")[0]) in scaled:
+        return scaled[project](table, x, scale)
     forward = {"carn": carn_says, "carn-m": carn_says, "rcan": rcan_says, "rcan-basicsr": basicsr_rcan_says}
     return forward.get(kind, swinir_says)(table, x)
 
@@ -357,7 +427,8 @@ def test_an_imported_network_gives_what_the_project_s_formulas_give(
     kind: str, scale: int, picture: Tensor, tmp_path: Path
 ) -> None:
     table = random(TINY[kind](scale))
-    network = imported(table, tmp_path)
+    unsure = kind.startswith("rrdb") and scale == 3  # whose weights are those of x2
+    network = imported(table, tmp_path, scale if unsure else None)
     assert network.config.scale == scale
     assert not network.training
     expected = says(kind, table, picture, scale)
@@ -389,6 +460,10 @@ PUBLISHED = {  # layout, preset, millions of parameters
     "SwinIR": (swinir(), PRESETS["swinir"], 11.900),
     "SwinIR lightweight": (swinir(60, 4, direct=True), LIGHT, 0.930),
     "SwinIR of Table 1": (swinir(60, 4), PRESETS["swinir-light"], 1.235),
+    "Real-ESRGAN x4plus": (rrdb(), PRESETS["esrgan"], 16.698),
+    "Real-ESRGAN anime": (rrdb(blocks=6, names="old"), PRESETS["esrgan-6b"], 4.468),
+    "Compact": (compact(), PRESETS["compact"], 0.621),
+    "Compact of 32": (compact(convs=32), PRESETS["compact-32"], 1.213),
     "CARN x3": (carn(m=False, scale=3), dataclasses.replace(PRESETS["carn"], scale=3), 1.149),
     "MSRResNet x3": (msrresnet(scale=3), dataclasses.replace(PRESETS["srresnet"], scale=3), 1.554),
     "SwinIR lightweight x2": (swinir(60, 4, scale=2, direct=True), dataclasses.replace(LIGHT, scale=2), 0.910),
@@ -446,12 +521,37 @@ def test_a_file_of_several_scales(tmp_path: Path) -> None:
         imported(table, tmp_path, 4)
 
 
-@pytest.mark.parametrize("kind", TINY)
+@pytest.mark.parametrize("kind", [kind for kind in TINY if not kind.startswith("rrdb")])
 def test_another_scale_than_the_file_s(kind: str, tmp_path: Path) -> None:
     table = random(TINY[kind](3))
     assert imported(table, tmp_path, 3).config.scale == 3
     with pytest.raises(localsr.CheckpointError, match="it enlarges x3, not x4"):
         imported(table, tmp_path, 4)
+
+
+@pytest.mark.parametrize("names", ["basicsr", "authors", "old"])
+def test_an_rrdbnet_counts_its_steps(names: str, tmp_path: Path) -> None:
+    for scale in (1, 2, 4, 8):
+        config = imported(random(rrdb(8, 4, 2, scale, names=names)), tmp_path).config
+        assert (config.scale, config.growth, config.stages, config.halo) == (scale, 4, 2, (48, 32, 16))
+    assert imported(random(rrdb(8, 4, 2, 3, names=names)), tmp_path).config.scale == 2
+    with pytest.raises(localsr.CheckpointError, match="it enlarges x4, not x3"):
+        imported(random(rrdb(8, 4, 2, 4, names=names)), tmp_path, 3)
+
+
+@pytest.mark.parametrize("file", ["realesr-animevideov3.pth", "RealESRGAN_x4plus_anime_6B.pth"])
+def test_networks_of_real_esrgan(file: str, shared: Path, picture: Tensor) -> None:
+    path = shared / "weights/foreign" / file
+    (table,) = torch.load(path, map_location="cpu", weights_only=True).values()
+    network = import_network(path)
+    if "anime_6B" in file:
+        assert network.config == PRESETS["esrgan-6b"]
+        ordered = {name: table[name] for name in rrdb(blocks=6)}
+        expected = rrdb_says(ordered, picture, 4)
+    else:
+        assert network.config == PRESETS["compact"]
+        expected = compact_says(table, picture, 4)
+    assert torch.allclose(whole_picture(network, picture), expected, atol=1e-4)
 
 
 def test_what_files_wrap_their_table_in(tmp_path: Path) -> None:
@@ -511,7 +611,8 @@ def refused(table: object, folder: Path, message: str) -> None:
 @pytest.mark.parametrize("kind", TINY)
 def test_a_missing_an_extra_and_a_misshapen_tensor(kind: str, tmp_path: Path) -> None:
     table = random(TINY[kind](4))
-    deep = next(name for name in table if name.startswith(("b2", "body.1", "layers.1")) and name.endswith(".bias"))
+    within = ("b2", "body.1", "layers.1", "RRDB_trunk.1", "model.1.sub.1")
+    deep = next(name for name in table if name.startswith(within) and name.endswith(".bias"))
     refused(
         {k: v for k, v in table.items() if k != deep},
         tmp_path,
@@ -550,13 +651,19 @@ def test_half_a_shift_of_colours(tmp_path: Path) -> None:
         (swinir(12, 1, 2, 2, window=7), "its windows are of 7 px; only windows of 8 are supported"),
         (swinir(12, 1, 2, 2, ratio=4), r"mlp\.0\.weight is \(48, 12\), not \(24, 12\)"),
         (swinir(12, 1, 2, 5), "12 channels do not divide into SwinIR's 5 heads"),
-        (swinir(12, 1, 2, 2, scale=8, direct=True), "scale 8 is not one of 2, 3, 4"),
-        (msrresnet(8, 0), "stages = 0 must be between"),
+        (swinir(12, 1, 2, 2, scale=5, direct=True), "scale 5 is not one of 1, 2, 3, 4, 8"),
+        (msrresnet(8, 0), "has none of the layouts"),
         (msrresnet(8, 1025), "more than 1024 blocks"),
         (carn(16) | {"entry.weight": (3,), "b1.b1.body.0.weight": (16, 100, 3, 3)}, "does not fit"),
         (carn(16) | {"entry.weight": ()}, "has no entry.weight to read a size off"),
         (carn(16) | {"b1.b1.body.0.weight": (16,)}, r"has no b1\.b1\.body\.0\.weight to read a size off"),
         (carn(16) | {"b1.b1.body.0.weight": (16, 0, 3, 3)}, r"has no b1\.b1\.body\.0\.weight to read a size off"),
+        (rrdb(8, 4, 1) | {"conv_first.weight": (8, 12, 3, 3)}, "begins with pixels of several places in one"),
+        (rrdb(8, 4, 1) | {"conv_first.weight": (8, 1, 3, 3)}, "begins with 1 channels; only networks of three colours"),
+        (
+            {k: v for k, v in compact(8, 2).items() if len(v) == 4 or k.endswith("bias")},
+            "its activation cannot be told",
+        ),
         (
             swinir(12, 1, 1, 2) | swinir(12, 1, 2, 2) | conv("layers.1.conv", 12, 12),
             "has the unknown layers.1.conv.weight",

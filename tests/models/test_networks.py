@@ -12,7 +12,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Features, crop
 from localsr.models.clsr import BACKBONES, CLSR, started
-from localsr.models.config import ModelConfig
+from localsr.models.config import SCALES, ModelConfig
 from localsr.models.context import Downsampler, Upsampler, sample_patches
 from localsr.models.edsr import EdsrUpsampler
 from localsr.models.presets import PRESETS
@@ -33,7 +33,7 @@ def restored(network: CLSR, picture: torch.Tensor, box: Box) -> torch.Tensor:
     return y
 
 
-each_backbone = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, (2, 3, 4))))
+each_backbone = pytest.mark.parametrize(("backbone", "scale"), list(itertools.product(BACKBONES, SCALES)))
 
 
 @pytest.fixture
@@ -245,7 +245,7 @@ def test_swinir_s_windows_stay_in_the_picture_and_its_grid(box: Box) -> None:
     ("values", "message"),
     [
         ({"chanels": 64}, "did you mean channels"),
-        ({"scale": 5}, "scale 5 is not one of 2, 3, 4"),
+        ({"scale": 5}, "scale 5 is not one of 1, 2, 3, 4, 8"),
         ({"channels": "64"}, "must be of type int"),
         ({"channels": 10**9}, "between 1 and 4096"),
         ({"halo": [4, 3]}, "must be 4 whole numbers"),
@@ -254,7 +254,7 @@ def test_swinir_s_windows_stay_in_the_picture_and_its_grid(box: Box) -> None:
         ({"gcm": True, "gcm_after": 4}, "there are 3 stages"),
         ({"gcm": True, "gcm_stride": 4}, "not a multiple"),
         ({"pim": True, "pim_channels": 128}, "be at most 64"),
-        ({"backbone": "unknown"}, "no backbone 'unknown'; choose one of edsr, carn, srresnet, rcan, swinir"),
+        ({"backbone": "unknown"}, "no backbone 'unknown'; choose one of edsr, carn, srresnet, rcan, swinir, rrdb"),
     ],
 )
 def test_configs_that_cannot_be(values: dict[str, object], message: str) -> None:
@@ -268,7 +268,7 @@ def test_a_config_goes_through_a_header() -> None:
     assert ModelConfig.from_dict({"halo": [4, 3, 2, 2]}) == ModelConfig()
 
 
-@pytest.mark.parametrize("scale", [2, 3, 4])
+@pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("form", [torch.channels_last, torch.contiguous_format])
 def test_without_details_an_edsr_gives_the_bicubic_picture(scale: int, form: torch.memory_format) -> None:
     upsample = EdsrUpsampler(8, scale)

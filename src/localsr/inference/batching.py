@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 
 from localsr.geometry import Box
-from localsr.inference.planning import RunSettings, WorkItem
+from localsr.inference.planning import WorkItem, WorkSettings
 from localsr.inference.protocols import RunnableNetwork
 from localsr.models.windows import Taper
 
@@ -25,7 +25,7 @@ class BatchPlan(NamedTuple):
     threads: int  # that run a batch each, and share the cores out among them
 
 
-def batch_work(items: Sequence[WorkItem], settings: RunSettings) -> BatchPlan:
+def batch_work(items: Sequence[WorkItem], settings: WorkSettings) -> BatchPlan:
     """Put items that are alike into batches of up to BATCH_AREA px and the memory allowed; one item always fits.
 
     Many batches on a CPU go to threads, with BATCH_AREA px in all of them together. Few batches would leave cores idle
@@ -45,7 +45,7 @@ def torch_on_cpu(network: RunnableNetwork) -> bool:
     return network.runtime == "torch" and network.device.type == "cpu"
 
 
-def _batches_of(items: Sequence[WorkItem], settings: RunSettings, area: int) -> Iterator[list[WorkItem]]:
+def _batches_of(items: Sequence[WorkItem], settings: WorkSettings, area: int) -> Iterator[list[WorkItem]]:
     """Yield batches of items that are alike, with up to `area` px of first windows and the memory allowed."""
     grid = settings.network.geometry.grid
     tiles = Counter(item.boxes for item in items)  # those of one box stay together: it is ready before the next begins

@@ -9,7 +9,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.batching import BatchPlan
 from localsr.inference.calibration import Speed
 from localsr.inference.memory import BUFFER_BYTES, MEGABYTE, TAKEN_PER_COUNTED
-from localsr.inference.planning import RunSettings
+from localsr.inference.planning import WorkSettings
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import MAX_PIXELS_HELD
 from localsr.inference.strategies import Strategy
@@ -46,7 +46,7 @@ def count_roi(network: RunnableNetwork, strategy: Strategy, roi: int, size: Size
 
 
 def estimate_cost(
-    boxes: Sequence[Box], plan: BatchPlan, settings: RunSettings, speed: Speed, resident: int
+    boxes: Sequence[Box], plan: BatchPlan, settings: WorkSettings, speed: Speed, resident: int
 ) -> CostEstimate:
     """Estimate what planned work costs in a process that has `resident` bytes in memory before it."""
     network, scale = settings.network, settings.network.geometry.scale

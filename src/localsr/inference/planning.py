@@ -17,7 +17,7 @@ TILE_SIDE = 192  # LR px. With the exact halo of the default, a feature map has 
 MIN_TILE_SIDE = 24  # LR px; no memory is so small that tiles are smaller
 
 
-class RunSettings(NamedTuple):
+class WorkSettings(NamedTuple):
     """What work depends on besides its boxes."""
 
     network: RunnableNetwork
@@ -44,12 +44,12 @@ class WorkItem(NamedTuple):
         x, y = self.origin(grid)
         return self.taper.shifted(-x, -y), self.near.shifted(-x, -y)
 
-    def load(self, settings: RunSettings) -> WorkLoad:
+    def load(self, settings: WorkSettings) -> WorkLoad:
         """Count what it takes."""
         return settings.network.count_work(*self.local(settings.network.geometry.grid), settings.patches)
 
 
-def plan_work(boxes: Sequence[Box], settings: RunSettings, *, share: bool = False) -> list[WorkItem]:
+def plan_work(boxes: Sequence[Box], settings: WorkSettings, *, share: bool = False) -> list[WorkItem]:
     """Return the work that makes `boxes`: an item for each box, or for each tile of a large one.
 
     A tile is at least twice as wide as the exact halo, so that it costs at most four times its own pixels, unless it
@@ -73,7 +73,7 @@ def plan_work(boxes: Sequence[Box], settings: RunSettings, *, share: bool = Fals
     return _share_tiles(items, settings) if share and settings.strategy is not Strategy.CROP else items
 
 
-def _tile_side(side: int, settings: RunSettings) -> int:
+def _tile_side(side: int, settings: WorkSettings) -> int:
     """Halve the side of a tile until it fits into the memory allowed; `ConfigError` if none is that small."""
     memory = settings.memory
     while memory is not None and (taken := _tile_bytes(Box(0, 0, side, side), settings)) > memory:
@@ -83,7 +83,7 @@ def _tile_side(side: int, settings: RunSettings) -> int:
     return side
 
 
-def _tile_bytes(tile: Box, settings: RunSettings) -> int:
+def _tile_bytes(tile: Box, settings: WorkSettings) -> int:
     """Count the memory of a tile in the middle of a large picture."""
     geometry = settings.network.geometry
     margin = 2 * geometry.exact_halo[0] + 64
@@ -92,7 +92,7 @@ def _tile_bytes(tile: Box, settings: RunSettings) -> int:
     return settings.network.count_work(taper, geometry.near(taper, size), settings.patches).bytes
 
 
-def _share_tiles(items: Sequence[WorkItem], settings: RunSettings) -> list[WorkItem]:
+def _share_tiles(items: Sequence[WorkItem], settings: WorkSettings) -> list[WorkItem]:
     """Merge items whose ROIs have their middle in one cell of TILE_SIDE px.
 
     Wherever that counts fewer FLOPs and the tile does not take more than the memory allowed.
@@ -111,7 +111,7 @@ def _share_tiles(items: Sequence[WorkItem], settings: RunSettings) -> list[WorkI
     return found
 
 
-def _shared_tile(items: Sequence[WorkItem], settings: RunSettings) -> WorkItem:
+def _shared_tile(items: Sequence[WorkItem], settings: WorkSettings) -> WorkItem:
     """Return one item that restores all that the items do, with windows as on the whole picture."""
     geometry, size = settings.network.geometry, settings.size
     roi = reduce(Box.union, (item.taper.roi for item in items))

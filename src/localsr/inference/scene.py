@@ -24,7 +24,7 @@ from localsr.inference.cost import CostEstimate, estimate_cost
 from localsr.inference.execution import RestoredItem, RunInputs, attend, execute
 from localsr.inference.memory import resident
 from localsr.inference.paste import Pasting, paste
-from localsr.inference.planning import RunSettings, WorkItem, plan_work
+from localsr.inference.planning import WorkItem, WorkSettings, plan_work
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Attention, Piece, Restoration, enlarged_alpha
 from localsr.inference.scene_context import SceneContext
@@ -142,24 +142,6 @@ class Scene:
         other = copy.copy(self)
         other._memory = memory
         return other
-
-    def prepare(self, strategy: Strategy | str | None = None) -> None:
-        """Make now what a first region by a strategy would wait for: the keys and values of `clsr` (Eq. 2).
-
-        Args:
-            strategy: The strategy that will be asked for; the default when None.
-
-        Raises:
-            ConfigError: There is no such strategy, or the network cannot run it.
-            ImageError: The photo is damaged where it is read.
-
-        Example:
-            >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
-            >>> scene.prepare()
-        """
-        self._inputs(self._settings(self.strategy(strategy)))
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
@@ -448,12 +430,12 @@ class Scene:
         """
         paste(path, self, boxes, strategy, how, progress)
 
-    def _settings(self, strategy: Strategy) -> RunSettings:
+    def _settings(self, strategy: Strategy) -> WorkSettings:
         """Return what work by a strategy depends on."""
         network, patches = self._networks.network_for(strategy), len(self._context.patches)
-        return RunSettings(network, strategy, self.photo.size, patches, self._memory)
+        return WorkSettings(network, strategy, self.photo.size, patches, self._memory)
 
-    def _inputs(self, settings: RunSettings) -> RunInputs:
+    def _inputs(self, settings: WorkSettings) -> RunInputs:
         """Return what batches are restored from; the keys and values of `clsr` are made now, if they are not yet."""
         context = self._context.get() if settings.strategy is Strategy.CLSR else None
         return RunInputs(settings.network, self.photo, context, self._precision)
@@ -478,7 +460,7 @@ class Scene:
                     name = self._networks.name
                     yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made, self.photo)
 
-    def _speed(self, settings: RunSettings) -> Speed:
+    def _speed(self, settings: WorkSettings) -> Speed:
         """Return how fast this machine restores by a strategy, measured where it is not known yet."""
         network, strategy = settings.network, settings.strategy
         key = f"{self._sha256[:16]} {strategy} {self._precision} {network.runtime} {network.device}"

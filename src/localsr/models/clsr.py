@@ -13,12 +13,14 @@ from localsr.errors import ConfigError
 from localsr.geometry import Box
 from localsr.models.backbone import Backbone, crop
 from localsr.models.carn import CARN
+from localsr.models.compact import Compact
 from localsr.models.config import ModelConfig
 from localsr.models.context import Context, GlobalContext
 from localsr.models.counting import WorkLoad, count
 from localsr.models.edsr import EDSR
 from localsr.models.proximity import Proximity
 from localsr.models.rcan import RCAN
+from localsr.models.rrdb import RRDBNet
 from localsr.models.srresnet import SRResNet
 from localsr.models.swinir import SwinIR
 from localsr.models.windows import ContextGeometry, NetworkGeometry, Taper
@@ -30,6 +32,8 @@ BACKBONES: dict[str, type[Backbone]] = {
     "srresnet": SRResNet,
     "rcan": RCAN,
     "swinir": SwinIR,
+    "rrdb": RRDBNet,
+    "compact": Compact,
 }
 
 

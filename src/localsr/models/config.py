@@ -9,9 +9,10 @@ from typing import Any, Self
 
 from localsr.errors import ConfigError
 
-SCALES = (2, 3, 4)
+SCALES = (1, 2, 3, 4, 8)  # 1 restores at its own size; the networks of the paper have 2, 3 and 4
 FUSIONS = ("add", "project")  # F of Eq. 6
 UPSAMPLERS = ("pixelshuffle", "pixelshuffledirect")  # as SwinIR's authors name theirs
+ACTIVATIONS = ("prelu", "relu", "leakyrelu")  # as the authors of SRVGGNetCompact name theirs
 MAX_SETTING = 4096  # of a whole number
 MAX_HALO = 256  # LR px
 MAX_BLOCKS = 1024  # RCAN, the deepest of the paper's networks, has 200; a block takes 0.3 ms to build
@@ -37,6 +38,8 @@ class ModelConfig:
     heads: int = 6  # of SwinIR's window attention
     upsampler: str = "pixelshuffle"  # SwinIR's, one of UPSAMPLERS
     features: int = 64  # channels of SwinIR's pixelshuffle
+    growth: int = 32  # channels that each convolution of RRDBNet's dense blocks adds
+    activation: str = "prelu"  # of SRVGGNetCompact, one of ACTIVATIONS
     halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
     gcm: bool = False  # global context module, Sec. 3.2
     gcm_after: int = 1  # the stage that it follows; G is the head and as many stages
@@ -61,7 +64,12 @@ class ModelConfig:
                 raise ConfigError(f"model setting {field.name} = {value} must be between 1 and {MAX_SETTING}")
         if self.stages * max(self.blocks, self.pim_blocks) > MAX_BLOCKS:
             raise ConfigError(f"{self.stages} stages of {self.blocks} blocks are more than {MAX_BLOCKS} blocks")
-        for name, known in (("scale", SCALES), ("fusion", FUSIONS), ("upsampler", UPSAMPLERS)):
+        for name, known in (
+            ("scale", SCALES),
+            ("fusion", FUSIONS),
+            ("upsampler", UPSAMPLERS),
+            ("activation", ACTIVATIONS),
+        ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} {getattr(self, name)} is not one of {', '.join(map(str, known))}")
         steps = self.stages + 1

@@ -12,7 +12,8 @@ from localsr.models.backbone import Features
 
 RGB_MEAN = (0.4488, 0.4371, 0.4040)  # of DIV2K; the authors of CARN, RCAN and SwinIR subtract it
 Conv = TypeVar("Conv", nn.Conv2d, nn.ConvTranspose2d)
-SHUFFLE_FACTORS = {2: (2,), 3: (3,), 4: (2, 2)}  # the pixel shuffles that make up a scale
+# The pixel shuffles, or other steps, that make up a scale.
+SHUFFLE_FACTORS: dict[int, tuple[int, ...]] = {1: (), 2: (2,), 3: (3,), 4: (2, 2), 8: (2, 2, 2)}
 
 
 def conv3x3(inputs: int, outputs: int, groups: int = 1) -> nn.Conv2d:

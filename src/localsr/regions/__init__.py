@@ -1,13 +1,13 @@
 """Where regions come from: text, annotation files, masks, detectors; all end as boxes of the upright picture.
 
-For one picture, `RegionRequest` is all that is asked of it:
+For one picture, `RegionRequest` is all that is asked of it::
 
     request = RegionRequest((text("40,60,128,96"),), detect=("face",), margin=Margin.parse("10%"), merge=True)
     for found in request.find(photo):  # a localsr.Photo
         found.box, found.label, found.score
 
 For many pictures, `read` returns the `Annotations` of a file (COCO JSON, LabelMe, Pascal VOC, YOLO text, JSON lines, a
-mask) or of a folder of such files:
+mask) or of a folder of such files::
 
     annotations = read("instances.json")
     annotations.of("/data/train/a.jpg")  # the regions of this picture

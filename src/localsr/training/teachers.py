@@ -15,7 +15,8 @@ from torch.nn import functional
 from torch.nn.functional import leaky_relu, pixel_shuffle
 
 from localsr.errors import CheckpointError
-from localsr.models.importer import TensorTable, read_table
+from localsr.models.importer import read_table
+from localsr.models.key_layouts import TensorTable
 
 
 def teach(teachers: Sequence[Callable[[Tensor], Tensor]], lr: Tensor) -> Tensor:

@@ -1,0 +1,1 @@
+"""Networks of other people: what they need is measured, then they run as black boxes."""
