@@ -276,9 +276,9 @@ def test_train_refuses_a_bad_recipe(here):
 
 
 def test_train(here, monkeypatch):
-    def fit(recipe, runs, *, resume, restart, devices, nodes, workers, watch):
+    def fit(recipe, runs, *, resume, restart, decayed, devices, nodes, workers, watch):
         assert (recipe.name, recipe.steps, runs, resume, restart) == ("n", 7, Path("elsewhere"), True, False)
-        assert (devices, nodes, workers, recipe.max_broken) == (2, 1, 0, 0.1)
+        assert (decayed, devices, nodes, workers, recipe.max_broken) == (None, 2, 1, 0, 0.1)
         watch("pictures", 1, 2, {})
         watch("training", 3, 7, {"loss": 0.25})
         watch("validation", 3, 7, {"psnr_y": 27.5})
