@@ -11,6 +11,8 @@ from localsr import conditions
 from localsr.data.degradation import Degradation
 from localsr.data.pictures import list_pictures, read_rgb
 
+pytestmark = pytest.mark.slow
+
 
 def compressed(rgb: np.ndarray, quality: int) -> tuple[np.ndarray, Image.Image]:
     file = io.BytesIO()

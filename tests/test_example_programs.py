@@ -13,6 +13,8 @@ from PIL import Image
 
 import localsr
 
+pytestmark = pytest.mark.slow
+
 EXAMPLES = Path(__file__).parents[1] / "examples"
 BOX = localsr.Box(40, 60, 168, 156)
 

@@ -12,6 +12,8 @@ from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES
 from localsr.selfcheck import Check, verify
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:

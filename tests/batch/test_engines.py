@@ -26,6 +26,7 @@ if any("spawn_main" in word for word in sys.orig_argv):
 """
 
 
+@pytest.mark.slow
 def test_killed_processes_cost_nothing(many, setup, quiet_results) -> None:
     engine = LocalEngine(setup, 2)
 
@@ -50,6 +51,7 @@ def test_a_process_that_cannot_start_says_why(many, setup) -> None:
         pass  # it was let go
 
 
+@pytest.mark.slow
 def test_the_command_is_killed_interrupted_and_goes_on(many, setup, tmp_path) -> None:
     (tmp_path / "hook").mkdir()
     (tmp_path / "hook/sitecustomize.py").write_text(POISON)

@@ -103,6 +103,7 @@ def test_a_detector_that_is_another_file_is_asked_again(many, setup) -> None:
     assert one.digest(many[0]) == setup.digest(many[0])
 
 
+@pytest.mark.slow
 def test_memory_is_flat(many, setup, tmp_path) -> None:
     """The short form: a worker that has done 20 pictures takes no more after 80."""
     worker, taken = BatchWorker(setup), []

@@ -379,6 +379,7 @@ def test_explain(nets, here):
     fails(plain, 2, "plain has no global context module")
 
 
+@pytest.mark.slow
 def test_flops(here, monkeypatch):
     few = {name: costs for name, costs in paper.PAPER_COSTS.items() if name in ("carn-m", "srresnet")}
     monkeypatch.setattr(paper, "PAPER_COSTS", few)
@@ -529,6 +530,7 @@ def test_cost_and_explain_take_the_same_regions(nets, here, monkeypatch):
     assert run(*args, "-o", "map.png").exit_code == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("more", [(), ("--strategy", "crop"), ("--into", "whole.png")])
 def test_a_bound_on_memory_is_kept(tmp_path, monkeypatch, more):
     """By the kernel's count of a process of its own: 470 MB and more without the bound, or with results forgotten."""

@@ -8,6 +8,8 @@ from localsr.inference.strategies import Strategy
 from localsr.models.clsr import without_weights
 from localsr.models.presets import PRESETS
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def rows() -> list[CountedCost]:

@@ -75,6 +75,7 @@ def methods(*names: str) -> list[Method]:
     return [Method.named(name) for name in names]
 
 
+@pytest.mark.slow
 def test_the_authors_carn_m_on_bsd100(shared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(metrics, "ssim", lambda restored, original: torch.zeros(len(restored)))  # half the time
     network = import_network(shared / "weights/carn_m.pth", 4)
@@ -173,6 +174,7 @@ def test_rois_and_pictures_agree(benchmark: Benchmark, tmp_path: Path) -> None:
         assert stitched["roi_ssim_y"].item() == pytest.approx(one["ssim_y"].to_numpy().mean())
 
 
+@pytest.mark.slow
 def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
     one, asked = restorer(tiny()), methods("crop", "halo", "clsr")
     unbroken = evaluate(benchmark, one, tmp_path / "a", roi=8, methods=asked)

@@ -275,6 +275,7 @@ def test_results_of_other_pictures_do_not_share_a_column(results: list[Result], 
         report_parts([*results, changed(results[1], tmp_path, claims)])
 
 
+@pytest.mark.slow
 def test_timing(results: list[Result]) -> None:
     heard: list[tuple[int, int]] = []
     measured = measure_timing(

@@ -212,6 +212,7 @@ print((peak() - before) // 2**20)
 """
 
 
+@pytest.mark.slow
 def test_a_large_picture_is_not_held(tmp_path: Path) -> None:
     """48 megapixels: 576 MB as floats, 144 MB as levels."""
     done = subprocess.run(

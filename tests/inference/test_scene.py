@@ -25,6 +25,7 @@ from localsr.models.clsr import BACKBONES, count_work, without_weights
 from localsr.onnx.network import OnnxNetwork
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_random_scenes_through_every_route(backbone: str, tmp_path: Path) -> None:
     random = np.random.default_rng(sum(map(ord, backbone)))
@@ -128,6 +129,7 @@ def test_many_threads(noise: localsr.Photo) -> None:
     assert max(worst) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_long_list_goes_to_threads(noise: localsr.Photo, monkeypatch: pytest.MonkeyPatch) -> None:
     scene = restorer(tiny()).encode(noise)
     boxes = [Box.from_xywh(x, y, 9, 9) for x in range(0, 50, 3) for y in range(0, 40, 3)]
@@ -246,6 +248,7 @@ def test_what_is_counted_is_what_is_taken() -> None:
     assert without_weights(network.config.without_context()).count_scene(16).flops == 0
 
 
+@pytest.mark.slow
 def test_the_bill(noise: localsr.Photo, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     monkeypatch.setattr(calibration, "TURNS", 1)
@@ -373,6 +376,7 @@ def test_a_scene_and_a_restoration_say_what_they_are(noise: localsr.Photo, tmp_p
     assert found._repr_png_() == (tmp_path / "a.png").read_bytes()
 
 
+@pytest.mark.slow
 def test_a_large_box_is_ready_before_the_next_begins() -> None:
     pixels = np.random.default_rng(0).integers(0, 256, (120, 160, 3), dtype=np.uint8)
     tight = restorer(tiny()).encode(localsr.read(pixels)).bounded(2**22)

@@ -55,6 +55,7 @@ def test_equal_boxes_run_together(noise: localsr.Photo, monkeypatch: pytest.Monk
     assert sizes == [4]
 
 
+@pytest.mark.slow
 @each
 @pytest.mark.parametrize("way", list(Strategy))
 def test_tiles_equal_the_untiled_run(backbone: str, scale: int, way: Strategy, monkeypatch: pytest.MonkeyPatch) -> None:

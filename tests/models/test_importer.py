@@ -470,6 +470,7 @@ PUBLISHED = {  # layout, preset, millions of parameters
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", PUBLISHED)
 def test_the_published_sizes_are_the_presets(name: str, tmp_path: Path) -> None:
     shapes, preset, millions = PUBLISHED[name]

@@ -14,6 +14,8 @@ from localsr.inference.restorer import BICUBIC, DEFAULT, embedded
 from localsr.models import checkpoint
 from localsr.resize import resize
 
+pytestmark = pytest.mark.slow
+
 
 def test_they_are_small() -> None:
     files = embedded()

@@ -32,6 +32,8 @@ from localsr.regions import RegionRequest, text
 from localsr.serving.messages import AttentionTask, PictureFile, WorkerSettings
 from localsr.serving.tasks import TaskRunner
 
+pytestmark = pytest.mark.slow
+
 
 def small(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
     """One stage: tracing takes its time by the node."""

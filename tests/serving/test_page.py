@@ -22,7 +22,10 @@ from localsr.geometry import Box
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="Playwright is not here: pip install playwright")
 CHROMIUM = shutil.which("chromium")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not here: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(CHROMIUM is None, reason="Chromium is not here: apt-get install chromium"),
+]
 
 ROOT = Path(__file__).parents[2]
 WIDE, PHONE = {"width": 1280, "height": 800}, {"width": 375, "height": 740}

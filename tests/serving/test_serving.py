@@ -298,6 +298,7 @@ def test_the_examples_of_the_client_run(service):
     assert sum(result.failed for result in results) == 0
 
 
+@pytest.mark.slow
 def test_slow_ones_are_cut(service):
     for sent, status in ((b"GET / HTTP/1.1\r\n", 408), (b"POST /api/v1/pictures HTTP/1.1\r\nHost: x\r\n", 408)):
         with socket.create_connection(service.address) as own:
@@ -348,6 +349,7 @@ def test_health_metrics_and_reference(service, api, picture):
         assert page.headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.slow
 def test_fuzz(service, picture):
     service_fuzz.raw(service, picture, 100)
     statuses = service_fuzz.traversal(service, picture, 8)
@@ -361,12 +363,14 @@ def test_a_crowd(service):
     assert sum(row["statuses"].values()) == 150
 
 
+@pytest.mark.slow
 def test_nothing_grows(service):
     statuses, rows = service_endurance.measure(service, 60, pause=0.05)
     assert set(statuses) <= {200, 201, 204, 413, 422, 429, 499}
     assert rows[-1]["descriptors"] <= rows[0]["descriptors"] + 16
 
 
+@pytest.mark.slow
 def test_a_dead_worker_costs_one_request(net):
     with Service("--model", str(net), "--workers", "2") as service:
         row = service_kill.kills(service, 1, (0.1, 0.2))
@@ -379,6 +383,7 @@ def test_a_dead_worker_costs_one_request(net):
         assert spent < 30
 
 
+@pytest.mark.slow
 def test_work_that_takes_too_long(net):
     with Service("--model", str(net), "--workers", "1", "--job-timeout", "0.001") as service:
         data, answers = photo(4000, 4000), []

@@ -39,7 +39,7 @@ from localsr.training.muon import LIKE_ADAM, Muon, orthogonal
 from localsr.training.teachers import read_teacher, teach
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
-pytestmark = pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning")
+pytestmark = [pytest.mark.slow, pytest.mark.filterwarnings("ignore::UserWarning:lightning", "ignore::FutureWarning")]
 
 
 @pytest.fixture
