@@ -72,7 +72,8 @@ def test_one_version(wheel: Path) -> None:
     version = localsr.__version__
     assert wheel.name == f"localsr-{version}-py3-none-any.whl"
     released = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert released[0] == version
+    assert next(name for name in released if name != "Unreleased") == version
+    assert "Unreleased" not in released[1:]
     assert len(released) == len(set(released))
 
 

@@ -251,7 +251,7 @@ def test_models(nets, monkeypatch):
         ("plain", "plain", False),
     ]
     assert told[1]["parameters"] == sum(p.numel() for p in CLSR(PLAIN).parameters())
-    assert "Not trained yet: edsr-light, carn-m, carn, srresnet, rcan, swinir-light, swinir." in out
+    assert "Not trained yet: edsr-light, carn-m, carn, srresnet, rcan, swinir-light, swinir, esrgan, " in out
     card = run("models", "context").stdout
     for words in ("context: edsr, x4, clsr", "plain twin:   plain", "steps:        1200", "bsd100: clsr 27.60"):
         assert words in card
