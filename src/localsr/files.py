@@ -6,7 +6,7 @@ import fcntl
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -15,7 +15,7 @@ from localsr.errors import DataError, OutputError
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Yield a temporary path beside `path` to write to; in the end the file is synced and takes the name.
+    """Yield a temporary path beside `path` to write to; in the end the file is synced and takes the name, synced too.
 
     Missing folders are made. After an error (`OutputError`), a kill, or on a full disk the old file is untouched.
     """
@@ -32,12 +32,23 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
             with temporary.open("rb") as file:
                 os.fsync(file.fileno())
             os.replace(temporary, target)
+            _sync_folder(target.parent)
         finally:
             temporary.unlink(missing_ok=True)
     except OutputError:
         raise
     except OSError as error:
         raise OutputError(f"{path} could not be written: {error.strerror}; what was there is untouched") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    """Sync a folder where its filesystem can, so that a loss of power cannot take a new name back."""
+    with suppress(OSError):  # the file is whole and in its place, whatever comes of this
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def write_whole(path: str | os.PathLike[str], data: bytes | memoryview) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import tempfile
+import time
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from typer.testing import CliRunner
 from localsr.cli import app
 from localsr.errors import ConfigError
 from localsr.files import lock_folder
+from localsr.serving import server
 from localsr.serving.api import PictureWork
 from localsr.serving.app import Service
 from localsr.serving.guard import cookie_value
@@ -127,6 +129,95 @@ def test_token(tmp_path):
     assert status(settings, tmp_path, {}, "/readyz") == 503
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Cookie": 'localsr="' + '\\"' * 30_500 + '"'},
+        {"Cookie": "a=b;" * 60_000},
+        {"Range": "bytes=" + "0-1," * 60_000},
+        {"X": "y" * 2**15},
+    ],
+)
+def test_large_headers_are_refused_before_they_are_parsed(tmp_path, headers):
+    """Of the parsers that strangers reach: a cookie's was quadratic, 22 s for 61 kB."""
+    began = time.perf_counter()
+    assert status(Settings(token=TOKEN), tmp_path, headers) == 431
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize("cookie", ["localsr=" + '\\"' * 15_000, 'localsr="' + "\\1" * 15_000, "localsr;" * 4_000])
+def test_cookies_within_the_limit_take_no_time(tmp_path, cookie):
+    """Of the parsers that strangers reach."""
+    began = time.perf_counter()
+    assert status(Settings(token=TOKEN), tmp_path, {"Cookie": cookie}) == 401
+    assert time.perf_counter() - began < 2
+
+
+def test_the_cookie_is_found_among_others(tmp_path):
+    cookie = f'_xsrf="2|a;b"; localsr={cookie_value(TOKEN)}; theme=dark'
+    assert status(Settings(token=TOKEN), tmp_path, {"Cookie": cookie}) == 200
+
+
+def test_a_body_of_two_lengths_closes_the_connection(tmp_path):
+    """Of requests that a proxy and this service could read differently."""
+    headers = {"Transfer-Encoding": "chunked", "Content-Length": "4"}
+    (answer,) = asked(Settings(), tmp_path, ("POST", "/api/v1/pictures", {"headers": headers, "content": b"1234"}))
+    assert (answer.status_code, answer.headers["connection"]) == (400, "close")
+
+
+def test_health_answers_head(tmp_path):
+    """Of what load balancers ask."""
+    assert status(Settings(token=TOKEN), tmp_path, {}, "/healthz", "HEAD") == 200
+    assert status(Settings(token=TOKEN), tmp_path, {}, "/readyz", "HEAD") == 503
+
+
+@pytest.mark.parametrize(("path", "limit"), [("/api/v1/pictures", 2**20), ("/login", 2**14), ("/api/v1/x", 2**20)])
+def test_a_declared_length_beyond_the_limit_is_refused_before_the_body(tmp_path, path, limit):
+    """Of uploads that count from their first byte."""
+    read, sent = [], []
+    headers = {"Content-Length": str(limit + 1), "Expect": "100-continue", "Authorization": f"Bearer {TOKEN}"}
+    settings = Settings(token=TOKEN, limits=Limits(body=1))
+
+    async def ask():
+        async def receive():
+            read.append(1)
+            return {"type": "http.request", "body": b"", "more_body": True}
+
+        async def send(message):
+            sent.append(message)
+
+        raw = [(name.lower().encode(), value.encode()) for name, value in {**headers, "Host": "localhost"}.items()]
+        scope = {"type": "http", "method": "POST", "path": path, "headers": raw}
+        await Service(settings, tmp_path).application()(scope, receive, send)
+
+    asyncio.run(ask())
+    assert sent[0]["status"] == 413
+    assert (b"connection", b"close") in sent[0]["headers"]
+    assert not read
+
+
+def test_uploads_under_way_count(tmp_path):
+    """Of uploads that count from their first byte: by number, by bytes, and against pictures that lie there."""
+    dropped = []
+    store = Store(tmp_path, Limits(disk=2, body=1, uploads=2), dropped.append)
+    old = store.new("old")
+    old.path.write_bytes(b"x")
+    old.bytes = 2**20
+    store.add(old)
+    with store.reserve(2**20):
+        assert not dropped
+        with store.reserve(None):
+            assert dropped == [old.id]
+            with pytest.raises(Problem, match="2 uploads are under way") as crowded:
+                store.reserve(1).__enter__()
+            assert crowded.value.status == 429
+    with store.reserve(2**20 + 1), pytest.raises(Problem, match="1 uploads are under way"):
+        store.reserve(2**20).__enter__()
+    with pytest.raises(Problem, match="2 MiB, the limit of all pictures") as large:
+        store.reserve(2**21 + 1).__enter__()
+    assert large.value.status == 413
+
+
 def test_sign_in(tmp_path):
     settings = Settings(token=TOKEN)
     form, wrong, right = asked(
@@ -174,7 +265,7 @@ def test_clients_know_the_shapes_by_their_names(tmp_path):
 
 def test_every_limit_has_an_option():
     shown = CliRunner().invoke(app, ["serve", "--help"], env={"COLUMNS": "200"}).stdout
-    for default in ("64", "100", "1000", "200", "10.0", "30.0", "60.0", "600.0", "4096", "1024", "4000"):
+    for default in ("64", "100", "1000", "200", "10.0", "30.0", "60.0", "600.0", "4096", "1024", "32", "4000"):
         assert f"[default: {default}]" in shown
 
 
@@ -245,3 +336,14 @@ def test_what_a_killed_service_has_left_is_removed_by_the_next(tmp_path, monkeyp
             assert folder.is_dir()
             assert other != folder
     assert not folder.exists()
+
+
+def test_a_scratch_folder_is_locked_before_it_has_a_name_that_others_sweep(tmp_path, monkeypatch) -> None:
+    """Of folders that two processes reach for at once."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    names = []
+    monkeypatch.setattr(server, "lock_folder", lambda folder: names.append(folder.name) or lock_folder(folder))
+    with scratch_folder() as folder:
+        assert folder.name.startswith(server.SCRATCH_PREFIX)
+        assert not [name for name in names if name.startswith(server.SCRATCH_PREFIX)]
+    assert not list(tmp_path.iterdir())

@@ -220,6 +220,8 @@ def test_limits_are_named_where_they_are_hit(api, picture):
     boxes = {"boxes": [{"left": 0, "top": 0, "right": 600, "bottom": 600}]}
     refused(api.post(f"/pictures/{large}/restorations", json=boxes), 413, "5.8 megapixels", "at most 4")
     refused(api.post(f"/pictures/{large}/paste", json={"boxes": [BOX]}), 413, "14.4 megapixels")
+    refused(api.post(f"/pictures/{large}/cost", json=boxes), 413, "5.8 megapixels")
+    refused(api.post(f"/pictures/{large}/attention", json={"box": boxes["boxes"][0]}), 413, "5.8 megapixels")
 
 
 def test_what_cannot_be_asked(api, picture):

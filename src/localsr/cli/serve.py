@@ -53,6 +53,7 @@ class LimitOptions:
     max_memory: Annotated[int, typer.Option(metavar="MiB", help="Of decoded pictures, in each worker.")] = (
         DEFAULT.memory
     )
+    max_uploads: Annotated[int, typer.Option(help="Under way at once.")] = DEFAULT.uploads
     max_connections: Annotated[int, typer.Option(help="At once.")] = DEFAULT.connections
 
     def limits(self) -> Limits:
@@ -69,6 +70,7 @@ class LimitOptions:
             queue=self.queue,
             keep=self.keep,
             disk=self.max_disk,
+            uploads=self.max_uploads,
             memory=self.max_memory,
             connections=self.max_connections,
         )

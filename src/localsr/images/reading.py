@@ -42,6 +42,8 @@ MAX_PIXELS = 2**40  # of a tiled TIFF, of which only the tiles under a window ar
 MAX_DECODED_PIXELS = 2**30  # of what must be decoded at once: a tile of a tiled TIFF, all of any other picture
 ALWAYS_ALLOWED_BYTES = 2**28  # decoded; up to it any picture may be packed as tightly as it likes
 MAX_UNPACKING = 10_000  # decoded bytes to file bytes above that; a blank 1-bit PNG reaches 8,256
+MAX_EMPTY_RUNS = 2**22  # pixels of a run-length BMP that need no bytes of their own; Pillow takes 1 s for them
+MAX_RUN_PIXELS = 128  # to a byte of a run-length BMP: 255 to two
 MAX_BYTES_IN_MEMORY = 2**27  # decoded; what has more lies in a file in the user's cache
 MAX_PYRAMID_LEVELS = 32  # which 2**32 pixels a side would need
 HEAD_BYTES = 2**16  # looked at for the format and for a PNG's animation chunk
@@ -143,6 +145,9 @@ def _read_bmp(origin: Origin, max_pixels: int) -> Photo:
     picture = BmpImageFile(io.BytesIO(data if isinstance(data, bytes) else os.pread(data, weight, 0)))
     size = Size(*picture.size)
     _refuse_large(origin, size, size, 4, max_pixels)
+    area, run_length = size.width * size.height, origin.head[30:34] in (b"\1\0\0\0", b"\2\0\0\0")
+    if run_length and area > max(MAX_EMPTY_RUNS, MAX_RUN_PIXELS * weight):
+        raise ImageError(f"{title} claims {size} pixels, but {weight} bytes of runs cannot fill them; it is damaged")
     return _read_array(title, origin.name, picture)
 
 

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import NamedTuple
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box
-from localsr.images import Canvas
-from localsr.inference.restoration import MAX_PIXELS_HELD, Restoration, enlarged_alpha
+from localsr.geometry import Box, tiles
+from localsr.images import Canvas, Photo
+from localsr.inference.restoration import MAX_PIXELS_HELD, Restoration, bicubic, enlarged_alpha
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
 
 Target = AbstractContextManager[Path]  # gives the path to write to; what follows, such as an upload, is its own
+BICUBIC_SIDE = 1024  # HR px of a piece that is enlarged at once: 12 MB, and as much again a few times on the way
 
 
 class WrittenRegion(NamedTuple):
@@ -107,4 +108,19 @@ def write_in_pieces(
         for piece in scene.pieces(box, strategy, progress=progress):
             alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
             canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
+        canvas.finish()
+
+
+def write_bicubic(
+    path: str | PathLike[str], photo: Photo, box: Box, scale: int, progress: Progress | None = None
+) -> None:
+    """Write a box enlarged by bicubic, which need not fit in memory; `progress` hears of LR px."""
+    done = 0
+    with Canvas(path, box.scaled(scale).size, photo, alpha=photo.has_alpha) as canvas:
+        for piece in tiles(box, BICUBIC_SIDE // scale):
+            there = piece.within(box).scaled(scale)
+            canvas.put(there, bicubic(photo, piece, scale), enlarged_alpha(photo, piece, scale))
+            done += piece.area
+            if progress is not None:
+                progress(done, box.area)
         canvas.finish()

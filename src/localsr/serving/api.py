@@ -117,13 +117,15 @@ def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
     ) -> dict[str, Any]:
         """Take a JPEG, PNG, TIFF, WebP or BMP as the raw body; `name` is what it is called in answers."""
         picture = store.new(name)
-        picture.bytes = await save_body(request, picture.path)
-        try:
-            task = messages.OpenTask(picture.file, request.state.id)
-            picture.facts = await work.facts(request, task, PictureFacts)
-        except BaseException:
-            picture.path.unlink(missing_ok=True)
-            raise
+        declared = request.headers.get("content-length")
+        with store.reserve(None if declared is None else int(declared)):
+            picture.bytes = await save_body(request, picture.path)
+            try:
+                task = messages.OpenTask(picture.file, request.state.id)
+                picture.facts = await work.facts(request, task, PictureFacts)
+            except BaseException:
+                picture.path.unlink(missing_ok=True)
+                raise
         store.add(picture)
         return picture.as_dict()
 

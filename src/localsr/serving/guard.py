@@ -10,7 +10,6 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from http.cookies import CookieError, SimpleCookie
 from urllib.parse import urlsplit
 
 from starlette.exceptions import HTTPException
@@ -24,6 +23,8 @@ from localsr.serving.settings import LOOPBACK, MIB, Settings, is_loopback
 log = logging.getLogger("localsr.serving")
 UPLOAD_PATH = "/api/v1/pictures"
 MAX_JSON_BYTES = 2**20  # bytes of a body that is no picture; 1,000 boxes have 60,000
+MAX_FORM_BYTES = 2**14  # bytes of the form that anyone may send to sign in
+MAX_HEAD_BYTES = 2**15  # bytes of a request's headers; a browser's cookies of all that runs on localhost fit
 DISCARD_SECONDS = 2.0  # in which a body that is too large is still read, so that its sender comes to read the answer
 PUBLIC_PATHS = ("/healthz", "/readyz", "/login")  # without a token
 COOKIE_NAME = "localsr"
@@ -75,7 +76,9 @@ class Guard:
             self._check(scope)
             if scope["path"].startswith(f"{UPLOAD_PATH}/") and scope["path"].count("/") > UPLOAD_PATH.count("/") + 1:
                 self._admit()  # before the request is parsed: a crowd is to hear it at once
-            await self._app(scope, BoundedBody(scope, receive, self._settings).receive, answer)
+            body = BoundedBody(scope, receive, self._settings)
+            await body.check()
+            await self._app(scope, body.receive, answer)
         except Problem as problem:
             page = problem.status == 401 and scope["path"] == "/"  # a person, who can sign in
             refused: Response = RedirectResponse("/login", 303) if page else problem_response(problem, key)
@@ -103,9 +106,13 @@ class Guard:
 
     def _check(self, scope: Scope) -> None:
         """Raise `Problem` for a request that may not be made: from its Host, its site, its token."""
+        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD_BYTES:  # h11 bounds only a part
+            raise Problem(431, f"the headers have more than {MAX_HEAD_BYTES // 1024} KiB, the limit; send fewer")
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
+        if "transfer-encoding" in headers and "content-length" in headers:
+            raise Problem(400, "the body has two lengths, by transfer-encoding and content-length; send one")
         host = headers.get("host", [""])
         if len(host) != 1 or not self._is_ours(host[0]):
             raise Problem(400, "the Host header names another machine than this; --allow-host NAME allows one")
@@ -151,9 +158,18 @@ class BoundedBody:
         """Bound the body of a request: that of an upload by its limit, that of any other as JSON."""
         limits = settings.limits
         self._receive, self._seconds = receive, limits.body_seconds
-        self._max_bytes = limits.body * MIB if scope["path"] == UPLOAD_PATH else MAX_JSON_BYTES
+        headers = dict(scope["headers"])
+        self._declared, self._expects = int(headers.get(b"content-length", 0)), b"expect" in headers
+        self._max_bytes = {UPLOAD_PATH: limits.body * MIB, "/login": MAX_FORM_BYTES}.get(scope["path"], MAX_JSON_BYTES)
         self._count, self._done = 0, False
         self._until = asyncio.get_running_loop().time() + self._seconds
+
+    async def check(self) -> None:
+        """Raise `Problem` for a body whose header says that it is too large, before it is read."""
+        if self._declared > self._max_bytes:
+            if not self._expects:  # else the client sends nothing before it is told to
+                await self._discard()
+            raise Problem(413, self._too_large())
 
     async def receive(self) -> Message:
         """Return the next part; 408 for a body that is too slow, 413 for one that is too large."""
@@ -168,9 +184,13 @@ class BoundedBody:
         self._done = not message.get("more_body", False)
         if self._count > self._max_bytes:
             await self._discard()
-            size = f"{self._max_bytes // MIB} MiB"
-            raise HTTPException(413, f"the body has more than {size}, the limit; send less")
+            raise HTTPException(413, self._too_large())
         return message
+
+    def _too_large(self) -> str:
+        """Return what is said of a body that is too large."""
+        size = f"{self._max_bytes // MIB} MiB" if self._max_bytes >= MIB else f"{self._max_bytes // 1024} KiB"
+        return f"the body has more than {size}, the limit; send less"
 
     async def _discard(self) -> None:
         """Read on for a moment: a client that is cut off while it sends sees a broken connection, not the reason."""
@@ -187,7 +207,7 @@ def problem_response(problem: Problem, key: str) -> JSONResponse:
     headers = {} if problem.retry is None else {"retry-after": str(problem.retry)}
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
-    if problem.status in (408, 413):
+    if problem.status in (400, 408, 413, 431):  # what follows on the connection is not to be trusted, or too much
         headers["connection"] = "close"
     content = {"error": problem.sentence, "kind": problem.kind, "request": key}
     return JSONResponse(content, problem.status, headers)
@@ -210,10 +230,8 @@ def _has_token(token: str, headers: dict[str, list[str]]) -> bool:
         if scheme.lower() == "bearer" and same_secret(given.strip(), token):
             return True
     for value in headers.get("cookie", []):
-        try:
-            found = SimpleCookie(value).get(COOKIE_NAME)
-        except CookieError:
-            continue
-        if found is not None and same_secret(found.value, cookie_value(token)):
-            return True
+        for pair in value.split(";"):  # http.cookies takes quadratic time for some
+            name, _, given = pair.strip().partition("=")
+            if name == COOKIE_NAME and same_secret(given, cookie_value(token)):
+                return True
     return False

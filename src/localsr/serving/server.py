@@ -50,8 +50,13 @@ def scratch_folder() -> Iterator[Path]:
         if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():  # another's could lead anywhere
             with contextlib.suppress(DataError, OSError), lock_folder(left):  # a service that lives holds the lock
                 shutil.rmtree(left, ignore_errors=True)
-    with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX) as folder, lock_folder(Path(folder)):
-        yield Path(folder)
+    made = Path(tempfile.mkdtemp(prefix="localsr-new-"))  # no name that others sweep, before it is locked
+    with lock_folder(made):
+        folder = made.rename(made.with_name(SCRATCH_PREFIX + made.name.removeprefix("localsr-new-")))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 async def serve(settings: Settings, sock: socket.socket, folder: Path, on_ready: Callable[[str], None]) -> None:

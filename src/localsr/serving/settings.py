@@ -28,7 +28,8 @@ class Limits:
     job: float = 60.0  # s for the work of one request
     queue: int = 4  # requests that wait, for each worker
     keep: float = 600.0  # s after its last use that a picture stays on disk
-    disk: int = 4096  # MiB of pictures on disk; the least recently used goes first
+    disk: int = 4096  # MiB of pictures on disk, and of uploads under way; the least recently used goes first
+    uploads: int = 32  # under way at once
     memory: int = 1024  # MiB of decoded pictures and scenes in each worker; the least recently used goes first
     connections: int = 4000  # at once
 

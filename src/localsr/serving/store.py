@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import secrets
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,7 @@ class Store:
         """Keep files in `folder`; `on_drop` is called with the id of each picture that is dropped."""
         self.folder, self._limits, self._on_drop = folder, limits, on_drop
         self._pictures: OrderedDict[str, StoredPicture] = OrderedDict()
+        self._reserved: list[int] = []  # bytes of each upload under way
 
     def __len__(self) -> int:
         """Return how many pictures there are."""
@@ -65,10 +67,33 @@ class Store:
         picture.path = self.folder / f"picture-{picture.id}"
         return picture
 
+    @contextlib.contextmanager
+    def reserve(self, declared: int | None) -> Iterator[None]:
+        """Hold room for an upload while it comes; without a declared length as much as may come.
+
+        Drops pictures used longest ago, as `add` does; 413 for more than the disk's share, 429 where other uploads
+        under way leave no room.
+        """
+        share, most = self._limits.disk * MIB, self._limits.uploads
+        size = min(self._limits.body * MIB, share) if declared is None else declared
+        if size > share:
+            raise Problem(413, f"the body has more than {self._limits.disk} MiB, the limit of all pictures; send less")
+        if len(self._reserved) >= most or sum(self._reserved) + size > share:
+            raise Problem(429, f"{len(self._reserved)} uploads are under way, as many as can be; try again", retry=2)
+        self._reserved.append(size)
+        try:
+            for oldest in [p for p in self._pictures.values() if p.own]:
+                if self.bytes + sum(self._reserved) <= share:
+                    break
+                self._drop(oldest)
+            yield
+        finally:
+            self._reserved.remove(size)
+
     def add(self, picture: StoredPicture) -> None:
         """Add a picture, and drop those used longest ago until the limits hold."""
         self._pictures[picture.id] = picture
-        while len(self) > MAX_PICTURES or self.bytes > self._limits.disk * MIB:
+        while len(self) > MAX_PICTURES or self.bytes + sum(self._reserved) > self._limits.disk * MIB:
             oldest = next((p for p in self._pictures.values() if p.own), picture)
             self._drop(oldest)
             if oldest is picture:

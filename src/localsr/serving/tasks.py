@@ -16,9 +16,9 @@ from localsr import images
 from localsr.drawing.rings import ring_radius
 from localsr.errors import ConfigError, LocalSRError
 from localsr.geometry import Box, whole
-from localsr.inference.output import write_regions
+from localsr.inference.output import write_bicubic, write_regions
 from localsr.inference.paste import Pasting, paste
-from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic, enlarged_alpha
+from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
 from localsr.inference.restorer import OFFERED, Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
@@ -108,13 +108,11 @@ class TaskRunner:
         photo = self._pictures.get(task.picture, progress).photo
         box = Box(*task.box).checked(photo.size)
         self._check_pixels(box.area * task.scale**2)
-        pixels, alpha = bicubic(photo, box, task.scale), enlarged_alpha(photo, box, task.scale)
-        images.write(folder / "result.png", pixels, alpha, photo)
+        write_bicubic(folder / "result.png", photo, box, task.scale, progress)
 
     def restore(self, task: RestoreTask, folder: Path, progress: Progress) -> RestorationFacts:
         """Restore boxes: one picture, or a zip of them with an index."""
         scene, boxes = self._scene(task, task.boxes, progress)
-        self._check_pixels(sum(box.area for box in boxes) * scene.scale**2)
         suffix, strategy, network = task.format, scene.strategy(task.strategy), task.network or self._default
         if len(boxes) == 1:
             return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress)[0]
@@ -162,12 +160,13 @@ class TaskRunner:
     def _scene(
         self, task: RestoreTask | CostTask | AttentionTask | PasteTask, sides: Sequence[Sides], progress: Progress
     ) -> tuple[Scene, list[Box]]:
-        """Return the scene of a picture for the network that is asked for, and the boxes, which lie within it."""
+        """Return the scene of a picture for the network that is asked for, and the boxes, within it and its limit."""
         name = task.network or self._default
         if name not in self._restorers:
             raise ConfigError(f"no network {name!r}; choose one of {', '.join(self._restorers)}")
         picture = self._pictures.get(task.picture, progress)
         boxes = [Box(*each).checked(picture.photo.size) for each in sides]
+        self._check_pixels(sum(box.area for box in boxes) * self._restorers[name].scale ** 2)
         if name not in picture.scenes:
             picture.scenes[name] = self._restorers[name].encode(picture.photo)
         return picture.scenes[name], boxes
