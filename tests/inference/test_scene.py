@@ -349,6 +349,25 @@ def test_a_scene_of_an_earlier_version_is_read(noise: localsr.Photo) -> None:
     assert np.isfinite(kept.restore(BOXES[3]).pixels).all()
 
 
+def test_no_flipped_bit_of_a_saved_scene_is_used(noise: localsr.Photo, tmp_path: Path) -> None:
+    """Family: damage that leaves a file in form; in its tensors, its header, and the length of that."""
+    one, path = restorer(tiny()), tmp_path / "scene"
+    scene = one.encode(noise)
+    scene.save(path)
+    data = path.read_bytes()
+    header = 8 + int.from_bytes(data[:8], "little")
+    places = [8 * n + int(bit) for n, bit in enumerate(np.random.default_rng(0).integers(0, 8, header))]
+    places += np.random.default_rng(1).integers(8 * header, 8 * len(data), 300).tolist()
+    for place in places:
+        damaged = bytearray(data)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(localsr.CheckpointError):
+            one.encode(noise, path)
+    path.write_bytes(data)
+    assert np.array_equal(one.encode(noise, path).restore(BOXES[3]).pixels, scene.restore(BOXES[3]).pixels)
+
+
 def test_scenes_and_networks_are_what_the_protocols_say(noise: localsr.Photo) -> None:
     def members(protocol: type) -> set[str]:
         return {name for name in {**protocol.__annotations__, **vars(protocol)} if not name.startswith("_")}
