@@ -72,7 +72,7 @@ def test_one_version(wheel: Path) -> None:
     version = localsr.__version__
     assert wheel.name == f"localsr-{version}-py3-none-any.whl"
     released = re.findall(r"^## (\S+)", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
-    assert released[0] == version
+    assert next(title for title in released if title != "Unreleased") == version
     assert len(released) == len(set(released))
 
 

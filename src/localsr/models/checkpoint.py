@@ -153,8 +153,8 @@ def read_bounded(path: Path, what: str, max_bytes: int) -> bytes:
 def checked_header(path: Path, data: bytes, forms: tuple[str, ...], what: str, hint: str) -> dict[str, str]:
     """Check the header of a safetensors file before it is parsed, and return its metadata.
 
-    The metadata must name one of the formats `forms`. `what` is what messages call the file, `hint` what they advise for one
-    that is none.
+    The metadata must name one of the formats `forms`. `what` is what messages call the file, `hint` what they advise
+    for one that is none.
     """
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(data) - 8) or data[8:9] != b"{":
