@@ -1,6 +1,7 @@
 """One scene asked in many ways: the pixels of a box depend on the box alone, whatever the route."""
 
 import dataclasses
+import io
 import sys
 import threading
 import time
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from networks import BOXES, awake, restorer, tiny
+from PIL import Image
 from safetensors.torch import load, save
 
 import localsr
+from localsr import images
 from localsr.geometry import Box, Size, whole
 from localsr.inference import batching, calibration, execution
 from localsr.inference.cost import count_roi
@@ -411,5 +414,23 @@ def test_what_is_no_box_or_photo_is_told(noise: localsr.Photo) -> None:
         with pytest.raises(localsr.BoxError, match=r"no localsr\.Box"):
             one((1, 2, 3, 4))
     assert scene.cost(Box(1, 1, 5, 5)).keys() == scene.cost([Box(1, 1, 5, 5)]).keys()
-    with pytest.raises(localsr.ImageError, match=r"what localsr\.read makes"):
-        restorer(tiny()).encode("photo.png")
+    with pytest.raises(localsr.BoxError, match=r"\(1, 2, 3, 4\) is no localsr\.Box; .* Box\.from_xywh"):
+        scene.restore((1, 2, 3, 4))
+    with pytest.raises(localsr.ImageError, match=r"a int is no picture"):
+        restorer(tiny()).encode(5)
+
+
+def test_a_picture_is_encoded_as_it_comes(noise: localsr.Photo, tmp_path: Path) -> None:
+    """Family: what one way in takes and another refuses; all of it goes through `localsr.read`."""
+    one, path = restorer(tiny()), tmp_path / "a.png"
+    images.write(path, noise.window(whole(noise.size)), None, noise)
+    data, expected = path.read_bytes(), one.encode(noise).restore(BOXES[3], "halo").pixels
+    written = io.BytesIO()
+    written.write(data)  # and not wound back
+    with path.open("rb") as file:
+        for source in (path, str(path), data, bytearray(data), memoryview(data), written, file, Image.open(path)):
+            assert np.array_equal(one.encode(source).restore(BOXES[3], "halo").pixels, expected), source
+    with path.open(encoding="latin-1") as file, pytest.raises(localsr.ImageError, match="open it with mode 'rb'"):
+        one.encode(file)
+    with pytest.raises(localsr.ImageError, match=r"gone\.png cannot be read"):
+        one.encode(tmp_path / "gone.png")

@@ -66,9 +66,10 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
     A large file whose format has no windows is decoded once, to a file without a name in the user's cache folder.
 
     Args:
-        source: A path, the bytes of a file, a Pillow image, or a NumPy array `(h, w)` or `(h, w, 1..4)` of uint8,
-            uint16 or float in [0, 1]: grey or RGB, with alpha or without. Also what localsr gives: a `Photo`, a
-            `Restoration`, or its `pixels` `(3, h, w)`; three rows of 1 to 4 columns are read as `(h, w, bands)`.
+        source: A path, the bytes of a file, a file open for reading bytes, a Pillow image, or a NumPy array `(h, w)`
+            or `(h, w, 1..4)` of uint8, uint16 or float in [0, 1]: grey or RGB, with alpha or without. Also what localsr
+            gives: a `Photo`, a `Restoration`, or its `pixels` `(3, h, w)`; three rows of 1 to 4 columns are read as
+            `(h, w, bands)`.
         progress: Is told the rows done, and of how many, while a large file is decoded.
         max_pixels: A picture of more is refused by its header.
 
@@ -90,6 +91,7 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
     """
     if isinstance(source, Photo):
         return source
+    source = file_bytes(source)
     title = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
     with translating_errors(f"{title} cannot be read"):
         if isinstance(source, str | os.PathLike):
@@ -107,6 +109,20 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
         if hasattr(source, "__array_interface__"):
             return _read_array(title, "", source)
     raise ImageError(f"a {type(source).__name__} is no picture; give a path, bytes, a Pillow image or a NumPy array")
+
+
+def file_bytes(source: Source) -> Source:
+    """Return what an open file or a buffer holds, all of it, as bytes; any other source as it is."""
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()  # wherever it stands, as after it was written to
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, io.TextIOBase):
+        raise ImageError("a file open for text is no picture; open it with mode 'rb'")
+    if isinstance(source, io.IOBase) and hasattr(source, "read"):
+        with translating_errors("the open file cannot be read"):
+            return source.read()
+    return source
 
 
 def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Photo:

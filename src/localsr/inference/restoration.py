@@ -101,9 +101,11 @@ class Restoration:
         return rounded(planes, 8 * wanted.itemsize)
 
     def to_pil(self) -> Image:
-        """Return the picture as Pillow has it: RGB, or RGBA where the photo has alpha, in 8 bits.
+        """Return the picture for Pillow.
 
-        The photo's ICC profile goes with it as `info["icc_profile"]`, where the pixels are in it.
+        Returns:
+            An image in 8 bits, RGB, or RGBA where the photo has alpha; the photo's ICC profile is its
+            `info["icc_profile"]`, where the pixels are in it.
 
         Example:
             >>> import localsr, numpy as np
