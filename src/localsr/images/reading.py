@@ -78,6 +78,7 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
 
     Raises:
         ImageError: The source is no picture that can be read, is damaged, or is too large.
+        OutputError: A large file is to be decoded, and no folder can be written to.
 
     Example:
         >>> import numpy as np
