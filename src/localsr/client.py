@@ -23,6 +23,8 @@ from localsr.serving.messages import OfferedNetwork
 if TYPE_CHECKING:
     import httpx
 
+    from localsr.inference.protocols import PictureEncoder
+
 LIBRARY_ERRORS = {error.__name__: error for error in (BoxError, ConfigError, ImageError)}  # raised as they are there
 BUSY_STATUSES = (429, 503)
 TIMEOUTS = {"timeout": 10.0, "read": 120.0, "write": 60.0}  # s; a job may take 60 and wait as long before
@@ -102,12 +104,12 @@ class Client:
             raise ConfigError(f"the service has no network {name!r}; choose one of {', '.join(known)}")
         return known[name]
 
-    def encode(self, source: Source | Photo) -> RemoteScene:
+    def encode(self, source: Source) -> RemoteScene:
         """Send a picture, and return what its regions can be asked of.
 
         Args:
-            source: Whatever `localsr.read` takes, or what it returned. A file goes as it is; other pictures go as PNG,
-                in their own depth.
+            source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is; other pictures go as
+                PNG, in their own depth.
 
         Returns:
             A scene that is asked as a `localsr.Scene` is.
@@ -117,7 +119,8 @@ class Client:
             ConfigError: The service has no network of the client's `model`.
             ServiceError: The service refuses or cannot be reached.
         """
-        photo = source if isinstance(source, Photo) else images.read(source)
+        source = images.file_bytes(source)
+        photo = images.read(source)
         if isinstance(source, str | os.PathLike):
             try:
                 data = Path(source).read_bytes()
@@ -145,6 +148,10 @@ class Client:
             if answer.status_code >= 400:
                 raise refusal_error(answer)
             return answer
+
+
+if TYPE_CHECKING:
+    _encodes: type[PictureEncoder] = Client  # mypy holds it to what a `Restorer` can
 
 
 def encode_png(photo: Photo) -> bytes:

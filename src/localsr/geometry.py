@@ -292,5 +292,7 @@ def checked_boxes(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False)
     each = [boxes] if isinstance(boxes, Box) else list(boxes)
     for box in each:
         if not isinstance(box, Box):
-            raise BoxError(f"{box!r} is no localsr.Box; make one with Box(left, top, right, bottom)")
+            given = box if isinstance(box, Iterable) else boxes  # four numbers alone are meant as one box
+            advice = "make one with Box(left, top, right, bottom) or Box.from_xywh(x, y, width, height)"
+            raise BoxError(f"{given!r} is no localsr.Box; {advice}")
     return [box.clipped(size) if clip else box.checked(size) for box in each]

@@ -782,6 +782,27 @@ def test_a_large_picture_is_decoded_once_into_the_cache(
         images.read(data[: len(data) // 2])
 
 
+@pytest.mark.parametrize("cache", ["/dev/null", "/dev/null/cache", "/proc/cache"])
+def test_an_unwritable_cache_is_no_fault_of_the_picture(
+    cache: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Family: no home, a read-only one, a file in its place; then the temporary folder, or a sentence about folders."""
+    monkeypatch.setenv("XDG_CACHE_HOME", cache)
+    monkeypatch.setattr("localsr.images.reading.MAX_BYTES_IN_MEMORY", 1000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("localsr.images.spool.MIN_FREE_BYTES", 0)
+    pixels = scene(60, 60, 3)
+    assert np.array_equal(levels(full(images.read(png(pixels))), 8), pixels)
+    monkeypatch.setattr("tempfile.gettempdir", no_folder)
+    with pytest.raises(OutputError, match=rf"neither {cache}/localsr nor a temporary folder can be written; set XDG"):
+        images.read(png(pixels))
+
+
+def no_folder() -> str:
+    """Stand in for what `tempfile` raises where no temporary folder is usable."""
+    raise FileNotFoundError(2, "No usable temporary directory found")
+
+
 def test_decoding_is_followed_row_by_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr("localsr.images.reading.MAX_BYTES_IN_MEMORY", 1000)

@@ -1,6 +1,7 @@
 """One scene asked in many ways: the pixels of a box depend on the box alone, whatever the route."""
 
 import dataclasses
+import io
 import sys
 import threading
 import time
@@ -10,9 +11,11 @@ import numpy as np
 import pytest
 import torch
 from networks import BOXES, awake, restorer, tiny
+from PIL import Image
 from safetensors.torch import load, save
 
 import localsr
+from localsr import images
 from localsr.geometry import Box, Size, whole
 from localsr.inference import batching, calibration, execution
 from localsr.inference.cost import count_roi
@@ -352,6 +355,25 @@ def test_a_scene_of_an_earlier_version_is_read(noise: localsr.Photo) -> None:
     assert np.isfinite(kept.restore(BOXES[3]).pixels).all()
 
 
+def test_no_flipped_bit_of_a_saved_scene_is_used(noise: localsr.Photo, tmp_path: Path) -> None:
+    """Family: damage that leaves a file in form; in its tensors, its header, and the length of that."""
+    one, path = restorer(tiny()), tmp_path / "scene"
+    scene = one.encode(noise)
+    scene.save(path)
+    data = path.read_bytes()
+    header = 8 + int.from_bytes(data[:8], "little")
+    places = [8 * n + int(bit) for n, bit in enumerate(np.random.default_rng(0).integers(0, 8, header))]
+    places += np.random.default_rng(1).integers(8 * header, 8 * len(data), 300).tolist()
+    for place in places:
+        damaged = bytearray(data)
+        damaged[place // 8] ^= 1 << place % 8
+        path.write_bytes(damaged)
+        with pytest.raises(localsr.CheckpointError):
+            one.encode(noise, path)
+    path.write_bytes(data)
+    assert np.array_equal(one.encode(noise, path).restore(BOXES[3]).pixels, scene.restore(BOXES[3]).pixels)
+
+
 def test_scenes_and_networks_are_what_the_protocols_say(noise: localsr.Photo) -> None:
     def members(protocol: type) -> set[str]:
         return {name for name in {**protocol.__annotations__, **vars(protocol)} if not name.startswith("_")}
@@ -396,5 +418,23 @@ def test_what_is_no_box_or_photo_is_told(noise: localsr.Photo) -> None:
         with pytest.raises(localsr.BoxError, match=r"no localsr\.Box"):
             one((1, 2, 3, 4))
     assert scene.cost(Box(1, 1, 5, 5)).keys() == scene.cost([Box(1, 1, 5, 5)]).keys()
-    with pytest.raises(localsr.ImageError, match=r"what localsr\.read makes"):
-        restorer(tiny()).encode("photo.png")
+    with pytest.raises(localsr.BoxError, match=r"\(1, 2, 3, 4\) is no localsr\.Box; .* Box\.from_xywh"):
+        scene.restore((1, 2, 3, 4))
+    with pytest.raises(localsr.ImageError, match=r"a int is no picture"):
+        restorer(tiny()).encode(5)
+
+
+def test_a_picture_is_encoded_as_it_comes(noise: localsr.Photo, tmp_path: Path) -> None:
+    """Family: what one way in takes and another refuses; all of it goes through `localsr.read`."""
+    one, path = restorer(tiny()), tmp_path / "a.png"
+    images.write(path, noise.window(whole(noise.size)), None, noise)
+    data, expected = path.read_bytes(), one.encode(noise).restore(BOXES[3], "halo").pixels
+    written = io.BytesIO()
+    written.write(data)  # and not wound back
+    with path.open("rb") as file:
+        for source in (path, str(path), data, bytearray(data), memoryview(data), written, file, Image.open(path)):
+            assert np.array_equal(one.encode(source).restore(BOXES[3], "halo").pixels, expected), source
+    with path.open(encoding="latin-1") as file, pytest.raises(localsr.ImageError, match="open it with mode 'rb'"):
+        one.encode(file)
+    with pytest.raises(localsr.ImageError, match=r"gone\.png cannot be read"):
+        one.encode(tmp_path / "gone.png")

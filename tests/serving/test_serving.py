@@ -245,7 +245,7 @@ def test_what_cannot_be_asked(api, picture):
 def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
     deep = np.random.default_rng(0).integers(0, 2**16, (48, 64, 4), dtype=np.uint16)
     with localsr.Client(service.url) as client:
-        for source in (scene.photo, photo(64, 48, "PNG"), localsr.read(deep)):
+        for source in (scene.photo, photo(64, 48, "PNG"), io.BytesIO(photo(64, 48, "PNG")), localsr.read(deep)):
             remote = client.encode(source)
             here = localsr.Restorer.load(net).encode(remote.photo)
             boxes = [Box(11, 7, 34, 21), Box(0, 0, 9, 48)]
@@ -266,6 +266,9 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
                 remote.restore(boxes, "x")
             with pytest.raises(BoxError, match="leaves the picture"):
                 remote.restore(Box(0, 0, 65, 1))
+            for either in (here, remote):
+                with pytest.raises(BoxError, match=r"\(1, 2, 3, 4\) is no localsr\.Box"):
+                    either.restore((1, 2, 3, 4))
             remote.restore(boxes[0], "halo").save(tmp_path / "sign.png")
             remote.paste(tmp_path / "all.png", boxes)
             assert images.read(tmp_path / "all.png").size == whole(remote.photo.size).scaled(4).size

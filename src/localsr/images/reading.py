@@ -68,8 +68,10 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
     A large file whose format has no windows is decoded once, to a file without a name in the user's cache folder.
 
     Args:
-        source: A path, the bytes of a file, a Pillow image, or a NumPy array `(h, w)` or `(h, w, 1..4)` of uint8,
-            uint16 or float in [0, 1]: grey or RGB, with alpha or without.
+        source: A path, the bytes of a file, a file open for reading bytes, a Pillow image, or a NumPy array `(h, w)`
+            or `(h, w, 1..4)` of uint8, uint16 or float in [0, 1]: grey or RGB, with alpha or without. Also what localsr
+            gives: a `Photo`, a `Restoration`, or its `pixels` `(3, h, w)`; three rows of 1 to 4 columns are read as
+            `(h, w, bands)`.
         progress: Is told the rows done, and of how many, while a large file is decoded.
         max_pixels: A picture of more is refused by its header.
 
@@ -78,6 +80,7 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
 
     Raises:
         ImageError: The source is no picture that can be read, is damaged, or is too large.
+        OutputError: A large file is to be decoded, and no folder can be written to.
 
     Example:
         >>> import numpy as np
@@ -89,6 +92,9 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
         ...
         localsr.errors.ImageError: the picture begins with b'GIF89a'; localsr reads JPEG, PNG, TIFF, WebP and BMP
     """
+    if isinstance(source, Photo):
+        return source
+    source = file_bytes(source)
     title = os.fspath(source) if isinstance(source, str | os.PathLike) else "the picture"
     with translating_errors(f"{title} cannot be read"):
         if isinstance(source, str | os.PathLike):
@@ -101,9 +107,25 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
                 return _read_file(origin, progress, max_pixels)
         if isinstance(source, bytes):
             return _read_file(Origin(title, "", source, source[:HEAD_BYTES], len(source)), progress, max_pixels)
+        if isinstance(getattr(source, "photo", None), Photo):
+            return _read_restored(title, source)
         if hasattr(source, "__array_interface__"):
             return _read_array(title, "", source)
     raise ImageError(f"a {type(source).__name__} is no picture; give a path, bytes, a Pillow image or a NumPy array")
+
+
+def file_bytes(source: Source) -> Source:
+    """Return what an open file or a buffer holds, all of it, as bytes; any other source as it is."""
+    if isinstance(source, io.BytesIO):
+        return source.getvalue()  # wherever it stands, as after it was written to
+    if isinstance(source, bytearray | memoryview):
+        return bytes(source)
+    if isinstance(source, io.TextIOBase):
+        raise ImageError("a file open for text is no picture; open it with mode 'rb'")
+    if isinstance(source, io.IOBase) and hasattr(source, "read"):
+        with translating_errors("the open file cannot be read"):
+            return source.read()
+    return source
 
 
 def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Photo:
@@ -193,6 +215,8 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
         alpha = "transparency" in source.info or "a" in mode.lower()
         source = source.convert(mode if mode in PILLOW_MODES else "L" if mode == "1" else "RGBA" if alpha else "RGB")
     pixels = np.asarray(source)
+    if pixels.ndim == 3 and len(pixels) == 3 and pixels.shape[2] > 4 and pixels.dtype.kind == "f":
+        pixels = pixels.transpose(1, 2, 0)  # as windows of a photo and restored pixels are
     pixels = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels
     outside = pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()
     bands = pixels.shape[2] if pixels.ndim == 3 else 1
@@ -204,6 +228,16 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
     if turn in range(1, 9):
         image.set_type(pyvips.GValue.gint_type, "orientation", turn)
     return _photo(title, name, with_profile(image, profile))
+
+
+def _read_restored(title: str, source: Picture) -> Photo:
+    """Copy a restoration, with the depth and the profile of the photo it was made from; CMYK comes as sRGB."""
+    like = source.photo
+    levels = np.asarray(source, f"u{like.depth // 8}")
+    if like.bands < 3:
+        levels = levels[..., [0, 3] if like.has_alpha else [0]]
+    image = with_profile(from_array(levels, "multiband"), None if like.is_cmyk else like.profile)
+    return _photo(title, "", image)
 
 
 def _photo(title: str, name: str, image: pyvips.Image) -> Photo:

@@ -5,16 +5,33 @@ from __future__ import annotations
 import errno
 import shutil
 import tempfile
+from pathlib import Path
 from typing import Any
 
 import platformdirs
 import pyvips
 
-from localsr.errors import ImageError
+from localsr.errors import ImageError, OutputError
 from localsr.images.vips import NUMPY_TYPES
 from localsr.progress import Progress
 
 MIN_FREE_BYTES = 2**28  # that must be left on the disk
+
+
+def spool_folder() -> Path:
+    """Return the user's cache folder, or where that cannot be written the temporary one; else raise `OutputError`."""
+    cache = platformdirs.user_cache_path("localsr")
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=cache).close()
+        return cache
+    except OSError:  # no home, as in a container, or a read-only one
+        pass
+    try:
+        return Path(tempfile.gettempdir())
+    except FileNotFoundError as error:
+        sentence = f"neither {cache} nor a temporary folder can be written; set XDG_CACHE_HOME or TMPDIR to another"
+        raise OutputError(sentence) from error
 
 
 def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image:
@@ -23,7 +40,7 @@ def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image
     The file has no name from the start: nothing is left after a kill. `progress` gets the rows done and how many there
     are; what it raises ends the decoding. `title` is what an `ImageError` about a full disk calls the picture.
     """
-    folder = platformdirs.user_cache_path("localsr", ensure_exists=True)
+    folder = spool_folder()
     wanted = image.width * image.height * image.bands * NUMPY_TYPES[image.format].itemsize
     free = shutil.disk_usage(folder).free
     if free < wanted + MIN_FREE_BYTES:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # who only asks for regions, as a client does, needs no torch
     from torch import Tensor
 
     from localsr.geometry import Box
-    from localsr.images import Photo
+    from localsr.images import Photo, Source
     from localsr.inference.cost import CostEstimate
     from localsr.inference.paste import Pasting
     from localsr.inference.restoration import Attention, Restoration
@@ -59,6 +59,13 @@ class RunnableNetwork(Protocol):
 
     def count_scene(self, patches: int) -> WorkLoad:
         """Count what making keys and values of so many patches takes; nothing without GCM."""
+
+
+class PictureEncoder(Protocol):
+    """Who looks at a picture once: a `Restorer` of this process, or a `Client` of a service."""
+
+    def encode(self, source: Source) -> RegionScene:
+        """Look at whatever `localsr.read` takes, and return the scene whose regions can be restored."""
 
 
 class RegionScene(Protocol):

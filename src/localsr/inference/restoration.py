@@ -6,17 +6,22 @@ import tempfile
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from localsr import images
+from localsr.errors import ConfigError
 from localsr.geometry import Box
 from localsr.images import Photo
+from localsr.images.vips import rounded
 from localsr.inference.strategies import Strategy
 from localsr.resize import enlarge
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 MAX_PIXELS_HELD = 2**26  # HR px of a result that is held before it is written; larger ones go in pieces: 0.8 GB
 MAX_PIXELS_HELD_BY_WORKER = 2**24  # the same in a process that shares its machine with others: 0.2 GB
@@ -63,6 +68,58 @@ class Restoration:
             96 x 80
         """
         images.write(Path(path), self.pixels, self.alpha, self.photo)
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401  # NumPy's own
+        """Return the picture as NumPy and its users expect it, for `np.asarray(restoration)`.
+
+        Args:
+            dtype: `uint8`, the default, or `uint16`: the nearest levels; a float: values in [0, 1].
+            copy: As NumPy asks; the array is always a new one.
+
+        Returns:
+            `(s h, s w, 3)` RGB in the photo's own colours, `(s h, s w, 4)` where the photo has alpha.
+
+        Raises:
+            ConfigError: The dtype is none of these.
+            ValueError: `copy` is False.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+            >>> np.asarray(found).shape, np.asarray(found).dtype, np.asarray(found, np.float32).dtype
+            ((80, 96, 3), dtype('uint8'), dtype('float32'))
+        """
+        if copy is False:
+            raise ValueError("the array of a restoration is always a new one; leave copy=False out")
+        wanted = np.dtype(np.uint8 if dtype is None else dtype)
+        planes = self.pixels if self.alpha is None else np.concatenate([self.pixels, self.alpha])
+        if wanted.kind == "f":
+            return np.ascontiguousarray(planes.transpose(1, 2, 0), wanted)
+        if wanted not in (np.uint8, np.uint16):
+            raise ConfigError(f"a restoration is no array of {wanted}; ask for uint8, uint16 or a float")
+        return rounded(planes, 8 * wanted.itemsize)
+
+    def to_pil(self) -> Image:
+        """Return the picture for Pillow.
+
+        Returns:
+            An image in 8 bits, RGB, or RGBA where the photo has alpha; the photo's ICC profile is its
+            `info["icc_profile"]`, where the pixels are in it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+            >>> found.to_pil().size
+            (96, 80)
+        """
+        from PIL import Image
+
+        picture = Image.fromarray(np.asarray(self))
+        if self.photo.profile is not None and self.photo.bands in (3, 4) and not self.photo.is_cmyk:
+            picture.info["icc_profile"] = self.photo.profile
+        return picture
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""

@@ -12,9 +12,8 @@ from typing import Self
 import torch
 
 from localsr import images
-from localsr.errors import CheckpointError, ConfigError, ImageError
+from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
-from localsr.images import Photo
 from localsr.inference.batching import torch_on_cpu
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.memory import keep_freed, tensor_room
@@ -216,18 +215,18 @@ class Restorer:
         ready = packed(self.network)
         return ready, ready if self.plain is self.network else self.plain and packed(self.plain)
 
-    def encode(self, photo: Photo, saved: str | PathLike[str] | None = None) -> Scene:
+    def encode(self, source: images.Source, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
 
         Args:
-            photo: What `localsr.read` makes of a picture.
+            source: A photo, or whatever else `localsr.read` takes: a path, the bytes of a file, an array.
             saved: A file that `Scene.save` wrote of this photo, to take its keys and values from.
 
         Returns:
             The scene.
 
         Raises:
-            ImageError: `photo` is no photo, or damaged where it is read.
+            ImageError: The source is no picture, or damaged where it is read.
             CheckpointError: The file is damaged, or of another photo or network.
             ConfigError: `max_memory` leaves nothing for tensors.
 
@@ -238,10 +237,8 @@ class Restorer:
             >>> scene.restore(localsr.Box(10, 10, 34, 34)).pixels.shape
             (3, 96, 96)
         """
-        if not isinstance(photo, Photo):
-            raise ImageError(f"a {type(photo).__name__} is no Photo; give what localsr.read makes of it")
         return Scene(
-            photo,
+            images.read(source),
             self.card.name,
             *self._running,
             self.precision,
@@ -285,7 +282,7 @@ def restore(
         <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
     """
     restorer = Restorer.load(model, scale=scale)
-    return restorer.encode(images.read(source)).restore(box, strategy, clip=clip)
+    return restorer.encode(source).restore(box, strategy, clip=clip)
 
 
 def find(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> Path:

@@ -82,7 +82,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
     """Read the tensors and the card of a checkpoint, `CheckpointError` for what is none; nothing in it is executed."""
     data = read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES)
-    about = checked_header(path, data, CHECKPOINT_FORMAT, "checkpoint", "`localsr models` lists what is at hand")
+    about = checked_header(path, data, (CHECKPOINT_FORMAT,), "checkpoint", "`localsr models` lists what is at hand")
     try:
         tensors = load_tensors(data)
         parts = {k: json.loads(about[k]) for k in ("config", "recipe", "training", "protocol", "plain")}
@@ -150,11 +150,11 @@ def read_bounded(path: Path, what: str, max_bytes: int) -> bytes:
         raise CheckpointError(f"{what} {path} cannot be read: {error.strerror}") from error
 
 
-def checked_header(path: Path, data: bytes, form: str, what: str, hint: str) -> dict[str, str]:
+def checked_header(path: Path, data: bytes, forms: tuple[str, ...], what: str, hint: str) -> dict[str, str]:
     """Check the header of a safetensors file before it is parsed, and return its metadata.
 
-    The metadata must name the format `form`. `what` is what messages call the file, `hint` what they advise for one
-    that is none.
+    The metadata must name one of the formats `forms`. `what` is what messages call the file, `hint` what they advise
+    for one that is none.
     """
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(data) - 8) or data[8:9] != b"{":
@@ -164,8 +164,8 @@ def checked_header(path: Path, data: bytes, form: str, what: str, hint: str) -> 
         about = header.pop("__metadata__", {})
     except (ValueError, RecursionError, AttributeError) as error:
         raise CheckpointError(f"{what} {path} is damaged: its header is not JSON") from error
-    if not isinstance(about, dict) or about.get("format") != form:
-        raise CheckpointError(f"{path} is no {what} of localsr (format {form})")
+    if not isinstance(about, dict) or about.get("format") not in forms:
+        raise CheckpointError(f"{path} is no {what} of localsr (format {forms[0]})")
     if not all(isinstance(text, str) for text in about.values()) or CONTROL_CHARACTERS.search("".join(about.values())):
         raise CheckpointError(f"{what} {path} is damaged: its header holds control characters")
     if len(header) > MAX_TENSORS:
