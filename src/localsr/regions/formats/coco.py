@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -77,11 +78,13 @@ def _index_annotations(
     for n, annotation in enumerate(annotations):
         origin = f"{path}, annotations[{n}]"
         image = by_id.get(annotation.image_id)
-        if image is None:
-            raise BoxError(f"{origin}: is of image {annotation.image_id!r}, which is not among the images")
+        if image is None:  # kept under its id, as in results, and counted among names without a picture
+            missing = f"{origin}: is of image {annotation.image_id!r}, which is not among the images"
+            found.setdefault(str(annotation.image_id), []).append(Region.unreadable(missing))
+            continue
         label = names.get(annotation.category_id, "") if annotation.category_id is not None else ""
         size = stated_size(image.width, image.height)
-        found[image.file_name].append(_region(annotation, label, size, origin))
+        found[image.file_name].append(Region.attempt(partial(_region, annotation, label, size, origin)))
     return {name: tuple(regions) for name, regions in found.items()}
 
 
@@ -90,7 +93,8 @@ def _index_results(annotations: list[CocoAnnotation], path: str) -> Pictures:
     found: dict[str, list[Region]] = {}
     for n, annotation in enumerate(annotations):
         label = "" if annotation.category_id is None else str(annotation.category_id)
-        found.setdefault(str(annotation.image_id), []).append(_region(annotation, label, None, f"{path}, [{n}]"))
+        region = Region.attempt(partial(_region, annotation, label, None, f"{path}, [{n}]"))
+        found.setdefault(str(annotation.image_id), []).append(region)
     return {name: tuple(regions) for name, regions in found.items()}
 
 

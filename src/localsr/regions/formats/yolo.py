@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from localsr.errors import BoxError
@@ -24,7 +25,11 @@ def read_yolo(path: Path) -> Pictures:
     if "," in first or first.startswith("{"):
         return parse_json_lines(data, str(path))
     names = _names(path.parent)
-    found = [_region(row.split(), names, f"{path}, line {n}") for n, row in enumerate(rows, 1) if row.strip()]
+    found = [
+        Region.attempt(partial(_region, row.split(), names, f"{path}, line {n}"))
+        for n, row in enumerate(rows, 1)
+        if row.strip()
+    ]
     return {path.stem: tuple(found)}
 
 
