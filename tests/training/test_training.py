@@ -574,7 +574,7 @@ def test_a_full_disk_leaves_the_last_good_save(recipe: Recipe, tmp_path: Path, m
 
 
 def test_two_processes_train_as_one(recipe: Recipe, tmp_path: Path) -> None:
-    recipe = dataclasses.replace(recipe, validation="", steps=20, batch=4)
+    recipe = dataclasses.replace(recipe, steps=20, batch=4)
     (tmp_path / "recipe.toml").write_text(recipe.to_toml())
     command = [sys.executable, "-m", "localsr", "train", str(tmp_path / "recipe.toml")]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

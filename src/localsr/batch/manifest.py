@@ -225,7 +225,7 @@ def _empty(cell: Any) -> bool:  # noqa: ANN401  # a cell of a user's table
 
 
 def _number(cell: Any, name: str, origin: str) -> float:  # noqa: ANN401  # a cell of a user's table
-    """Read a number."""
+    """Read a number; `BoxError` names the cell that is none."""
     try:
         return float(cell)
     except (TypeError, ValueError):

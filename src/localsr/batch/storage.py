@@ -114,7 +114,7 @@ def write_file(place: str, data: bytes) -> None:
 
 
 def read_file(place: str) -> bytes:
-    """Read a file."""
+    """Return the bytes of a file."""
     if is_remote(place):
         system, path = open_filesystem(place)
         return bytes(system.cat_file(path))

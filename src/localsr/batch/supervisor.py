@@ -59,7 +59,7 @@ class Engine(Protocol):
         """Return what has happened, once anything has or the time is over."""
 
     def close(self) -> None:
-        """End all workers."""
+        """End all workers, whatever they have in hand."""
 
 
 class Outcome(NamedTuple):

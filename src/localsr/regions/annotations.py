@@ -178,7 +178,7 @@ READERS: dict[str, Callable[[Path], Pictures]] = {
 
 
 def _read_file(path: Path) -> Pictures:
-    """Read one file."""
+    """Read one file by its suffix."""
     suffix = path.suffix.lower()
     if suffix in PICTURE_SUFFIXES:
         return read_mask(path)

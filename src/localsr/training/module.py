@@ -115,7 +115,8 @@ class Training(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Write the strips under each other, as a file of the run and to TensorBoard."""
         strips, self._strips = self._strips, []
-        if not strips or not self.trainer.is_global_zero or self.trainer.log_dir is None:
+        log_dir = self.trainer.log_dir  # asked for by all processes: they wait for each other there
+        if not strips or not self.trainer.is_global_zero or log_dir is None:
             return
         wide = max(s.shape[2] for s in strips)
         rows = [np.pad(s, ((0, 0), (0, 4), (0, wide - s.shape[2])), constant_values=1) for s in strips]
@@ -123,8 +124,8 @@ class Training(lightning.LightningModule):
         for logger in self.loggers:
             if isinstance(logger, TensorBoardLogger):
                 logger.experiment.add_image("validation", sheet, self.global_step)
-        folder = Path(self.trainer.default_root_dir) / "strips"
         like = images.read(np.zeros((1, 1, 3), np.uint8))
+        folder = Path(self.trainer.default_root_dir) / "strips"
         images.write(folder / f"step-{self.global_step:07d}.png", sheet, None, like)
 
     def configure_gradient_clipping(

@@ -50,7 +50,7 @@ class LocalEngine:
         return [worker.process.pid for worker in self._workers.values() if worker.process.pid is not None]
 
     def start(self, slot: int) -> None:
-        """Start a worker."""
+        """Start a process and keep its end of the pipe."""
         ours, theirs = self._context.Pipe()
         process = self._context.Process(target=run_worker, args=(theirs, self._setup), daemon=True)
         process.start()

@@ -79,7 +79,7 @@ class RayEngine:
         return [self._receive(ref) for ref in done]
 
     def _receive(self, ref: Any) -> Ready | Reply | Died:  # noqa: ANN401  # ray's reference
-        """Read one answer."""
+        """Return what became of a start or a task that is over."""
         slot, starting = self._waiting.pop(ref)
         try:
             answer = ray.get(ref)
@@ -96,7 +96,7 @@ class RayEngine:
         return Ready(slot) if starting else Reply(slot, answer)
 
     def close(self) -> None:
-        """End all actors."""
+        """End all actors, and the cluster if it was started here."""
         for actor in self._actors.values():
             ray.kill(actor)
         self._actors.clear()

@@ -22,7 +22,7 @@ from localsr.regions.region import Region
 
 
 class CocoImage(msgspec.Struct):
-    """A picture."""
+    """A picture and its id."""
 
     id: int | str
     file_name: str

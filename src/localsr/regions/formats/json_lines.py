@@ -84,7 +84,7 @@ def iterate_lines(data: bytes, origin: str) -> Iterator[LineEntry]:
 
 
 def _entry(line: str, origin: str) -> LineEntry:
-    """Read one line."""
+    """Read a line that is not empty."""
     if not line.startswith("{"):
         return LineEntry("", text(line, origin), "")
     said = parse_json(line.encode(), RegionLine, origin)

@@ -29,7 +29,7 @@ class LabelmeShape(msgspec.Struct):
 
 
 class LabelmeDocument(msgspec.Struct, rename={"path": "imagePath", "width": "imageWidth", "height": "imageHeight"}):
-    """A file."""
+    """A file about one picture."""
 
     shapes: list[LabelmeShape]
     path: str | None = None

@@ -34,7 +34,7 @@ def read_yolo(path: Path) -> Pictures:
 
 
 def _region(columns: list[str], names: list[str], origin: str) -> Region:
-    """Read one line."""
+    """Read the columns of one line."""
     if len(columns) not in (5, 6):
         raise BoxError(
             f"{origin}: has {len(columns)} numbers; a region has {', '.join(COLUMNS[:5])} and, if any, {COLUMNS[5]}"
