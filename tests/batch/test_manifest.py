@@ -147,6 +147,25 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
         read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(tmp_path / "other.jsonl"))
 
 
+def test_names_without_a_picture_are_counted_and_listed(tmp_path) -> None:
+    """Names that mean one picture are matched; what is left over is said, and what is the same comes first."""
+    for name in ("my photo.JPG", "b.jpg", "b.JPG"):
+        write_picture(tmp_path / "in" / name)
+    lines = [f'{{"picture": "{name}", "box": "1,1,2,2"}}' for name in ("my%20photo.jpg", "b.jpg", "c.jpg", "d.jpg")]
+    (tmp_path / "in/m.jsonl").write_text("\n".join(lines))
+    notes: list[str] = []
+    boxes = read_annotations(tmp_path / "in/m.jsonl")
+    tasks = read_manifest(str(tmp_path / "in"), RegionRequest(), None, boxes, "", notes.append)
+    assert {Path(task.picture).name: len(task.request.given) for task in tasks} == {
+        "my photo.JPG": 1,
+        "b.jpg": 1,
+        "b.JPG": 0,
+    }
+    assert [note.partition(": ")[2] for note in notes] == ["2 names without a picture: c.jpg, d.jpg"]
+    listed = read_manifest(str(tmp_path / "in/m.jsonl"), RegionRequest())
+    assert [Path(task.picture).name for task in listed] == ["my photo.JPG", "b.jpg", "c.jpg", "d.jpg"]
+
+
 def test_results_are_no_pictures(tmp_path) -> None:
     for name in ("a.png", "out/a-1.png", "outer/b.png"):
         write_picture(tmp_path / name)

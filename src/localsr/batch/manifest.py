@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -16,9 +16,11 @@ from localsr.errors import BoxError, ConfigError, DataError
 from localsr.images import FORMATS
 from localsr.regions import Annotations, Region, RegionRequest, read, text
 from localsr.regions.formats.json_lines import PICTURE_KEYS, iterate_lines
+from localsr.regions.names import locate
 
 CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
 BOX_COLUMNS = (*CORNER_COLUMNS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
+MAX_LISTED = 5  # names in a note
 TABLE_SUFFIXES, LINES_SUFFIXES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
 
 
@@ -34,7 +36,12 @@ class ManifestEntry(NamedTuple):
 
 
 def read_manifest(
-    manifest: str, base: RegionRequest, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
+    manifest: str,
+    base: RegionRequest,
+    pattern: str | None = None,
+    boxes: Annotations | None = None,
+    out: str = "",
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Task]:
     """Read a manifest; each picture comes once, with all that is asked of it.
 
@@ -44,6 +51,7 @@ def read_manifest(
         pattern: Which pictures of a folder, such as `**/*.jpg`.
         boxes: Annotations of the pictures.
         out: Folder or URL of the results, which are no pictures.
+        note: Called with sentences about annotated names without a picture, and names that fit several.
 
     Returns:
         A task for each picture.
@@ -64,7 +72,7 @@ def read_manifest(
         entries = _read_file(place)
     if not entries:
         raise DataError(f"{manifest} names no pictures" + (f" by {pattern!r}" if pattern else ""))
-    more, wrong = ({}, {}) if boxes is None else _match_annotations(boxes, list(entries), manifest)
+    more, wrong = ({}, {}) if boxes is None else _match_annotations(boxes, list(entries), manifest, note)
     tasks = [
         Task(
             picture,
@@ -85,7 +93,7 @@ def read_manifest(
 
 
 def _match_annotations(
-    boxes: Annotations, pictures: Sequence[str], manifest: str
+    boxes: Annotations, pictures: Sequence[str], manifest: str, note: Callable[[str], None]
 ) -> tuple[dict[str, tuple[Region, ...]], dict[str, str]]:
     """Return the regions of pictures, and why those of others are unknown; `BoxError` for a malformed file of none."""
     found: dict[str, tuple[Region, ...]] = {}
@@ -98,8 +106,14 @@ def _match_annotations(
         except BoxError as error:
             wrong[picture] = str(error)
     owners.pop("", None)
+    twice = []
     for name, own in owners.items():
-        if len(own) > 1:
+        exact = [picture for picture in own if PurePosixPath(picture).name == PurePosixPath(name).name]
+        if len(exact) == 1:  # the others only mean the same
+            for picture in set(own) - set(exact):
+                found[picture] = boxes.pictures.get("", ())
+        elif len(own) > 1:
+            twice.append(name)
             why = f"{boxes.origin} has regions for {name}, which may be {own[0]} or {own[1]}; name folders in it too"
             wrong |= dict.fromkeys(own, why)
     for name, why in boxes.broken.items():  # it may have been of many pictures
@@ -107,6 +121,13 @@ def _match_annotations(
             raise BoxError(why)
     if boxes.names and not owners and not wrong and "" not in boxes.pictures:
         raise DataError(f"{boxes.origin} has regions for {boxes.names[0]}, which is no picture of {manifest}")
+    for names, what in (
+        ([name for name in boxes.names if name not in owners], "without a picture"),
+        (twice, "that fit several pictures"),
+    ):
+        if names:
+            listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+            note(f"{boxes.origin}: {len(names)} names {what}: {listed}")
     return found, wrong
 
 
@@ -129,6 +150,8 @@ def _read_file(place: str) -> dict[str, ManifestEntry]:
         if not picture:
             raise DataError(f"{place} has regions but names no picture; give a folder and this file as --boxes")
         whole = storage.join(folder, picture)
+        if not storage.is_remote(whole) or picture.startswith("file:"):
+            whole = locate(folder, picture) or whole
         entries[whole] = entries.get(whole, ManifestEntry()).also(regions, detect)
     return entries
 

@@ -129,7 +129,7 @@ def batch_command(
     request = regions.request()
     folder = storage.normalise(output)
     boxes = None if regions.boxes is None else read(regions.boxes)
-    tasks = read_manifest(manifest, request, pattern, boxes, folder)
+    tasks = read_manifest(manifest, request, pattern, boxes, folder, lambda note: typer.echo(note, err=True))
     files = {}
     for name in sorted({name for task in tasks for name in task.request.detect}):
         if sha256 := check_detector(name):
