@@ -166,6 +166,15 @@ def test_names_without_a_picture_are_counted_and_listed(tmp_path) -> None:
     assert [Path(task.picture).name for task in listed] == ["my photo.JPG", "b.jpg", "c.jpg", "d.jpg"]
 
 
+def test_strays_are_no_pictures(tmp_path) -> None:
+    """What systems leave in a folder of pictures is passed over; other suffixes of JPEG are pictures."""
+    for name in ("a.jpg", "._a.jpg", ".thumbnails/a.png", "@eaDir/a.jpg/SYNO.jpg"):
+        write_picture(tmp_path / name)
+    (tmp_path / "b.jfif").write_bytes((tmp_path / "a.jpg").read_bytes())
+    found = read_manifest(str(tmp_path), request("0,0,9,9"))
+    assert [Path(task.picture).name for task in found] == ["a.jpg", "b.jfif"]
+
+
 def test_results_are_no_pictures(tmp_path) -> None:
     for name in ("a.png", "out/a-1.png", "outer/b.png"):
         write_picture(tmp_path / name)

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from localsr.errors import BoxError
-from localsr.regions import Annotations, Region
+from localsr.regions import Annotations, Region, read
 from localsr.regions.names import fold, locate
 
 ONE = (Region(0, 0, 1, 1),)
@@ -59,3 +59,14 @@ def test_a_file_is_located_where_it_is_the_only_one(tmp_path: Path) -> None:
     (tmp_path / "pics" / unicodedata.normalize("NFD", fold(name))).write_bytes(b"")
     assert locate(str(tmp_path), "pics/Stra%C3%9Fe%20%C3%A9.Jpg") == str(tmp_path / "pics" / fold(name))
     assert locate(str(tmp_path), "pics/gone.jpg") == ""
+
+
+@pytest.mark.parametrize("stray", ["._a.txt", "notes.json", "README.dataset.txt", "@eaDir/a.txt", ".cache/b.txt"])
+def test_strays_among_labels_are_passed_over(tmp_path: Path, stray: str) -> None:
+    """What systems and tools leave beside labels is no file of regions; labels/ answers to images/."""
+    (tmp_path / "labels" / stray).parent.mkdir(parents=True)
+    (tmp_path / "labels/a.txt").write_text("0 .5 .5 .1 .1")
+    (tmp_path / "labels" / stray).write_bytes(b"\0\5\x16\7 no labels")
+    found = read(tmp_path)
+    assert (found.names, found.broken) == (["labels/a"], {})
+    assert len(found.of(tmp_path / "images/a.jpg")) == 1

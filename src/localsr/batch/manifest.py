@@ -16,7 +16,7 @@ from localsr.errors import BoxError, ConfigError, DataError
 from localsr.images import FORMATS
 from localsr.regions import Annotations, Region, RegionRequest, read, text
 from localsr.regions.formats.json_lines import PICTURE_KEYS, iterate_lines
-from localsr.regions.names import locate
+from localsr.regions.names import PICTURE_SUFFIXES, is_stray, locate
 
 CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
 BOX_COLUMNS = (*CORNER_COLUMNS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
@@ -139,7 +139,9 @@ def _list_folder(folder: str, pattern: str | None, out: str) -> dict[str, Manife
     if out:
         found = [place for place in found if not place.startswith(f"{out}/")]
     if not pattern:
-        found = [place for place in found if PurePosixPath(place).suffix.lower() in FORMATS]
+        found = [place for place in found if PurePosixPath(place).suffix.lower() in (*FORMATS, *PICTURE_SUFFIXES)]
+    if not pattern or not is_stray(PurePosixPath(pattern)):
+        found = [place for place in found if not is_stray(PurePosixPath(place.removeprefix(folder).lstrip("/")))]
     return dict.fromkeys(found, ManifestEntry())
 
 

@@ -16,7 +16,7 @@ from localsr.regions.formats.labelme import is_labelme, read_labelme
 from localsr.regions.formats.mask import read_mask
 from localsr.regions.formats.voc import read_voc
 from localsr.regions.formats.yolo import NO_LABELS, read_yolo
-from localsr.regions.names import PICTURE_SUFFIXES, fold, fold_exported
+from localsr.regions.names import PICTURE_SUFFIXES, fold, fold_exported, is_stray
 from localsr.regions.region import Region
 
 MAX_FILES = 1_000_000  # of a folder
@@ -140,8 +140,8 @@ def read(path: str | PathLike[str]) -> Annotations:
     path = Path(path)
     if not path.is_dir():
         return Annotations(_read_file(path), str(path))
-    within = sorted(path.rglob("*"))
-    paths = [p for p in within if p.suffix.lower() in READERS and p.name not in NO_LABELS]
+    within = sorted(p for p in path.rglob("*") if not is_stray(PurePosixPath(p.relative_to(path).as_posix())))
+    paths = [p for p in within if p.suffix.lower() in READERS and not NO_LABELS.fullmatch(p.name)]
     paths = paths or [p for p in within if p.suffix.lower() in PICTURE_SUFFIXES]
     if not paths:
         raise BoxError(f"{path} holds no files of regions; known are {FORMATS}")

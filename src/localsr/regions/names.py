@@ -9,7 +9,17 @@ from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote
 
-PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".webp", ".bmp", ".jpg", ".jpeg")  # of masks, and of pictures' names
+PICTURE_SUFFIXES = (
+    ".png",
+    ".tif",
+    ".tiff",
+    ".webp",
+    ".bmp",
+    ".jpg",
+    ".jpeg",
+    ".jpe",
+    ".jfif",
+)  # of masks, and of pictures' names
 FILE_URL = re.compile(r"file:(//[^/]*)?(?=/)")  # file:///a, file://localhost/a, file:/a
 EXPORT_FOLDER = re.compile(r"(.*/)?(upload/[0-9]+|images)/(?=[^/]+$)")  # that Label Studio puts before names
 
@@ -29,9 +39,17 @@ def fold(name: str) -> str:
     return plain.removesuffix(suffix) + suffix.lower() if suffix.lower() in PICTURE_SUFFIXES else plain
 
 
+def is_stray(path: PurePosixPath) -> bool:
+    """Tell whether a path within a folder is what systems leave there: `._a.jpg`, `.thumbnails`, `@eaDir`."""
+    return any(part.startswith((".", "@eaDir")) for part in path.parts)
+
+
 def fold_exported(name: str) -> str:
-    """Return `fold` of a name in annotations, without the folder that the exporting tool put before it."""
-    return EXPORT_FOLDER.sub("", fold(name), count=1)
+    """Return `fold` of a name in annotations, without the folder that the exporting tool put before it.
+
+    YOLO has `labels/train/a.txt` beside `images/train/a.jpg`.
+    """
+    return EXPORT_FOLDER.sub("", re.sub(r"(^|/)labels/", r"\1images/", fold(name)), count=1)
 
 
 def locate(folder: str, name: str) -> str:

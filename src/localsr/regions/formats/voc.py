@@ -29,11 +29,11 @@ def read_voc(path: Path) -> Pictures:
     size = Size(*reader.size) if all(reader.size) else None
     found = []
     for line, said in reader.objects:
-        found.append(Region.attempt(partial(_region, said, size, f"{path}, line {line}")))
+        found.append(Region.attempt(partial(_object_region, said, size, f"{path}, line {line}")))
     return {reader.picture or path.stem: tuple(found)}
 
 
-def _region(said: Mapping[str, str], size: Size | None, origin: str) -> Region:
+def _object_region(said: Mapping[str, str], size: Size | None, origin: str) -> Region:
     """Return the region of an object."""
     if missing := [side for side in SIDES if side not in said]:
         raise BoxError(f"{origin}: the object lacks {', '.join(missing)}")

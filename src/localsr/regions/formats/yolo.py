@@ -11,7 +11,9 @@ from localsr.regions.formats.documents import MAX_TEXT_BYTES, Pictures, load_doc
 from localsr.regions.formats.json_lines import parse_json_lines
 from localsr.regions.region import Region
 
-NO_LABELS = ("classes.txt", "obj.names", "README.txt", "train.txt", "val.txt", "test.txt")  # beside the labels
+NO_LABELS = re.compile(  # what tools put beside the labels
+    r"(classes|train|val|test|requirements)\.txt|readme(\..*)?\.(txt|md)|notes\.json|.*\.cache\.json", re.IGNORECASE
+)
 NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE][+-]?[0-9]{1,2})?", re.ASCII)
 COLUMNS = ("class", "x centre", "y centre", "width", "height", "confidence")
 MAX_ROUNDING = 1e-3  # by which a share may exceed 1
