@@ -39,6 +39,28 @@ def test_columns_of_numbers(tmp_path, header, line) -> None:
     assert len(two.request.given) == 1  # what is asked of every picture
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,64,48,sign,1,2,4,6\n",
+        "Picture, X, Y, Width, Height\na.jpg, 1, 2, 3.0, 4\n,,,,\n",
+        'image,bbox\na.jpg,"1,2,3,4"\n',
+        "picture,x,y,width,height\na.jpg,1,2,3,4\na.jpg,nan,nan,nan,nan\n",
+    ],
+)
+def test_columns_as_others_write_them(tmp_path, content) -> None:
+    """Names of columns, capitals, blanks, empty rows, and cells without a number."""
+    (tmp_path / "m.csv").write_text(content)
+    (task,) = read_manifest(str(tmp_path / "m.csv"), RegionRequest())
+    assert [(r.left, r.top, r.right, r.bottom) for r in task.request.given] == [(1, 2, 4, 6)]
+
+
+def test_some_sides_of_a_box_are_not_taken_for_none(tmp_path) -> None:
+    (tmp_path / "m.csv").write_text("picture,xmin,ymin,x2\na.jpg,1,2,3\n")
+    with pytest.raises(DataError, match="has the columns x2, xmin, ymin; a box has left, top"):
+        read_manifest(str(tmp_path / "m.csv"), RegionRequest())
+
+
 def test_parquet_and_json_lines_say_the_same(tmp_path) -> None:
     import polars as pl
 

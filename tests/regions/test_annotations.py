@@ -441,6 +441,24 @@ def test_an_annotation_of_no_picture_stops_no_other(tmp_path: Path) -> None:
         found.of("9.jpg")[0].on(SIZE)
 
 
+@pytest.mark.parametrize("row", ["0 .25 .5 .5 .25 .75 .75", "0 .25 .25 .75 .25 .75 .75 .25 .75"])
+def test_polygons_and_turned_boxes_of_yolo(tmp_path: Path, row: str) -> None:
+    """Outlines in YOLO's text, of three points or of an OBB's four: the box around them."""
+    (tmp_path / "a.txt").write_text(row)
+    assert [region.on(Size(64, 48)).box for region in read(tmp_path / "a.txt").of("a.jpg")] == [Box(16, 12, 48, 36)]
+
+
+def test_whole_numbers_with_a_point_and_ids_as_text(tmp_path: Path) -> None:
+    """Whole numbers as 64.0, and ids that are numbers here and text there."""
+    for number in (1, 1.0, "1"):
+        document = annotated([1, 2, 3, 4]) | {"categories": [{"id": 1.0, "name": "sign"}]}
+        document["images"][0] |= {"width": 640.0, "height": 480.0}  # type: ignore[index]
+        document["annotations"][0] |= {"image_id": number, "category_id": number}  # type: ignore[index]
+        (tmp_path / "a.json").write_text(json.dumps(document))
+        (region,) = read(tmp_path / "a.json").of("a.jpg")
+        assert (region.label, region.size, region.on(SIZE).box) == ("sign", SIZE, Box(1, 2, 4, 6))
+
+
 # Malformed files.
 
 
@@ -498,7 +516,7 @@ def one_coco(**changes: object) -> str:
         ("a.jsonl", "[1, 2, 3, 4]", ("line 1", "no region")),
         ("a.jsonl", "1,2,3,4\n\xff", ("line 2", "UTF-8")),
         ("a.txt", "0 .5 .5 .1 .1\n0 .5 .5 .1", ("line 2", "has 4 numbers", "x centre")),
-        ("a.txt", "0 .5 .5 .1 .1 .1 .1 .1 .1", ("line 1", "has 9 numbers")),
+        ("a.txt", "0 .5 .5 .1 .1 .1 .1 .1", ("line 1", "has 8 numbers")),
         ("a.txt", "0 .5 nan .1 .1", ("line 1", "y centre 'nan' is no number")),
         ("a.txt", "0 .5 .5 1e999 .1", ("line 1", "width '1e999' is no number")),
         ("a.txt", "0 .5 .5 -.1 .1", ("line 1", "width is -0.1", "from 0 to 1")),

@@ -18,7 +18,7 @@ from localsr.regions import Annotations, Region, RegionRequest, read, text
 from localsr.regions.formats.json_lines import PICTURE_KEYS, iterate_lines
 from localsr.regions.names import PICTURE_SUFFIXES, is_stray, locate
 
-CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
+CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
 BOX_COLUMNS = (*CORNER_COLUMNS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
 MAX_LISTED = 5  # names in a note
 TABLE_SUFFIXES, LINES_SUFFIXES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
@@ -183,14 +183,18 @@ def _iterate_table(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
             frame = pl.read_parquet(io.BytesIO(storage.read_file(place)))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{place} cannot be read as Parquet: {error}") from error
-        _has_picture(frame.columns, place)
+        frame = frame.rename(lambda name: name.strip().lower(), strict=False)
+        _check_columns(frame.columns, place)
         yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
         return
     try:
         file = io.StringIO(storage.read_file(place).decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", strict=True)
-        _has_picture(reader.fieldnames or [], place)
+        reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", skipinitialspace=True, strict=True)
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+        _check_columns(reader.fieldnames, place)
         for row in reader:
+            if not any(row.values()):
+                continue
             if None in row or None in row.values():
                 raise DataError(f"{title}, line {reader.line_num}: it has not as many cells as the header")
             yield f"{title}, line {reader.line_num}", row
@@ -198,12 +202,16 @@ def _iterate_table(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
         raise DataError(f"{place} cannot be read as CSV: {error}") from error
 
 
-def _has_picture(columns: Iterable[str], place: str) -> None:
-    """Refuse a table that names no pictures."""
+def _check_columns(columns: Sequence[str], place: str) -> None:
+    """Refuse a table that names no pictures, or has some sides of a box and not all."""
     if not set(PICTURE_KEYS) & set(columns):
         raise DataError(
             f"{place} has no column called {', '.join(PICTURE_KEYS)}; it has {', '.join(columns) or 'none'}"
         )
+    sides = {side for names in BOX_COLUMNS for side in names} - {"width", "height"}  # which may be the picture's
+    if (some := sides & set(columns)) and not any(set(names) <= set(columns) for names in BOX_COLUMNS):
+        known = "; or ".join(", ".join(names) for names in BOX_COLUMNS)
+        raise DataError(f"{place} has the columns {', '.join(sorted(some))}; a box has {known}")
 
 
 def _parse_row(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[str]]:
@@ -217,10 +225,10 @@ def _parse_row(line: dict[str, Any], origin: str) -> tuple[str, list[Region], li
     label = "" if _empty(line.get("label")) else str(line["label"])
     score = None if _empty(line.get("score")) else _number(line["score"], "score", origin)
     detect = [name.strip() for name in str(line.get("detector") or "").split(";") if name.strip()]
-    given = line.get("boxes") or line.get("box")
+    given = line.get("boxes") or line.get("box") or line.get("bbox")
     if given:
         each = [part for part in given.split(";") if part.strip()] if isinstance(given, str) else list(given)
-        if given is line.get("box") and not isinstance(given, str):
+        if given is not line.get("boxes") and not isinstance(given, str):
             each = [given]
         return picture, [replace(_region(one, origin), label=label, score=score) for one in each], detect
     for names in BOX_COLUMNS:
@@ -246,7 +254,7 @@ def _region(one: Any, origin: str) -> Region:  # noqa: ANN401  # a cell of a use
 
 def _empty(cell: Any) -> bool:  # noqa: ANN401  # a cell of a user's table
     """Tell whether a cell has nothing in it."""
-    return cell is None or cell == ""
+    return cell is None or cell == "" or str(cell).lower() == "nan"  # which pandas writes for none
 
 
 def _number(cell: Any, name: str, origin: str) -> float:  # noqa: ANN401  # a cell of a user's table

@@ -33,8 +33,8 @@ class LabelmeDocument(msgspec.Struct, rename={"path": "imagePath", "width": "ima
 
     shapes: list[LabelmeShape]
     path: str | None = None
-    width: int | None = None
-    height: int | None = None
+    width: float | None = None
+    height: float | None = None
 
 
 class _Contents(msgspec.Struct):
