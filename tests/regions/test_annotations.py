@@ -459,6 +459,15 @@ def test_whole_numbers_with_a_point_and_ids_as_text(tmp_path: Path) -> None:
         assert (region.label, region.size, region.on(SIZE).box) == ("sign", SIZE, Box(1, 2, 4, 6))
 
 
+@pytest.mark.parametrize("counts", [[392, 16, 32, 16, 32, 16, 2568], "X<`0P1000X_2"])
+def test_masks_as_run_lengths(tmp_path: Path, counts: object) -> None:
+    """COCO's run lengths alone, as numbers and packed: the box around what is painted."""
+    document = annotated(None)
+    document["annotations"][0] |= {"segmentation": {"size": [48, 64], "counts": counts}}  # type: ignore[index]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert [region.on(Size(64, 48)).box for region in read(tmp_path / "a.json").of("a.jpg")] == [Box(8, 8, 11, 24)]
+
+
 # Malformed files.
 
 
@@ -498,7 +507,7 @@ def one_coco(**changes: object) -> str:
         ("a.json", one_coco(bbox=[1, 2, 1e30, 4]), ("annotations[0]", "not made of numbers")),
         ("a.json", one_coco(bbox=None), ("annotations[0]", "no bbox")),
         ("a.json", one_coco(bbox=None, segmentation=[[1, 2, 3]]), ("annotations[0]", "no polygons")),
-        ("a.json", one_coco(bbox=None, segmentation={"counts": "x", "size": [1, 2]}), ("annotations[0]", "no bbox")),
+        ("a.json", one_coco(bbox=None, segmentation={"counts": "x", "size": [1, 2]}), ("annotations[0]", "no packed")),
         ("a.json", one_coco(bbox=None, segmentation=[["1", 2]]), ("annotations[0]", "Expected float, got str")),
         ("a.json", one_coco(image_id=[2]), ("annotations[0].image_id", "got array")),
         ("a.json", '{"images": [{"id": 1}], "annotations": []}', ("images[0]", "missing required field file_name")),

@@ -19,6 +19,7 @@ from localsr.regions.formats.documents import (
     parse_json,
     stated_size,
 )
+from localsr.regions.formats.run_lengths import RunLengths, painted_sides
 from localsr.regions.region import Region
 
 
@@ -105,6 +106,9 @@ def _region(annotation: CocoAnnotation, label: str, size: Size | None, origin: s
         x, y, width, height = annotation.bbox
         return Region(x, y, x + width, y + height, False, label, annotation.score, origin, size)
     outline = bytes(annotation.segmentation)
+    if outline.startswith(b"{"):
+        sides = painted_sides(parse_json(outline, RunLengths, origin), origin)
+        return Region(*sides, False, label, annotation.score, origin, size)
     polygons = parse_json(outline, list[list[float]], origin) if outline.startswith(b"[") else []
     if not any(polygons) or any(len(polygon) % 2 for polygon in polygons):
         raise BoxError(f"{origin}: has no bbox, and no polygons of x, y, x, y, ... either")
