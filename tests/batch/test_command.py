@@ -36,7 +36,16 @@ def test_a_folder_from_the_command(command, many, tmp_path) -> None:
     assert "12 of 12 regions, before and after" in result.output
     again = command("in", "-o", "out", "--box", "1,1,9,9", "--json")
     told = json.loads(again.stdout)
-    assert told == {"pictures": 13, "done": 12, "empty": 0, "failed": 1, "set aside": 0, "regions": 12, "kept": 12}
+    assert told == {
+        "pictures": 13,
+        "done": 12,
+        "empty": 0,
+        "failed": 1,
+        "set aside": 0,
+        "regions": 12,
+        "refused": 0,
+        "kept": 12,
+    }
 
 
 def test_the_page_needs_nothing_and_runs_only_its_own(command, many, tmp_path) -> None:

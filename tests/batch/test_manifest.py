@@ -39,6 +39,28 @@ def test_columns_of_numbers(tmp_path, header, line) -> None:
     assert len(two.request.given) == 1  # what is asked of every picture
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        "filename,width,height,class,xmin,ymin,xmax,ymax\na.jpg,64,48,sign,1,2,4,6\n",
+        "Picture, X, Y, Width, Height\na.jpg, 1, 2, 3.0, 4\n,,,,\n",
+        'image,bbox\na.jpg,"1,2,3,4"\n',
+        "picture,x,y,width,height\na.jpg,1,2,3,4\na.jpg,nan,nan,nan,nan\n",
+    ],
+)
+def test_columns_as_others_write_them(tmp_path, content) -> None:
+    """Names of columns, capitals, blanks, empty rows, and cells without a number."""
+    (tmp_path / "m.csv").write_text(content)
+    (task,) = read_manifest(str(tmp_path / "m.csv"), RegionRequest())
+    assert [(r.left, r.top, r.right, r.bottom) for r in task.request.given] == [(1, 2, 4, 6)]
+
+
+def test_some_sides_of_a_box_are_not_taken_for_none(tmp_path) -> None:
+    (tmp_path / "m.csv").write_text("picture,xmin,ymin,x2\na.jpg,1,2,3\n")
+    with pytest.raises(DataError, match="has the columns x2, xmin, ymin; a box has left, top"):
+        read_manifest(str(tmp_path / "m.csv"), RegionRequest())
+
+
 def test_parquet_and_json_lines_say_the_same(tmp_path) -> None:
     import polars as pl
 
@@ -145,6 +167,34 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
     (tmp_path / "other.jsonl").write_text('{"picture": "elsewhere.png", "box": "1,1,2,2"}')
     with pytest.raises(DataError, match=r"elsewhere\.png, which is no picture of"):
         read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(tmp_path / "other.jsonl"))
+
+
+def test_names_without_a_picture_are_counted_and_listed(tmp_path) -> None:
+    """Names that mean one picture are matched; what is left over is said, and what is the same comes first."""
+    for name in ("my photo.JPG", "b.jpg", "b.JPG"):
+        write_picture(tmp_path / "in" / name)
+    lines = [f'{{"picture": "{name}", "box": "1,1,2,2"}}' for name in ("my%20photo.jpg", "b.jpg", "c.jpg", "d.jpg")]
+    (tmp_path / "in/m.jsonl").write_text("\n".join(lines))
+    notes: list[str] = []
+    boxes = read_annotations(tmp_path / "in/m.jsonl")
+    tasks = read_manifest(str(tmp_path / "in"), RegionRequest(), None, boxes, "", notes.append)
+    assert {Path(task.picture).name: len(task.request.given) for task in tasks} == {
+        "my photo.JPG": 1,
+        "b.jpg": 1,
+        "b.JPG": 0,
+    }
+    assert [note.partition(": ")[2] for note in notes] == ["2 names without a picture: c.jpg, d.jpg"]
+    listed = read_manifest(str(tmp_path / "in/m.jsonl"), RegionRequest())
+    assert [Path(task.picture).name for task in listed] == ["my photo.JPG", "b.jpg", "c.jpg", "d.jpg"]
+
+
+def test_strays_are_no_pictures(tmp_path) -> None:
+    """What systems leave in a folder of pictures is passed over; other suffixes of JPEG are pictures."""
+    for name in ("a.jpg", "._a.jpg", ".thumbnails/a.png", "@eaDir/a.jpg/SYNO.jpg"):
+        write_picture(tmp_path / name)
+    (tmp_path / "b.jfif").write_bytes((tmp_path / "a.jpg").read_bytes())
+    found = read_manifest(str(tmp_path), request("0,0,9,9"))
+    assert [Path(task.picture).name for task in found] == ["a.jpg", "b.jfif"]
 
 
 def test_results_are_no_pictures(tmp_path) -> None:

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from batches import InlineEngine, contents, request, write_picture
 from PIL import Image
@@ -101,6 +102,21 @@ def test_a_detector_that_is_another_file_is_asked_again(many, setup) -> None:
     one, two = (replace(setup, detectors=(("a.onnx", sha256),)) for sha256 in ("1", "2"))
     assert len({one.digest(task), two.digest(task), setup.digest(task)}) == 3
     assert one.digest(many[0]) == setup.digest(many[0])
+
+
+def test_a_bad_region_is_a_row_beside_the_good_ones(many, setup) -> None:
+    """One bad box of a picture, the first or the last; a rerun says the same and computes nothing twice."""
+    for given in (("3,4,20,14", "50,40,20,20"), ("50,40,20,20", "3,4,20,14")):
+        tasks = [Task(many[0].picture, request(*given)), many[1]]
+        for _ in range(2):
+            tally = run_batch(tasks, setup, lambda: InlineEngine(setup))
+            assert (tally.states, tally.regions, tally.refused) == ({Status.DONE: 2}, 3, 1)
+        rows = read_table(setup.folder).filter(
+            pl.col("input") == many[0].picture, pl.col("ask") == setup.digest(tasks[0])
+        )
+        told = {row["status"]: row for row in rows.iter_rows(named=True)}
+        assert (rows.height, told["done"]["left"], told["failed"]["output"]) == (2, 3, "")
+        assert "leaves the picture, which is 60 x 50" in told["failed"]["reason"]
 
 
 @pytest.mark.slow

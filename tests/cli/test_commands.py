@@ -478,6 +478,17 @@ def test_boxes_from_a_file(nets, here):
     fails(restore(nets, "--boxes", "photo.txt"), 3, "no region in photo.png, so there is nothing to do")
 
 
+def test_a_bad_box_of_a_file_is_left_out_with_a_note(nets, here):
+    """One bad box among good ones: these are restored, the exit code is 3; a bad one that is typed is refused."""
+    Path("photo.jsonl").write_text('{"box": [4, 5, 16, 13]}\n{"box": [30, 20, 99, 99]}\n{"box": [7, 7, 7, 9]}\n')
+    result = restore(nets, "--boxes", "photo.jsonl", "-o", "out", "--json")
+    assert result.exit_code == 3
+    assert [region["box"] for region in json.loads(result.stdout)["regions"]] == [[4, 5, 16, 13]]
+    assert "left out: photo.jsonl, line 2" in result.stderr
+    assert "left out: photo.jsonl, line 3" in result.stderr
+    fails(restore(nets, "--boxes", "photo.jsonl", "--box", "30,20,99,99"), 2, "leaves the picture")
+
+
 def test_boxes_on_standard_input(nets, here):
     args = ["restore", "photo.png", "--boxes", "-", "--model", str(nets / "plain.safetensors"), "-o", "out"]
     lines = '{"box": [4, 5, 16, 13]}\n0,0,8,8\n{"picture": "photo.png", "bbox": [1, 1, 5, 5]}\n'

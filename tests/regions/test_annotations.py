@@ -3,6 +3,7 @@
 import json
 import math
 import pickle
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -376,18 +377,95 @@ def test_a_folder_breaks_by_the_picture(tmp_path: Path) -> None:
     (tmp_path / "train").mkdir()
     (tmp_path / "train/a.txt").write_text("0 .5 .5 .1 .1\n")
     (tmp_path / "train/classes.txt").write_text("sign\n")
-    (tmp_path / "b.txt").write_text("0 .5 .5 .1\n")
+    (tmp_path / "b.txt").write_bytes(b"\xff\n")
     (tmp_path / "c.txt").write_text("")
     (tmp_path / "v.xml").write_text(voc([(1, 2, 3, 4)], SIZE).replace("a photo", "v"))
     found = read(tmp_path)
     assert sorted(found.pictures) == ["c", "train/a", "v.jpg"]
     assert found.of("x/train/a.jpg")[0].label == "sign"
     assert found.of("c.jpg") == ()
-    with pytest.raises(BoxError, match=r"b.txt, line 1: has 4 numbers"):
+    with pytest.raises(BoxError, match=r"b.txt, line 1: is no text in UTF-8"):
         found.of("b.jpg")
     (tmp_path / "empty").mkdir()
     with pytest.raises(BoxError, match="holds no files of regions"):
         read(tmp_path / "empty")
+
+
+def annotated(*boxes: object) -> dict[str, object]:
+    """COCO's document of one picture, `a.jpg`, of which each `bbox` may be malformed."""
+    return {
+        "images": [{"id": 1, "file_name": "a.jpg"}],
+        "annotations": [{"image_id": 1, "bbox": box} for box in boxes],
+    }
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("a.json", json.dumps(annotated([1, 2, 3, 4], [8, 8, 0, 0])), "annotations[1]: box"),
+        ("a.json", json.dumps(annotated(None, [1, 2, 3, 4])), "annotations[0]: has no bbox"),
+        ("a.json", json.dumps({"shapes": [{"points": [[5, 5]]}, {"points": [[4, 6], [1, 2]]}]}), "shapes[0]: box"),
+        ("a.json", json.dumps({"shapes": [{"points": []}, {"points": [[4, 6], [1, 2]]}]}), "shapes[0]: has no points"),
+        ("a.xml", voc([(1, 2, 4, 6), (9, 9, 5, 12)], SIZE).replace("a photo", "a"), "no area"),
+        ("a.txt", f"0 .5 .5 .1\n{yolo([(1, 2, 4, 6)], SIZE)}", "line 1: has 4 numbers"),
+        ("a.jsonl", '{"box": [1, 2, 4, 6]}\n{"box": [600, 2, 700, 6]}', "leaves the picture"),
+    ],
+)
+def test_a_bad_region_costs_itself_only(tmp_path: Path, name: str, content: str, reason: str) -> None:
+    """One bad entry among good ones of a picture: without area, outside, malformed, in each format."""
+    (tmp_path / name).write_text(content)
+    photo = localsr.read(np.zeros((SIZE.height, SIZE.width), np.uint8))
+    request = RegionRequest(read(tmp_path / name).of("a.jpg"))
+    found, refused = request.sift(photo)
+    assert [one.box for one in found] == [Box(1, 2, 4, 6)]
+    assert [reason in told.reason for told in refused] == [True]
+    with pytest.raises(BoxError, match=re.escape(refused[0].reason)):
+        request.find(photo)
+
+
+def test_a_minimum_size_drops_regions_without_area_and_no_inverted_ones() -> None:
+    photo = localsr.read(np.zeros((48, 64), np.uint8))
+    given = (Region(8, 8, 8, 8), Region(8, 8, 24, 8), Region(9, 9, 5, 12))
+    assert len(RegionRequest(given).sift(photo)[1]) == 3
+    found, refused = RegionRequest(given, min_size=1).sift(photo)
+    assert (found, [told.region for told in refused]) == ((), [given[2]])
+
+
+def test_an_annotation_of_no_picture_stops_no_other(tmp_path: Path) -> None:
+    document = annotated([1, 2, 3, 4], [5, 5, 9, 9])
+    document["annotations"][1]["image_id"] = 9  # type: ignore[index]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    found = read(tmp_path / "a.json")
+    assert [region.on(SIZE).box for region in found.of("a.jpg")] == [Box(1, 2, 4, 6)]
+    with pytest.raises(BoxError, match=r"annotations\[1\]: is of image 9, which is not among the images"):
+        found.of("9.jpg")[0].on(SIZE)
+
+
+@pytest.mark.parametrize("row", ["0 .25 .5 .5 .25 .75 .75", "0 .25 .25 .75 .25 .75 .75 .25 .75"])
+def test_polygons_and_turned_boxes_of_yolo(tmp_path: Path, row: str) -> None:
+    """Outlines in YOLO's text, of three points or of an OBB's four: the box around them."""
+    (tmp_path / "a.txt").write_text(row)
+    assert [region.on(Size(64, 48)).box for region in read(tmp_path / "a.txt").of("a.jpg")] == [Box(16, 12, 48, 36)]
+
+
+def test_whole_numbers_with_a_point_and_ids_as_text(tmp_path: Path) -> None:
+    """Whole numbers as 64.0, and ids that are numbers here and text there."""
+    for number in (1, 1.0, "1"):
+        document = annotated([1, 2, 3, 4]) | {"categories": [{"id": 1.0, "name": "sign"}]}
+        document["images"][0] |= {"width": 640.0, "height": 480.0}  # type: ignore[index]
+        document["annotations"][0] |= {"image_id": number, "category_id": number}  # type: ignore[index]
+        (tmp_path / "a.json").write_text(json.dumps(document))
+        (region,) = read(tmp_path / "a.json").of("a.jpg")
+        assert (region.label, region.size, region.on(SIZE).box) == ("sign", SIZE, Box(1, 2, 4, 6))
+
+
+@pytest.mark.parametrize("counts", [[392, 16, 32, 16, 32, 16, 2568], "X<`0P1000X_2"])
+def test_masks_as_run_lengths(tmp_path: Path, counts: object) -> None:
+    """COCO's run lengths alone, as numbers and packed: the box around what is painted."""
+    document = annotated(None)
+    document["annotations"][0] |= {"segmentation": {"size": [48, 64], "counts": counts}}  # type: ignore[index]
+    (tmp_path / "a.json").write_text(json.dumps(document))
+    assert [region.on(Size(64, 48)).box for region in read(tmp_path / "a.json").of("a.jpg")] == [Box(8, 8, 11, 24)]
 
 
 # Malformed files.
@@ -429,9 +507,8 @@ def one_coco(**changes: object) -> str:
         ("a.json", one_coco(bbox=[1, 2, 1e30, 4]), ("annotations[0]", "not made of numbers")),
         ("a.json", one_coco(bbox=None), ("annotations[0]", "no bbox")),
         ("a.json", one_coco(bbox=None, segmentation=[[1, 2, 3]]), ("annotations[0]", "no polygons")),
-        ("a.json", one_coco(bbox=None, segmentation={"counts": "x", "size": [1, 2]}), ("annotations[0]", "no bbox")),
+        ("a.json", one_coco(bbox=None, segmentation={"counts": "x", "size": [1, 2]}), ("annotations[0]", "no packed")),
         ("a.json", one_coco(bbox=None, segmentation=[["1", 2]]), ("annotations[0]", "Expected float, got str")),
-        ("a.json", one_coco(image_id=2), ("annotations[0]", "image 2")),
         ("a.json", one_coco(image_id=[2]), ("annotations[0].image_id", "got array")),
         ("a.json", '{"images": [{"id": 1}], "annotations": []}', ("images[0]", "missing required field file_name")),
         ("a.json", '{"shapes": [{"points": []}]}', ("shapes[0]", "no points")),
@@ -448,7 +525,7 @@ def one_coco(**changes: object) -> str:
         ("a.jsonl", "[1, 2, 3, 4]", ("line 1", "no region")),
         ("a.jsonl", "1,2,3,4\n\xff", ("line 2", "UTF-8")),
         ("a.txt", "0 .5 .5 .1 .1\n0 .5 .5 .1", ("line 2", "has 4 numbers", "x centre")),
-        ("a.txt", "0 .5 .5 .1 .1 .1 .1 .1 .1", ("line 1", "has 9 numbers")),
+        ("a.txt", "0 .5 .5 .1 .1 .1 .1 .1", ("line 1", "has 8 numbers")),
         ("a.txt", "0 .5 nan .1 .1", ("line 1", "y centre 'nan' is no number")),
         ("a.txt", "0 .5 .5 1e999 .1", ("line 1", "width '1e999' is no number")),
         ("a.txt", "0 .5 .5 -.1 .1", ("line 1", "width is -0.1", "from 0 to 1")),

@@ -53,7 +53,7 @@ def estimate_batch(
         try:
             with storage.fetched(task.picture) as path:
                 photo = images.read(path)
-                boxes = [found.box for found in task.find_regions(photo)]
+                boxes = [found.box for found in task.sift_regions(photo)[0]]
                 seconds += time.perf_counter() - began
                 cost = restorer.encode(photo).cost(boxes)[strategy] if boxes else None
         except (LocalSRError, OSError):

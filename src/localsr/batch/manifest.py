@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
 from typing import Any, NamedTuple
@@ -16,9 +16,11 @@ from localsr.errors import BoxError, ConfigError, DataError
 from localsr.images import FORMATS
 from localsr.regions import Annotations, Region, RegionRequest, read, text
 from localsr.regions.formats.json_lines import PICTURE_KEYS, iterate_lines
+from localsr.regions.names import PICTURE_SUFFIXES, is_stray, locate
 
-CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"))
+CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
 BOX_COLUMNS = (*CORNER_COLUMNS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
+MAX_LISTED = 5  # names in a note
 TABLE_SUFFIXES, LINES_SUFFIXES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
 
 
@@ -34,7 +36,12 @@ class ManifestEntry(NamedTuple):
 
 
 def read_manifest(
-    manifest: str, base: RegionRequest, pattern: str | None = None, boxes: Annotations | None = None, out: str = ""
+    manifest: str,
+    base: RegionRequest,
+    pattern: str | None = None,
+    boxes: Annotations | None = None,
+    out: str = "",
+    note: Callable[[str], None] = lambda _: None,
 ) -> list[Task]:
     """Read a manifest; each picture comes once, with all that is asked of it.
 
@@ -44,6 +51,7 @@ def read_manifest(
         pattern: Which pictures of a folder, such as `**/*.jpg`.
         boxes: Annotations of the pictures.
         out: Folder or URL of the results, which are no pictures.
+        note: Called with sentences about annotated names without a picture, and names that fit several.
 
     Returns:
         A task for each picture.
@@ -64,7 +72,7 @@ def read_manifest(
         entries = _read_file(place)
     if not entries:
         raise DataError(f"{manifest} names no pictures" + (f" by {pattern!r}" if pattern else ""))
-    more, wrong = ({}, {}) if boxes is None else _match_annotations(boxes, list(entries), manifest)
+    more, wrong = ({}, {}) if boxes is None else _match_annotations(boxes, list(entries), manifest, note)
     tasks = [
         Task(
             picture,
@@ -85,7 +93,7 @@ def read_manifest(
 
 
 def _match_annotations(
-    boxes: Annotations, pictures: Sequence[str], manifest: str
+    boxes: Annotations, pictures: Sequence[str], manifest: str, note: Callable[[str], None]
 ) -> tuple[dict[str, tuple[Region, ...]], dict[str, str]]:
     """Return the regions of pictures, and why those of others are unknown; `BoxError` for a malformed file of none."""
     found: dict[str, tuple[Region, ...]] = {}
@@ -98,8 +106,14 @@ def _match_annotations(
         except BoxError as error:
             wrong[picture] = str(error)
     owners.pop("", None)
+    twice = []
     for name, own in owners.items():
-        if len(own) > 1:
+        exact = [picture for picture in own if PurePosixPath(picture).name == PurePosixPath(name).name]
+        if len(exact) == 1:  # the others only mean the same
+            for picture in set(own) - set(exact):
+                found[picture] = boxes.pictures.get("", ())
+        elif len(own) > 1:
+            twice.append(name)
             why = f"{boxes.origin} has regions for {name}, which may be {own[0]} or {own[1]}; name folders in it too"
             wrong |= dict.fromkeys(own, why)
     for name, why in boxes.broken.items():  # it may have been of many pictures
@@ -107,6 +121,13 @@ def _match_annotations(
             raise BoxError(why)
     if boxes.names and not owners and not wrong and "" not in boxes.pictures:
         raise DataError(f"{boxes.origin} has regions for {boxes.names[0]}, which is no picture of {manifest}")
+    for names, what in (
+        ([name for name in boxes.names if name not in owners], "without a picture"),
+        (twice, "that fit several pictures"),
+    ):
+        if names:
+            listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
+            note(f"{boxes.origin}: {len(names)} names {what}: {listed}")
     return found, wrong
 
 
@@ -118,7 +139,9 @@ def _list_folder(folder: str, pattern: str | None, out: str) -> dict[str, Manife
     if out:
         found = [place for place in found if not place.startswith(f"{out}/")]
     if not pattern:
-        found = [place for place in found if PurePosixPath(place).suffix.lower() in FORMATS]
+        found = [place for place in found if PurePosixPath(place).suffix.lower() in (*FORMATS, *PICTURE_SUFFIXES)]
+    if not pattern or not is_stray(PurePosixPath(pattern)):
+        found = [place for place in found if not is_stray(PurePosixPath(place.removeprefix(folder).lstrip("/")))]
     return dict.fromkeys(found, ManifestEntry())
 
 
@@ -129,6 +152,8 @@ def _read_file(place: str) -> dict[str, ManifestEntry]:
         if not picture:
             raise DataError(f"{place} has regions but names no picture; give a folder and this file as --boxes")
         whole = storage.join(folder, picture)
+        if not storage.is_remote(whole) or picture.startswith("file:"):
+            whole = locate(folder, picture) or whole
         entries[whole] = entries.get(whole, ManifestEntry()).also(regions, detect)
     return entries
 
@@ -158,14 +183,18 @@ def _iterate_table(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
             frame = pl.read_parquet(io.BytesIO(storage.read_file(place)))
         except (OSError, pl.exceptions.PolarsError) as error:
             raise DataError(f"{place} cannot be read as Parquet: {error}") from error
-        _has_picture(frame.columns, place)
+        frame = frame.rename(lambda name: name.strip().lower(), strict=False)
+        _check_columns(frame.columns, place)
         yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
         return
     try:
         file = io.StringIO(storage.read_file(place).decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", strict=True)
-        _has_picture(reader.fieldnames or [], place)
+        reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", skipinitialspace=True, strict=True)
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
+        _check_columns(reader.fieldnames, place)
         for row in reader:
+            if not any(row.values()):
+                continue
             if None in row or None in row.values():
                 raise DataError(f"{title}, line {reader.line_num}: it has not as many cells as the header")
             yield f"{title}, line {reader.line_num}", row
@@ -173,12 +202,16 @@ def _iterate_table(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
         raise DataError(f"{place} cannot be read as CSV: {error}") from error
 
 
-def _has_picture(columns: Iterable[str], place: str) -> None:
-    """Refuse a table that names no pictures."""
+def _check_columns(columns: Sequence[str], place: str) -> None:
+    """Refuse a table that names no pictures, or has some sides of a box and not all."""
     if not set(PICTURE_KEYS) & set(columns):
         raise DataError(
             f"{place} has no column called {', '.join(PICTURE_KEYS)}; it has {', '.join(columns) or 'none'}"
         )
+    sides = {side for names in BOX_COLUMNS for side in names} - {"width", "height"}  # which may be the picture's
+    if (some := sides & set(columns)) and not any(set(names) <= set(columns) for names in BOX_COLUMNS):
+        known = "; or ".join(", ".join(names) for names in BOX_COLUMNS)
+        raise DataError(f"{place} has the columns {', '.join(sorted(some))}; a box has {known}")
 
 
 def _parse_row(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[str]]:
@@ -192,10 +225,10 @@ def _parse_row(line: dict[str, Any], origin: str) -> tuple[str, list[Region], li
     label = "" if _empty(line.get("label")) else str(line["label"])
     score = None if _empty(line.get("score")) else _number(line["score"], "score", origin)
     detect = [name.strip() for name in str(line.get("detector") or "").split(";") if name.strip()]
-    given = line.get("boxes") or line.get("box")
+    given = line.get("boxes") or line.get("box") or line.get("bbox")
     if given:
         each = [part for part in given.split(";") if part.strip()] if isinstance(given, str) else list(given)
-        if given is line.get("box") and not isinstance(given, str):
+        if given is not line.get("boxes") and not isinstance(given, str):
             each = [given]
         return picture, [replace(_region(one, origin), label=label, score=score) for one in each], detect
     for names in BOX_COLUMNS:
@@ -221,7 +254,7 @@ def _region(one: Any, origin: str) -> Region:  # noqa: ANN401  # a cell of a use
 
 def _empty(cell: Any) -> bool:  # noqa: ANN401  # a cell of a user's table
     """Tell whether a cell has nothing in it."""
-    return cell is None or cell == ""
+    return cell is None or cell == "" or str(cell).lower() == "nan"  # which pandas writes for none
 
 
 def _number(cell: Any, name: str, origin: str) -> float:  # noqa: ANN401  # a cell of a user's table

@@ -19,6 +19,7 @@ class Status(StrEnum):
     ASIDE = "set aside"  # its workers died
 
 
+MAX_REASON = 500  # characters
 FINAL = (Status.DONE, Status.EMPTY)  # that a rerun leaves as it is
 
 
@@ -77,4 +78,4 @@ def describe_error(error: BaseException) -> str:
     """Return an error as one line."""
     if isinstance(error, OSError) and not isinstance(error, LocalSRError) and error.strerror:
         return f"{error.filename or 'the system'}: {error.strerror}"
-    return " ".join(str(error).split())[:500] or type(error).__name__
+    return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__

@@ -25,6 +25,7 @@ class Tally:
     kept: int = 0  # as an earlier run left them
     states: Counter[str] = field(default_factory=Counter)  # by Status
     regions: int = 0
+    refused: int = 0  # regions, of pictures that have others
     deaths: int = 0  # of workers
 
     @property
@@ -42,6 +43,7 @@ class Tally:
         words = [f"{self.states[Status.DONE]} done ({self.regions} regions)"]
         others = (Status.EMPTY, Status.FAILED, Status.ASIDE)
         words += [f"{self.states[status]} {status}" for status in others if self.states[status]]
+        words += [f"{self.refused} regions refused"] if self.refused else []
         words += [f"{self.kept} of them before"] if self.kept else []
         return ", ".join(words)
 
@@ -49,7 +51,9 @@ class Tally:
         """Count a picture by its rows."""
         self.kept += kept
         self.states[rows[0].status] += 1
-        self.regions += sum(row.status == Status.DONE for row in rows)
+        done = sum(row.status == Status.DONE for row in rows)
+        self.regions += done
+        self.refused += len(rows) - done if done else 0
 
 
 ReportTally = Callable[[Tally], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import posixpath
 import secrets
@@ -141,7 +142,7 @@ def list_files(folder: str, pattern: str) -> list[str]:
         except (NotImplementedError, ValueError) as error:
             raise ConfigError(f"{pattern!r} is no pattern within a folder: {error}") from error
     system, path = open_filesystem(folder)
-    found = system.glob(f"{path.rstrip('/')}/{pattern}", detail=True)
+    found = system.glob(f"{glob.escape(path.rstrip('/'))}/{pattern}", detail=True)
     return sorted(system.unstrip_protocol(name) for name, about in found.items() if about["type"] == "file")
 
 

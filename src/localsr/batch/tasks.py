@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from localsr.errors import BoxError, ConfigError
 from localsr.images import FORMATS, Photo
-from localsr.regions import Found, RegionRequest
+from localsr.regions import Found, RefusedRegion, RegionRequest
 
 LAYOUT = "{stem}-{left}-{top}-{width}x{height}-x{scale}-{key}.png"
 LAYOUT_FIELDS = ("key", "folder", "stem", "label", "n", "left", "top", "width", "height", "scale")
@@ -27,11 +27,11 @@ class Task(NamedTuple):
     request: RegionRequest
     problem: str = ""  # why it is not known which regions are meant
 
-    def find_regions(self, photo: Photo) -> list[Found]:
-        """Return the regions; `BoxError` if they are not known or cannot be of this picture."""
+    def sift_regions(self, photo: Photo) -> tuple[tuple[Found, ...], tuple[RefusedRegion, ...]]:
+        """Return the regions, and those that cannot be of this picture; `BoxError` if they are not known."""
         if self.problem:
             raise BoxError(self.problem)
-        return list(self.request.find(photo))
+        return self.request.sift(photo)
 
 
 @dataclass(frozen=True, slots=True)

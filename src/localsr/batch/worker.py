@@ -14,7 +14,7 @@ import torch
 
 from localsr import images
 from localsr.batch import storage
-from localsr.batch.rows import FINAL, NoRoom, ResultRow, Rows, Status, describe_error, failure_row
+from localsr.batch.rows import FINAL, MAX_REASON, NoRoom, ResultRow, Rows, Status, describe_error, failure_row
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import CheckpointError, LocalSRError
 from localsr.images import Photo
@@ -99,7 +99,8 @@ class BatchWorker:
         with path.open("rb") as file:
             content = hashlib.file_digest(file, "sha256").hexdigest()
         photo = images.read(path)
-        outputs = self._outputs(task, photo, content)
+        found, refused = task.sift_regions(photo)
+        outputs = self._outputs(task, found, content)
         missing = {n for n, output in enumerate(outputs) if not storage.exists(self._place(output.name))}
         spent = self._write(photo, outputs, missing) if missing else {}
         shared = (time.perf_counter() - began - sum(each.seconds for each in spent.values())) / max(len(missing), 1)
@@ -117,24 +118,28 @@ class BatchWorker:
             ask=setup.digest(task),
             finished=time.time(),
         )
-        return [
+        done = [
             common._replace(
-                left=found.box.left,
-                top=found.box.top,
-                right=found.box.right,
-                bottom=found.box.bottom,
-                label=found.label,
-                score=found.score,
+                left=one.box.left,
+                top=one.box.top,
+                right=one.box.right,
+                bottom=one.box.bottom,
+                label=one.label,
+                score=one.score,
                 output=name,
                 seconds=spent[n].seconds + shared if n in spent else None,
                 gflops=spent[n].gflops if n in spent else None,
             )
-            for n, (found, name) in enumerate(outputs)
-        ] or [common]
+            for n, (one, name) in enumerate(outputs)
+        ]
+        failed = [
+            common._replace(status=Status.FAILED, reason=why[:MAX_REASON], label=region.label, score=region.score)
+            for region, why in refused
+        ]
+        return [*done, *failed] or [common]
 
-    def _outputs(self, task: Task, photo: Photo, content: str) -> list[Output]:
+    def _outputs(self, task: Task, found: Sequence[Found], content: str) -> list[Output]:
         """Return the regions of a picture and the names of their results, each once however often it is asked for."""
-        found = task.find_regions(photo)
         names = self.setup.output_names(task.picture, content, found)
         unique = {(name, one.label): Output(one, name) for one, name in zip(found, names, strict=True)}
         return list(unique.values())

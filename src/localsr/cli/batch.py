@@ -112,7 +112,8 @@ def batch_command(
 ) -> None:
     """Restore regions of many pictures; run again, it does what is missing.
 
-    OUT/results.parquet has a row for each region. Exit code 3: some pictures came to nothing, and their rows say why.
+    OUT/results.parquet has a row for each region. Exit code 3: some pictures or regions came to nothing; their rows say
+    why.
     """
     need("batch", "polars", "jinja2", "fsspec")
     engine.check()
@@ -128,7 +129,7 @@ def batch_command(
     request = regions.request()
     folder = storage.normalise(output)
     boxes = None if regions.boxes is None else read(regions.boxes)
-    tasks = read_manifest(manifest, request, pattern, boxes, folder)
+    tasks = read_manifest(manifest, request, pattern, boxes, folder, lambda note: typer.echo(note, err=True))
     files = {}
     for name in sorted({name for task in tasks for name in task.request.detect}):
         if sha256 := check_detector(name):
@@ -161,13 +162,23 @@ def batch_command(
             shown, of = write_contact_sheet(contact_sheet, setup.folder, asked, drawing)
     if as_json:
         states = {status.value: tally.states[status] for status in Status}
-        typer.echo(json.dumps({"pictures": tally.total, **states, "regions": tally.regions, "kept": tally.kept}))
+        typer.echo(
+            json.dumps(
+                {
+                    "pictures": tally.total,
+                    **states,
+                    "regions": tally.regions,
+                    "refused": tally.refused,
+                    "kept": tally.kept,
+                }
+            )
+        )
     else:
         typer.echo(f"{tally.total} pictures in {time.monotonic() - began:.1f} s: {tally}")
         typer.echo(f"{storage.join(folder, 'results.parquet')}: a row for each region")
         if contact_sheet is not None:
             typer.echo(f"{contact_sheet}: {shown} of {of} regions, before and after")
-    if tally.bad:
+    if tally.bad or tally.refused:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
 

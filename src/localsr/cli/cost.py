@@ -26,7 +26,7 @@ def cost_command(
 
     The first call for a network measures the machine for a second or two; it is kept in your cache folder.
     """
-    source, found = regions.find(photo, silent=as_json)
+    source, found, _ = regions.find(photo, silent=as_json)
     restorer = network.load(max_memory)
     estimates = restorer.encode(source).cost([one.box for one in found], share=share)
     if as_json:

@@ -103,10 +103,11 @@ class RegionOptions:
             return request
         return replace(request, given=request.given + annotated_regions(photo, self.boxes))
 
-    def find(self, photo: Path, *, silent: bool = False) -> tuple[Photo, list[Found]]:
-        """Open a photo and find its regions, each checked; print what a detector found, unless `silent`.
+    def find(self, photo: Path, *, silent: bool = False) -> tuple[Photo, list[Found], int]:
+        """Open a photo and find its regions; print what a detector found, unless `silent`; count those left out.
 
-        Where there is no region, print why and leave with exit code 3.
+        A region of a file that cannot be of this photo is left out with a note; one that was typed is refused. Where
+        there is no region, print why and leave with exit code 3.
         """
         request = self.request_of(photo)
         from localsr import images
@@ -114,7 +115,14 @@ class RegionOptions:
         with progress_bar("decoding") as progress:
             source = images.read(photo, progress)
         with spinner(f"looking for {' and '.join(request.detect)}"):
-            found = request.find(source)
+            found, refused = request.sift(source)
+        for region, reason in refused:
+            if region in request.given[: len(self.box or ())]:
+                raise BoxError(reason)
+        for _, reason in refused[:MAX_LISTED]:
+            typer.echo(f"left out: {reason}", err=True)
+        if len(refused) > MAX_LISTED:
+            typer.echo(f"and {len(refused) - MAX_LISTED} more are left out", err=True)
         if not found:
             typer.echo(f"localsr: {describe_nothing(photo, source, request)}", err=True)
             raise typer.Exit(ExitCode.INCOMPLETE)
@@ -123,7 +131,7 @@ class RegionOptions:
                 typer.echo(describe_found(one))
             if len(found) > MAX_LISTED:
                 typer.echo(f"and {len(found) - MAX_LISTED} more")
-        return source, list(found)
+        return source, list(found), len(refused)
 
 
 def annotated_regions(photo: Path, boxes: str) -> tuple[Region, ...]:
@@ -161,7 +169,7 @@ def describe_nothing(photo: Path, source: Photo, request: RegionRequest) -> str:
     wanted = " and no ".join(request.detect) if request.detect else "region"
     sentence = f"no {wanted} in {photo}, so there is nothing to do"
     with spinner("looking with lower bounds"):
-        dropped = replace(request, min_score=0.0, min_size=0, merge=False).find(source)
+        dropped = replace(request, min_score=0.0, min_size=0, merge=False).sift(source)[0]
     if not dropped:
         return sentence
     best = max(dropped, key=lambda found: found.score or 0.0)

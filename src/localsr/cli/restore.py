@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from localsr.cli.exits import ExitCode
 from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, PhotoPath, StrategyOption, takes_groups
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
@@ -55,10 +56,10 @@ def restore_command(
 ) -> None:
     """Restore regions of a picture, enlarged 2, 3 or 4 times.
 
-    Nothing is written if one of the boxes is bad. Existing files are replaced, the photo itself never. Exit code 3:
-    there was no region.
+    Nothing is written if a --box is bad; a bad one of --boxes is left out. Existing files are replaced, the photo
+    itself never. Exit code 3: there was no region, or some were left out.
     """
-    source, found = regions.find(photo, silent=as_json)
+    source, found, left_out = regions.find(photo, silent=as_json)
     boxes = [one.box for one in found]
     from localsr.inference.memory import tensor_room
     from localsr.inference.restoration import MAX_PIXELS_HELD
@@ -88,18 +89,20 @@ def restore_command(
         if joint is not None:
             answer |= {"pieces": joint[0], "gflops": round(joint[1], 3)}
         typer.echo(json.dumps(answer))
-        return
-    for r in done:
-        if r.path is not None:
-            size = r.found.box.scaled(scene.scale).size
-            typer.echo(f"{r.path}: {size} px, {scene.strategy(chosen)}, {r.seconds:.2f} s")
-    if files.compare is not None:
-        typer.echo(f"{files.compare}: compared with nearest neighbour and bicubic")
-    if joint is not None:
-        (pieces, gflops), (_, apart) = joint, scene.planned(boxes, chosen)
-        typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
-    if files.into is not None:
-        print_pasted(files.into, whole, source, boxes, files.feather)
+    else:
+        for r in done:
+            if r.path is not None:
+                size = r.found.box.scaled(scene.scale).size
+                typer.echo(f"{r.path}: {size} px, {scene.strategy(chosen)}, {r.seconds:.2f} s")
+        if files.compare is not None:
+            typer.echo(f"{files.compare}: compared with nearest neighbour and bicubic")
+        if joint is not None:
+            (pieces, gflops), (_, apart) = joint, scene.planned(boxes, chosen)
+            typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
+        if files.into is not None:
+            print_pasted(files.into, whole, source, boxes, files.feather)
+    if left_out:
+        raise typer.Exit(ExitCode.INCOMPLETE)
 
 
 def write_results(

@@ -16,9 +16,9 @@ from localsr.regions.formats.labelme import is_labelme, read_labelme
 from localsr.regions.formats.mask import read_mask
 from localsr.regions.formats.voc import read_voc
 from localsr.regions.formats.yolo import NO_LABELS, read_yolo
+from localsr.regions.names import PICTURE_SUFFIXES, fold, fold_exported, is_stray
 from localsr.regions.region import Region
 
-PICTURE_SUFFIXES = (".png", ".tif", ".tiff", ".webp", ".bmp", ".jpg", ".jpeg")  # of masks, and of pictures' names
 MAX_FILES = 1_000_000  # of a folder
 FORMATS = "COCO or LabelMe (.json), Pascal VOC (.xml), YOLO (.txt), JSON lines (.jsonl), a mask (a picture)"
 
@@ -47,7 +47,8 @@ class Annotations:
         """Return the regions of a picture: those of any picture, and those under its name.
 
         Names are compared from their ends, folder by folder, as far as both go. A name without a picture's suffix
-        stands for any suffix, and one of digits for those with more zeros before them.
+        stands for any suffix, and one of digits for those with more zeros before them. Where no name is the same,
+        one that means the same counts (`names.fold`).
 
         Args:
             picture: Path or name of the picture.
@@ -64,13 +65,19 @@ class Annotations:
 
     def match(self, picture: str | PathLike[str]) -> str:
         """Return the name that fits a picture best, "" if none does; `BoxError` if two fit equally well."""
-        own = _parts(fspath(picture))
+        said = fspath(picture)
+        return self._best(said, _parts(said), self._index, str) or self._best(
+            said, _parts(fold(said)), self._folded, fold_exported
+        )
+
+    def _best(self, picture: str, own: list[str], index: Mapping[str, list[str]], form: Callable[[str], str]) -> str:
+        """Return the name that fits the parts of a picture best, each name in the form it is indexed by."""
         if not own:
             return ""
         fits: dict[str, int] = {}
-        alike = self._index.get(_key(own[0]), ())
-        for name in [name for name in alike if _stem(_parts(name)[0]) == _stem(own[0])] or alike:
-            parts = _parts(name)
+        alike = index.get(_key(own[0]), ())
+        for name in [name for name in alike if _stem(_parts(form(name))[0]) == _stem(own[0])] or alike:
+            parts = _parts(form(name))
             if PurePosixPath(parts[0]).suffix.lower() in PICTURE_SUFFIXES and parts[0] != own[0]:
                 continue
             common = min(len(own), len(parts))
@@ -89,9 +96,18 @@ class Annotations:
     @cached_property
     def _index(self) -> dict[str, list[str]]:
         """Names by their last part without suffix."""
+        return self._index_by(str)
+
+    @cached_property
+    def _folded(self) -> dict[str, list[str]]:
+        """Names by the last part of what they mean, without suffix."""
+        return self._index_by(fold_exported)
+
+    def _index_by(self, form: Callable[[str], str]) -> dict[str, list[str]]:
+        """Return names by the last part of a form of theirs, without suffix."""
         index: dict[str, list[str]] = {}
         for name in self.names:
-            if parts := _parts(name):
+            if parts := _parts(form(name)):
                 index.setdefault(_key(parts[0]), []).append(name)
         return index
 
@@ -124,8 +140,8 @@ def read(path: str | PathLike[str]) -> Annotations:
     path = Path(path)
     if not path.is_dir():
         return Annotations(_read_file(path), str(path))
-    within = sorted(path.rglob("*"))
-    paths = [p for p in within if p.suffix.lower() in READERS and p.name not in NO_LABELS]
+    within = sorted(p for p in path.rglob("*") if not is_stray(PurePosixPath(p.relative_to(path).as_posix())))
+    paths = [p for p in within if p.suffix.lower() in READERS and not NO_LABELS.fullmatch(p.name)]
     paths = paths or [p for p in within if p.suffix.lower() in PICTURE_SUFFIXES]
     if not paths:
         raise BoxError(f"{path} holds no files of regions; known are {FORMATS}")

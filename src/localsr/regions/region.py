@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import NamedTuple
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import NamedTuple, Self
 
 from localsr.errors import BoxError
 from localsr.geometry import Box, Size
@@ -39,6 +41,23 @@ class Region:
     score: float | None = None
     origin: str = ""  # where it comes from, for messages
     size: Size | None = None  # of the picture it was made for, where the file says so
+    problem: str = field(default="", repr=False)  # why it could not be read; digests of what is asked leave it out
+
+    @classmethod
+    def attempt(cls, parse: Callable[[], Self]) -> Self:
+        """Return what `parse` returns, or where it raises `BoxError` a region that no picture takes, for its reason.
+
+        So that one bad entry of a file costs that entry only.
+        """
+        try:
+            return parse()
+        except BoxError as error:
+            return cls.unreadable(str(error))
+
+    @classmethod
+    def unreadable(cls, problem: str) -> Self:
+        """Return a region that no picture takes, for the reason given."""
+        return cls(math.nan, math.nan, math.nan, math.nan, problem=problem)
 
     def on(self, size: Size, *, clip: bool = False) -> Found:
         """Place the region on a picture, rounded outward to whole pixels.
@@ -56,6 +75,8 @@ class Region:
             BoxError: The region has no area, is not made of numbers, leaves the picture, or was made for a picture of
                 another size.
         """
+        if self.problem:
+            raise BoxError(self.problem)
         try:
             if self.size not in (None, size):
                 raise BoxError(self._describe_misfit(size))
@@ -66,6 +87,11 @@ class Region:
             if not self.origin:
                 raise
             raise BoxError(f"{self.origin}: {error}") from None
+
+    def is_flat(self) -> bool:
+        """Tell whether the region has no area and yet no side the wrong way round, as some tools write points."""
+        width, height = self.right - self.left, self.bottom - self.top
+        return min(width, height) == 0
 
     def _describe_misfit(self, size: Size) -> str:
         """Say why a region made for a picture of another size is refused."""

@@ -6,7 +6,7 @@ import functools
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 
@@ -20,6 +20,13 @@ if TYPE_CHECKING:
 
 DEFAULT_MIN_SCORE = 0.5  # from which what a detector finds counts
 MAX_MARGIN_SHARE = 10.0  # of a region's own width and height
+
+
+class RefusedRegion(NamedTuple):
+    """A region that was given and that a picture does not take."""
+
+    region: Region
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,13 +98,32 @@ class RegionRequest:
             BoxError: A region cannot be of this picture, or there are more than `MAX_REGIONS`.
             ConfigError: A detector is not there, or fails.
         """
-        found = [region.on(photo.size, clip=self.clip) for region in self.given]
+        found, refused = self.sift(photo)
+        if refused:
+            raise BoxError(refused[0].reason)
+        return found
+
+    def sift(self, photo: Photo) -> tuple[tuple[Found, ...], tuple[RefusedRegion, ...]]:
+        """Return the regions of a picture as `find` does, and those that cannot be of it, each with its reason.
+
+        Raises:
+            BoxError: There are more than `MAX_REGIONS`.
+            ConfigError: A detector is not there, or fails.
+        """
+        found, refused = [], []
+        for region in self.given:
+            if self.min_size and region.is_flat():
+                continue
+            try:
+                found.append(region.on(photo.size, clip=self.clip))
+            except BoxError as error:
+                refused.append(RefusedRegion(region, str(error)))
         if self.min_score is not None:
             found = [f for f in found if f.score is None or f.score >= self.min_score]
         min_score = DEFAULT_MIN_SCORE if self.min_score is None else self.min_score
         for name in self.detect:
             found += [f for f in plugins.detect(name, photo) if f.score is None or f.score >= min_score]
-        return self.select(found, photo.size)
+        return self.select(found, photo.size), tuple(refused)
 
     def select(self, found: Iterable[Found], size: Size) -> tuple[Found, ...]:
         """Drop what is small, grow the rest, and merge it if asked to, on a picture of `size`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -13,36 +14,38 @@ from localsr.regions.formats.documents import (
     Pictures,
     Sides,
     bounds,
+    identity,
     load_document,
     parse_json,
     stated_size,
 )
+from localsr.regions.formats.run_lengths import RunLengths, painted_sides
 from localsr.regions.region import Region
 
 
 class CocoImage(msgspec.Struct):
     """A picture and its id."""
 
-    id: int | str
+    id: int | float | str
     file_name: str
-    width: int | None = None
-    height: int | None = None
+    width: float | None = None
+    height: float | None = None
 
 
 class CocoAnnotation(msgspec.Struct):
     """A region: `bbox` is left, top, width, height; without it, `segmentation` has polygons of x, y, x, y, ..."""
 
-    image_id: int | str
+    image_id: int | float | str
     bbox: Sides | None = None
     segmentation: msgspec.Raw = msgspec.Raw()
-    category_id: int | str | None = None
+    category_id: int | float | str | None = None
     score: float | None = None
 
 
 class CocoCategory(msgspec.Struct):
     """A label and its number."""
 
-    id: int | str
+    id: int | float | str
     name: str
 
 
@@ -69,19 +72,21 @@ def _index_annotations(
     images: list[CocoImage], annotations: list[CocoAnnotation], categories: list[CocoCategory], path: str
 ) -> Pictures:
     """Return annotations by the names of their pictures."""
-    by_id = {image.id: image for image in images}
+    by_id = {identity(image.id): image for image in images}
     if len(by_id) < len(images):
         raise BoxError(f"{path}: has two images of the same id")
-    names = {category.id: category.name for category in categories}
+    names = {identity(category.id): category.name for category in categories}
     found: dict[str, list[Region]] = {image.file_name: [] for image in images}
     for n, annotation in enumerate(annotations):
         origin = f"{path}, annotations[{n}]"
-        image = by_id.get(annotation.image_id)
-        if image is None:
-            raise BoxError(f"{origin}: is of image {annotation.image_id!r}, which is not among the images")
-        label = names.get(annotation.category_id, "") if annotation.category_id is not None else ""
+        image = by_id.get(identity(annotation.image_id))
+        if image is None:  # kept under its id, as in results, and counted among names without a picture
+            missing = f"{origin}: is of image {annotation.image_id!r}, which is not among the images"
+            found.setdefault(identity(annotation.image_id), []).append(Region.unreadable(missing))
+            continue
+        label = names.get(identity(annotation.category_id), "") if annotation.category_id is not None else ""
         size = stated_size(image.width, image.height)
-        found[image.file_name].append(_region(annotation, label, size, origin))
+        found[image.file_name].append(Region.attempt(partial(_region, annotation, label, size, origin)))
     return {name: tuple(regions) for name, regions in found.items()}
 
 
@@ -89,8 +94,9 @@ def _index_results(annotations: list[CocoAnnotation], path: str) -> Pictures:
     """Return results by the pictures' ids, which are their names without suffix."""
     found: dict[str, list[Region]] = {}
     for n, annotation in enumerate(annotations):
-        label = "" if annotation.category_id is None else str(annotation.category_id)
-        found.setdefault(str(annotation.image_id), []).append(_region(annotation, label, None, f"{path}, [{n}]"))
+        label = "" if annotation.category_id is None else identity(annotation.category_id)
+        region = Region.attempt(partial(_region, annotation, label, None, f"{path}, [{n}]"))
+        found.setdefault(identity(annotation.image_id), []).append(region)
     return {name: tuple(regions) for name, regions in found.items()}
 
 
@@ -100,6 +106,9 @@ def _region(annotation: CocoAnnotation, label: str, size: Size | None, origin: s
         x, y, width, height = annotation.bbox
         return Region(x, y, x + width, y + height, False, label, annotation.score, origin, size)
     outline = bytes(annotation.segmentation)
+    if outline.startswith(b"{"):
+        sides = painted_sides(parse_json(outline, RunLengths, origin), origin)
+        return Region(*sides, False, label, annotation.score, origin, size)
     polygons = parse_json(outline, list[list[float]], origin) if outline.startswith(b"[") else []
     if not any(polygons) or any(len(polygon) % 2 for polygon in polygons):
         raise BoxError(f"{origin}: has no bbox, and no polygons of x, y, x, y, ... either")

@@ -74,6 +74,13 @@ def bounds(points: Sequence[Point]) -> Sides:
     return min(x), min(y), max(x), max(y)
 
 
-def stated_size(width: int | None, height: int | None) -> Size | None:
-    """Return the picture's size that a file states; 0 states none."""
-    return Size(width, height) if width and height else None
+def stated_size(width: float | None, height: float | None) -> Size | None:
+    """Return the picture's size that a file states, 64.0 for 64 too; 0 and parts of a pixel state none."""
+    if not width or not height or not (float(width).is_integer() and float(height).is_integer()):
+        return None
+    return Size(int(width), int(height))
+
+
+def identity(said: float | str) -> str:
+    """Return an id as text, the same for 7, 7.0 and "7", which tools write for one."""
+    return str(int(said)) if isinstance(said, float) and said.is_integer() else str(said)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import msgspec
 
-from localsr.errors import BoxError
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
@@ -34,8 +33,8 @@ class LabelmeDocument(msgspec.Struct, rename={"path": "imagePath", "width": "ima
 
     shapes: list[LabelmeShape]
     path: str | None = None
-    width: int | None = None
-    height: int | None = None
+    width: float | None = None
+    height: float | None = None
 
 
 class _Contents(msgspec.Struct):
@@ -60,7 +59,8 @@ def read_labelme(path: Path) -> Pictures:
     for n, shape in enumerate(document.shapes):
         origin = f"{path}, shapes[{n}]"
         if not shape.points:
-            raise BoxError(f"{origin}: has no points")
+            found.append(Region.unreadable(f"{origin}: has no points"))
+            continue
         found.append(Region(*_sides(shape), False, shape.label or "", None, origin, size))
     return {document.path or "": tuple(found)}
 

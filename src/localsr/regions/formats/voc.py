@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from xml.parsers import expat
 
@@ -27,13 +29,17 @@ def read_voc(path: Path) -> Pictures:
     size = Size(*reader.size) if all(reader.size) else None
     found = []
     for line, said in reader.objects:
-        origin = f"{path}, line {line}"
-        if missing := [side for side in SIDES if side not in said]:
-            raise BoxError(f"{origin}: the object lacks {', '.join(missing)}")
-        x1, y1, x2, y2 = (_number(said[side], side, origin) for side in SIDES)
-        x1, y1 = (0.0 if side == 0 else side - 1 for side in (x1, y1))
-        found.append(Region(x1, y1, x2, y2, False, said.get("name", ""), None, origin, size))
+        found.append(Region.attempt(partial(_object_region, said, size, f"{path}, line {line}")))
     return {reader.picture or path.stem: tuple(found)}
+
+
+def _object_region(said: Mapping[str, str], size: Size | None, origin: str) -> Region:
+    """Return the region of an object."""
+    if missing := [side for side in SIDES if side not in said]:
+        raise BoxError(f"{origin}: the object lacks {', '.join(missing)}")
+    x1, y1, x2, y2 = (_number(said[side], side, origin) for side in SIDES)
+    x1, y1 = (0.0 if side == 0 else side - 1 for side in (x1, y1))
+    return Region(x1, y1, x2, y2, False, said.get("name", ""), None, origin, size)
 
 
 def _number(text: str, name: str, origin: str) -> float:

@@ -1,16 +1,22 @@
-"""YOLO's text: a line a region, `class x-centre y-centre width height [confidence]`, shares of the picture."""
+"""YOLO's text: a line a region, `class x-centre y-centre width height [confidence]`, shares of the picture.
+
+Segments and turned boxes (OBB) have a class and the shares `x y x y x y ...` of three points or more.
+"""
 
 from __future__ import annotations
 
 import re
+from functools import partial
 from pathlib import Path
 
 from localsr.errors import BoxError
-from localsr.regions.formats.documents import MAX_TEXT_BYTES, Pictures, load_document, split_lines
+from localsr.regions.formats.documents import MAX_TEXT_BYTES, Pictures, bounds, load_document, split_lines
 from localsr.regions.formats.json_lines import parse_json_lines
 from localsr.regions.region import Region
 
-NO_LABELS = ("classes.txt", "obj.names", "README.txt", "train.txt", "val.txt", "test.txt")  # beside the labels
+NO_LABELS = re.compile(  # what tools put beside the labels
+    r"(classes|train|val|test|requirements)\.txt|readme(\..*)?\.(txt|md)|notes\.json|.*\.cache\.json", re.IGNORECASE
+)
 NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE][+-]?[0-9]{1,2})?", re.ASCII)
 COLUMNS = ("class", "x centre", "y centre", "width", "height", "confidence")
 MAX_ROUNDING = 1e-3  # by which a share may exceed 1
@@ -24,12 +30,18 @@ def read_yolo(path: Path) -> Pictures:
     if "," in first or first.startswith("{"):
         return parse_json_lines(data, str(path))
     names = _names(path.parent)
-    found = [_region(row.split(), names, f"{path}, line {n}") for n, row in enumerate(rows, 1) if row.strip()]
+    found = [
+        Region.attempt(partial(_region, row.split(), names, f"{path}, line {n}"))
+        for n, row in enumerate(rows, 1)
+        if row.strip()
+    ]
     return {path.stem: tuple(found)}
 
 
 def _region(columns: list[str], names: list[str], origin: str) -> Region:
     """Read the columns of one line."""
+    if len(columns) >= 7 and len(columns) % 2:
+        return _outline(columns, names, origin)
     if len(columns) not in (5, 6):
         raise BoxError(
             f"{origin}: has {len(columns)} numbers; a region has {', '.join(COLUMNS[:5])} and, if any, {COLUMNS[5]}"
@@ -37,15 +49,32 @@ def _region(columns: list[str], names: list[str], origin: str) -> Region:
     for name, column in zip(COLUMNS, columns, strict=False):
         if not NUMBER.fullmatch(column):
             raise BoxError(f"{origin}: {name} {column[:40]!r} is no number")
-    kind, x, y, width, height, *score = map(float, columns)
-    if kind < 0 or kind != int(kind):
-        raise BoxError(f"{origin}: class {columns[0]} is no whole number from 0")
+    x, y, width, height, *score = map(float, columns[1:])
+    label = _label(columns[0], names, origin)
     for name, share in zip(COLUMNS[1:5], (x, y, width, height), strict=True):
         if not 0 <= share <= 1 + MAX_ROUNDING:
             raise BoxError(f"{origin}: {name} is {share:g}; it is a share of the picture, from 0 to 1")
-    label = (names[int(kind)] if kind < len(names) else "") or str(int(kind))
     sides = (x - width / 2, y - height / 2, x + width / 2, y + height / 2)
     return Region(*sides, True, label, score[0] if score else None, origin)
+
+
+def _outline(columns: list[str], names: list[str], origin: str) -> Region:
+    """Read a line of a polygon, or of the four corners of a turned box: the box around its points."""
+    if bad := [column for column in columns if not NUMBER.fullmatch(column)]:
+        raise BoxError(f"{origin}: {bad[0][:40]!r} is no number")
+    shares = [float(column) for column in columns[1:]]
+    if not all(0 <= share <= 1 + MAX_ROUNDING for share in shares):
+        raise BoxError(f"{origin}: has {len(columns)} numbers and is no polygon, whose points are shares from 0 to 1")
+    sides = bounds(list(zip(shares[::2], shares[1::2], strict=True)))
+    return Region(*sides, True, _label(columns[0], names, origin), None, origin)
+
+
+def _label(column: str, names: list[str], origin: str) -> str:
+    """Return the name of a class, or its number."""
+    kind = float(column)
+    if kind < 0 or kind != int(kind):
+        raise BoxError(f"{origin}: class {column} is no whole number from 0")
+    return (names[int(kind)] if kind < len(names) else "") or str(int(kind))
 
 
 def _names(folder: Path) -> list[str]:
