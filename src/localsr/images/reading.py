@@ -17,6 +17,8 @@ import pyvips
 
 from localsr.errors import ImageError
 from localsr.geometry import Size
+from localsr.images import jpeg_header
+from localsr.images.damage import DamageLatch
 from localsr.images.photo import Photo
 from localsr.images.spool import spooled
 from localsr.images.vips import (
@@ -33,7 +35,7 @@ from localsr.progress import Progress
 READ_FORMATS = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
 SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp", b"BM": "bmp"}
 SIGNATURES |= dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff")
-FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "error", "webp": "error"}  # "error" fills holes in JPEG with grey
+FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "warning", "webp": "error"}  # "error": grey or black for holes
 PLAIN_SPACES = (*SPACES.values(), "rgb", "multiband", "scrgb")  # whose values are taken as they are
 PILLOW_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "I", "F")  # any other becomes RGB or RGBA
 ORIENTATION = 274  # the tag of EXIF
@@ -58,6 +60,12 @@ class Origin(NamedTuple):
     data: bytes | int
     head: bytes  # its first bytes
     weight: int  # bytes
+
+    def read_at(self, place: int, count: int) -> bytes:
+        """Read some bytes, fewer at the end."""
+        if isinstance(self.data, bytes):
+            return self.data[place : place + count]
+        return os.pread(self.data, count, place)
 
 
 def read(source: Source, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -112,16 +120,20 @@ def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Ph
         raise ImageError(f"{title} {f'begins with {head[:8]!r}' if origin.weight else 'is empty'}; {READ_FORMATS}")
     if kind == "bmp":
         return _read_bmp(origin, max_pixels)
+    if kind == "jpeg" and (data := jpeg_header.regular(origin.read_at, origin.weight)) is not None:
+        origin = origin._replace(data=data)
     image = _load(origin, kind)
     _refuse_several(origin, kind, image)
     size = unit = Size(image.width, image.height)
+    latch = None
     if "tile-width" in image.get_fields():
+        latch = DamageLatch()
         unit = Size(image.get("tile-width"), image.get("tile-height"))
     pixel = image.bands * NUMPY_TYPES.get(image.format, np.dtype("f8")).itemsize
     _refuse_large(origin, size, unit, pixel, max_pixels)
     if unit.width * unit.height * pixel > MAX_BYTES_IN_MEMORY and image.format in NUMPY_TYPES:
         image = spooled(_load(origin, kind, access="sequential"), title, progress or (lambda *_: None))
-    return _photo(title, origin.name, image)
+    return _photo(title, origin.name, image, latch)
 
 
 def _load(origin: Origin, kind: str, **options: Any) -> pyvips.Image:  # noqa: ANN401  # libvips' options
@@ -137,10 +149,10 @@ def _read_bmp(origin: Origin, max_pixels: int) -> Photo:
     """Read a BMP with Pillow, not by `PIL.Image.open`, which would try other formats and warn of sizes."""
     from PIL.BmpImagePlugin import BmpImageFile
 
-    title, data, weight = origin.title, origin.data, origin.weight
+    title, weight = origin.title, origin.weight
     if weight > 4 * MAX_DECODED_PIXELS + HEAD_BYTES:
         raise ImageError(f"{title} has {weight} bytes; a BMP of {MAX_DECODED_PIXELS} pixels has four for each")
-    picture = BmpImageFile(io.BytesIO(data if isinstance(data, bytes) else os.pread(data, weight, 0)))
+    picture = BmpImageFile(io.BytesIO(origin.read_at(0, weight)))
     size = Size(*picture.size)
     _refuse_large(origin, size, size, 4, max_pixels)
     return _read_array(title, origin.name, picture)
@@ -201,7 +213,7 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
     return _photo(title, name, with_profile(image, profile))
 
 
-def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
+def _photo(title: str, name: str, image: pyvips.Image, latch: DamageLatch | None = None) -> Photo:
     """Turn a picture upright, separate colour from alpha, and bring the colour to one or three bands."""
     space, bands, is_cmyk = image.interpretation, image.bands, image.interpretation == "cmyk"
     base = 4 if is_cmyk else 3 if bands >= 3 else 1
@@ -222,5 +234,5 @@ def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
     depth = 8 if colour.format == "uchar" else 16
     colour = colour.copy(interpretation=SPACES[colour.bands, depth])
     return Photo(
-        Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha
+        Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha, latch
     )
