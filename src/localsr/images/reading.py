@@ -37,7 +37,6 @@ SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "we
 SIGNATURES |= dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff")
 FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "warning", "webp": "error"}  # "error": grey or black for holes
 PLAIN_SPACES = (*SPACES.values(), "rgb", "multiband", "scrgb")  # whose values are taken as they are
-PILLOW_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "I", "F")  # any other becomes RGB or RGBA
 ORIENTATION = 274  # the tag of EXIF
 
 MAX_PIXELS = 2**40  # of a tiled TIFF, of which only the tiles under a window are decoded
@@ -126,7 +125,7 @@ def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Ph
     _refuse_several(origin, kind, image)
     size = unit = Size(image.width, image.height)
     latch = None
-    if "tile-width" in image.get_fields():
+    if image.get_typeof("tile-width"):
         latch = DamageLatch()
         unit = Size(image.get("tile-width"), image.get("tile-height"))
     pixel = image.bands * NUMPY_TYPES.get(image.format, np.dtype("f8")).itemsize
@@ -160,7 +159,7 @@ def _read_bmp(origin: Origin, max_pixels: int) -> Photo:
 
 def _refuse_several(origin: Origin, kind: str, image: pyvips.Image) -> None:
     """Refuse animations and documents; a pyramid, each page half as large as the last, is one picture."""
-    pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     animated = b"\0\0\0\x08acTL" in origin.head.partition(b"IDAT")[0]
     is_pyramid = False
     if kind == "tiff" and 1 < pages <= MAX_PYRAMID_LEVELS:
@@ -194,20 +193,21 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
     frames = getattr(source, "n_frames", 1)
     if frames > 1 and getattr(source, "format", "") != "MPO":  # a phone's JPEG; its second frame is a small copy
         raise ImageError(f"{title} holds {frames} frames or pages; give one picture")
-    mode, profile, turn = getattr(source, "mode", ""), None, None
-    if mode:
+    space, profile, turn = "multiband", None, None
+    if hasattr(source, "mode"):
+        from localsr.images.pillow import pixels_of
+
         profile, turn = source.info.get("icc_profile"), source.getexif().get(ORIENTATION)
-        alpha = "transparency" in source.info or "a" in mode.lower()
-        source = source.convert(mode if mode in PILLOW_MODES else "L" if mode == "1" else "RGBA" if alpha else "RGB")
+        source, space = pixels_of(source)
     pixels = np.asarray(source)
     pixels = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels
-    outside = pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()
+    outside = pixels.dtype.kind == "f" and space != "lab" and not ((pixels >= 0) & (pixels <= 1)).all()
     bands = pixels.shape[2] if pixels.ndim == 3 else 1
     fits = pixels.ndim in (2, 3) and 1 <= bands <= 4 and pixels.size > 0
     if outside or not fits or pixels.dtype.str[1:] not in VIPS_FORMATS:
         given = f"an array {pixels.shape} of {pixels.dtype}{' not in [0, 1]' if outside else ''}"
         raise ImageError(f"{given} is no picture; give (h, w) or (h, w, 1..4) of uint8, uint16, or float in [0, 1]")
-    image = from_array(pixels.reshape(*pixels.shape[:2], bands), "cmyk" if mode == "CMYK" else "multiband")
+    image = from_array(pixels.reshape(*pixels.shape[:2], bands), space)
     if turn in range(1, 9):
         image.set_type(pyvips.GValue.gint_type, "orientation", turn)
     return _photo(title, name, with_profile(image, profile))
