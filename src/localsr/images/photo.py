@@ -6,7 +6,8 @@ become sRGB. Grey is its one band three times. Alpha is straight, never premulti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
+from localsr.images.damage import DamageLatch
 from localsr.images.vips import (
     NUMPY_TYPES,
     SPACES,
@@ -64,6 +66,7 @@ class Photo:
     is_cmyk: bool
     _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands
     _alpha: pyvips.Image | None = field(repr=False)
+    _latch: DamageLatch | None = field(repr=False, default=None)  # of a tiled picture
 
     def window(self, box: Box) -> Pixels:
         """Read the pixels of a box.
@@ -181,10 +184,10 @@ class Photo:
     def _shown(self, box: Box, width: int, height: int, fit: str) -> NDArray[np.uint8]:
         """Shrink a box for a screen; `fit` is libvips' word for how width and height bind."""
         bands = [self._colour] if self._alpha is None else [self._colour, self._alpha]
-        with translating_errors(f"{self.name or 'the picture'} cannot be read"):
+        with self._reading():
             parts = [band.crop(box.left, box.top, box.width, box.height) for band in bands]
             if {band.format for band in bands} not in ({"uchar"}, {"ushort"}):
-                parts = [from_array(rounded(self._read(b, [box])[0], 8), SPACES[b.bands, 8]) for b in bands]
+                parts = [from_array(rounded(self._levels(b, [box])[0], 8), SPACES[b.bands, 8]) for b in bands]
             image = with_profile(parts[0], profile_of(parts[0], usable=True))
             how = {"height": height, "size": fit, "no_rotate": True, "output_profile": "srgb"}
             small = image.bandjoin(parts[1:]).thumbnail_image(width, **how).colourspace("srgb").cast("uchar")
@@ -192,6 +195,20 @@ class Photo:
 
     def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
         """Read boxes of the colour or of the alpha: `(bands, h, w)`, [0, 1]."""
+        with self._reading():
+            return self._levels(image, boxes)
+
+    @contextmanager
+    def _reading(self) -> Iterator[None]:
+        """Name the picture in errors, and read nothing from a tiled one that was found damaged."""
+        with (
+            translating_errors(f"{self.name or 'the picture'} cannot be read"),
+            nullcontext() if self._latch is None else self._latch.reading(),
+        ):
+            yield
+
+    def _levels(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
+        """Fetch boxes and divide them by the highest level."""
         alike: dict[tuple[int, int], list[int]] = {}  # by size: 64 patches become floats in half the time together
         for n, box in enumerate(boxes):
             box.checked(self.size)
@@ -199,15 +216,14 @@ class Photo:
         dtype = NUMPY_TYPES[image.format]
         found: dict[int, Pixels] = {}
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
-        with translating_errors(f"{self.name or 'the picture'} cannot be read"):
-            region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
-            for sides, members in alike.items():
-                raw = np.frombuffer(b"".join(_fetched(image, region, boxes[n]) for n in members), dtype)
-                if dtype.kind == "f" and not (raw.min() >= 0 and raw.max() <= 1):  # NaN is neither
-                    raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
-                pixels = raw.reshape(-1, *sides, image.bands).transpose(0, 3, 1, 2).astype(np.float32, order="C")
-                pixels /= levels
-                found.update(zip(members, pixels, strict=True))
+        region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
+        for sides, members in alike.items():
+            raw = np.frombuffer(b"".join(_fetched(image, region, boxes[n]) for n in members), dtype)
+            if dtype.kind == "f" and not (raw.min() >= 0 and raw.max() <= 1):  # NaN is neither
+                raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
+            pixels = raw.reshape(-1, *sides, image.bands).transpose(0, 3, 1, 2).astype(np.float32, order="C")
+            pixels /= levels
+            found.update(zip(members, pixels, strict=True))
         return [found[n] for n in range(len(boxes))]
 
 

@@ -17,6 +17,8 @@ import pyvips
 
 from localsr.errors import ImageError
 from localsr.geometry import Size
+from localsr.images import jpeg_header
+from localsr.images.damage import DamageLatch
 from localsr.images.photo import Photo
 from localsr.images.spool import spooled
 from localsr.images.vips import (
@@ -33,9 +35,8 @@ from localsr.progress import Progress
 READ_FORMATS = "localsr reads JPEG, PNG, TIFF, WebP and BMP"
 SIGNATURES = {b"\xff\xd8\xff": "jpeg", b"\x89PNG\r\n\x1a\n": "png", b"RIFF": "webp", b"BM": "bmp"}
 SIGNATURES |= dict.fromkeys((b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"), "tiff")
-FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "error", "webp": "error"}  # "error" fills holes in JPEG with grey
+FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "warning", "webp": "error"}  # "error": grey or black for holes
 PLAIN_SPACES = (*SPACES.values(), "rgb", "multiband", "scrgb")  # whose values are taken as they are
-PILLOW_MODES = ("L", "LA", "RGB", "RGBA", "CMYK", "I;16", "I;16B", "I", "F")  # any other becomes RGB or RGBA
 ORIENTATION = 274  # the tag of EXIF
 
 MAX_PIXELS = 2**40  # of a tiled TIFF, of which only the tiles under a window are decoded
@@ -60,6 +61,12 @@ class Origin(NamedTuple):
     data: bytes | int
     head: bytes  # its first bytes
     weight: int  # bytes
+
+    def read_at(self, place: int, count: int) -> bytes:
+        """Read some bytes, fewer at the end."""
+        if isinstance(self.data, bytes):
+            return self.data[place : place + count]
+        return os.pread(self.data, count, place)
 
 
 def read(source: Source, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS) -> Photo:
@@ -136,16 +143,20 @@ def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Ph
         raise ImageError(f"{title} {f'begins with {head[:8]!r}' if origin.weight else 'is empty'}; {READ_FORMATS}")
     if kind == "bmp":
         return _read_bmp(origin, max_pixels)
+    if kind == "jpeg" and (data := jpeg_header.regular(origin.read_at, origin.weight)) is not None:
+        origin = origin._replace(data=data)
     image = _load(origin, kind)
     _refuse_several(origin, kind, image)
     size = unit = Size(image.width, image.height)
-    if "tile-width" in image.get_fields():
+    latch = None
+    if image.get_typeof("tile-width"):
+        latch = DamageLatch()
         unit = Size(image.get("tile-width"), image.get("tile-height"))
     pixel = image.bands * NUMPY_TYPES.get(image.format, np.dtype("f8")).itemsize
     _refuse_large(origin, size, unit, pixel, max_pixels)
     if unit.width * unit.height * pixel > MAX_BYTES_IN_MEMORY and image.format in NUMPY_TYPES:
         image = spooled(_load(origin, kind, access="sequential"), title, progress or (lambda *_: None))
-    return _photo(title, origin.name, image)
+    return _photo(title, origin.name, image, latch)
 
 
 def _load(origin: Origin, kind: str, **options: Any) -> pyvips.Image:  # noqa: ANN401  # libvips' options
@@ -161,10 +172,10 @@ def _read_bmp(origin: Origin, max_pixels: int) -> Photo:
     """Read a BMP with Pillow, not by `PIL.Image.open`, which would try other formats and warn of sizes."""
     from PIL.BmpImagePlugin import BmpImageFile
 
-    title, data, weight = origin.title, origin.data, origin.weight
+    title, weight = origin.title, origin.weight
     if weight > 4 * MAX_DECODED_PIXELS + HEAD_BYTES:
         raise ImageError(f"{title} has {weight} bytes; a BMP of {MAX_DECODED_PIXELS} pixels has four for each")
-    picture = BmpImageFile(io.BytesIO(data if isinstance(data, bytes) else os.pread(data, weight, 0)))
+    picture = BmpImageFile(io.BytesIO(origin.read_at(0, weight)))
     size = Size(*picture.size)
     _refuse_large(origin, size, size, 4, max_pixels)
     area, run_length = size.width * size.height, origin.head[30:34] in (b"\1\0\0\0", b"\2\0\0\0")
@@ -175,7 +186,7 @@ def _read_bmp(origin: Origin, max_pixels: int) -> Photo:
 
 def _refuse_several(origin: Origin, kind: str, image: pyvips.Image) -> None:
     """Refuse animations and documents; a pyramid, each page half as large as the last, is one picture."""
-    pages = image.get("n-pages") if "n-pages" in image.get_fields() else 1
+    pages = image.get("n-pages") if image.get_typeof("n-pages") else 1
     animated = b"\0\0\0\x08acTL" in origin.head.partition(b"IDAT")[0]
     is_pyramid = False
     if kind == "tiff" and 1 < pages <= MAX_PYRAMID_LEVELS:
@@ -209,22 +220,23 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
     frames = getattr(source, "n_frames", 1)
     if frames > 1 and getattr(source, "format", "") != "MPO":  # a phone's JPEG; its second frame is a small copy
         raise ImageError(f"{title} holds {frames} frames or pages; give one picture")
-    mode, profile, turn = getattr(source, "mode", ""), None, None
-    if mode:
+    space, profile, turn = "multiband", None, None
+    if hasattr(source, "mode"):
+        from localsr.images.pillow import pixels_of
+
         profile, turn = source.info.get("icc_profile"), source.getexif().get(ORIENTATION)
-        alpha = "transparency" in source.info or "a" in mode.lower()
-        source = source.convert(mode if mode in PILLOW_MODES else "L" if mode == "1" else "RGBA" if alpha else "RGB")
+        source, space = pixels_of(source)
     pixels = np.asarray(source)
     if pixels.ndim == 3 and len(pixels) == 3 and pixels.shape[2] > 4 and pixels.dtype.kind == "f":
         pixels = pixels.transpose(1, 2, 0)  # as windows of a photo and restored pixels are
     pixels = pixels.astype(np.float32) if pixels.dtype.kind == "f" else pixels
-    outside = pixels.dtype.kind == "f" and not ((pixels >= 0) & (pixels <= 1)).all()
+    outside = pixels.dtype.kind == "f" and space != "lab" and not ((pixels >= 0) & (pixels <= 1)).all()
     bands = pixels.shape[2] if pixels.ndim == 3 else 1
     fits = pixels.ndim in (2, 3) and 1 <= bands <= 4 and pixels.size > 0
     if outside or not fits or pixels.dtype.str[1:] not in VIPS_FORMATS:
         given = f"an array {pixels.shape} of {pixels.dtype}{' not in [0, 1]' if outside else ''}"
         raise ImageError(f"{given} is no picture; give (h, w) or (h, w, 1..4) of uint8, uint16, or float in [0, 1]")
-    image = from_array(pixels.reshape(*pixels.shape[:2], bands), "cmyk" if mode == "CMYK" else "multiband")
+    image = from_array(pixels.reshape(*pixels.shape[:2], bands), space)
     if turn in range(1, 9):
         image.set_type(pyvips.GValue.gint_type, "orientation", turn)
     return _photo(title, name, with_profile(image, profile))
@@ -240,7 +252,7 @@ def _read_restored(title: str, source: Picture) -> Photo:
     return _photo(title, "", image)
 
 
-def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
+def _photo(title: str, name: str, image: pyvips.Image, latch: DamageLatch | None = None) -> Photo:
     """Turn a picture upright, separate colour from alpha, and bring the colour to one or three bands."""
     space, bands, is_cmyk = image.interpretation, image.bands, image.interpretation == "cmyk"
     base = 4 if is_cmyk else 3 if bands >= 3 else 1
@@ -261,5 +273,5 @@ def _photo(title: str, name: str, image: pyvips.Image) -> Photo:
     depth = 8 if colour.format == "uchar" else 16
     colour = colour.copy(interpretation=SPACES[colour.bands, depth])
     return Photo(
-        Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha
+        Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha, latch
     )

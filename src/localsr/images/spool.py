@@ -12,7 +12,7 @@ import platformdirs
 import pyvips
 
 from localsr.errors import ImageError, OutputError
-from localsr.images.vips import NUMPY_TYPES
+from localsr.images.vips import NUMPY_TYPES, fields_of
 from localsr.progress import Progress
 
 MIN_FREE_BYTES = 2**28  # that must be left on the disk
@@ -70,7 +70,7 @@ def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image
         )
     progress(image.height, image.height)
     raw = raw.copy(interpretation=image.interpretation)
-    for name in image.get_fields():  # profile, orientation, metadata
+    for name, kind, value in fields_of(image):  # profile, orientation, metadata
         if name == "orientation" or name.endswith("-data") or name.startswith("exif-ifd"):
-            raw.set_type(image.get_typeof(name), name, image.get(name))
+            raw.set_type(kind, name, value)
     return raw

@@ -52,6 +52,23 @@ def from_array(pixels: NDArray[Any], space: str) -> pyvips.Image:
     return pyvips.Image.new_from_memory(data, width, height, bands, form).copy(interpretation=space)
 
 
+def fields_of(image: pyvips.Image) -> Iterator[tuple[str, int, Any]]:
+    """Yield name, type and value of each metadata field whose text is UTF-8, which pyvips takes for granted."""
+    names = pyvips.vips_lib.vips_image_get_fields(image.pointer)
+    n = 0
+    while names[n] != pyvips.ffi.NULL:
+        try:
+            name = pyvips.ffi.string(names[n]).decode()
+            found = name, image.get_typeof(name), image.get(name)
+        except UnicodeDecodeError:  # a keyword or a comment of a PNG in Latin-1
+            found = None
+        pyvips.glib_lib.g_free(names[n])
+        if found is not None:
+            yield found
+        n += 1
+    pyvips.glib_lib.g_free(names)
+
+
 def profile_of(image: pyvips.Image, *, usable: bool = False) -> bytes | None:
     """Return the embedded ICC profile or None; with `usable`, None for one that does not fit the pixels, too."""
     try:

@@ -24,6 +24,7 @@ from localsr.images.vips import (
     SPACES,
     VIPS_FORMATS,
     Pixels,
+    fields_of,
     from_array,
     profile_of,
     rounded,
@@ -205,16 +206,16 @@ def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
     """Copy a photo's resolution and metadata except the orientation, since pixels are upright. TIFF takes no EXIF."""
     origin = like._colour
     image = image.copy(xres=origin.xres, yres=origin.yres)
-    for name in origin.get_fields():
+    for name, kind, value in fields_of(origin):
         if name in METADATA or name == "resolution-unit" or name.startswith(("exif-ifd", "png-comment-")):
-            image.set_type(origin.get_typeof(name), name, origin.get(name))
+            image.set_type(kind, name, value)
     image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or libvips writes that of the EXIF block again
     return image
 
 
 def loses_exif(path: str | os.PathLike[str], like: Photo) -> bool:
     """Tell whether a photo has EXIF that a file of this name would lose: BMP has none, libvips writes none to TIFF."""
-    exif = any(name.startswith("exif-") for name in like._colour.get_fields())
+    exif = any(name.startswith("exif-") for name, *_ in fields_of(like._colour))
     return exif and FORMATS.get(Path(path).suffix.lower()) in ("tiff", "bmp")
 
 

@@ -1,0 +1,147 @@
+"""What is damaged is refused, and what only looks irregular is read."""
+
+from __future__ import annotations
+
+import io
+import struct
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from localsr import images
+from localsr.errors import ImageError
+from localsr.geometry import Box, whole
+from localsr.images.vips import from_array
+
+COLOURS = np.random.default_rng(1).integers(0, 256, (96, 128, 3), dtype=np.uint8)
+TILE_OFFSETS = 324  # the tag of TIFF
+ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # a segment without its last byte, the transform
+
+
+def full(data: bytes) -> NDArray[np.float32]:
+    photo = images.read(data)
+    return photo.window(whole(photo.size))
+
+
+def jpeg(mode: str = "RGB", **options: Any) -> bytes:
+    file = io.BytesIO()
+    Image.fromarray(COLOURS).convert(mode).save(file, "JPEG", quality=90, **options)
+    return file.getvalue()
+
+
+def tiff(**options: Any) -> bytes:
+    return bytes(from_array(COLOURS, "srgb").tiffsave_buffer(tile_width=32, tile_height=32, **options))
+
+
+@pytest.mark.parametrize("tile", [True, False])
+@pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "jpeg"])
+def test_a_cut_tiff_is_refused(compression: str, tile: bool) -> None:
+    """Family: TIFFs whose last tiles or strips are missing, by compression."""
+    data = tiff(tile=tile, compression=compression)
+    place = data.index(b"\xff\xd8\xff", 9) if compression == "jpeg" else 8
+    pixels = full(data)
+    for share in range(1, 10):
+        cut = data[: place + (len(data) - place) * share // 10]
+        with pytest.raises(ImageError):
+            full(cut)
+    assert np.array_equal(full(data), pixels)
+
+
+def missing_tiles() -> bytes:
+    """A TIFF of raw tiles whose last row of tiles lies behind the end of the file."""
+    data = bytearray(tiff(tile=True))
+    (directory,) = struct.unpack_from("<I", data, 4)
+    for n in range(struct.unpack_from("<H", data, directory)[0]):
+        tag, _, count, place = struct.unpack_from("<HHII", data, directory + 2 + 12 * n)
+        if tag == TILE_OFFSETS:
+            struct.pack_into("<4I", data, place + 4 * (count - 4), *range(2**24, 2**24 + 4))
+    return bytes(data)
+
+
+def test_a_missing_tile_fails_every_time_and_a_whole_one_reads() -> None:
+    """Family: libvips keeps a damaged tile, black, and gives it without an error to the next who asks."""
+    data = missing_tiles()
+    photo = images.read(data)
+    assert np.array_equal(photo.window(Box(0, 0, 128, 32)), COLOURS[:32].transpose(2, 0, 1).astype(np.float32) / 255)
+    for _ in range(3):
+        with pytest.raises(ImageError, match="cannot be read"):
+            photo.window(Box(0, 64, 32, 96))
+        with pytest.raises(ImageError, match="cannot be read"):
+            photo.windows([Box(96, 64, 128, 96)])
+        with pytest.raises(ImageError, match="cannot be read"):
+            photo.preview(64)
+
+
+def test_no_thread_gets_a_missing_tile() -> None:
+    """Family: the same, with many threads at one picture."""
+    photo = images.read(missing_tiles())
+
+    def outcome(_: int) -> str:
+        try:
+            return f"read, up to {photo.window(Box(32, 64, 128, 96)).max()}"
+        except ImageError:
+            return "refused"
+
+    with ThreadPoolExecutor(8) as pool:
+        assert set(pool.map(outcome, range(64))) == {"refused"}
+
+
+def irregular_jpegs() -> dict[str, tuple[bytes, bytes]]:
+    """JPEGs with a remark of the decoder, each with the regular one that has its pixels."""
+    plain, cmyk = jpeg(), jpeg("CMYK")
+    table, scan = plain.index(b"\xff\xdb"), plain.index(b"\xff\xda")
+    spectrum, no_jfif = scan + 2 + int.from_bytes(plain[scan + 2 : scan + 4], "big") - 3, plain[:2] + plain[table:]
+    adobe = cmyk.index(b"Adobe") + 11
+    return {
+        "a spectral selection of 0 to 0": (plain[:spectrum] + b"\0\0\0" + plain[spectrum + 3 :], plain),
+        "bits of a progressive scan": (plain[:spectrum] + b"\0\x3f\x11" + plain[spectrum + 3 :], plain),
+        "JFIF 2.1": (plain.replace(b"JFIF\0\1", b"JFIF\0\2"), plain),
+        "JFIF 0.1": (plain.replace(b"JFIF\0\1", b"JFIF\0\0"), plain),
+        "stray bytes before a table": (plain[:table] + b"\0ab\xff\0" + plain[table:], plain),
+        "stray bytes before the scan": (plain[:scan] + b"\0" * 7 + plain[scan:], plain),
+        "padding": (plain[:table] + b"\0" * 3000 + plain[table:], plain),
+        "fill bytes": (plain[:table] + b"\xff" * 9 + plain[table:], plain),
+        "an unknown transform": (no_jfif[:2] + ADOBE + b"\2" + no_jfif[2:], plain),
+        "an unknown transform of CMYK": (
+            cmyk[:adobe] + b"\7" + cmyk[adobe + 1 :],
+            cmyk[:adobe] + b"\2" + cmyk[adobe + 1 :],
+        ),
+        "stray bytes of a progressive one": (
+            (p := jpeg(progressive=True))[: p.index(b"\xff\xdb")] + b"\0\0" + p[p.index(b"\xff\xdb") :],
+            p,
+        ),
+    }
+
+
+@pytest.mark.parametrize("name", irregular_jpegs())
+def test_a_remark_about_a_jpeg_is_no_damage(name: str, tmp_path: Any) -> None:
+    """Family: whole JPEGs that libjpeg warns of as it warns of holes, from bytes and from a file."""
+    odd, regular = irregular_jpegs()[name]
+    assert np.array_equal(full(odd), full(regular))
+    (tmp_path / "odd.jpg").write_bytes(odd)
+    photo = images.read(tmp_path / "odd.jpg")
+    assert np.array_equal(photo.window(whole(photo.size)), full(regular))
+
+
+@pytest.mark.parametrize("name", irregular_jpegs())
+def test_an_irregular_jpeg_with_a_hole_is_refused(name: str) -> None:
+    """Family: damage behind a header that is set right."""
+    odd, _ = irregular_jpegs()[name]
+    with pytest.raises(ImageError, match="cannot be read"):
+        full(odd[: len(odd) * 2 // 3])
+    with pytest.raises(ImageError, match="cannot be read"):
+        full(odd[:-4000] + b"\xff\xfe\0\2" * 100 + odd[-3600:])
+
+
+def test_a_segment_may_not_be_lost_in_stray_bytes() -> None:
+    """Family: a hole that swallows the marker of a segment which decides the colours."""
+    data = jpeg()
+    table = data.index(b"\xff\xdb")
+    rgb = data[:2] + b"\xff\xfe\0\2" + ADOBE + b"\0" + data[table:]  # RGB, not YCbCr
+    assert not np.array_equal(full(rgb), full(data))
+    with pytest.raises(ImageError, match="extraneous bytes"):
+        full(rgb[:6] + b"\0\0" + rgb[8:])
