@@ -45,7 +45,7 @@ def test_random_scenes_through_every_route(backbone: str, tmp_path: Path) -> Non
         scene = one.encode(photo)
         scene.save(tmp_path / "scene")
         loaded = one.encode(photo, tmp_path / "scene")
-        tight = scene.bounded((40 if backbone == "swinir" else 5) * MEGABYTE)
+        tight = scene.bounded({"swinir": 40, "rrdb": 8}.get(backbone, 5) * MEGABYTE)
         for way in Strategy:
             alone = [scene.restore(box, way).pixels for box in boxes]
             routes = {
