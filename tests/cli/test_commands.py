@@ -126,7 +126,8 @@ def test_a_frame_of_a_clip_and_its_neighbours(nets, here):
     result = run("restore", "clip.mp4", *args, "-o", "plate.png", "--compare", "sheet.png")
     assert result.exit_code == 0, result.output
     assert "plate.png: 96 x 64 px, halo, " in result.stdout
-    assert [images.read(name).size.width for name in ("plate.png", "sheet.png")] == [96, 1082]
+    assert images.read("plate.png").size.width == 96
+    assert images.read("sheet.png").size.width > 900
     result = run("restore", "clip.mp4", *args)
     assert "clip-20-20-24x16-x4.png: 96 x 64 px" in result.stdout
     fails(run("restore", "clip.mp4", "--at", "soon", "--box", "0,0,9,9"), 2, "'soon' is no moment", "12.4s")
@@ -139,9 +140,9 @@ def test_photos_together(nets, here):
     args = ("--box", "10,10,12,8", "--model", nets / "plain.safetensors")
     result = run("restore", "photo.png", "b.png", "c.png", "--together", *args)
     assert result.exit_code == 0, result.output
-    together = images.read("photo-10-10-12x8-x4.png").window(Box(0, 0, 48, 32))
+    together = Path("photo-10-10-12x8-x4.png").read_bytes()
     assert restore(nets, "--box", "10,10,12,8").exit_code == 0
-    assert np.abs(together - images.read("photo-10-10-12x8-x4.png").window(Box(0, 0, 48, 32))).max() < 0.005
+    assert Path("photo-10-10-12x8-x4.png").read_bytes() == together  # the others bring nothing
     fails(run("restore", "photo.png", "b.png", *args), 2, "2 photos are given", "--together")
     fails(run("restore", "photo.png", "--together", *args), 2, "two photos or more")
     fails(run("restore", "photo.png", "b.png", "--together", "--at", "1s", *args), 2, "--at is for a clip")

@@ -74,7 +74,7 @@ def test_other_scenes_bring_nothing_and_cost_nothing(network: localsr.Restorer) 
     found = network.encode(localsr.read_frames([frames[0], *strangers])).restore(BOX)
     assert isinstance(found, FusedRestoration)
     assert [use.reason for use in found.uses] == ["it does not show the region"] * 3
-    assert np.abs(found.pixels - network.encode(frames[0]).restore(BOX).pixels).max() < 0.02
+    assert np.array_equal(found.pixels, network.encode(frames[0]).restore(BOX).pixels)
     assert not found.share.any()
     assert gain(network, [*frames, *strangers], truth) > 0.3
 
@@ -100,7 +100,7 @@ def test_what_became_of_each_frame(network: localsr.Restorer) -> None:
         "photo 5": "it is blurred",
         "photo 6": "",
     }
-    assert all(use.used == (not use.reason) and 0 <= use.weight <= 1 for use in uses)
+    assert all(use.used == (not use.reason) for use in uses)
 
 
 def test_one_frame_gives_the_bytes_of_a_photo() -> None:
@@ -116,13 +116,13 @@ def test_the_protocol_of_a_scene(tmp_path: Path) -> None:
     frames, _ = burst(6, 3)
     scene = network.encode(localsr.read_frames(frames))
     assert isinstance(scene, FusedScene)
-    boxes = [Box(0, 0, 20, 20), Box(100, 80, 120, 100), BOX]
+    boxes = [Box(0, 0, 9, 9), BOX]
     several = scene.restore(boxes)
     assert [one.box for one in several] == boxes
     assert [one.pixels.shape for one in several] == [(3, 4 * b.height, 4 * b.width) for b in boxes]
-    assert np.array_equal(several[2].pixels, scene.restore(BOX).pixels)
-    assert np.array_equal(scene.bounded(2**24).restore(BOX).pixels, several[2].pixels)
-    assert np.array_equal(next(iter(scene.pieces(BOX))).pixels, several[2].pixels)
+    assert np.array_equal(several[1].pixels, scene.restore(BOX).pixels)
+    assert np.array_equal(scene.bounded(2**24).restore(BOX).pixels, several[1].pixels)
+    assert np.array_equal(next(iter(scene.pieces(BOX))).pixels, several[1].pixels)
     alone = network.encode(frames[0])
     assert scene.planned([BOX]).gflops == pytest.approx(3 * alone.planned([BOX.grow(4)]).gflops)
     scene.paste(tmp_path / "all.png", [BOX])

@@ -38,7 +38,6 @@ class FrameUse(NamedTuple):
     reason: str  # why it was not used; empty if it was
     correlation: float = 0.0
     motion: tuple[float, float] = (0.0, 0.0)  # of the region's middle against the reference, in px
-    weight: float = 0.0  # mean over the region's pixels
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,11 +88,15 @@ def window_of(picture: Window, box: Box) -> Pixels:
     return np.ascontiguousarray(picture.window(box).transpose(1, 2, 0))
 
 
-def align(frames: Frames, around: Box) -> tuple[list[View], list[FrameUse]]:
-    """Find a window of the reference in the other frames; return those worth their place, and what became of all.
+class Alignment(NamedTuple):
+    """Where a window of the reference is found in the other frames."""
 
-    Views come best first, at most `frames.count - 1` of them.
-    """
+    views: list[View]  # those worth their place, best first
+    uses: list[FrameUse]  # what became of each frame
+
+
+def align(frames: Frames, around: Box) -> Alignment:
+    """Find a window of the reference in the other frames, and choose at most `frames.count - 1` of them."""
     reference = window_of(frames.reference, around)
     found: list[View] = []
     uses: list[FrameUse] = [FrameUse(name, False, reason) for name, reason in frames.left_out]
@@ -120,7 +123,7 @@ def align(frames: Frames, around: Box) -> tuple[list[View], list[FrameUse]]:
     chosen = _chosen(found, frames.count - 1)
     spare = [view for view in found if view not in chosen]
     uses += [FrameUse(v.name, False, "other frames bring more", v.correlation, v.motion) for v in spare]
-    return chosen, uses
+    return Alignment(chosen, [*(FrameUse(v.name, True, "", v.correlation, v.motion) for v in chosen), *uses])
 
 
 def _located(frames: Frames, frame: Frame, reference: Pixels, around: Box, guess: tuple[float, float]) -> View | None:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from localsr.frames.alignment import Pixels, View
 from localsr.frames.registration import covered, opencv
+from localsr.geometry import Box
 
 Plane = NDArray[np.float32]  # (h, w)
 
@@ -89,15 +90,13 @@ def seen(restored: Pixels, scale: int, blur: float = BLUR) -> Pixels:
     return blurred
 
 
-def back_project(
-    restored: Pixels, found: Sequence[Observation], corner: tuple[int, int], scale: int, blur: float = BLUR
-) -> Pixels:
+def back_project(restored: Pixels, found: Sequence[Observation], region: Box, scale: int, blur: float = BLUR) -> Pixels:
     """Move a restored region towards what the frames' own pixels say (Irani and Peleg, 1991).
 
     Args:
         restored: `(s h, s w, 3)`.
         found: The frames' pixels, in the reference's window.
-        corner: x and y of the region in that window, in LR px.
+        region: Where it lies in that window, in LR px.
         scale: How many times it is enlarged.
         blur: Of the point spread beyond the pixel, in LR px.
     """
@@ -105,7 +104,7 @@ def back_project(
         return restored
     cv2 = opencv()
     height, width, _ = restored.shape
-    samples = [_samples(one, corner, scale, height, width) for one in found]
+    samples = [_samples(one, region, scale, height, width) for one in found]
     for _ in range(ITERATIONS):
         blurred = seen(restored, scale, blur)
         total, weight = np.zeros((height * width, 3)), np.zeros(height * width)
@@ -131,9 +130,9 @@ class Samples(NamedTuple):
     cells: NDArray[np.int64]  # (n,) nearest pixel of the HR grid
 
 
-def _samples(one: Observation, corner: tuple[int, int], scale: int, height: int, width: int) -> Samples:
+def _samples(one: Observation, region: Box, scale: int, height: int, width: int) -> Samples:
     """Carry an observation to a region's HR grid."""
-    places = (one.places - np.array(corner, np.float32)) * scale + np.float32((scale - 1) / 2)
+    places = (one.places - np.array((region.left, region.top), np.float32)) * scale + np.float32((scale - 1) / 2)
     nearest = np.rint(places).astype(np.int64)
     x, y = nearest[..., 0], nearest[..., 1]
     kept = (x >= 0) & (y >= 0) & (x < width) & (y < height) & (one.weight > 0)

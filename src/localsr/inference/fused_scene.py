@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsr.frames import fusion
-from localsr.frames.alignment import FrameUse, View, align, window_of
+from localsr.frames.alignment import Alignment, FrameUse, View, align, window_of
 from localsr.frames.gate import gate
 from localsr.frames.reading import Frames
 from localsr.geometry import Box, checked_boxes, tiles
@@ -66,12 +66,11 @@ class FusedRestoration(Restoration):
 
 
 class _Part(NamedTuple):
-    """A part of a box: pixels `(s h, s w, 3)` fused and single, the share of the fused ones, and its frames."""
+    """A part of a box: pixels `(s h, s w, 3)` fused and single, and the share of the fused ones."""
 
     fused: NDArray[np.float32]
     single: NDArray[np.float32]
     share: NDArray[np.float32]
-    uses: list[FrameUse]
     precision: str
 
 
@@ -154,76 +153,69 @@ class FusedScene(Scene):
         """Restore each box by parts that fade into each other."""
         total, done = sum(box.area for box in boxes), 0
         for n, box in enumerate(boxes):
-            began, scale, parts = time.perf_counter(), self.scale, _parts(box)
-            size = box.scaled(scale).size
-            sums = np.zeros((size.height, size.width, 8), np.float32)  # fused, single, share, weight
-            uses: list[list[FrameUse]] = []
-            precision = self._precision
-            for part in parts:
-                found = self._fused(part, strategy)
-                there = part.within(box).scaled(scale)
-                weight = _fade(part, box, scale)
-                planes = [found.fused, found.single, found.share[..., None], np.ones_like(found.share)[..., None]]
-                sums[there.rows, there.columns] += np.concatenate(planes, -1) * weight[..., None]
-                uses.append(found.uses)
-                precision = found.precision if found.precision != precision else precision
-            whole = sums / sums[..., 7:]
+            began, parts = time.perf_counter(), _parts(box)
+            aligned = [align(self.frames, _surroundings(part).clipped(self.photo.size)) for part in parts]
+            if any(views for views, _ in aligned):
+                found = self._joined(box, parts, aligned, strategy)
+            else:  # the bytes of the reference alone
+                one = self._one.restore(box, strategy)
+                single = _rows(one.pixels)
+                found = _Part(single, single, np.zeros(single.shape[:2], np.float32), one.precision)
             done += box.area
             if progress is not None:
                 progress(done, total)
             yield (
                 n,
                 FusedRestoration(
-                    pixels=_planes(whole[..., :3]),
-                    alpha=enlarged_alpha(self.photo, box, scale),
+                    pixels=_planes(found.fused),
+                    alpha=enlarged_alpha(self.photo, box, self.scale),
                     box=box,
-                    scale=scale,
+                    scale=self.scale,
                     strategy=strategy,
                     model=self._networks.name,
-                    precision=precision,
+                    precision=found.precision,
                     seconds=time.perf_counter() - began,
                     photo=self.photo,
-                    single=_planes(whole[..., 3:6]),
-                    uses=_together(uses),
-                    share=np.ascontiguousarray(whole[..., 6]),
+                    single=_planes(found.single),
+                    uses=_together([uses for _, uses in aligned]),
+                    share=found.share,
                 ),
             )
 
-    def _fused(self, part: Box, strategy: Strategy) -> _Part:
-        """Restore one part from all frames, and hold it against the reference alone."""
-        scale, size = self.scale, self.photo.size
+    def _joined(self, box: Box, parts: Sequence[Box], aligned: Sequence[Alignment], strategy: Strategy) -> _Part:
+        """Restore the parts of a box, and let them fade into each other."""
+        size = box.scaled(self.scale).size
+        sums = np.zeros((size.height, size.width, 8), np.float32)  # fused, single, share, weight
+        precisions = set()
+        for part, (views, _) in zip(parts, aligned, strict=True):
+            found = self._fused(part, views, strategy)
+            there, weight = part.within(box).scaled(self.scale), _fade(part, box, self.scale)
+            planes = [found.fused, found.single, found.share[..., None], np.ones_like(found.share)[..., None]]
+            sums[there.rows, there.columns] += np.concatenate(planes, -1) * weight[..., None]
+            precisions.add(found.precision)
+        joined = sums / sums[..., 7:]
+        precision = self._precision if len(precisions) > 1 else precisions.pop()
+        return _Part(joined[..., :3], joined[..., 3:6], np.ascontiguousarray(joined[..., 6]), precision)
+
+    def _fused(self, part: Box, views: Sequence[View], strategy: Strategy) -> _Part:
+        """Restore one part from frames, and hold it against the reference alone."""
+        around = _surroundings(part).clipped(self.photo.size)
         read = self._with_margin(part)
-        single_of_all = self._one.restore(read, strategy)
-        inner = part.within(read).scaled(scale)
-        single = single_of_all.pixels.transpose(1, 2, 0)
-        around = _surroundings(part).clipped(size)
-        views, uses = align(self.frames, around)
-        if not views:
-            cut = np.ascontiguousarray(single[inner.rows, inner.columns])
-            return _Part(cut, cut, np.zeros(cut.shape[:2], np.float32), uses, single_of_all.precision)
-        reference = window_of(self.photo, around)
-        weights = fusion.consistency(reference, views)
-        fused = self._restored(reference, views, weights, around, read, strategy)
-        held = [view is not views[0] for view in views]
-        others = [view for view, kept in zip(views, held, strict=True) if kept]
-        if others:
-            other_weights = [weight for weight, kept in zip(weights, held, strict=True) if kept]
-            held_out = self._restored(reference, others, other_weights, around, read, strategy)
-        else:
-            held_out = fused
-        corner = (read.left - around.left, read.top - around.top)
-        share = gate(single, held_out, views[0], reference, corner, scale)
-        result = single + share[..., None] * (fused - single)
-        place = part.within(around)
-        uses = [
-            *(
-                FrameUse(v.name, True, "", v.correlation, v.motion, float(w[place.rows, place.columns].mean()))
-                for v, w in zip(views, weights, strict=True)
-            ),
-            *uses,
-        ]
-        parts = [array[inner.rows, inner.columns] for array in (result, single, share)]
-        return _Part(parts[0], parts[1], parts[2], uses, single_of_all.precision)
+        one = self._one.restore(read, strategy)
+        single = _rows(one.pixels)
+        result, share = single, np.zeros(single.shape[:2], np.float32)
+        if views:
+            reference = window_of(self.photo, around)
+            weights = fusion.consistency(reference, views)
+            fused = self._restored(reference, views, weights, around, read, strategy)
+            held_out = fused  # a single view cannot be held out; it is predicted by what it helped to make
+            if len(views) > 1:
+                held_out = self._restored(reference, views[1:], weights[1:], around, read, strategy)
+            share = gate(single, held_out, views[0], reference, read.within(around), self.scale)
+            result = single + share[..., None] * (fused - single)
+        inner = part.within(read).scaled(self.scale)
+        result, single, share = (array[inner.rows, inner.columns] for array in (result, single, share))
+        return _Part(result, single, share, one.precision)
 
     def _restored(
         self,
@@ -238,10 +230,9 @@ class FusedScene(Scene):
         mean = fusion.average(reference, views, weights).clip(0, 1)
         known = {one.name: getattr(self.photo, one.name) for one in fields(Photo)}
         photo = AveragedPhoto(**known, average=_planes(mean), box=around)
-        restored = self._one.seeing(photo).restore(read, strategy).pixels.transpose(1, 2, 0)
-        corner = (read.left - around.left, read.top - around.top)
+        restored = _rows(self._one.seeing(photo).restore(read, strategy).pixels)
         seen = fusion.observations(reference, views, weights)
-        return fusion.back_project(restored, seen, corner, self.scale).clip(0, 1)
+        return fusion.back_project(restored, seen, read.within(around), self.scale).clip(0, 1)
 
 
 def _parts(box: Box) -> list[Box]:
@@ -281,14 +272,15 @@ def _planes(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
 
 
+def _rows(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `(h, w, 3)` of `(3, h, w)`."""
+    return pixels.transpose(1, 2, 0)
+
+
 def _together(parts: Sequence[Sequence[FrameUse]]) -> tuple[FrameUse, ...]:
-    """Sum up what became of frames in the parts of a box: used if any part used it, by its mean weight."""
+    """Sum up what became of frames in the parts of a box: used if any part used it."""
     found: dict[str, list[FrameUse]] = {}
     for uses in parts:
         for use in uses:
             found.setdefault(use.name, []).append(use)
-    summed = []
-    for several in found.values():
-        best = max(several, key=lambda use: (use.used, use.correlation))
-        summed.append(best._replace(weight=sum(use.weight for use in several) / len(parts)))
-    return tuple(summed)
+    return tuple(max(several, key=lambda use: (use.used, use.correlation)) for several in found.values())
