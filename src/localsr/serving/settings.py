@@ -49,7 +49,7 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()  # names, besides this machine's loopback, that a Host header may have
     origins: tuple[str, ...] = ()  # other sites whose pages may ask, as https://name:port
-    networks: tuple[str, ...] = ()  # names or paths; OFFERED where there are none
+    networks: tuple[str, ...] = ()  # names or paths; OFFERED_NETWORKS where there are none
     runtime: str = "torch"  # what computes: torch or onnx
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
