@@ -1,5 +1,7 @@
 """Pairs and samples: made once, mapped, and drawn by seed and number alone."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -49,6 +51,17 @@ def test_the_cache_is_made_once_and_anew_when_a_picture_changes(folder: Path, tm
     Image.new("RGB", (40, 40)).save(folder / "0.png")
     assert Pairs([folder], 4, tmp_path / "cache").sizes[0] == (10, 10)
     assert not [p for p in (tmp_path / "cache").iterdir() if not (p / "index.json").is_file()]
+
+
+def test_a_copy_of_the_pictures_finds_their_cache(folder: Path, tmp_path: Path) -> None:
+    made = Pairs([folder], 4, tmp_path / "cache").folder
+    copy = shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    os.utime(copy / "1.png", (1, 1))
+    assert Pairs([copy], 4, tmp_path / "cache").folder == made
+    pixels = np.asarray(Image.open(copy / "1.png")).copy()
+    pixels[0, 0, 0] ^= 1
+    Image.fromarray(pixels).save(copy / "1.png")
+    assert Pairs([copy], 4, tmp_path / "cache").folder != made
 
 
 def test_lr_that_came_with_hr(tmp_path: Path) -> None:

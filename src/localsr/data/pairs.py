@@ -36,7 +36,7 @@ class Pairs:
 
     HR is cropped at the right and the bottom to a multiple of the scale. LR is one picture made by `resize.reduce`, or
     with the degradation "photo" VARIANTS of them. The files are made once in `cache`, under a name that follows from
-    paths, sizes and times of the pictures, from the scale and the degradation.
+    names and contents of the pictures, from the scale and the degradation.
     """
 
     def __init__(
@@ -166,10 +166,10 @@ def _build(
         raise
 
 
-def _identity(path: Path) -> tuple[str, int, int]:
-    """Return what changes when a file does: its path, size and time."""
-    status = path.stat()
-    return str(path.resolve()), status.st_size, status.st_mtime_ns
+def _identity(path: Path) -> tuple[str, str]:
+    """Tell a file by its name and content: every copy of a data set has other times."""
+    with path.open("rb") as file:
+        return path.name, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse_broken(broken: Sequence[str], of: int, max_broken: float) -> None:
