@@ -106,7 +106,7 @@ def test_a_sample_is_a_function_of_seed_and_number(folder: Path, tmp_path: Path)
     crops = Crops([pairs], 16, 100, seed=5)
     forwards = [crops[i] for i in range(20)]
     backwards = [Crops([pairs], 16, 100, seed=5)[i] for i in reversed(range(20))][::-1]
-    for (lr, hr), (lr2, hr2) in zip(forwards, backwards, strict=True):
+    for (lr, hr, _), (lr2, hr2, _) in zip(forwards, backwards, strict=True):
         assert torch.equal(lr, lr2)
         assert torch.equal(hr, hr2)
         assert lr.shape == (3, 16, 16)
@@ -123,7 +123,7 @@ def test_lr_and_hr_are_turned_alike(tmp_path: Path) -> None:
     crops = Crops([Pairs([made], 4, tmp_path / "cache")], 16, 100, seed=0)
     turns = set()
     for i in range(40):
-        lr, hr = crops[i]
+        lr, hr, _ = crops[i]
         mean = hr.float().unflatten(1, (16, 4)).unflatten(3, (16, 4)).mean((2, 4))
         assert (lr.float() - mean).abs()[:, 1:-1, 1:-1].max() <= 1.5
         red = lr[0].float()
