@@ -29,6 +29,7 @@ from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR, blended, started
+from localsr.models.config import ModelConfig
 from localsr.training.batches import Batch, Batches
 from localsr.training.branch import branch, saved_run
 from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh
@@ -226,6 +227,7 @@ def _first(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> int:
         raise ConfigError(f"there is nothing to resume: {saved} does not exist")
     about = saved_run(saved)
     before, step = dict(about["recipe"]), int(about["global_step"])
+    before["model"] = ModelConfig.from_dict(before["model"]).to_dict()  # with the settings that came since
     now = recipe.to_dict()
     if changed := [key for key in now if key not in ASIDE + PICTURES and before.get(key, now[key]) != now[key]]:
         raise ConfigError(f"{saved} was trained with another {', '.join(changed)}; a run goes on with its own recipe")

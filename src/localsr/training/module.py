@@ -74,7 +74,8 @@ class Training(lightning.LightningModule):
         if network.pim is not None:
             p, rest = network.pim(x)
             near = (p, whole(size))
-        y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near)
+        modulation = None if network.conditioning is None else network.conditioning(batch.conditions)
+        y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near, modulation)
         roi = functional.l1_loss(y.float(), crop(target, batch.roi.scaled(config.scale)))
         if network.pim is None or rest is None or not with_context:
             return roi, None
