@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +33,26 @@ BINS = 6  # of a coefficient's values that are told apart
 DEVIATIONS = np.concatenate([[0.05], np.geomspace(0.3, 40, 80)])  # levels, that are weighed against each other
 CLEAN = 100  # the quality of what went through no JPEG
 LOWEST = 5  # of the qualities that are told apart
+
+
+NOISE_SCALE = math.log1p(25)  # noise of 25 levels is encoded as 1
+
+
+class Conditions(NamedTuple):
+    """How a picture was degraded, by three numbers that are 0 for one that was not.
+
+    Example:
+        >>> Conditions(noise=3.0, compression=25)
+        Conditions(noise=3.0, blur=0.0, compression=25)
+    """
+
+    noise: float = 0.0  # standard deviation of the luminance's noise, in levels of 255
+    blur: float = 0.0  # standard deviation of the kernel, reduction and lens together, in LR px
+    compression: float = 0.0  # 100 less the quality of the JPEG
+
+    def encoded(self) -> list[float]:
+        """Return the numbers as a network takes them, each from 0 to about 1."""
+        return [math.log1p(self.noise) / NOISE_SCALE, self.blur, self.compression / 100]
 
 
 def steps(quality: int) -> NDArray[np.int64]:

@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from localsr.conditions import LUMA
 from localsr.data.crops import Crops
 from localsr.data.degradation import (
     JPEG_QUALITIES,
@@ -96,6 +97,34 @@ def folder(tmp_path: Path) -> Path:
         noise = random.integers(0, 256, (12, 10, 3), dtype=np.uint8)
         Image.fromarray(noise).resize((101, 120), Image.Resampling.BICUBIC).save(tmp_path / f"set/HR/{k}.png")
     return tmp_path / "set"
+
+
+def test_conditions_say_what_was_done() -> None:
+    large = np.full((3, 512, 512), 100, np.uint8)
+    noisy = dataclasses.replace(NONE, gaussian=6.0, poisson=4.0)
+    for way in (noisy, dataclasses.replace(noisy, grey=True)):
+        lr = way.apply(large, 4)
+        told = way.conditions(lr, 4)
+        assert np.tensordot(LUMA, lr, 1).std() == pytest.approx(told.noise, rel=0.03)
+    blurred = dataclasses.replace(NONE, kernel="box", blur=(0.8, 0.4), angle=0.7, quality=80)
+    told = blurred.conditions(blurred.apply(FLAT, 4), 4)
+    assert told.blur == pytest.approx(((0.64 + 0.16) / 2 + 1 / 12) ** 0.5, abs=0.02)
+    assert (told.noise, told.compression) == (0, 20)
+    assert NONE.conditions(FLAT, 4) == pytest.approx((0, 0, 0), abs=0.03)
+
+
+def test_samples_are_told_their_conditions_but_for_an_error(folder: Path, tmp_path: Path) -> None:
+    pairs = Pairs([folder / "HR"], 4, tmp_path / "cache", degradation="photo", seed=5)
+    assert pairs.conditions.shape == (2, VARIANTS, 3)
+    lr, _ = pairs[1]
+    assert pairs.conditions[1, 3] == pytest.approx(Degradation.draw(5, VARIANTS + 3).conditions(lr[3], 4).encoded())
+    told = np.stack([Crops([pairs], 25, 400, 0)[i][2].numpy() for i in range(400)])
+    true = pairs.conditions.reshape(-1, 3)
+    errors = told[:, None] - true
+    nearest = errors[np.arange(400), np.abs(errors).sum(-1).argmin(1)]
+    assert told.min() == 0
+    assert 0.01 < nearest.std() < 0.05
+    assert not Pairs([folder / "HR"], 4, tmp_path / "cache").conditions.any()
 
 
 def test_pairs_hold_variants_of_each_picture(folder: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from localsr.conditions import LUMA, Conditions
 from localsr.geometry import MAX_STRIP, Size, strips
 from localsr.resize import cubic
 
@@ -75,6 +76,19 @@ class Degradation:
         lr = self._noisy(self._reduced(hr, scale))
         levels = np.rint(lr.clip(0, 1) * 255).astype(np.uint8)
         return self._compressed(levels) if self.quality else levels
+
+    def conditions(self, lr: NDArray[np.uint8], scale: int) -> Conditions:
+        """Return what a network is told of the LR `(3, h, w)` that this made of an HR picture.
+
+        Photon noise is that of the picture's mean light, blur the mean of both axes, kernel included.
+        """
+        light = lr.mean((1, 2), dtype=np.float64) / 255
+        variance = self.gaussian**2 + self.poisson**2 * light
+        noise = variance.mean() if self.grey else LUMA**2 @ variance
+        kernel = self._kernel(scale).numpy()
+        place = (np.arange(len(kernel)) - (len(kernel) - 1) / 2) / scale
+        blur = kernel.sum(0) @ place**2 / 2 + kernel.sum(1) @ place**2 / 2
+        return Conditions(math.sqrt(noise), math.sqrt(max(blur, 0.0)), 100 - self.quality if self.quality else 0)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the parameters as plain values."""

@@ -17,6 +17,7 @@ from localsr.frames.reading import Frames
 from localsr.geometry import Box, checked_boxes, tiles
 from localsr.images import Photo
 from localsr.inference.cost import CostEstimate
+from localsr.inference.region_scene import Restorations
 from localsr.inference.restoration import Piece, Restoration, enlarged_alpha
 from localsr.inference.scene import Scene, WorkCount
 from localsr.inference.strategies import Strategy
@@ -83,7 +84,7 @@ class FusedScene(Scene):
         >>> import localsr, numpy as np
         >>> frames = localsr.read_frames([np.full((40, 60, 3), level, np.uint8) for level in (50, 51, 52)])
         >>> localsr.load("edsr-light-x4", device="cpu").encode(frames)
-        <Scene of a photo, 60 x 40 px, by edsr-light-x4, x4: crop, halo, full>
+        <FusedScene of a photo, 60 x 40 px, by edsr-light-x4, x4: crop, halo, full>
     """
 
     def __init__(self, frames: Frames, scene: Scene) -> None:
@@ -94,23 +95,6 @@ class FusedScene(Scene):
     def bounded(self, memory: int) -> FusedScene:
         """Return this scene with a bound on the memory of a batch's tensors; see `Scene.bounded`."""
         return FusedScene(self.frames, self._one.bounded(memory))
-
-    def stream(
-        self,
-        boxes: Sequence[Box],
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        share: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[tuple[int, FusedRestoration]]:
-        """Restore boxes one after the other, and yield each as soon as it is ready; see `Scene.stream`.
-
-        `share` changes nothing: frames are registered for each box alone.
-        """
-        inside = checked_boxes(boxes, self.photo.size, clip=clip)
-        chosen = self.strategy(strategy)
-        return self._each(inside, chosen, progress)
 
     def pieces(
         self,
@@ -131,9 +115,9 @@ class FusedScene(Scene):
         count = self._one.planned(self._parts_read(boxes), strategy)
         return WorkCount(count.pieces, count.gflops * PASSES)
 
-    def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, CostEstimate]:
-        """Estimate what restoring boxes from all frames would cost by each strategy; see `Scene.cost`."""
-        found = self._one.cost(self._parts_read([boxes] if isinstance(boxes, Box) else boxes))
+    def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
+        """Estimate by each strategy what boxes would cost."""
+        found = self._one.cost(self._parts_read(boxes))
         return {
             strategy: one._replace(gflops=one.gflops * PASSES, seconds=one.seconds * PASSES)
             for strategy, one in found.items()
@@ -147,10 +131,10 @@ class FusedScene(Scene):
         """Return a part with what back-projection sees around it."""
         return part.grow(MARGIN).clipped(self.photo.size)
 
-    def _each(
-        self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None
-    ) -> Iterator[tuple[int, FusedRestoration]]:
-        """Restore each box by parts that fade into each other."""
+    def _restorations(
+        self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None, *, share: bool, together: bool
+    ) -> Restorations:
+        """Restore each box alone, by parts that fade into each other: frames are registered for every part."""
         total, done = sum(box.area for box in boxes), 0
         for n, box in enumerate(boxes):
             began, parts = time.perf_counter(), _parts(box)
