@@ -22,7 +22,7 @@ from localsr.evaluation import paper
 from localsr.geometry import Box
 from localsr.inference import restorer
 from localsr.inference.scene import Scene
-from localsr.models import checkpoint
+from localsr.models import checkpoint, embedded
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
 
@@ -240,8 +240,8 @@ def test_default_names(here):
 
 
 def test_models(nets, monkeypatch):
-    monkeypatch.setattr(restorer, "WEIGHTS", nets)
-    monkeypatch.setattr(restorer, "DEFAULT", {4: "context"})
+    monkeypatch.setattr(embedded, "EMBEDDED_FOLDER", nets)
+    monkeypatch.setattr(embedded, "DEFAULT_NETWORKS", {4: "context"})
     out = run("models").stdout
     for words in ("context (default)", "plain", "edsr", "x4", "clsr", "1,200", "bsd100: clsr 27.60, halo 27.50"):
         assert words in out
@@ -263,7 +263,7 @@ def test_models(nets, monkeypatch):
 
 
 def test_models_without_any(tmp_path, monkeypatch):
-    monkeypatch.setattr(restorer, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(embedded, "EMBEDDED_FOLDER", tmp_path)
     result = run("models")
     assert result.exit_code == 0
     assert "no network" in result.stdout

@@ -22,6 +22,7 @@ from localsr.evaluation.benchmark import Pair
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.restoration import bicubic
 from localsr.inference.scene import Scene
+from localsr.inference.strategies import NetworkPair
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
@@ -85,7 +86,8 @@ class Training(lightning.LightningModule):
         """Restore a picture cell by cell, as a user would have it: in fp32, by the network's own strategy."""
         network = self.network.eval()
         with torch.autocast(self.device.type, enabled=False):
-            scene = Scene(images.read(pair.lr), self.recipe.name, network, network if network.config.plain else None)
+            networks = NetworkPair(self.recipe.name, network, network if network.config.plain else None)
+            scene = Scene(images.read(pair.lr), networks)
             cells = tiles(whole(scene.photo.size), VALIDATION_ROI)
             parts = torch.stack([torch.from_numpy(r.pixels) for r in scene.restore(cells)])
         restored = metrics.levels(metrics.stitch(parts, scene.photo.size.width // VALIDATION_ROI))
@@ -104,7 +106,7 @@ class Training(lightning.LightningModule):
         nearest = photo.window(box).repeat(scale, 1).repeat(scale, 2)
         panels = [nearest, bicubic(photo, box, scale)]
         if twin is not None:
-            panels.append(Scene(photo, "plain", twin.to(self.device), twin).restore(box).pixels)
+            panels.append(Scene(photo, NetworkPair("plain", twin.to(self.device), twin)).restore(box).pixels)
         large = box.scaled(scale)
         panels += [
             scene.restore(box).pixels,
