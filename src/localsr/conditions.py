@@ -1,18 +1,20 @@
-"""How a picture was degraded, measured over the whole of it: noise and JPEG compression.
+"""How a picture was degraded, measured over the whole of it: noise, blur and compression.
 
-What one region cannot tell, a thousand places of the picture can. Each measure is a function of 8-bit pixels alone, but
-for the quality of a JPEG file, which its own quantisation tables say.
+What one region cannot tell, a thousand places of the picture can. Compression is told by the multiples that JPEG leaves
+(`jpeg_quality`), noise and blur by a small network that reads statistics of JPEG's own coefficients.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from functools import cache
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
+from safetensors.numpy import load_file
 
 BLOCK = 8  # px, side of JPEG's blocks
 LUMA = np.array([0.299, 0.587, 0.114])  # of JFIF's Y
@@ -29,14 +31,14 @@ TABLE = np.array(  # of luminance at quality 50, ITU-T T.81, table K.1
     ]
 )
 ROUNDING = 0.3  # levels, what rounding R, G and B leaves of an exact coefficient of Y
-BINS = 6  # of a coefficient's values that are told apart
-DEVIATIONS = np.concatenate([[0.05], np.geomspace(0.3, 40, 80)])  # levels, that are weighed against each other
 CLEAN = 100  # the quality of what went through no JPEG
-LOWEST = 5  # of the qualities that are told apart
-
-
-BLUR_BAND = (0.15, 0.3)  # cycles per px, in which blur is told: below it weakens little, above it little is left
+MIN_QUALITY = 5  # of those that are told apart
+MIN_BLOCKS, MAX_BLOCKS = 12, 4096  # that are looked at
+BANDS = ((1, 1), (2, 2), (3, 4), (5, 6), (7, 8), (9, 14))  # of a block's coefficients, by the sum of their places
+QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)  # of the blocks
+NOISE_OFFSET = 0.3  # levels; the estimator tells the logarithm of noise and this
 NOISE_SCALE = math.log1p(25)  # noise of 25 levels is encoded as 1
+ESTIMATOR = Path(__file__).parent / "weights" / "conditions.safetensors"  # made by training/conditions.py
 
 
 class Conditions(NamedTuple):
@@ -56,27 +58,56 @@ class Conditions(NamedTuple):
         return [math.log1p(self.noise) / NOISE_SCALE, self.blur, self.compression / 100]
 
 
-def true_conditions(
-    lr: NDArray[np.uint8], quiet: NDArray[np.uint8], ideal: NDArray[np.uint8], quality: int
-) -> Conditions:
-    """Return the conditions of a picture whose degradation is known.
+def measure(windows: Iterable[NDArray[np.uint8]]) -> Conditions:
+    """Measure a picture's conditions.
 
     Args:
-        lr: The degraded picture `(3, h, w)`, RGB.
-        quiet: The same without noise.
-        ideal: The same neither degraded nor noisy: reduced by bicubic.
-        quality: Of the JPEG, 1 to 100; 0 for none.
+        windows: Windows of it `(3, h, w)`, RGB, whose corners lie on multiples of 8 px from the picture's corner. A
+            hundred blocks of 8 x 8 px are enough to tell something, a thousand are better.
+
+    Returns:
+        The conditions, all 0 for windows that hold next to no blocks.
     """
-    y, still, sharp = (np.tensordot(LUMA, picture.astype(np.float64), 1) for picture in (lr, quiet, ideal))
-    energies = []
-    for plane in (still, sharp):
-        windowed = (plane - plane.mean()) * np.outer(np.hanning(plane.shape[0]), np.hanning(plane.shape[1]))
-        spectrum = np.abs(np.fft.rfft2(windowed)) ** 2
-        radius = np.hypot(np.fft.fftfreq(plane.shape[0])[:, None], np.fft.rfftfreq(plane.shape[1]))
-        energies.append(spectrum[(radius > BLUR_BAND[0]) & (radius < BLUR_BAND[1])].sum() + 1e-9)
-    variance = math.log(energies[1] / energies[0]) / (2 * math.pi * sum(BLUR_BAND) / 2) ** 2
-    blur = math.copysign(math.sqrt(abs(variance)), variance)
-    return Conditions(float((y - still).std()), blur, 100 - quality if quality else 0)
+    found = coefficients_of(windows)
+    if len(found) < MIN_BLOCKS:
+        return Conditions()
+    quality = jpeg_quality(found)
+    noise, blur = _estimate(statistics(found, quality))
+    return Conditions(max(math.exp(noise) - NOISE_OFFSET, 0.0), blur, CLEAN - quality)
+
+
+def statistics(coefficients: NDArray[np.float64], quality: int) -> NDArray[np.float32]:
+    """Return what the estimator reads of coefficients `(n, 8, 8)` of a JPEG's quality.
+
+    For each band, how much of it the blocks hold, from those that hold least to those that hold most, and what is in
+    the eighth that holds least at low frequencies.
+    """
+    order = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
+    low = (coefficients[:, (order >= 1) & (order <= 2)] ** 2).mean(1)
+    flat = np.argsort(low)[: max(len(low) // 8, MIN_BLOCKS)]
+    told = [coefficients[:, 0, 0].mean() / 1024, (CLEAN - quality) / 100, math.log1p(len(low))]
+    for first, last in BANDS:
+        sizes = np.abs(coefficients[:, (order >= first) & (order <= last)])
+        told += list(np.quantile(np.log(np.sqrt((sizes**2).mean(1)) + 0.05), QUANTILES))
+        least = sizes[flat]
+        told += [math.log(np.sqrt((least**2).mean()) + 0.05), math.log(np.median(least) + 0.05), (least < 0.5).mean()]
+    return np.array(told, np.float32)
+
+
+def _estimate(told: NDArray[np.float32]) -> tuple[float, float]:
+    """Return the logarithm of noise, and blur, by a network of two hidden layers."""
+    tensors = _estimator()
+    x = ((told - tensors["mean"]) / tensors["deviation"]).clip(-5, 5)
+    for k in (1, 2):
+        x = np.maximum(tensors[f"weight{k}"] @ x + tensors[f"bias{k}"], 0)
+    noise, blur = tensors["weight3"] @ x + tensors["bias3"]
+    return float(noise), float(blur)
+
+
+@cache
+def _estimator() -> dict[str, NDArray[np.float32]]:
+    """Read the estimator's weights."""
+    return {name: tensor.astype(np.float32) for name, tensor in load_file(ESTIMATOR).items()}
 
 
 def steps(quality: int) -> NDArray[np.int64]:
@@ -91,26 +122,25 @@ def quality_of(table: Sequence[int]) -> int:
     return min(range(1, 101), key=lambda q: float(np.abs(given - np.log(steps(q).ravel())).sum()))
 
 
-def jpeg_quality(rgb: NDArray[np.uint8]) -> int:
+def jpeg_quality(coefficients: NDArray[np.float64]) -> int:
     """Tell the quality of the JPEG that pixels came from, whatever file they lie in now.
 
     Coefficients of JPEG's own blocks are multiples of its steps. For each quality, the likelihood that those away from
     zero are so, but for what rounding the colours has left, is weighed against that they may have any value.
 
     Args:
-        rgb: `(3, h, w)`, uint8; its corner is the corner of the JPEG.
+        coefficients: Of Y, `(n, 8, 8)`, in blocks that were those of the JPEG.
 
     Returns:
         The quality, or `CLEAN` if none explains the pixels better than none at all.
     """
-    found = _coefficients(rgb)
     best, most = CLEAN, 0.0
-    for quality in range(LOWEST, CLEAN):
+    for quality in range(MIN_QUALITY, CLEAN):
         likelihood = 0.0
         for (u, v), step in np.ndenumerate(steps(quality)):
             if not 1 <= u + v <= 5 or step < 2:
                 continue
-            values = found[:, u, v]
+            values = coefficients[:, u, v]
             values = values[np.abs(values) > 1.5]
             rest = values - step * np.rint(values / step)
             density = step / (ROUNDING * np.sqrt(2 * np.pi)) * np.exp(-0.5 * (rest / ROUNDING) ** 2)
@@ -120,18 +150,21 @@ def jpeg_quality(rgb: NDArray[np.uint8]) -> int:
     return best
 
 
-def _coefficients(rgb: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return JPEG's coefficients of Y `(n, 8, 8)`, of at most 4,096 blocks in which no colour is black or white.
+def coefficients_of(windows: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
+    """Return JPEG's coefficients of Y `(n, 8, 8)`, of at most MAX_BLOCKS blocks of windows `(3, h, w)`.
 
-    Where a colour is clipped, Y is no longer what the JPEG held.
+    Blocks in which a colour is black or white are left out: where it is clipped, Y is no longer what the JPEG held.
     """
-    _, h, w = rgb.shape
-    cut = rgb[:, : h // BLOCK * BLOCK, : w // BLOCK * BLOCK]
-    blocks = cut.reshape(3, h // BLOCK, BLOCK, w // BLOCK, BLOCK).swapaxes(2, 3).reshape(3, -1, BLOCK, BLOCK)
-    blocks = blocks[:, (blocks.min((0, 2, 3)) > 0) & (blocks.max((0, 2, 3)) < 255)]
-    blocks = blocks[:, :: max(blocks.shape[1] // 4096, 1)]
+    parts = []
+    for window in windows:
+        _, h, w = window.shape
+        cut = window[:, : h // BLOCK * BLOCK, : w // BLOCK * BLOCK]
+        blocks = cut.reshape(3, h // BLOCK, BLOCK, w // BLOCK, BLOCK).swapaxes(2, 3).reshape(3, -1, BLOCK, BLOCK)
+        parts.append(blocks[:, (blocks.min((0, 2, 3)) > 0) & (blocks.max((0, 2, 3)) < 255)])
+    kept = np.concatenate(parts, 1)
+    kept = kept[:, :: math.ceil(max(kept.shape[1], 1) / MAX_BLOCKS)]
     cosines = _cosines()
-    found: NDArray[np.float64] = cosines @ (np.tensordot(LUMA, blocks.astype(np.float64), 1) - 128) @ cosines.T
+    found: NDArray[np.float64] = cosines @ (np.tensordot(LUMA, kept.astype(np.float64), 1) - 128) @ cosines.T
     return found
 
 
@@ -141,34 +174,3 @@ def _cosines() -> NDArray[np.float64]:
     matrix: NDArray[np.float64] = np.cos(np.pi * (2 * n + 1) * k / (2 * BLOCK)) * np.sqrt(2 / BLOCK)
     matrix[0] /= np.sqrt(2)
     return matrix
-
-
-def noise(rgb: NDArray[np.uint8], quality: int = CLEAN) -> float:
-    """Estimate the standard deviation of the luminance's noise, in levels, before JPEG rounded it.
-
-    In the tenth of the blocks that hold least at low frequencies, what is found at high ones is noise. There the most
-    likely deviation is sought, given that JPEG has left no more of a coefficient than the multiple of a step. Noise
-    below a third of the steps is gone: 0 then.
-
-    Args:
-        rgb: `(3, h, w)`, uint8; its corner is the corner of the JPEG.
-        quality: Of the JPEG, as `jpeg_quality` tells it.
-    """
-    found = _coefficients(rgb)
-    if not len(found):
-        return 0.0
-    order = np.add.outer(np.arange(BLOCK), np.arange(BLOCK))
-    low, high = (order >= 1) & (order <= 3), order >= 5
-    flat = np.argsort((found[:, low] ** 2).sum(1))[: max(len(found) // 10, 24)]
-    values = np.abs(found[flat][:, high])
-    step = steps(quality)[high].astype(np.float64)
-    step *= np.maximum(np.rint((np.median(values, 0) / (0.6745 * step) - 1) / 2) * 2 + 1, 1)  # odd: bins of whole bins
-    bins = np.minimum(np.rint(values / step), BINS).astype(int)
-    counts = np.stack([(bins == k).sum(0) for k in range(BINS + 1)])
-    edges = (np.arange(BINS) + 0.5)[:, None, None] * step  # (bins, 1, coefficients)
-    below = torch.erf(torch.from_numpy(edges / (DEVIATIONS[:, None] * math.sqrt(2)))).numpy()
-    ends = np.zeros_like(below[:1])
-    share = np.diff(np.concatenate([ends, below, ends + 1]), axis=0)
-    likelihood = np.einsum("kn,ksn->s", counts, np.log(0.97 * share + 0.03 / (BINS + 1)))
-    best = int(np.argmax(likelihood))
-    return float(DEVIATIONS[best]) if best else 0.0

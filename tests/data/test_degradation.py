@@ -8,7 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
-from localsr.conditions import LUMA, true_conditions
+from localsr.conditions import LUMA
 from localsr.data.crops import Crops
 from localsr.data.degradation import (
     JPEG_QUALITIES,
@@ -17,6 +17,7 @@ from localsr.data.degradation import (
     RESAMPLING_KERNELS,
     VARIANTS,
     Degradation,
+    true_conditions,
 )
 from localsr.data.pairs import Pairs
 from localsr.data.second_order import SecondOrderDegradation, draw_broad

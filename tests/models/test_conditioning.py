@@ -1,15 +1,21 @@
 """A network that is told how the picture was degraded."""
 
 import dataclasses
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
-from networks import tiny
+from networks import awake, tiny
+from networks import restorer as untold
 
+import localsr
 from localsr.conditions import Conditions
 from localsr.geometry import Box, Size
+from localsr.models.checkpoint import Card
 from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.windows import Taper
+from localsr.onnx.export import export
 
 SIZE = Size(48, 48)
 
@@ -45,3 +51,38 @@ def test_what_is_told_goes_along_to_a_network_that_starts_from_another() -> None
     torch.nn.init.normal_(first.conditioning.layers[-1].weight)
     second = started(config, first)
     assert torch.equal(second.conditioning.layers[-1].weight, first.conditioning.layers[-1].weight)
+
+
+def test_a_photo_is_measured_once_and_a_user_has_the_last_word(tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny("edsr"), conditioned=True)
+    network = awake(config)
+    restorer = localsr.Restorer(network, Card("told", config, sha256="0"), awake(config.without_context()))
+    random = np.random.default_rng(0)
+    noisy = np.clip(110 + random.normal(0, 12, (96, 128, 1)).repeat(3, 2), 0, 255).astype(np.uint8)
+    scene = restorer.encode(noisy)
+    assert scene.conditions.noise == pytest.approx(12, rel=0.25)
+    box = localsr.Box(8, 8, 32, 32)
+    for strategy in ("crop", "clsr"):
+        pixels = [scene.adjusted(denoise=d).restore(box, strategy).pixels for d in (None, 0, 100)]
+        assert not np.allclose(pixels[1], pixels[2], atol=1e-3)
+        assert np.array_equal(pixels[0], scene.restore(box, strategy).pixels)
+    with pytest.raises(localsr.ConfigError, match="denoise 101 is not between 0 and 100"):
+        scene.adjusted(denoise=101)
+    with pytest.raises(localsr.ConfigError, match="tiny cannot be told how much to denoise"):
+        untold(tiny("edsr")).encode(noisy).adjusted(deblur=5)
+
+
+@pytest.mark.slow
+def test_graphs_are_told_too(tmp_path: Path) -> None:
+    config = dataclasses.replace(tiny("edsr"), conditioned=True)
+    restorer = localsr.Restorer(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
+    export(restorer, tmp_path / "graphs")
+    graphs = localsr.load(tmp_path / "graphs", runtime="onnx")
+    noisy = np.random.default_rng(0).integers(60, 90, (96, 128, 3), dtype=np.uint8)
+    for denoise in (0, 80):
+        for strategy in ("halo", "clsr"):
+            one, other = (
+                r.encode(noisy).adjusted(denoise).restore(localsr.Box(8, 8, 32, 32), strategy).pixels
+                for r in (restorer, graphs)
+            )
+            assert np.abs(one - other).max() < 1e-4

@@ -20,6 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
+from localsr.conditions import LUMA, Conditions
 from localsr.geometry import MAX_STRIP, Size, strips
 from localsr.resize import cubic
 
@@ -29,6 +30,7 @@ MAX_NOISE = 25.0  # levels of 255, standard deviation: a phone by night; drawn s
 MIN_NOISE = 1e-4  # levels; less is lost in 8 bits, and needs more photons than NumPy can draw
 JPEG_QUALITIES = (30, 97)  # lowest and highest; a phone writes 90 to 97, web sites 70 to 85, messengers less
 DEGRADATIONS = ("bicubic", "photo", "broad")  # how LR is made from HR: as in the papers, as here, or of all kinds
+BLUR_BAND = (0.15, 0.3)  # cycles per px, in which blur is told: below it weakens little, above it little is left
 VARIANTS = 8  # LR pictures made from each HR picture to train on; at x4, together half its size
 RESAMPLING_KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # and how far they reach, LR px
     "box": (lambda t: (t.abs() < 0.5).double(), 0.5),
@@ -130,3 +132,26 @@ class Degradation:
         picture = Image.fromarray(np.ascontiguousarray(levels.transpose(1, 2, 0)))
         picture.save(file, "JPEG", quality=self.quality, subsampling=2 if self.halved else 0)
         return np.ascontiguousarray(np.asarray(Image.open(file)).transpose(2, 0, 1))
+
+
+def true_conditions(
+    lr: NDArray[np.uint8], quiet: NDArray[np.uint8], ideal: NDArray[np.uint8], quality: int
+) -> Conditions:
+    """Return the conditions of a picture whose degradation is known.
+
+    Args:
+        lr: The degraded picture `(3, h, w)`, RGB.
+        quiet: The same without noise.
+        ideal: The same neither degraded nor noisy: reduced by bicubic.
+        quality: Of the JPEG, 1 to 100; 0 for none.
+    """
+    y, still, sharp = (np.tensordot(LUMA, picture.astype(np.float64), 1) for picture in (lr, quiet, ideal))
+    energies = []
+    for plane in (still, sharp):
+        windowed = (plane - plane.mean()) * np.outer(np.hanning(plane.shape[0]), np.hanning(plane.shape[1]))
+        spectrum = np.abs(np.fft.rfft2(windowed)) ** 2
+        radius = np.hypot(np.fft.fftfreq(plane.shape[0])[:, None], np.fft.rfftfreq(plane.shape[1]))
+        energies.append(spectrum[(radius > BLUR_BAND[0]) & (radius < BLUR_BAND[1])].sum() + 1e-9)
+    variance = math.log(energies[1] / energies[0]) / (2 * math.pi * sum(BLUR_BAND) / 2) ** 2
+    blur = math.copysign(math.sqrt(abs(variance)), variance)
+    return Conditions(float((y - still).std()), blur, 100 - quality if quality else 0)

@@ -18,8 +18,8 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
-from localsr.conditions import Conditions, true_conditions
-from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
+from localsr.conditions import Conditions
+from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation, true_conditions
 from localsr.data.pictures import find_lr, list_pictures, read_rgb
 from localsr.data.second_order import SecondOrderDegradation, draw_broad
 from localsr.errors import DataError, ImageError

@@ -8,6 +8,7 @@ if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
+    from localsr.conditions import Conditions
     from localsr.geometry import Box
     from localsr.images import Source
     from localsr.inference.region_scene import RegionScene
@@ -29,8 +30,15 @@ class RunnableNetwork(Protocol):
     def device(self) -> torch.device:
         """Where it computes, and where its inputs are put."""
 
+    @property
+    def conditioned(self) -> bool:
+        """Whether it can be told how a picture was degraded."""
+
     def with_halo(self, halo: int) -> Self:
         """Return this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
+
+    def with_conditions(self, conditions: Conditions) -> Self:
+        """Return this network, its weights shared, told how a picture was degraded; itself if it cannot be told."""
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
         """Make keys and values (Eq. 2) of a picture's patches; None without GCM.

@@ -13,6 +13,7 @@ from localsr.errors import ConfigError
 from localsr.frames.reading import Frames
 from localsr.geometry import Box
 from localsr.inference.batching import torch_on_cpu
+from localsr.inference.conditioning import measure_photo
 from localsr.inference.device import find_device
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.fused_scene import FusedScene
@@ -200,13 +201,15 @@ class Restorer(Enlarger):
             (3, 96, 96)
         """
         frames = source if isinstance(source, Frames) else None
+        photo = images.read(source if frames is None else frames.reference)
         scene = Scene(
-            images.read(source if frames is None else frames.reference),
+            photo,
             self._running,
             self.precision,
             sha256=self.card.sha256,
             memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
+            conditions=measure_photo(photo) if self.network.conditioned else None,
         )
         return scene if frames is None or not frames.others else FusedScene(frames, scene)
 

@@ -10,12 +10,14 @@ from typing import NamedTuple
 
 import torch
 
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.geometry import Box, checked_boxes
 from localsr.images import Photo
 from localsr.inference.assembly import assemble
 from localsr.inference.batching import batch_work
 from localsr.inference.calibration import measured_speed
+from localsr.inference.conditioning import adjusted
 from localsr.inference.cost import CostEstimate, estimate_cost
 from localsr.inference.execution import RunInputs, attend, execute
 from localsr.inference.memory import resident
@@ -58,6 +60,7 @@ class Scene(RegionScene):
         sha256: str = "",
         memory: int | None = None,
         path: Path | None = None,
+        conditions: Conditions | None = None,
     ) -> None:
         """Take a photo and the networks to restore its regions by; `Restorer.encode` does it for most callers.
 
@@ -69,11 +72,13 @@ class Scene(RegionScene):
             memory: Bytes that a batch's tensors may take; None for no bound.
             path: A file that `save` wrote, from which the photo's keys and values are read now. Without it they are
                 made when `clsr`, `attention` or `save` first asks for them.
+            conditions: How the photo was degraded, for networks that can be told.
 
         Raises:
             CheckpointError: The file is damaged, or of another photo or network.
         """
-        super().__init__(photo, networks)
+        super().__init__(photo, networks if conditions is None else networks.with_conditions(conditions))
+        self.conditions = conditions
         self._precision, self._memory, self._sha256 = precision, memory, sha256
         self._context = SceneContext(networks.network, photo, sha256)
         if path is not None:
@@ -97,6 +102,34 @@ class Scene(RegionScene):
         """
         other = copy.copy(self)
         other._memory = memory
+        return other
+
+    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> Scene:
+        """Return this scene with a user's word on noise and blur in place of what was measured.
+
+        Args:
+            denoise: How much noise to take away, 0 to 100; None for what was measured.
+            deblur: How much blur to take away, 0 to 100; None for what was measured.
+
+        Returns:
+            A scene that shares the photo, the networks and the keys and values with this one.
+
+        Raises:
+            ConfigError: A number is out of range, or the network cannot be told.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
+            >>> scene.adjusted() is scene
+            True
+        """
+        if denoise is None and deblur is None:
+            return self
+        if self.conditions is None:
+            raise ConfigError(f"{self._networks.name} cannot be told how much to denoise or to deblur; leave that out")
+        other = copy.copy(self)
+        other.conditions = adjusted(self.conditions, denoise, deblur)
+        other._networks = self._networks.with_conditions(other.conditions)
         return other
 
     def seeing(self, photo: Photo) -> Scene:

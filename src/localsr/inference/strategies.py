@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
 from localsr.models.windows import NetworkGeometry, Taper
@@ -134,6 +135,12 @@ class NetworkPair:
     name: str  # for messages
     network: RunnableNetwork
     plain: RunnableNetwork | None  # the network itself where it has no context; None where there is no twin at hand
+
+    def with_conditions(self, conditions: Conditions) -> NetworkPair:
+        """Return the pair told how a picture was degraded."""
+        network = self.network.with_conditions(conditions)
+        plain = network if self.plain is self.network else self.plain and self.plain.with_conditions(conditions)
+        return NetworkPair(self.name, network, plain)
 
     @property
     def scale(self) -> int:

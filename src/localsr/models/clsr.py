@@ -67,13 +67,22 @@ class CLSR(nn.Module):
         other.config = self.config.with_halo(halo)
         return other
 
+    @property
+    def conditioned(self) -> bool:
+        """Whether it can be told how a picture was degraded."""
+        return self.conditioning is not None
+
     def with_conditions(self, conditions: Conditions) -> Self:
         """Return this network, its weights shared, told how the picture was degraded; itself if it cannot be told."""
         if self.conditioning is None:
             return self
-        other = copy.copy(self)
         with torch.inference_mode():
-            other.modulation = self.conditioning(torch.tensor([conditions.encoded()], device=self.device))
+            return self.modulated(self.conditioning(torch.tensor([conditions.encoded()], device=self.device)))
+
+    def modulated(self, modulation: Tensor) -> Self:
+        """Return this network, its weights shared, with gains and offsets that `conditioning` made."""
+        other = copy.copy(self)
+        other.modulation = modulation
         return other
 
     @property

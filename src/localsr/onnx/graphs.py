@@ -3,7 +3,8 @@
 `encode`: `patches` `(1, N, 3, r, r)` RGB in [0, 1], `corners` `(1, N, 2)` x and y in LR px -> `keys`, `values` and
 `places`.
 `restore`: `pixels` `(B, 3, h, w)` RGB in [0, 1], `windows` `(n + 3, 4)`, for a network with GCM `origins` `(B, 2)`,
-`keys`, `values`, `places` -> `hr` `(B, 3, s h', s w')` in [0, 1]. Windows are left, top, right, bottom, int64, in the
+`keys`, `values`, `places`, for one that is told them `conditions` `(1, 3)`, encoded -> `hr` `(B, 3, s h', s w')` in
+[0, 1]. Windows are left, top, right, bottom, int64, in the
 coordinates of `CLSR.restore`: what `pixels` cover, what the head reads, what is kept after each of n stages, the ROI.
 `attend`, of a network with GCM: what *restore* takes -> `weights` `(B, heads, queries, tokens)`.
 
@@ -25,6 +26,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.overrides import TorchFunctionMode
 
+from localsr.conditions import Conditions
 from localsr.geometry import Box, Size
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context
@@ -68,6 +70,8 @@ def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
     rows, columns = ((Dim(n) if multiple == 1 else multiple * Dim(n)) for n in ("rows", "columns"))
     inputs = {"pixels": torch.rand(2, 3, near.height, near.width), "windows": windows(near, taper)}
     free: dict[str, Any] = {"pixels": {0: batch, 2: rows, 3: columns}, "windows": None}
+    if network.conditioned:
+        inputs["conditions"], free["conditions"] = torch.rand(1, len(Conditions._fields)), None
     if network.gcm is not None:
         tokens, heads = Dim("tokens"), config.gcm_heads
         keys, values = torch.rand(2, 1, heads, 36, config.channels // heads)  # one tensor twice would be one input
@@ -181,9 +185,12 @@ class _Regions(nn.Module):
         keys: Tensor | None = None,
         values: Tensor | None = None,
         places: Tensor | None = None,
+        conditions: Tensor | None = None,
     ) -> Tensor:
         """Cut windows as Slice does."""
         network, steps = self.network, len(self.network.config.halo)
+        if conditions is not None and network.conditioning is not None:
+            network = network.modulated(network.conditioning(conditions))
         with _Slices():
             near = _Window(windows[0], pixels.shape[3], pixels.shape[2])
             units = [network.backbone.multiple] * (steps - 1) + [1, 1]  # as Taper has it: the last window's is 1
@@ -191,9 +198,11 @@ class _Regions(nn.Module):
             taper = Taper(cast(tuple[Box, ...], tuple(kept)), cast(Box, roi), network.backbone.multiple)
             context = None if keys is None or values is None or places is None else Context(keys, values, places)
             at = pixels.new_zeros(1, 2) if origins is None else origins
-            return self.result(pixels, cast(Box, near), taper, at, context)
+            return self.result(network, pixels, cast(Box, near), taper, at, context)
 
-    def result(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+    def result(
+        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
+    ) -> Tensor:
         """Compute the output."""
         raise NotImplementedError
 
@@ -201,18 +210,22 @@ class _Regions(nn.Module):
 class _Restore(_Regions):
     """The graph *restore*."""
 
-    def result(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+    def result(
+        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
+    ) -> Tensor:
         """Restore, clamped to [0, 1]."""
-        return self.network.restore(pixels, near, taper, origins, context).clamp(0, 1)
+        return network.restore(pixels, near, taper, origins, context).clamp(0, 1)
 
 
 class _Attend(_Regions):
     """The graph *attend*."""
 
-    def result(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+    def result(
+        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
+    ) -> Tensor:
         """Compute the weights of the attention."""
         assert context is not None
-        return self.network.attention(pixels, near, taper, origins, context)
+        return network.attention(pixels, near, taper, origins, context)
 
 
 def _traced(module: nn.Module, inputs: dict[str, Tensor], free: dict[str, Any], outputs: tuple[str, ...]) -> bytes:

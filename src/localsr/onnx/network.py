@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from localsr.conditions import Conditions
 from localsr.errors import CheckpointError
 from localsr.geometry import Box
 from localsr.models.clsr import count_scene, count_work, without_weights
@@ -38,6 +39,7 @@ class OnnxNetwork:
     def __init__(self, config: ModelConfig, graphs: Mapping[str, GraphSession]) -> None:
         """Take the graphs of a config by their names: *restore*, for one with GCM *encode* and *attend* too."""
         self._config, self._graphs = config, graphs
+        self._conditions = Conditions()
 
     @property
     def geometry(self) -> NetworkGeometry:
@@ -55,6 +57,17 @@ class OnnxNetwork:
         other._config = self._config.with_halo(halo)
         return other
 
+    @property
+    def conditioned(self) -> bool:
+        """Whether it can be told how a picture was degraded."""
+        return self._config.conditioned
+
+    def with_conditions(self, conditions: Conditions) -> Self:
+        """Return this network, its graphs shared, told how a picture was degraded."""
+        other = copy.copy(self)
+        other._conditions = conditions
+        return other
+
     def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
         """Make keys and values by the graph *encode*."""
         if not self._config.gcm:
@@ -65,7 +78,7 @@ class OnnxNetwork:
 
     def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
         """Restore by the graph *restore*."""
-        (y,) = _run(self._graphs[RESTORE], **_inputs(pixels, near, taper, origins, context))
+        (y,) = _run(self._graphs[RESTORE], **self._inputs(pixels, near, taper, origins, context))
         box = taper.roi.scaled(self._config.scale)
         if y.shape != (len(pixels), 3, box.height, box.width):
             raise CheckpointError(f"the graph gave {tuple(y.shape)} for {box.size} px; it is not what its card says")
@@ -76,10 +89,19 @@ class OnnxNetwork:
 
     def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
         """Compute the weights of the attention by the graph *attend*."""
-        (weights,) = _run(self._graphs[ATTEND], **_inputs(pixels, near, taper, origins, context))
+        (weights,) = _run(self._graphs[ATTEND], **self._inputs(pixels, near, taper, origins, context))
         if weights.ndim != 4 or (len(weights), weights.shape[-1]) != (len(pixels), context.keys.shape[2]):
             raise CheckpointError(f"the graph gave weights {tuple(weights.shape)}; it is not what its card says")
         return weights
+
+    def _inputs(
+        self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
+    ) -> dict[str, Tensor]:
+        """Name what the graphs of regions take."""
+        inputs = {"pixels": pixels, "windows": windows(near, taper)}
+        if self.conditioned:
+            inputs["conditions"] = torch.tensor([self._conditions.encoded()])
+        return inputs if context is None else inputs | {"origins": origins, **context._asdict()}
 
     def count_work(self, taper: Taper, near: Box, patches: int) -> WorkLoad:
         """Count what restoring one ROI takes, as by torch."""
@@ -119,12 +141,6 @@ def open_graph(path: Path, data: bytes, *, arena: bool = True) -> GraphSession:
     except Exception as error:  # a class for each of its codes, none of them public
         raise CheckpointError(f"graph {path} cannot be run: {str(error).splitlines()[0]}") from error
     return session
-
-
-def _inputs(pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> dict[str, Tensor]:
-    """Name what the graphs of regions take."""
-    inputs = {"pixels": pixels, "windows": windows(near, taper)}
-    return inputs if context is None else inputs | {"origins": origins, **context._asdict()}
 
 
 def _run(session: GraphSession, **inputs: Tensor) -> list[Tensor]:
