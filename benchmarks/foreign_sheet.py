@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import localsr
 from localsr.inference.restoration import bicubic
-from localsr.inference.restorer import DEFAULT
+from localsr.models.embedded import DEFAULT_NETWORKS
 
 REGIONS = {  # package, picture: left upper corners
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"): [(205, 180), (112, 488)],  # an eye, a name plate
@@ -36,7 +36,7 @@ def main() -> None:
     parser.add_argument("networks", nargs="+")
     parser.add_argument("--precision", default="fp32")
     asked = parser.parse_args()
-    restorers = [localsr.load(name, precision=asked.precision) for name in (DEFAULT[4], *asked.networks)]
+    restorers = [localsr.load(name, precision=asked.precision) for name in (DEFAULT_NETWORKS[4], *asked.networks)]
     rows = []
     for (package, name), corners in REGIONS.items():
         photo = localsr.read(found(package) / name)

@@ -133,8 +133,8 @@ class GlobalContext(nn.Module):
         if is_exporting() or cells != window:
             inner = window.within(cells)
             right, bottom = cells.width - inner.left - inner.width, cells.height - inner.top - inner.height
-            places = [side // self.unit for side in (inner.left, right, inner.top, bottom)]
-            z = functional.pad(z, places, mode="replicate")
+            margins = [side // self.unit for side in (inner.left, right, inner.top, bottom)]
+            z = functional.pad(z, margins, mode="replicate")
         q = self.down_query(z)
         rows, columns = q.shape[-2:]
         corner = torch.stack([q.new_full((), side, dtype=torch.float32) for side in (cells.left, cells.top)])
