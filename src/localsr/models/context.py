@@ -14,6 +14,7 @@ from localsr.geometry import Box, Size
 from localsr.models.backbone import Backbone, Features, crop
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
+from localsr.models.windows import snapped
 
 MAX_QUERIES = 2**9  # at once: with 576 tokens their bias has 5 MB, near a cache's size; 32 ROIs take 50 ms, not 97
 
@@ -109,7 +110,7 @@ class GlobalContext(nn.Module):
         multiples of the stride, so that the queries' cells lie on one grid wherever the ROI is. `context` holds one
         picture for each row of `z`, or one for all.
         """
-        cells = window.snapped(self.stride)
+        cells = snapped(window, self.stride)
         queries, places, (rows, columns) = self._queries(z, window, cells, origins)
         g = self._attended(queries, places, context)
         g = g.transpose(-1, -2).reshape(z.shape[0], -1, rows, columns)
@@ -118,7 +119,7 @@ class GlobalContext(nn.Module):
 
     def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
         """Return the softmax of Eq. 3 alone, `(B, heads, queries, tokens)`; the weights of a query sum to 1."""
-        queries, places, _ = self._queries(z, window, window.snapped(self.stride), origins)
+        queries, places, _ = self._queries(z, window, snapped(window, self.stride), origins)
         similarity = queries @ context.keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
         weights: Tensor = (similarity + self._bias(queries, places, context)).softmax(-1)
         return weights
