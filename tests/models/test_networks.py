@@ -8,7 +8,7 @@ import torch
 from networks import BOXES, awake, tiny
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, Size, whole
+from localsr.geometry import Box, Size, snapped, whole
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Features, crop
 from localsr.models.clsr import BACKBONES, CLSR, started
@@ -16,7 +16,7 @@ from localsr.models.config import SCALES, ModelConfig
 from localsr.models.context import Downsampler, Upsampler, sample_patches
 from localsr.models.edsr import EdsrUpsampler
 from localsr.models.presets import PRESETS
-from localsr.models.windows import Taper, snapped
+from localsr.models.windows import Taper
 
 SIZE = Size(60, 50)
 

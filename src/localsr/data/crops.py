@@ -52,7 +52,7 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):
         variant = int(random.integers(part.variants))
         lr, hr = part.crop(k, Box.from_xywh(left, top, self.side, self.side), variant)
         error = random.normal(0, CONDITION_ERRORS)
-        conditions = torch.from_numpy((part.conditions[k, variant] + error).clip(0).astype(np.float32))
+        conditions = torch.from_numpy((part.conditions[k, variant] + error).astype(np.float32))
         return _turned(lr, turn, mirror), _turned(hr, turn, mirror), conditions
 
 

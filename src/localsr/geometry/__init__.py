@@ -2,6 +2,6 @@
 
 from localsr.geometry.box import Box, whole
 from localsr.geometry.size import Size
-from localsr.geometry.tiling import MAX_STRIP_PIXELS, checked_boxes, strips, tiles
+from localsr.geometry.tiling import MAX_STRIP_PIXELS, checked_boxes, snapped, strips, tiles
 
-__all__ = ["MAX_STRIP_PIXELS", "Box", "Size", "checked_boxes", "strips", "tiles", "whole"]
+__all__ = ["MAX_STRIP_PIXELS", "Box", "Size", "checked_boxes", "snapped", "strips", "tiles", "whole"]

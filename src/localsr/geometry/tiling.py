@@ -1,4 +1,4 @@
-"""Pictures and boxes cut into parts, and boxes from outside checked against a picture."""
+"""Pictures and boxes cut into parts or laid on a grid, and boxes from outside checked against a picture."""
 
 from __future__ import annotations
 
@@ -25,6 +25,16 @@ def strips(size: Size, pixels: int = MAX_STRIP_PIXELS) -> Iterator[Box]:
     rows = max(pixels // size.width, 1)
     for top in range(0, size.height, rows):
         yield Box(0, top, size.width, min(top + rows, size.height))
+
+
+def snapped(box: Box, multiple: int, x: int = 0, y: int = 0) -> Box:
+    """Return a box with its sides moved outward to a grid of `multiple` px that starts at x, y."""
+    return Box(
+        box.left - (box.left - x) % multiple,
+        box.top - (box.top - y) % multiple,
+        box.right + (x - box.right) % multiple,
+        box.bottom + (y - box.bottom) % multiple,
+    )
 
 
 def checked_boxes(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False) -> list[Box]:

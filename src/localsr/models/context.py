@@ -10,11 +10,10 @@ from torch import Tensor, nn
 from torch.compiler import is_exporting
 from torch.nn import functional
 
-from localsr.geometry import Box, Size
+from localsr.geometry import Box, Size, snapped
 from localsr.models.backbone import Backbone, Features, crop
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
-from localsr.models.windows import snapped
 
 MAX_QUERIES = 2**9  # at once: with 576 tokens their bias has 5 MB, near a cache's size; 32 ROIs take 50 ms, not 97
 

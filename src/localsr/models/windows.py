@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
-from localsr.geometry import Box, Size, whole
+from localsr.geometry import Box, Size, snapped, whole
 
 
 @dataclass(frozen=True)
@@ -112,13 +112,3 @@ class NetworkGeometry:
                 near = near.union(window.grow(reach).clipped(size))
             near = snapped(near, self.multiple)
         return near
-
-
-def snapped(box: Box, multiple: int, x: int = 0, y: int = 0) -> Box:
-    """Return a box with its sides moved outward to a grid of `multiple` px that starts at x, y."""
-    return Box(
-        box.left - (box.left - x) % multiple,
-        box.top - (box.top - y) % multiple,
-        box.right + (x - box.right) % multiple,
-        box.bottom + (y - box.bottom) % multiple,
-    )
