@@ -118,7 +118,7 @@ def _entries(line: str, origin: str) -> Iterator[LineEntry]:
         yield from _regions(said, origin)
         return
     if (said.box, said.bbox) != (NOTHING, NOTHING):
-        yield LineEntry(_picture(said), Region.attempt(partial(_region, said, None, origin)), said.detector)
+        yield LineEntry(_picture(said), Region.attempt(partial(_line_region, said, None, origin)), said.detector)
         return
     record = {key.lower(): cell for key, cell in parse_json(line.encode(), dict[str, Any], origin).items()}
     regions = readable_regions(record, origin)
@@ -132,7 +132,7 @@ def _regions(answer: RegionLine, origin: str) -> Iterator[LineEntry]:
     size = None if answer.size is None else Size(*answer.size)
     picture = _picture(answer)
     for n, said in enumerate(answer.regions or ()):
-        region = Region.attempt(partial(_region, said, size, f"{origin}, regions[{n}]"))
+        region = Region.attempt(partial(_line_region, said, size, f"{origin}, regions[{n}]"))
         yield LineEntry(picture, region, "")
     if not answer.regions:
         yield LineEntry(picture, None, "")
@@ -143,7 +143,7 @@ def _picture(said: RegionLine) -> str:
     return next((name for key in PICTURE_KEYS if (name := getattr(said, key))), "")
 
 
-def _region(said: RegionLine, size: Size | None, origin: str) -> Region:
+def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
     """Read the region of an object that has `box` or `bbox`."""
     sides, relative = _sides(said, origin)
     return Region(*sides, relative, said.label, said.score, origin, size)
