@@ -34,8 +34,8 @@ BoxesFile = Annotated[
     typer.Option(
         "--boxes",
         metavar="FILE|-",
-        help="Regions from a file or folder: COCO or LabelMe JSON, Pascal VOC, YOLO text, JSON lines, a mask; or JSON "
-        "lines on standard input.",
+        help="Regions from a file or folder: COCO or LabelMe JSON, Pascal VOC, YOLO text, JSON lines, a table, "
+        "a mask, what restore --json printed; or JSON lines on standard input.",
         show_default=False,
     ),
 ]

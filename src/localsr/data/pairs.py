@@ -188,7 +188,7 @@ def _degraded(
 
 
 def _identity(path: Path) -> tuple[str, str]:
-    """Tell a file by its name and content: every copy of a data set has other times."""
+    """Identify a file by its name and content, which are the same in every copy of a data set."""
     with path.open("rb") as file:
         return path.name, hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -197,7 +197,7 @@ def _refuse_broken(broken: Sequence[str], of: int, max_broken: float) -> None:
     """Raise `DataError` when too many pictures could not be read."""
     if len(broken) > max_broken * of:
         share = f"{len(broken)} of {of} pictures cannot be read, the first is {broken[0]}"
-        raise DataError(f"{share}; mend or remove them, or allow more than {max_broken:.0%} with --max-broken")
+        raise DataError(f"{share}; repair or remove them, or allow more than {max_broken:.0%} with --max-broken")
 
 
 def _read_lr(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
