@@ -4,23 +4,12 @@ import torch
 from torch import nn
 
 import localsr
-from localsr.geometry import Box
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
+from localsr.selfcheck import probe_boxes
 
-BOXES = [  # of a picture of 60 x 50 px: one px, odd sizes, alike but for their place, at each border and corner, all
-    Box(30, 20, 31, 21),
-    Box(11, 7, 18, 12),
-    Box(18, 13, 42, 37),
-    Box(19, 14, 43, 38),
-    Box(0, 0, 9, 9),
-    Box(51, 0, 60, 5),
-    Box(0, 41, 8, 50),
-    Box(47, 45, 60, 50),
-    Box(59, 49, 60, 50),
-    Box(0, 0, 60, 50),
-]
+BOXES = probe_boxes(localsr.Size(60, 50))
 
 
 def awake(config: ModelConfig, seed: int = 0) -> CLSR:
@@ -37,7 +26,11 @@ def awake(config: ModelConfig, seed: int = 0) -> CLSR:
 
 
 def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
-    """A network of 16 channels and 2 stages; RCAN without pooling, which no halo can make exact."""
+    """A network of 16 channels and 2 stages; RCAN without pooling, which no halo can make exact.
+
+    `rrdb/2` takes squares of 2 x 2 pixels as one.
+    """
+    backbone, _, unshuffle = backbone.partition("/")
     special: dict[str, dict[str, object]] = {
         "carn": {"blocks": 2, "groups": 2},
         "rcan": {"pooled": False},
@@ -50,9 +43,10 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
         channels=16,
         stages=2,
         halo=(3, 2, 2),
-        **{"blocks": 1} | special.get(backbone, {}),
+        **{"blocks": 1, "unshuffle": int(unshuffle or 1)} | special.get(backbone, {}),
         gcm=context,
         gcm_patches=16,
+        **({"gcm_patch": 8} if unshuffle else {}),
         pim=context,
         pim_channels=4,
     )

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 
 from localsr import conditions
+from localsr.conditions import coefficients_of
 from localsr.data.degradation import Degradation
 from localsr.data.pictures import list_pictures, read_rgb
 
@@ -33,31 +34,25 @@ def test_the_quality_of_a_jpeg(smooth: np.ndarray, quality: int) -> None:
     rgb = np.rint(smooth + np.random.default_rng(0).normal(0, 3, smooth.shape)).clip(0, 255).astype(np.uint8)
     pixels, file = compressed(rgb, quality)
     assert conditions.quality_of(file.quantization[0]) == quality  # type: ignore[attr-defined]
-    assert abs(conditions.jpeg_quality(pixels) - quality) <= 1
-    assert conditions.jpeg_quality(rgb) == conditions.CLEAN
+    assert abs(conditions.jpeg_quality(coefficients_of([pixels])) - quality) <= 1
+    assert conditions.measure([pixels]).compression == pytest.approx(100 - quality, abs=1)
+    assert conditions.measure([rgb]).compression == 0
 
 
 def test_nothing_to_measure_on() -> None:
-    white = np.full((3, 64, 64), 255, np.uint8)
-    assert conditions.jpeg_quality(white) == conditions.CLEAN
-    assert conditions.noise(white) == 0
-    assert conditions.noise(np.full((3, 5, 5), 100, np.uint8)) == 0
+    white, small = np.full((3, 64, 64), 255, np.uint8), np.full((3, 5, 5), 100, np.uint8)
+    assert conditions.measure([white]) == conditions.measure([small]) == (0, 0, 0)
 
 
-@pytest.mark.parametrize("deviation", [2.0, 6.0, 20.0])
-def test_noise_before_and_after_a_jpeg(smooth: np.ndarray, deviation: float) -> None:
-    grey = np.random.default_rng(1).normal(0, deviation, smooth.shape[1:])
-    rgb = np.rint(smooth + grey).clip(0, 255).astype(np.uint8)
-    assert conditions.noise(rgb) == pytest.approx(deviation, rel=0.1)
-    for quality in (90, 60) if deviation > 3 else (95,):
-        pixels, _ = compressed(rgb, quality)
-        assert conditions.noise(pixels, quality) == pytest.approx(deviation, rel=0.15)
-
-
-def test_clean_pictures_have_no_noise(smooth: np.ndarray) -> None:
-    rgb = np.rint(smooth).clip(0, 255).astype(np.uint8)
-    assert conditions.noise(rgb) < 0.5
-    assert conditions.noise(compressed(rgb, 80)[0], 80) < 0.5
+def test_more_noise_is_told_as_more(smooth: np.ndarray) -> None:
+    grey = np.random.default_rng(1).normal(0, 1, smooth.shape[1:])
+    told = [
+        conditions.measure([np.rint(smooth + deviation * grey).clip(0, 255).astype(np.uint8)]).noise
+        for deviation in (0, 5, 10, 20)
+    ]
+    assert told == sorted(told)
+    assert told[0] < 2
+    assert told[2:] == pytest.approx([10, 20], rel=0.25)
 
 
 def test_two_hundred_degraded_pictures(shared: Path) -> None:
@@ -66,5 +61,5 @@ def test_two_hundred_degraded_pictures(shared: Path) -> None:
     for k in range(200):
         way = Degradation.draw(7, k)
         lr = way.apply(read_rgb(paths[2 * k])[:, :320, :320], 2)
-        right += abs(conditions.jpeg_quality(lr) - (way.quality or conditions.CLEAN)) <= 5
+        right += abs(conditions.jpeg_quality(coefficients_of([lr])) - (way.quality or conditions.CLEAN)) <= 5
     assert right >= 180

@@ -146,7 +146,7 @@ def test_samples_are_told_their_conditions_but_for_an_error(folder: Path, tmp_pa
     told = np.stack([Crops([pairs], 25, 400, 0)[i][2].numpy() for i in range(400)])
     errors = told[:, None] - pairs.conditions.reshape(-1, 3)
     nearest = errors[np.arange(400), np.abs(errors).sum(-1).argmin(1)]
-    assert 0.01 < nearest.std() < 0.06
+    assert 0.02 < nearest.std() < 0.1
     assert not Pairs([folder / "HR"], 4, tmp_path / "cache").conditions.any()
 
 

@@ -65,6 +65,8 @@ def read_folder(folder: Path) -> tuple[GraphCard, dict[str, bytes]]:
         if digest(graphs[name]) != sha256:
             raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
         wanted = INPUTS.get(name) or [*INPUTS[PLAIN], *(("origins", *CONTEXT) if card.config.gcm else ())]
+        if card.config.conditioned and name != ENCODE:
+            wanted = [*wanted, "conditions"]
         check_graph(path, graphs[name], wanted)
     return card, graphs
 

@@ -27,7 +27,7 @@ from torch.export import Dim
 from torch.overrides import TorchFunctionMode
 
 from localsr.conditions import Conditions
-from localsr.geometry import Box, Size
+from localsr.geometry import Box, Size, snapped
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context
 from localsr.models.windows import Taper
@@ -64,19 +64,19 @@ def attending(network: CLSR) -> bytes:
 def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return an example of what *restore* takes, and which of its axes are free."""
     config, multiple = network.config, network.backbone.multiple
-    taper = Taper.around(INNER, EXAMPLE, config.halo, multiple)
+    taper = network.geometry.taper(INNER, EXAMPLE, config.halo)
     near = network.geometry.near(taper, EXAMPLE)
     batch = Dim("batch", min=2)  # as `_symbols` has it
     rows, columns = ((Dim(n) if multiple == 1 else multiple * Dim(n)) for n in ("rows", "columns"))
     inputs = {"pixels": torch.rand(2, 3, near.height, near.width), "windows": windows(near, taper)}
     free: dict[str, Any] = {"pixels": {0: batch, 2: rows, 3: columns}, "windows": None}
-    if network.conditioned:
-        inputs["conditions"], free["conditions"] = torch.rand(1, len(Conditions._fields)), None
     if network.gcm is not None:
         tokens, heads = Dim("tokens"), config.gcm_heads
         keys, values = torch.rand(2, 1, heads, 36, config.channels // heads)  # one tensor twice would be one input
         inputs |= {"origins": torch.zeros(2, 2), "keys": keys, "values": values, "places": torch.rand(1, 36, 2)}
         free |= {"origins": {0: batch}, "keys": {2: tokens}, "values": {2: tokens}, "places": {1: tokens}}
+    if network.conditioned:
+        inputs["conditions"], free["conditions"] = torch.rand(1, len(Conditions._fields)), None
     return inputs, free
 
 
@@ -122,6 +122,9 @@ class _Window:
         """Push the sides out to multiples of so many px."""
         row = torch.cat([self._row[:2] // multiple, (self._row[2:] + multiple - 1) // multiple]) * multiple
         return self.of(row, multiple)
+
+
+snapped.register(_Window, _Window.snapped)  # type: ignore[arg-type]  # a window stands for a box
 
 
 def _symbols(values: Tensor, least: int) -> list[int]:
@@ -193,9 +196,10 @@ class _Regions(nn.Module):
             network = network.modulated(network.conditioning(conditions))
         with _Slices():
             near = _Window(windows[0], pixels.shape[3], pixels.shape[2])
-            units = [network.backbone.multiple] * (steps - 1) + [1, 1]  # as Taper has it: the last window's is 1
-            *kept, roi = (_Window.of(windows[k], unit) for k, unit in enumerate(units, start=1))
-            taper = Taper(cast(tuple[Box, ...], tuple(kept)), cast(Box, roi), network.backbone.multiple)
+            multiple, unit = network.backbone.multiple, network.backbone.unit
+            sides = [multiple] * (steps - 1) + [unit, 1]  # as Taper has it, then the ROI
+            *kept, roi = (_Window.of(windows[k], side) for k, side in enumerate(sides, start=1))
+            taper = Taper(cast(tuple[Box, ...], tuple(kept)), cast(Box, roi), multiple, unit)
             context = None if keys is None or values is None or places is None else Context(keys, values, places)
             at = pixels.new_zeros(1, 2) if origins is None else origins
             return self.result(network, pixels, cast(Box, near), taper, at, context)
