@@ -201,7 +201,8 @@ def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:
 
 def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
     """Copy a photo's resolution and metadata except the orientation, since pixels are upright. TIFF takes no EXIF."""
-    origin = like._colour
+    if (origin := like._colour) is None:  # the photo stayed in another process
+        return image
     image = image.copy(xres=origin.xres, yres=origin.yres)
     for name, kind, value in fields_of(origin):
         if name in METADATA or name == "resolution-unit" or name.startswith(("exif-ifd", "png-comment-")):
@@ -212,7 +213,7 @@ def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
 
 def loses_exif(path: str | os.PathLike[str], like: Photo) -> bool:
     """Tell whether a photo has EXIF that a file of this name would lose: BMP has none, libvips writes none to TIFF."""
-    exif = any(name.startswith("exif-") for name, *_ in fields_of(like._colour))
+    exif = like._colour is not None and any(name.startswith("exif-") for name, *_ in fields_of(like._colour))
     return exif and FORMATS.get(Path(path).suffix.lower()) in ("tiff", "bmp")
 
 
