@@ -20,6 +20,7 @@ PUBLIC = {
     "Photo",
     "Restoration",
     "Restorer",
+    "Saving",
     "Scene",
     "ServiceError",
     "Size",

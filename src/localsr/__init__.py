@@ -18,7 +18,7 @@ if TYPE_CHECKING:
         ServiceError,
     )
     from localsr.geometry import Box, Size
-    from localsr.images import Photo, read
+    from localsr.images import Photo, Saving, read
     from localsr.inference.restoration import Restoration
     from localsr.inference.restorer import Restorer, restore
     from localsr.inference.scene import Scene
@@ -40,6 +40,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "Photo": "images",
     "Restoration": "inference.restoration",
     "Restorer": "inference.restorer",
+    "Saving": "images",
     "Scene": "inference.scene",
     "ServiceError": "errors",
     "Size": "geometry",
@@ -62,6 +63,7 @@ __all__ = [
     "Photo",
     "Restoration",
     "Restorer",
+    "Saving",
     "Scene",
     "ServiceError",
     "Size",

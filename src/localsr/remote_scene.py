@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import os
 import zipfile
@@ -15,7 +16,7 @@ from localsr import images
 from localsr.errors import ConfigError, ServiceError
 from localsr.files import write_whole
 from localsr.geometry import Box, checked_boxes, whole
-from localsr.images import FORMATS, Photo
+from localsr.images import FORMATS, Photo, Saving
 from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
 from localsr.inference.restoration import Attention, Restoration
@@ -179,6 +180,7 @@ class RemoteScene:
         strategy: Strategy | str | None = None,
         how: Pasting = Pasting(),  # noqa: B008  # frozen
         progress: Progress | None = None,
+        saving: Saving = Saving(),  # noqa: B008  # frozen
     ) -> None:
         """Write the picture with its boxes restored, as `localsr.inference.paste.paste` does.
 
@@ -188,6 +190,7 @@ class RemoteScene:
             strategy: How they are restored; the network's default for None.
             how: The rim over which boxes fade in, and whether the picture keeps its size.
             progress: Called once all is done.
+            saving: The quality of the file, and what is left out of it.
 
         Raises:
             ConfigError: The suffix is none of these.
@@ -198,6 +201,7 @@ class RemoteScene:
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
         inside, named = checked_boxes(boxes, self.photo.size), self.strategy(strategy)
         asked = {"feather": how.feather, "same_size": how.same_size, "format": kind, "strategy": str(named)}
+        asked |= dataclasses.asdict(saving)
         write_whole(path, self._ask("paste", boxes=as_json(inside), **asked).content)
         if progress is not None:
             total = whole(self.photo.size).area + sum(box.area for box in inside)
@@ -241,7 +245,9 @@ class RemoteScene:
             raise ServiceError(f"the service answered {picture.size} px for box {box} at x{self.scale}")
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
         made = (Strategy(facts.strategy), facts.network, "fp32", facts.seconds)
-        return Restoration(pixels, alpha, box, self.scale, *made, self.photo)
+        told = picture.provenance
+        sha256 = "" if told is None else told.network_sha256
+        return Restoration(pixels, alpha, box, self.scale, *made, self.photo, sha256)
 
 
 if TYPE_CHECKING:

@@ -1,6 +1,7 @@
 """The command: what it writes, what it prints, how it fails."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import localsr
 from localsr import images
 from localsr.cli import app
 from localsr.errors import ImageError, OutputError
@@ -124,6 +126,16 @@ def test_json(nets, here):
     told = json.loads(result.stdout)
     sha256 = checkpoint.read(nets / "plain.safetensors")[1].sha256
     seconds = [region.pop("seconds") for region in told["regions"]]
+    assert told.pop("provenance") == {
+        "software": f"localsr {localsr.__version__}",
+        "network": "plain",
+        "network_sha256": sha256,
+        "source_sha256": hashlib.sha256(Path("photo.png").read_bytes()).hexdigest(),
+        "boxes": [[0, 0, 8, 8], [0, 20, 5, 30]],
+        "scale": 4,
+        "strategy": "halo",
+        "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced",
+    }
     assert told == {
         "input": "photo.png",
         "size": [40, 30],

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # who only asks for regions, as a client does, needs no torch
     from torch import Tensor
 
     from localsr.geometry import Box
-    from localsr.images import Photo, Source
+    from localsr.images import Photo, Saving, Source
     from localsr.inference.cost import CostEstimate
     from localsr.inference.paste import Pasting
     from localsr.inference.restoration import Attention, Restoration
@@ -129,5 +129,6 @@ class RegionScene(Protocol):
         strategy: Strategy | str | None = None,
         how: Pasting = ...,
         progress: Progress | None = None,
+        saving: Saving = ...,
     ) -> None:
         """Write the picture with its boxes restored."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.geometry import Box, checked_boxes
-from localsr.images import Photo
+from localsr.images import Photo, Provenance, Saving
 from localsr.inference.batching import batch_work
 from localsr.inference.calibration import Speed, calibrated
 from localsr.inference.cost import CostEstimate, estimate_cost
@@ -122,6 +122,38 @@ class Scene:
             'halo'
         """
         return self._networks.choose(asked)
+
+    def provenance(
+        self,
+        boxes: Sequence[Box],
+        strategy: Strategy | str | None = None,
+        *,
+        whole: bool = False,
+        same_size: bool = False,
+    ) -> Provenance:
+        """Return what a file of boxes says of how it was made.
+
+        Args:
+            boxes: Regions in LR px of the upright picture.
+            strategy: As in `restore`.
+            whole: Whether the file is of the whole picture with the boxes in it.
+            same_size: And whether at the picture's own size.
+
+        Returns:
+            Network, source, boxes, scale and strategy.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.provenance([localsr.Box(0, 0, 8, 8)]).strategy
+            'halo'
+        """
+        made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), self.scale)
+        return Provenance(*made, str(self.strategy(strategy)), whole, same_size)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.
@@ -404,15 +436,17 @@ class Scene:
         strategy: Strategy | str | None = None,
         how: Pasting = Pasting(),  # noqa: B008  # frozen
         progress: Progress | None = None,
+        saving: Saving = Saving(),  # noqa: B008  # frozen
     ) -> None:
         """Write the whole picture with its boxes restored, the rest enlarged by bicubic or as it was.
 
         Args:
-            path: The file to write: PNG, JPEG, TIFF, WebP or BMP by its suffix.
+            path: The file to write: PNG, JPEG, TIFF, WebP, AVIF or BMP by its suffix.
             boxes: Regions in LR px of the upright picture; they are pasted in their order.
             strategy: As in `restore`.
             how: How boxes go into the picture: their feather, and whether it keeps its own size.
             progress: Called with the LR px that are done, of the picture and the boxes, and how many there are in all.
+            saving: The quality of the file, and what is left out of it.
 
         Raises:
             BoxError: A box leaves the picture.
@@ -428,7 +462,7 @@ class Scene:
             ...     print(localsr.read(f"{folder}/large.png").size)
             240 x 160
         """
-        paste(path, self, boxes, strategy, how, progress)
+        paste(path, self, boxes, strategy, how, progress, saving=saving)
 
     def _settings(self, strategy: Strategy) -> WorkSettings:
         """Return what work by a strategy depends on."""
@@ -458,7 +492,8 @@ class Scene:
                 if not waiting[n]:
                     alpha, made = enlarged_alpha(self.photo, box, scale), (precisions[n], seconds[n])
                     name = self._networks.name
-                    yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made, self.photo)
+                    made_of = (*made, self.photo, self._sha256)
+                    yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made_of)
 
     def _speed(self, settings: WorkSettings) -> Speed:
         """Return how fast this machine restores by a strategy, measured where it is not known yet."""
