@@ -14,6 +14,7 @@ PUBLIC = {
     "Client",
     "ConfigError",
     "DataError",
+    "Frames",
     "ImageError",
     "LocalSRError",
     "OutputError",
@@ -28,6 +29,7 @@ PUBLIC = {
     "__version__",
     "load",
     "read",
+    "read_frames",
     "restore",
 }
 

@@ -69,14 +69,14 @@ def _edited(data: bytes, edits: list[Edit]) -> bytes:
     return b"".join([*parts, data[place:]])
 
 
-class Frame(NamedTuple):
+class JpegCoding(NamedTuple):
     """What the header of a JPEG tells of how it was encoded."""
 
     tables: bytes = b""  # a file with nothing but quantisation tables, the frame and the head of its first scan
     jfif: bytes = b""  # the body of the JFIF segment
 
 
-def frame(read_at: ReadAt, weight: int) -> Frame:
+def coding_of(read_at: ReadAt, weight: int) -> JpegCoding:
     """Return how a JPEG of `weight` bytes was encoded; empty where its header is not regular."""
     tables, jfif, place = b"\xff\xd8", b"", 2
     for _ in range(MAX_SEGMENTS):
@@ -91,6 +91,6 @@ def frame(read_at: ReadAt, weight: int) -> Frame:
         elif head[1] == APP0 and not jfif and read_at(place + 4, 5) == b"JFIF\0":
             jfif = read_at(place + 4, length - 2)
         if head[1] == SOS:
-            return Frame(tables if len(tables) <= MAX_TABLES else b"", jfif)
+            return JpegCoding(tables if len(tables) <= MAX_TABLES else b"", jfif)
         place += 2 + length
-    return Frame(jfif=jfif)
+    return JpegCoding(jfif=jfif)

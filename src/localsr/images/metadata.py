@@ -133,8 +133,8 @@ def of_file(image: pyvips.Image, kind: str, read_at: ReadAt, weight: int, source
         first = b"cICP" in found
         density = _png_density(found.get(b"pHYs", b""))
     elif kind == "jpeg":
-        frame = jpeg_header.frame(read_at, weight)
-        density, jpeg = _jfif_density(frame.jfif), frame.tables
+        coding = jpeg_header.coding_of(read_at, weight)
+        density, jpeg = _jfif_density(coding.jfif), coding.tables
     elif kind == "tiff" and blobs.get("resolution-unit") in ("in", "cm"):
         factor = 25.4 if blobs["resolution-unit"] == "in" else 10
         density = checked_density(image.xres * factor, image.yres * factor, blobs["resolution-unit"])
