@@ -619,3 +619,45 @@ def test_regions_that_crowd_are_told_with_their_cost(nets, here):
     told = re.search(r"3 regions in 1 pieces: (\S+) GFLOPs, one by one (\S+)", restore(nets, *args).stdout)
     assert told is not None
     assert float(told[1]) <= float(told[2])
+
+
+def test_inspect_shows_what_made_a_picture(nets, here):
+    assert restore(nets, "--box", "0,0,8,8", "-o", "a.png").exit_code == 0
+    told = json.loads(run("inspect", "a.png", "--json").stdout)["provenance"]
+    assert told["source_sha256"] == hashlib.sha256(Path("photo.png").read_bytes()).hexdigest()
+    assert (told["boxes"], told["strategy"], told["network"]) == ([[0, 0, 8, 8]], "halo", "plain")
+    result = run("inspect", "a.png")
+    assert result.exit_code == 0
+    assert f"network sha256: {told['network_sha256']}" in result.stdout
+    fails(run("inspect", "photo.png"), 3, "does not say that localsr made it")
+    assert restore(nets, "--box", "0,0,8,8", "-o", "b.png", "--no-provenance").exit_code == 0
+    assert run("inspect", "b.png").exit_code == 3
+
+
+def test_quality_and_metadata_are_chosen(nets, here):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    with Image.open("photo.png") as picture:
+        picture.save("photo.jpg", exif=exif, quality=80)
+    for name, options in {"a": (), "b": ("--no-metadata",), "c": ("--quality", "20")}.items():
+        done = run(
+            "restore",
+            "photo.jpg",
+            "--model",
+            nets / "plain.safetensors",
+            "--box",
+            "0,0,16,16",
+            "-o",
+            f"{name}.jpg",
+            *options,
+        )
+        assert done.exit_code == 0, done.output
+    makers = []
+    for name in "abc":
+        with Image.open(f"{name}.jpg") as picture:
+            makers.append(picture.getexif().get(0x010F))
+    assert makers == ["Maker", None, "Maker"]
+    assert Path("c.jpg").stat().st_size < Path("a.jpg").stat().st_size / 2
+    fails(restore(nets, "--box", "0,0,8,8", "-o", "a.png", "--quality", "80"), 2, "a quality is for jpeg, webp, avif")
+    bmp = run("restore", "photo.jpg", "--model", nets / "plain.safetensors", "--box", "0,0,16,16", "-o", "a.bmp")
+    assert "the photo's metadata is left out: a BMP holds none" in bmp.stderr

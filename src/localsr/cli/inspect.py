@@ -35,5 +35,5 @@ def inspect_command(picture: PhotoPath, *, as_json: JsonLines = False) -> None:
         for name, value in (found.as_dict() if found is not None else {}).items():
             typer.echo(f"{name.replace('_', ' ')}: {value}")
     if found is None:
-        typer.echo(f"{picture} does not say that localsr made it", err=True)
+        typer.echo(f"localsr: {picture} does not say that localsr made it", err=True)
         raise typer.Exit(ExitCode.INCOMPLETE)

@@ -24,7 +24,7 @@ def assemble(
     name: str,
     sha256: str,
 ) -> Iterator[tuple[int, Restoration]]:
-    """Yield each box with its number when the last item that it waits for is `done`; name and sha256 are a network's."""
+    """Yield each box with its number when the last item that it waits for is `done`; name, sha256: a network's."""
     photo, precision, scale = inputs.photo, inputs.precision, inputs.network.geometry.scale
     waiting = Counter(n for item in items for n in item.boxes)
     pixels: dict[int, NDArray[np.float32]] = {}
