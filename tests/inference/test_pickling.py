@@ -45,6 +45,7 @@ def test_a_restoration_of_anything(restorer: localsr.Restorer, pixels: np.ndarra
         for other in (sent(found), copy.copy(found), copy.deepcopy(found)):
             assert isinstance(other, localsr.Restoration)
             assert repr(other) == repr(found)
+            assert other.provenance == found.provenance
             assert np.array_equal(np.asarray(other), np.asarray(found))
             assert (other.photo.size, other.photo.name) == (found.photo.size, found.photo.name)
             other.save(tmp_path / "other.png")
