@@ -23,6 +23,13 @@ class RoiFlops(NamedTuple):
     scene: int
 
 
+class WorkCount(NamedTuple):
+    """What is planned for boxes."""
+
+    pieces: int
+    gflops: float
+
+
 class CostEstimate(NamedTuple):
     """What regions cost by one strategy."""
 

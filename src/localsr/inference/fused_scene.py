@@ -16,10 +16,10 @@ from localsr.frames.gate import gate
 from localsr.frames.reading import Frames
 from localsr.geometry import Box, checked_boxes, tiles
 from localsr.images import Photo
-from localsr.inference.cost import CostEstimate
+from localsr.inference.cost import CostEstimate, WorkCount
 from localsr.inference.region_scene import Restorations
 from localsr.inference.restoration import Piece, Restoration, enlarged_alpha
-from localsr.inference.scene import Scene, WorkCount
+from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
 
@@ -160,6 +160,7 @@ class FusedScene(Scene):
                     precision=found.precision,
                     seconds=time.perf_counter() - began,
                     photo=self.photo,
+                    sha256=self._sha256,
                     single=_planes(found.single),
                     uses=_together([uses for _, uses in aligned]),
                     share=found.share,

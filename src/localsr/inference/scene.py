@@ -6,19 +6,18 @@ import copy
 from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import NamedTuple
 
 import torch
 
 from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.geometry import Box, checked_boxes
-from localsr.images import Photo
+from localsr.images import Photo, Provenance, Saving
 from localsr.inference.assembly import assemble
 from localsr.inference.batching import batch_work
 from localsr.inference.calibration import measured_speed
 from localsr.inference.conditioning import adjusted
-from localsr.inference.cost import CostEstimate, estimate_cost
+from localsr.inference.cost import CostEstimate, WorkCount, estimate_cost
 from localsr.inference.execution import RunInputs, attend, execute
 from localsr.inference.memory import resident
 from localsr.inference.paste import Pasting, paste
@@ -28,13 +27,6 @@ from localsr.inference.restoration import Attention, Piece
 from localsr.inference.scene_context import SceneContext
 from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.progress import Progress
-
-
-class WorkCount(NamedTuple):
-    """What is planned for boxes."""
-
-    pieces: int
-    gflops: float
 
 
 class Scene(RegionScene):
@@ -84,6 +76,38 @@ class Scene(RegionScene):
         if path is not None:
             self._context.load(path)
 
+    def provenance(
+        self,
+        boxes: Sequence[Box],
+        strategy: Strategy | str | None = None,
+        *,
+        whole: bool = False,
+        same_size: bool = False,
+    ) -> Provenance:
+        """Return what a file of boxes says of how it was made.
+
+        Args:
+            boxes: Regions in LR px of the upright picture.
+            strategy: As in `restore`.
+            whole: Whether the file is of the whole picture with the boxes in it.
+            same_size: And whether at the picture's own size.
+
+        Returns:
+            Network, source, boxes, scale and strategy.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.provenance([localsr.Box(0, 0, 8, 8)]).strategy
+            'halo'
+        """
+        made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), self.scale)
+        return Provenance(*made, str(self.strategy(strategy)), whole, same_size)
+
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.
 
@@ -105,14 +129,14 @@ class Scene(RegionScene):
         return other
 
     def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> Scene:
-        """Return this scene with a user's word on noise and blur in place of what was measured.
+        """Return this scene with a user's word on noise and blur; it shares all but that with this one.
 
         Args:
             denoise: How much noise to take away, 0 to 100; None for what was measured.
             deblur: How much blur to take away, 0 to 100; None for what was measured.
 
         Returns:
-            A scene that shares the photo, the networks and the keys and values with this one.
+            The scene.
 
         Raises:
             ConfigError: A number is out of range, or the network cannot be told.
@@ -130,26 +154,6 @@ class Scene(RegionScene):
         other = copy.copy(self)
         other.conditions = adjusted(self.conditions, denoise, deblur)
         other._networks = self._networks.with_conditions(other.conditions)
-        return other
-
-    def seeing(self, photo: Photo) -> Scene:
-        """Return this scene with other pixels of the same picture, and the keys and values that it has.
-
-        Args:
-            photo: A photo of the same size, such as one of less noise.
-
-        Returns:
-            A scene that shares the networks and the keys and values with this one.
-
-        Example:
-            >>> import localsr, numpy as np
-            >>> photos = [localsr.read(np.full((40, 60, 3), level, np.uint8)) for level in (50, 52)]
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photos[0])
-            >>> scene.seeing(photos[1]).photo is photos[1]
-            True
-        """
-        other = copy.copy(self)
-        other.photo = photo
         return other
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -245,7 +249,7 @@ class Scene(RegionScene):
         settings = self._settings(strategy)
         items, inputs = plan_work(boxes, settings, share=share), self._inputs(settings)
         done = execute(batch_work(items, settings), inputs, progress)
-        return assemble(boxes, items, done, inputs, strategy, self._networks.name)
+        return assemble(boxes, items, done, inputs, strategy, self._networks.name, self._sha256)
 
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Estimate by each strategy what boxes would cost on this machine."""
@@ -277,9 +281,10 @@ class Scene(RegionScene):
         strategy: Strategy,
         how: Pasting,
         progress: Progress | None,
+        saving: Saving,
     ) -> None:
         """Write the picture with its boxes restored."""
-        paste(path, self, boxes, strategy, how, progress)
+        paste(path, self, boxes, strategy, how, progress, saving=saving)
 
     def _settings(self, strategy: Strategy) -> WorkSettings:
         """Return what work by a strategy depends on."""

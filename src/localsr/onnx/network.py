@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from localsr.conditions import Conditions
-from localsr.errors import CheckpointError
+from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
 from localsr.models.clsr import count_scene, count_work, without_weights
 from localsr.models.config import ModelConfig
@@ -41,6 +41,14 @@ class OnnxNetwork:
         self._config, self._graphs = config, graphs
         self._conditions = Conditions()
 
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the network itself, whose graphs nothing can change."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Refuse to be sent to another process, as graphs that are open cannot."""
+        raise ConfigError("graphs that are open cannot be sent to another process; load their folder there")
+
     @property
     def geometry(self) -> NetworkGeometry:
         """Where it looks."""
@@ -53,9 +61,7 @@ class OnnxNetwork:
 
     def with_halo(self, halo: int) -> Self:
         """Return this network, its graphs shared, keeping `halo` LR px around an ROI at every step."""
-        other = copy.copy(self)
-        other._config = self._config.with_halo(halo)
-        return other
+        return type(self)(self._config.with_halo(halo), self._graphs)
 
     @property
     def conditioned(self) -> bool:
