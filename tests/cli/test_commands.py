@@ -532,6 +532,21 @@ def test_boxes_on_standard_input(nets, here):
     assert files(here) == names
 
 
+def test_what_restore_prints_is_what_boxes_takes(nets, here):
+    """The answer of `--json`, in a file, in lines and on standard input: the same regions of the same picture."""
+    first = restore(nets, "--box", "4,5,12,8", "--box", "50%,50%,10%,10%", "-o", "out", "--json").stdout
+    args = ["restore", "photo.png", "--model", str(nets / "plain.safetensors"), "-o", "out", "--json", "--boxes"]
+    for name, said in {"a.json": first, "b.json": json.dumps(json.loads(first), indent=1), "c.jsonl": first}.items():
+        Path(name).write_text(said)
+        for result in (run(*args, name), CliRunner().invoke(app, [*args, "-"], input=first)):
+            again = json.loads(result.stdout)["regions"]
+            assert [region["box"] for region in again] == [[4, 5, 16, 13], [20, 15, 24, 18]]
+    Path("a.json").write_text(first.replace("[40, 30]", "[80, 60]"))
+    result = run(*args, "a.json")
+    assert result.exit_code == 3
+    assert "a.json, regions[0]: was made for a picture of 80 x 60 px" in result.stderr
+
+
 def test_detect(nets, here, monkeypatch):
     from localsr.regions import Found
     from localsr.regions.detectors import plugins
