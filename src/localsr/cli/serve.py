@@ -160,10 +160,10 @@ def read_token(file: Path | None) -> str | None:
 
 def export_networks(runtime: str, networks: tuple[str, ...]) -> None:
     """Write the graphs of networks into the cache, with a bar, before workers look for them; these report errors."""
-    from localsr.inference.restorer import OFFERED
+    from localsr.models.embedded import OFFERED_NETWORKS
 
     with suppress(LocalSRError, KeyboardInterrupt):
-        for name in networks or OFFERED:
+        for name in networks or OFFERED_NETWORKS:
             load_network(runtime, name, None)
 
 

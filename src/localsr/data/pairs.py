@@ -18,10 +18,11 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
-from localsr.conditions import Conditions
+from localsr.conditions import Conditions, true_conditions
 from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
 from localsr.data.pictures import find_lr, list_pictures, read_rgb
-from localsr.errors import DataError, ImageError
+from localsr.data.second_order import SecondOrderDegradation, draw_broad
+from localsr.errors import Advice, DataError, ImageError
 from localsr.geometry import Box, Size, strips
 from localsr.progress import Progress
 from localsr.resize import reduce
@@ -38,8 +39,8 @@ class Pairs:
     `conditions` `(n, v, 3)` are those of each LR, encoded.
 
     HR is cropped at the right and the bottom to a multiple of the scale. LR is one picture made by `resize.reduce`, or
-    with the degradation "photo" VARIANTS of them. The files are made once in `cache`, under a name that follows from
-    names and contents of the pictures, from the scale and the degradation.
+    with another degradation than "bicubic" VARIANTS of them. The files are made once in `cache`, under a name that
+    follows from names and contents of the pictures, from the scale and the degradation.
     """
 
     def __init__(
@@ -77,9 +78,9 @@ class Pairs:
             for path in part
         ]
         files = [[_identity(path) for path in part] for part in (paths, reduced)]
-        photo = degradation == "photo"
-        self.variants = VARIANTS if photo else 1
-        inputs = [scale, files, *(["conditions", DEGRADATION_VERSION, seed, VARIANTS] if photo else [])]
+        degraded = degradation != "bicubic"
+        self.variants = VARIANTS if degraded else 1
+        inputs = [scale, files, *([degradation, DEGRADATION_VERSION, seed, VARIANTS] if degraded else [])]
         key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
         self.scale = scale
@@ -88,11 +89,12 @@ class Pairs:
             def lr_of(hr: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint8], list[Conditions]]:
                 if reduced:
                     return _read_lr(reduced[k], hr, scale)[None], [Conditions()]
-                if not photo:
-                    return reduce(torch.from_numpy(hr), scale).numpy()[None], [Conditions()]
-                draws = [Degradation.draw(seed, k * VARIANTS + v) for v in range(VARIANTS)]
-                lr = np.stack([draw.apply(hr, scale) for draw in draws])
-                return lr, [draw.conditions(one, scale) for draw, one in zip(draws, lr, strict=True)]
+                ideal = reduce(torch.from_numpy(hr), scale).numpy()
+                if degradation == "bicubic":
+                    return ideal[None], [Conditions()]
+                draw = Degradation.draw if degradation == "photo" else draw_broad
+                found = [_degraded(draw(seed, k * VARIANTS + v), hr, ideal, scale) for v in range(VARIANTS)]
+                return np.stack([lr for lr, _ in found]), [conditions for _, conditions in found]
 
             _build(paths, scale, self.folder, lr_of, max_broken, progress)
         index: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
@@ -100,7 +102,7 @@ class Pairs:
         self.sizes: list[tuple[int, int]] = [tuple(s) for s in index["sizes"]]  # of the LR: height, width
         self.names: list[str] = index["names"]
         clean = np.zeros((len(self.sizes), 1, len(Conditions._fields)))
-        self.conditions = np.array(index["conditions"]) if photo else clean
+        self.conditions = np.array(index["conditions"]) if degraded else clean
         self._lr = np.memmap(self.folder / "lr.bin", np.uint8, "r")
         self._hr = np.memmap(self.folder / "hr.bin", np.uint8, "r")
         self._offsets = np.concatenate([[0], np.cumsum([3 * h * w for h, w in self.sizes])])
@@ -175,8 +177,18 @@ def _build(
         raise
 
 
+def _degraded(
+    draw: Degradation | SecondOrderDegradation | None, hr: NDArray[np.uint8], ideal: NDArray[np.uint8], scale: int
+) -> tuple[NDArray[np.uint8], Conditions]:
+    """Return a degraded LR picture and its conditions; `ideal` is the one that `resize.reduce` makes."""
+    if draw is None:
+        return ideal, Conditions()
+    lr, quiet = draw.apply(hr, scale), draw.apply(hr, scale, noisy=False)
+    return lr, true_conditions(lr, quiet, ideal, draw.quality)
+
+
 def _identity(path: Path) -> tuple[str, str]:
-    """Tell a file by its name and content: every copy of a data set has other times."""
+    """Identify a file by its name and content, which are the same in every copy of a data set."""
     with path.open("rb") as file:
         return path.name, hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -185,7 +197,8 @@ def _refuse_broken(broken: Sequence[str], of: int, max_broken: float) -> None:
     """Raise `DataError` when too many pictures could not be read."""
     if len(broken) > max_broken * of:
         share = f"{len(broken)} of {of} pictures cannot be read, the first is {broken[0]}"
-        raise DataError(f"{share}; mend or remove them, or allow more than {max_broken:.0%} with --max-broken")
+        repair = f"repair or remove them, or allow more than {max_broken:.0%} with"
+        raise DataError(share, Advice(f"{repair} max_broken", f"{repair} --max-broken"))
 
 
 def _read_lr(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

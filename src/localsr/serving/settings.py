@@ -54,7 +54,7 @@ class Settings:
     hosts: tuple[str, ...] = ()  # names, besides this machine's loopback, that a Host header may have
     origins: tuple[str, ...] = ()  # other sites whose pages may ask, as https://name:port
     root_path: str = ""  # below which a proxy serves it, as /tool
-    networks: tuple[str, ...] = ()  # names or paths; OFFERED where there are none
+    networks: tuple[str, ...] = ()  # names or paths; OFFERED_NETWORKS where there are none
     runtime: str = "torch"  # what computes: torch or onnx
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
