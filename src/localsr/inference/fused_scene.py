@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
@@ -213,7 +214,9 @@ class FusedScene(Scene):
         mean = fusion.average(reference, views, weights).clip(0, 1)
         known = {one.name: getattr(self.photo, one.name) for one in fields(Photo)}
         photo = AveragedPhoto(**known, average=_planes(mean), box=around)
-        restored = _rows(self._one.seeing(photo).restore(read, strategy).pixels)
+        averaged = copy.copy(self._one)
+        averaged.photo = photo
+        restored = _rows(averaged.restore(read, strategy).pixels)
         seen = fusion.observations(reference, views, weights)
         return fusion.back_project(restored, seen, read.within(around), self.scale).clip(0, 1)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
@@ -70,7 +69,7 @@ class OnnxNetwork:
 
     def with_conditions(self, conditions: Conditions) -> Self:
         """Return this network, its graphs shared, told how a picture was degraded."""
-        other = copy.copy(self)
+        other = type(self)(self._config, self._graphs)
         other._conditions = conditions
         return other
 
