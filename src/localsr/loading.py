@@ -11,6 +11,7 @@ import torch
 from localsr import __version__
 from localsr.errors import CheckpointError, ConfigError
 from localsr.extras import need
+from localsr.inference.precision import AUTO
 from localsr.inference.restorer import Restorer
 from localsr.onnx.export import NEEDED, export, read_restorer
 from localsr.progress import Progress
@@ -24,7 +25,7 @@ def load(
     runtime: str = "torch",
     scale: int | None = None,
     device: str = "auto",
-    precision: str = "fp32",
+    precision: str = AUTO,
     max_memory: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> Restorer:
@@ -37,7 +38,8 @@ def load(
         runtime: What computes it: `torch` or `onnx`, which runs on the CPU in fp32.
         scale: How many times a region must be enlarged: 2, 3 or 4; by default what the network does.
         device: torch's name of a device, or `auto` for an accelerator where there is one.
-        precision: `fp32`, `bf16` or `fp16`.
+        precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
+            and at most one level of 255 from fp32, as measured once for the network and the machine.
         max_memory: MB that the process is to stay below, kept results aside.
         progress: Called with how many graphs are exported, and of how many.
 
@@ -62,11 +64,11 @@ def load(
             raise ConfigError(f"{folder} is a folder; for one of `localsr export`, add --runtime onnx")
         return Restorer.load(name_or_path, scale=scale, device=device, precision=precision, max_memory=max_memory)
     need("onnx", *NEEDED)
-    if device not in ("auto", "cpu") or precision != "fp32":
+    if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
         return read_restorer(folder, scale, max_memory)
-    restorer = Restorer.load(name_or_path, scale=scale, device="cpu")
+    restorer = Restorer.load(name_or_path, scale=scale, device="cpu", precision="fp32")
     cached = _cache_folder(restorer)
     try:
         return read_restorer(cached, scale, max_memory)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from localsr.batch import storage
 from localsr.batch.rows import FINAL, Rows, Status, failure_row
 from localsr.batch.supervisor import Engine, supervise
-from localsr.batch.table import ResultTable
+from localsr.batch.table import PARTS, TABLE, ResultTable
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import OutputError, StoppedError
+from localsr.inference.execution import PRECISIONS
 from localsr.interrupts import stop_requests
 
 RESUME = "run the same command again and it goes on"
@@ -57,6 +59,22 @@ class Tally:
 
 
 ReportTally = Callable[[Tally], None]
+
+
+def begun_precision(tasks: Sequence[Task], setup: Setup) -> str | None:
+    """Return the precision in which an earlier run began the same work, None if there was none.
+
+    A run that goes on, perhaps on another machine, is to go on in it: names of results follow from the precision.
+    """
+    if not any(storage.exists(storage.join(setup.folder, name)) for name in (TABLE, PARTS)):
+        return None
+    with ResultTable(setup.folder) as table:
+        asks = set(table.frame["ask"])
+    for precision in PRECISIONS:
+        as_then = replace(setup, precision=precision)
+        if any(as_then.digest(task) in asks for task in tasks):
+            return precision
+    return None
 
 
 def run_batch(

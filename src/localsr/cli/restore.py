@@ -39,6 +39,7 @@ class RestoredRegion(NamedTuple):
 
     found: Found
     path: Path | None = None  # where it is written alone
+    precision: str = ""  # that it was computed in
     seconds: float = 0.0
 
 
@@ -93,7 +94,7 @@ def restore_command(
         for r in done:
             if r.path is not None:
                 size = r.found.box.scaled(scene.scale).size
-                typer.echo(f"{r.path}: {size} px, {scene.strategy(chosen)}, {r.seconds:.2f} s")
+                typer.echo(f"{r.path}: {size} px, {scene.strategy(chosen)}, {r.precision}, {r.seconds:.2f} s")
         if files.compare is not None:
             typer.echo(f"{files.compare}: compared with nearest neighbour and bicubic")
         if joint is not None:
@@ -134,7 +135,7 @@ def write_results(
     with progress_bar("restoring") as progress:
         for region in write_regions(scene, boxes, targets, strategy, share=share, max_pixels=most, progress=progress):
             n, restoration = region.number, region.restoration
-            done[n] = RestoredRegion(found[n], paths[n], region.seconds)
+            done[n] = RestoredRegion(found[n], paths[n], region.precision, region.seconds)
             if restoration is not None and (compare is not None or (keep and held < most)):
                 kept[n], held = restoration, held + restoration.pixels[0].size
     if compare is not None:
@@ -180,5 +181,6 @@ def region_as_dict(region: RestoredRegion, scale: int) -> dict[str, Any]:
     answer |= {} if score is None else {"score": round(score, 4)}
     if region.path is not None:
         answer["output"] = str(region.path)
-        answer |= {"width": box.width * scale, "height": box.height * scale, "seconds": round(region.seconds, 4)}
+        answer |= {"width": box.width * scale, "height": box.height * scale}
+        answer |= {"precision": region.precision, "seconds": round(region.seconds, 4)}
     return answer

@@ -15,6 +15,7 @@ from localsr.inference.batching import torch_on_cpu
 from localsr.inference.device import find_device
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.memory import keep_freed, tensor_room
+from localsr.inference.precision import AUTO, choose_precision, shortened_pair
 from localsr.inference.prepacking import packed
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Restoration
@@ -51,15 +52,15 @@ class Restorer(Enlarger):
             network: The network.
             card: What its checkpoint says of it.
             plain: Its plain twin, None where there is none; a network without context is its own.
-            precision: `fp32`, `bf16` or `fp16`.
+            precision: As in `load`.
             max_memory: MB that the process is to stay below, kept results aside; None for no bound.
 
         Raises:
             ConfigError: There is no such precision.
         """
-        if precision not in PRECISIONS:
-            raise ConfigError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
-        self.card, self.precision, self.max_memory = card, precision, max_memory
+        if precision not in (AUTO, *PRECISIONS):
+            raise ConfigError(f"precision {precision!r} is not one of {AUTO}, {', '.join(PRECISIONS)}")
+        self.card, self._asked_precision, self.max_memory = card, precision, max_memory
         self.network = network
         self.plain = plain if network.geometry.has_context else network
 
@@ -79,7 +80,7 @@ class Restorer(Enlarger):
         *,
         scale: int | None = None,
         device: str = "auto",
-        precision: str = "fp32",
+        precision: str = AUTO,
         max_memory: int | None = None,
     ) -> Self:
         """Load a network to be run by torch; `localsr.load` does it for any runtime.
@@ -91,7 +92,8 @@ class Restorer(Enlarger):
                 None.
             scale: How many times a region must be enlarged; by default what the network does, and 4 without a name.
             device: torch's name of a device, or `auto` for an accelerator where there is one.
-            precision: `fp32`, `bf16` or `fp16`.
+            precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is
+                faster and at most one level of 255 from fp32, as measured once for the network and the machine.
             max_memory: MB that the process is to stay below, kept results aside: batches and tiles are made as small as
                 that needs.
 
@@ -114,6 +116,17 @@ class Restorer(Enlarger):
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
         plain = None if network.config.plain else find_twin(card, path)
         return cls(network.to(place), card, plain and plain.to(place), precision, max_memory=max_memory)
+
+    @property
+    def precision(self) -> str:
+        """What regions are restored in, `fp32`, `bf16` or `fp16`; `auto` is decided when this is first asked for."""
+        return self._chosen_precision
+
+    @cached_property
+    def _chosen_precision(self) -> str:
+        """What was asked for, or what `auto` comes to."""
+        asked = self._asked_precision
+        return choose_precision(self._networks, self.card.sha256) if asked == AUTO else asked
 
     @property
     def multiple(self) -> int:
@@ -162,17 +175,20 @@ class Restorer(Enlarger):
         network = self.network.with_halo(halo)
         plain = self.plain and self.plain.with_halo(halo)
         card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
-        return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
+        return type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
 
     @cached_property
     def _running(self) -> NetworkPair:
         """The networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
-        if not torch_on_cpu(self.network) or self.precision != "fp32" or self.max_memory is not None:
+        if not torch_on_cpu(self.network) or self.max_memory is not None:
             return self._networks
         keep_freed()
-        ready = packed(self.network)
-        plain = ready if self.plain is self.network else self.plain and packed(self.plain)
-        return NetworkPair(self.card.name, ready, plain)
+        return self._networks.converted(packed)
+
+    @cached_property
+    def _short(self) -> NetworkPair | None:
+        """The networks in a precision of 16 bits, if they are to restore in one."""
+        return None if self.precision == "fp32" else shortened_pair(self._networks, self.precision)
 
     def encode(self, source: images.Source, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
@@ -200,6 +216,7 @@ class Restorer(Enlarger):
             images.read(source),
             self._running,
             self.precision,
+            self._short,
             sha256=self.card.sha256,
             memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
@@ -236,8 +253,9 @@ def restore(
 
     Example:
         >>> import localsr, numpy as np
-        >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
-        <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
+        >>> box = localsr.Box(10, 10, 34, 30)
+        >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), box, model="edsr-light-x4").pixels.shape
+        (3, 80, 96)
     """
     restorer = Restorer.load(model, scale=scale)
     return restorer.encode(source).restore(box, strategy, clip=clip)

@@ -54,6 +54,7 @@ class Scene(RegionScene):
         photo: Photo,
         networks: NetworkPair,
         precision: str = "fp32",
+        short: NetworkPair | None = None,
         *,
         sha256: str = "",
         memory: int | None = None,
@@ -64,7 +65,9 @@ class Scene(RegionScene):
         Args:
             photo: The photo.
             networks: A network with its plain twin.
-            precision: `fp32`, `bf16` or `fp16`.
+            precision: `fp32`, or `bf16` or `fp16`, that of `short`.
+            short: The networks in a precision of 16 bits, which restore regions; keys, values and attention stay in
+                fp32, and what is not finite.
             sha256: Of the network's weights, where they were saved.
             memory: Bytes that a batch's tensors may take; None for no bound.
             path: A file that `save` wrote, from which the photo's keys and values are read now. Without it they are
@@ -74,7 +77,7 @@ class Scene(RegionScene):
             CheckpointError: The file is damaged, or of another photo or network.
         """
         super().__init__(photo, networks)
-        self._precision, self._memory, self._sha256 = precision, memory, sha256
+        self._precision, self._short, self._memory, self._sha256 = precision, short, memory, sha256
         self._context = SceneContext(networks.network, photo, sha256)
         if path is not None:
             self._context.load(path)
@@ -154,7 +157,7 @@ class Scene(RegionScene):
         inside = checked_boxes(box, self.photo.size, clip=clip)
         settings = self._settings(self.strategy(strategy))
         done = execute(batch_work(plan_work(inside, settings), settings), self._inputs(settings), progress)
-        return (Piece(restored.item.taper.roi, restored.pixels) for restored in done)
+        return (Piece(restored.item.taper.roi, restored.pixels, restored.precision) for restored in done)
 
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
@@ -201,7 +204,7 @@ class Scene(RegionScene):
         for strategy in self.strategies:
             settings = self._settings(strategy)
             plan = batch_work(plan_work(boxes, settings, share=share), settings)
-            speed = measured_speed(settings, self._precision, self._sha256)
+            speed = measured_speed(settings, self._contextless(settings), self._sha256)
             found[strategy] = estimate_cost(boxes, plan, settings, speed, before)
         return found
 
@@ -236,4 +239,9 @@ class Scene(RegionScene):
     def _inputs(self, settings: WorkSettings) -> RunInputs:
         """Return what batches are restored from; the keys and values of `clsr` are made now, if they are not yet."""
         context = self._context.get() if settings.strategy is Strategy.CLSR else None
-        return RunInputs(settings.network, self.photo, context, self._precision)
+        return self._contextless(settings)._replace(context=context)
+
+    def _contextless(self, settings: WorkSettings) -> RunInputs:
+        """Return what batches are restored from, but for the keys and values."""
+        short = None if self._short is None else self._short.network_for(settings.strategy)
+        return RunInputs(settings.network, self.photo, None, short, self._precision)

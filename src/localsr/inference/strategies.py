@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
@@ -134,6 +134,12 @@ class NetworkPair:
     name: str  # for messages
     network: RunnableNetwork
     plain: RunnableNetwork | None  # the network itself where it has no context; None where there is no twin at hand
+
+    def converted(self, convert: Callable[[RunnableNetwork], RunnableNetwork]) -> NetworkPair:
+        """Return what `convert` makes of the network and its twin."""
+        network = convert(self.network)
+        plain = network if self.plain is self.network else self.plain and convert(self.plain)
+        return NetworkPair(self.name, network, plain)
 
     @property
     def scale(self) -> int:

@@ -58,7 +58,9 @@ class TaskRunner:
     def __init__(self, settings: WorkerSettings) -> None:
         """Load the networks and run one once, so that the first request does not wait for libraries."""
         names = settings.networks or OFFERED_NETWORKS
-        self._restorers = {Path(name).stem: load(name, runtime=settings.runtime) for name in names}
+        self._restorers = {
+            Path(name).stem: load(name, runtime=settings.runtime, precision=settings.precision) for name in names
+        }
         self._default = next(name for name in (*OFFERED_NETWORKS, *self._restorers) if name in self._restorers)
         self._pictures = OpenPictures(settings.memory, settings.megapixels)
         self._max_megapixels = settings.output
@@ -156,7 +158,7 @@ class TaskRunner:
         self._check_pixels(whole(scene.photo.size).area * scale**2)
         how = Pasting(task.feather, task.same_size)
         paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress)
-        return PasteFacts(scale, str(strategy))
+        return PasteFacts(scale, str(strategy), self._restorers[task.network or self._default].precision)
 
     def _scene(
         self, task: RestoreTask | CostTask | AttentionTask | PasteTask, sides: Sequence[Sides], progress: Progress
@@ -182,18 +184,18 @@ class TaskRunner:
         self, scene: Scene, boxes: list[Box], paths: list[Path], strategy: Strategy, network: str, progress: Progress
     ) -> list[RestorationFacts]:
         """Write each restored box and return its facts."""
-        seconds = [0.0] * len(boxes)
+        seconds, precisions = [0.0] * len(boxes), [""] * len(boxes)
         files = [nullcontext(path) for path in paths]
         for region in write_regions(
             scene, boxes, files, strategy, max_pixels=MAX_PIXELS_HELD_BY_WORKER, progress=progress
         ):
-            seconds[region.number] = region.seconds
+            seconds[region.number], precisions[region.number] = region.seconds, region.precision
         gflops = scene.planned(boxes, strategy).gflops / sum(
             box.area for box in boxes
         )  # shared by area, as seconds are
         return [
-            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area)
-            for box, spent in zip(boxes, seconds, strict=True)
+            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area, precision)
+            for box, spent, precision in zip(boxes, seconds, precisions, strict=True)
         ]
 
 
