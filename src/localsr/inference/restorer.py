@@ -10,10 +10,12 @@ from typing import Self
 
 from localsr import images
 from localsr.errors import ConfigError
+from localsr.frames.reading import Frames
 from localsr.geometry import Box
 from localsr.inference.batching import torch_on_cpu
 from localsr.inference.device import find_device
 from localsr.inference.execution import PRECISIONS
+from localsr.inference.fused_scene import FusedScene
 from localsr.inference.memory import keep_freed, tensor_room
 from localsr.inference.precision import AUTO, choose_precision, shortened_pair
 from localsr.inference.prepacking import packed
@@ -190,11 +192,12 @@ class Restorer(Enlarger):
         """The networks in a precision of 16 bits, if they are to restore in one."""
         return None if self.precision == "fp32" else shortened_pair(self._networks, self.precision)
 
-    def encode(self, source: images.Source, saved: str | PathLike[str] | None = None) -> Scene:
+    def encode(self, source: images.Source | Frames, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
 
         Args:
-            source: A photo, or whatever else `localsr.read` takes: a path, the bytes of a file, an array.
+            source: A photo, or whatever else `localsr.read` takes: a path, the bytes of a file, an array. Or frames of
+                `localsr.read_frames`, each region of which is then restored from all that show it.
             saved: A file that `Scene.save` wrote of this photo, to take its keys and values from.
 
         Returns:
@@ -212,8 +215,9 @@ class Restorer(Enlarger):
             >>> scene.restore(localsr.Box(10, 10, 34, 34)).pixels.shape
             (3, 96, 96)
         """
-        return Scene(
-            images.read(source),
+        frames = source if isinstance(source, Frames) else None
+        scene = Scene(
+            images.read(source if frames is None else frames.reference),
             self._running,
             self.precision,
             self._short,
@@ -221,6 +225,7 @@ class Restorer(Enlarger):
             memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
         )
+        return scene if frames is None or not frames.others else FusedScene(frames, scene)
 
 
 def restore(

@@ -102,6 +102,26 @@ class Scene(RegionScene):
         other._memory = memory
         return other
 
+    def seeing(self, photo: Photo) -> Scene:
+        """Return this scene with other pixels of the same picture, and the keys and values that it has.
+
+        Args:
+            photo: A photo of the same size, such as one of less noise.
+
+        Returns:
+            A scene that shares the networks and the keys and values with this one.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photos = [localsr.read(np.full((40, 60, 3), level, np.uint8)) for level in (50, 52)]
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photos[0])
+            >>> scene.seeing(photos[1]).photo is photos[1]
+            True
+        """
+        other = copy.copy(self)
+        other.photo = photo
+        return other
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
 
