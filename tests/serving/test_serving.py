@@ -139,6 +139,7 @@ def test_a_region_is_the_librarys(api, picture, scene, box, strategy):
     assert answer.headers["localsr-scale"] == "4"
     assert answer.headers["localsr-network"] == "tiny"
     assert answer.headers["localsr-strategy"] == (strategy or "clsr")
+    assert answer.headers["localsr-precision"] == "fp32"
     assert float(answer.headers["localsr-seconds"]) > 0
     counted = scene.planned([box], strategy).gflops
     assert float(answer.headers["localsr-gflops"]) == pytest.approx(counted, abs=1e-4)
