@@ -26,7 +26,6 @@ from localsr.inference.strategies import NetworkPair
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
-from localsr.models.windows import Taper
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 from localsr.training.muon import Muon
@@ -65,7 +64,7 @@ class Training(lightning.LightningModule):
         x, target = _pixels(batch.lr), _pixels(batch.hr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
-        taper = Taper.around(batch.roi, size, config.halo, network.backbone.multiple)
+        taper = network.geometry.taper(batch.roi, size, config.halo)
         context = near = rest = None
         if network.gcm is not None:
             boxes = sample_patches(size, config.gcm_patch, config.gcm_patches)
