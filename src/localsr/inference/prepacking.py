@@ -41,6 +41,10 @@ class PackedConv(nn.Module):
         self._returned, self.packs = returned, _packs(conv.weight)
         self._kept: tuple[torch.Size, Tensor | None] = (torch.Size(), None)  # set as one, for threads
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy gets: weights in oneDNN's order belong to this process."""
+        return {**vars(self), "_kept": (torch.Size(), None)}
+
     def forward(self, x: Tensor) -> Tensor:
         """`(B, c, h, w)` as the convolution takes it."""
         x = x.to(self.weight.dtype)
