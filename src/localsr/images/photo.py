@@ -6,9 +6,10 @@ become sRGB. Grey is its one band three times. Alpha is straight, never premulti
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -21,6 +22,7 @@ from localsr.images import xmp
 from localsr.images.damage import DamageLatch
 from localsr.images.metadata import MAX_HASHED_BYTES, Metadata
 from localsr.images.provenance import Provenance
+from localsr.images.source import PhotoSource
 from localsr.images.vips import (
     NUMPY_TYPES,
     SPACES,
@@ -68,10 +70,11 @@ class Photo:
     name: str
     has_alpha: bool
     is_cmyk: bool
-    _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands
+    _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands; None where the pixels stayed elsewhere
     _alpha: pyvips.Image | None = field(repr=False)
     _latch: DamageLatch | None = field(repr=False, default=None)  # of a tiled picture
     metadata: Metadata = field(repr=False, default=Metadata())
+    _source: PhotoSource | None = field(repr=False, default=None)  # None for pixels in memory
 
     def sha256(self, limit: float = MAX_HASHED_BYTES) -> str:
         """Return the sha256 of the picture's file, which is read for it once.
@@ -185,6 +188,39 @@ class Photo:
         """
         return self._shown(whole(self.size), max_side, max_side, "down")
 
+    def __copy__(self) -> Photo:
+        """Return the photo itself, which nothing can change."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Photo:
+        """Return the photo itself, which nothing can change."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what opens the photo in another process: its path, or its bytes."""
+        if self._colour is None:
+            return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
+        if self._source is None or type(self) is not Photo:
+            advice = "send the array and read it there, or save it and read the file"
+            raise ImageError(
+                f"{self.name or 'a photo'} of pixels in memory cannot be sent to another process; {advice}"
+            )
+        return PhotoSource.open, (self._source,)
+
+    def detached(self) -> Photo:
+        """Return what a photo says of itself without its pixels, which may then be sent to any process.
+
+        Returns:
+            A photo whose pixels cannot be read.
+
+        Example:
+            >>> import numpy as np
+            >>> import localsr
+            >>> localsr.read(np.zeros((480, 640, 3), np.uint8)).detached().size
+            Size(width=640, height=480)
+        """
+        return replace(self, _colour=None, _alpha=None, _latch=None, _source=None)
+
     def shrunk(self, box: Box, size: Size) -> NDArray[np.uint8]:
         """Return a box for a screen, at a given size.
 
@@ -228,6 +264,8 @@ class Photo:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Name the picture in errors, and read nothing from a tiled one that was found damaged."""
+        if self._colour is None:
+            raise ImageError(f"the pixels of {self.name or 'the picture'} stayed in another process; read it here")
         with (
             translating_errors(f"{self.name or 'the picture'} cannot be read"),
             nullcontext() if self._latch is None else self._latch.reading(),

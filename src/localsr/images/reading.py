@@ -21,6 +21,7 @@ from localsr.images import jpeg_header, metadata
 from localsr.images.damage import DamageLatch
 from localsr.images.metadata import Metadata, SourceFile
 from localsr.images.photo import Photo
+from localsr.images.source import remembering
 from localsr.images.spool import spooled
 from localsr.images.vips import (
     NUMPY_TYPES,
@@ -71,6 +72,7 @@ class Origin(NamedTuple):
         return os.pread(self.data, count, place)
 
 
+@remembering
 def read(source: Source, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Open a picture; its pixels are decoded when they are asked for.
 
