@@ -18,7 +18,7 @@ def public(owner: type) -> list[Callable[..., object]]:
     return [each for each in found if inspect.isroutine(each)]
 
 
-CLASSES = (localsr.Scene, localsr.Restorer, localsr.Restoration)
+CLASSES = (localsr.Box, localsr.Scene, localsr.Restorer, localsr.Restoration)
 BASES = (Enlarger, RegionScene)  # what scenes and restorers have of them
 CALLABLES = {
     each.__qualname__: each

@@ -9,7 +9,7 @@ import platformdirs
 import torch
 
 from localsr import __version__
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import Advice, CheckpointError, ConfigError
 from localsr.extras import need
 from localsr.foreign.files import is_foreign, load_foreign
 from localsr.geometry import Box
@@ -39,8 +39,8 @@ def load(
 
     Args:
         name_or_path: A network of the package or an imported one by its name, or a checkpoint by its path; the default
-            of `scale` when None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is exported once,
-            into the user's cache.
+            of `scale` when None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is
+            exported once, into the user's cache.
         runtime: What computes it: `torch` or `onnx`, which runs on the CPU in fp32.
         scale: How many times a region must be enlarged: 2, 3 or 4; by default what the network does.
         device: torch's name of a device, or `auto` for an accelerator where there is one.
@@ -66,7 +66,8 @@ def load(
     is_folder = folder is not None and folder.is_dir()
     if runtime == "torch":
         if is_folder:
-            raise ConfigError(f"{folder} is a folder; for one of `localsr export`, add --runtime onnx")
+            advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
+            raise ConfigError(f"{folder} is a folder", advice)
         path = find_network(name_or_path, scale)
         if is_foreign(path):
             network, card = load_foreign(path, find_device(device))

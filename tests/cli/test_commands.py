@@ -175,7 +175,7 @@ def test_json(nets, here):
     [
         (("--box", "1,2,3"), ("'1,2,3'", "40,60,128,96")),
         (("--box", "1,2,3,0"), ("no area",)),
-        (("--box", "0,0,8,8", "--box", "30,0,20,10"), ("(30, 0, 50, 10)", "40 x 30", "--clip")),
+        (("--box", "0,0,8,8", "--box", "30,0,20,10"), ("box 30,0,20,10 leaves", "40 x 30", "--clip")),
         (("--box", "90,90,8,8", "--clip"), ("outside", "40 x 30")),
         (("--box", "0,0,8,8", "--strategy", "clip"), ("'clip'", "crop, halo, clsr, full")),
         (("--box", "0,0,8,8", "--strategy", "clsr"), ("plain backbone",)),
@@ -472,7 +472,7 @@ def test_boxes_in_every_form(nets, here):
     boxes = [region["box"] for region in json.loads(result.stdout)["regions"]]
     assert boxes == [[4, 5, 16, 13], [4, 3, 24, 18], [0, 0, 11, 8]]
     fails(restore(nets), 2, "--box", "--boxes", "--detect")
-    fails(restore(nets, "--box", "110%,0%,10%,10%"), 2, "(44, 0, 48, 3)", "leaves the picture")
+    fails(restore(nets, "--box", "110%,0%,10%,10%"), 2, "box 110%,0%,10%,10%", "leaves the picture")
 
 
 def test_boxes_from_a_file(nets, here):
@@ -530,6 +530,21 @@ def test_boxes_on_standard_input(nets, here):
     fails(CliRunner().invoke(app, args, input=other), 2, "standard input is about b.png, which is not photo.png")
     fails(CliRunner().invoke(app, args, input="0,0,8,8\n0,0,8\n"), 2, "standard input, line 2: '0,0,8' is no region")
     assert files(here) == names
+
+
+def test_what_restore_prints_is_what_boxes_takes(nets, here):
+    """The answer of `--json`, in a file, in lines and on standard input: the same regions of the same picture."""
+    first = restore(nets, "--box", "4,5,12,8", "--box", "50%,50%,10%,10%", "-o", "out", "--json").stdout
+    args = ["restore", "photo.png", "--model", str(nets / "plain.safetensors"), "-o", "out", "--json", "--boxes"]
+    for name, said in {"a.json": first, "b.json": json.dumps(json.loads(first), indent=1), "c.jsonl": first}.items():
+        Path(name).write_text(said)
+        for result in (run(*args, name), CliRunner().invoke(app, [*args, "-"], input=first)):
+            again = json.loads(result.stdout)["regions"]
+            assert [region["box"] for region in again] == [[4, 5, 16, 13], [20, 15, 24, 18]]
+    Path("a.json").write_text(first.replace("[40, 30]", "[80, 60]"))
+    result = run(*args, "a.json")
+    assert result.exit_code == 3
+    assert "a.json, regions[0]: was made for a picture of 80 x 60 px" in result.stderr
 
 
 def test_detect(nets, here, monkeypatch):

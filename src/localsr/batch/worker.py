@@ -14,7 +14,7 @@ import torch
 
 from localsr import images
 from localsr.batch import storage
-from localsr.batch.rows import FINAL, MAX_REASON, NoRoom, ResultRow, Rows, Status, describe_error, failure_row
+from localsr.batch.rows import FINAL, NoRoom, ResultRow, Rows, Status, describe_error, failure_row
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import CheckpointError, LocalSRError
 from localsr.images import Photo
@@ -133,8 +133,8 @@ class BatchWorker:
             for n, (one, name) in enumerate(outputs)
         ]
         failed = [
-            common._replace(status=Status.FAILED, reason=why[:MAX_REASON], label=region.label, score=region.score)
-            for region, why in refused
+            common._replace(status=Status.FAILED, reason=describe_error(error), label=region.label, score=region.score)
+            for region, error in refused
         ]
         return [*done, *failed] or [common]
 

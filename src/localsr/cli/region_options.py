@@ -34,8 +34,8 @@ BoxesFile = Annotated[
     typer.Option(
         "--boxes",
         metavar="FILE|-",
-        help="Regions from a file or folder: COCO or LabelMe JSON, Pascal VOC, YOLO text, JSON lines, a mask; or JSON "
-        "lines on standard input.",
+        help="Regions from a file or folder: COCO or LabelMe JSON, Pascal VOC, YOLO text, JSON lines, a table, "
+        "a mask, what restore --json printed; or JSON lines on standard input.",
         show_default=False,
     ),
 ]
@@ -117,11 +117,11 @@ class RegionOptions:
             source = images.read(photo, progress) if opened is None else opened
         with spinner(f"looking for {' and '.join(request.detect)}"):
             found, refused = request.sift(source)
-        for region, reason in refused:
+        for region, error in refused:
             if region in request.given[: len(self.box or ())]:
-                raise BoxError(reason)
-        for _, reason in refused[:MAX_LISTED]:
-            typer.echo(f"left out: {reason}", err=True)
+                raise error
+        for _, error in refused[:MAX_LISTED]:
+            typer.echo(f"left out: {error.told('command')}", err=True)
         if len(refused) > MAX_LISTED:
             typer.echo(f"and {len(refused) - MAX_LISTED} more are left out", err=True)
         if not found:

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from localsr.geometry import MAX_STRIP, Size, strips
+from localsr.geometry import MAX_STRIP_PIXELS, Size, strips
 from localsr.resize import cubic
 
 DEGRADATION_VERSION = 2  # pictures in a cache that were made by another version are made anew
@@ -88,7 +88,7 @@ class Degradation:
         margin = (kernel.shape[-1] - scale) // 2
         _, height, width = hr.shape
         parts = []
-        for strip in strips(Size(width // scale, height // scale), MAX_STRIP // scale**2):
+        for strip in strips(Size(width // scale, height // scale), MAX_STRIP_PIXELS // scale**2):
             rows = np.arange(strip.top * scale - margin, strip.bottom * scale + margin).clip(0, height - 1)
             x = torch.from_numpy(hr[:, rows]).float().div(255)[:, None]
             x = functional.pad(x, (margin, margin, 0, 0), mode="replicate")

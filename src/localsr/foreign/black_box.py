@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
-from typing import NamedTuple, Self
+from typing import ClassVar, NamedTuple, Self
 
 import torch
 from torch import Tensor
@@ -44,14 +44,11 @@ class ForeignNetwork(NamedTuple):
 class BlackBox:
     """A `RunnableNetwork` that sees a region with the halo that was measured, on the grid that was measured."""
 
+    runtime: ClassVar[str] = "foreign"  # code of others: threads and weights are not ours to arrange
+
     def __init__(self, network: ForeignNetwork, found: Measurement, per_pixel: WorkLoad) -> None:
         """Take a network, its measurement, and what an LR pixel takes."""
         self.network, self.found, self._per_pixel, self._halo = network, found, per_pixel, found.halo
-
-    @property
-    def runtime(self) -> str:  # type: ignore[override]  # each network has its own
-        """What computes it."""
-        return self.network.runtime
 
     @property
     def geometry(self) -> NetworkGeometry:

@@ -13,7 +13,7 @@ from localsr.foreign.black_box import BlackBox, ForeignNetwork
 from localsr.foreign.measured import known
 from localsr.foreign.onnx_networks import count_graph, read_graph
 from localsr.foreign.spandrel_networks import build
-from localsr.models.checkpoint import Card, digest
+from localsr.models.checkpoint import Card, digest, read_tensors
 from localsr.models.config import MAX_HALO, ModelConfig
 from localsr.models.importer import read_table
 from localsr.onnx.folder import digest as graph_digest
@@ -49,6 +49,12 @@ def read_foreign(path: Path, device: torch.device) -> ForeignFile:
     tensors = {k: t.detach().contiguous().clone() for k, t in read_table(path).items()}
     network = build(path, tensors, device)
     return ForeignFile(network, digest(tensors), save_tensors(tensors, {"format": FORMAT}))
+
+
+def read_about(path: Path) -> tuple[dict[str, torch.Tensor], Card]:
+    """Return the tensors of a kept network, and a card; those of a graph stay in it, and none is returned."""
+    box, card = load_foreign(path, torch.device("cpu"))
+    return {} if box.network.runtime == "onnxruntime" else read_tensors(path), card
 
 
 def load_foreign(path: Path, device: torch.device) -> tuple[BlackBox, Card]:

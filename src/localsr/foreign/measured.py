@@ -88,8 +88,8 @@ def _read(path: Path) -> Known | None:
         if path.stat().st_size > MAX_KEPT_BYTES:
             return None
         about = json.loads(path.read_text())
-        curves = {name: tuple(float(v) for v in about["found"].pop(name)) for name in ("largest", "rms")}
-        found = Measurement(**about["found"], **curves)
+        largest, rms = (tuple(float(v) for v in about["found"].pop(name)) for name in ("largest", "rms"))
+        found = Measurement(**about["found"], largest=largest, rms=rms)
         if not (0 <= found.halo <= 2**10 and 1 <= found.grid <= MAX_GRID and found.largest):
             return None
         return Known(found, WorkLoad(int(about["per_pixel"]["flops"]), int(about["per_pixel"]["bytes"])))

@@ -28,7 +28,7 @@ class GraphInput(NamedTuple):
 
     name: str
     channels: int
-    type: type[np.floating[Any]]
+    dtype: np.dtype[Any]
 
 
 def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
@@ -40,7 +40,7 @@ def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
     session = open_graph(path, data)
 
     def run(x: Tensor) -> Tensor:
-        pictures = x.numpy().astype(taken.type)
+        pictures = x.numpy().astype(taken.dtype)
         try:  # graphs are often exported for a batch of one
             parts = [session.run(None, {taken.name: pictures[k : k + 1]})[0] for k in range(len(pictures))]
         except Exception as error:  # a class for each of its codes, none of them public
@@ -65,7 +65,7 @@ def _input(path: Path, data: bytes) -> GraphInput:
     if len(given) != 1 or len(graph.output) != 1:
         raise CheckpointError(f"{path} takes {len(given)} inputs; only networks from one picture to one are imported")
     tensor = given[0].type.tensor_type
-    types = {onnx.TensorProto.FLOAT: np.float32, onnx.TensorProto.FLOAT16: np.float16}
+    types: dict[int, np.dtype[Any]] = {onnx.TensorProto.FLOAT: np.dtype("f4"), onnx.TensorProto.FLOAT16: np.dtype("f2")}
     sides = [axis.dim_value for axis in tensor.shape.dim]
     if tensor.elem_type not in types or len(sides) != 4 or sides[0] > 1 or sides[1] not in (1, 3):
         raise CheckpointError(f"{path} takes {sides}; a network takes floats, 1 x 3 or 1 colours x height x width")

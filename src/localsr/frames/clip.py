@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from localsr import extras
 from localsr.errors import ConfigError, ImageError, LocalSRError
-from localsr.geometry import Box, Size
+from localsr.geometry import Box, Size, snapped
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,mxf,ogg"
 MAX_CLIP_PIXELS = 2**26  # of a frame: 8K has half as many
@@ -76,7 +76,7 @@ class ClipFrame:
             Box(w - right, h - bottom, w - left, h - top) if turns == 2 else box,
             Box(top, h - right, bottom, h - left) if turns == 3 else box,
         )[turns]
-        read = stored.grow(GRID).snapped(GRID).intersection(Box(0, 0, w, h))
+        read = snapped(stored.grow(GRID), GRID).intersection(Box(0, 0, w, h))
         inside = stored.within(read)
         return np.rot90(self._converted(read)[inside.rows, inside.columns], turns)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
-from localsr.geometry import Box, Size, whole
+from localsr.geometry import Box, Size, snapped, whole
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Taper:
         """
         windows = [roi.grow(h).clipped(size) for h in halo]
         x, y = (0, 0) if aligned or unit > 1 else (windows[0].left, windows[0].top)
-        if not whole(size).contains(windows[0].snapped(multiple, x, y)):
+        if not whole(size).contains(snapped(windows[0], multiple, x, y)):
             x, y = 0, 0
         return cls._on_grid(windows, roi, (multiple, unit), x, y)
 
@@ -48,8 +48,8 @@ class Taper:
         The steps are multiple and unit.
         """
         multiple, unit = steps
-        inner = (w.snapped(multiple, x, y) for w in windows[:-1])
-        return cls((*inner, windows[-1].snapped(unit, x, y)), roi, multiple, unit)
+        inner = (snapped(w, multiple, x, y) for w in windows[:-1])
+        return cls((*inner, snapped(windows[-1], unit, x, y)), roi, multiple, unit)
 
     def part(self, tile: Box, halo: tuple[int, ...]) -> Self:
         """Return the taper of a tile of this ROI: with the exact `halo`, the tile comes out as the whole ROI would."""
@@ -125,5 +125,5 @@ class NetworkGeometry:
         if self.near_reach:
             for window, reach in zip(taper.windows[1:], self.near_reach, strict=True):
                 near = near.union(window.grow(reach).clipped(size))
-            near = near.snapped(self.multiple)
+            near = snapped(near, self.multiple)
         return near

@@ -100,7 +100,7 @@ def _texts(table: Any) -> list[Any]:  # noqa: ANN401
 
 
 def check_graph(path: Path, data: bytes, inputs: list[str] | None = None) -> None:
-    """Refuse a graph that is more than standard operators on its inputs, where these are told, and the weights in it."""
+    """Refuse a graph that is more than standard operators on its inputs, if these are told, and the weights in it."""
     import onnx
     from google.protobuf.message import DecodeError
 

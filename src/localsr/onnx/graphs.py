@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.overrides import TorchFunctionMode
 
-from localsr.geometry import Box, Size
+from localsr.geometry import Box, Size, snapped
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context
 from localsr.models.windows import Taper
@@ -118,6 +118,9 @@ class _Window:
         """Push the sides out to multiples of so many px."""
         row = torch.cat([self._row[:2] // multiple, (self._row[2:] + multiple - 1) // multiple]) * multiple
         return self.of(row, multiple)
+
+
+snapped.register(_Window, _Window.snapped)  # type: ignore[arg-type]  # a window stands for a box
 
 
 def _symbols(values: Tensor, least: int) -> list[int]:
