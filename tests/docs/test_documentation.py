@@ -100,9 +100,9 @@ def start(command: str, port: int) -> subprocess.Popen[bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_what_a_page_says_runs(page: Path, here: Path, started: list[subprocess.Popen[bytes]]) -> None:
-    port, names = free_port(), {"__name__": "page"}
+    ports, names = {"8000": free_port(), "8765": free_port()}, {"__name__": "page"}
     for block in blocks(page):
-        text = re.sub(r"\b(8000|8765)\b", str(port), block.text)
+        text = re.sub(r"\b(8000|8765)\b", lambda named: str(ports[named[0]]), block.text)
         if block.note.startswith("not run: "):
             assert len(block.note) > len("not run: ") + 10, "say why"
         elif block.language == "toml":
@@ -112,7 +112,7 @@ def test_what_a_page_says_runs(page: Path, here: Path, started: list[subprocess.
         elif block.language == "python":
             exec(compile(text, f"{page.name}", "exec"), names)
         elif block.note == "background":
-            started.append(start(text, port))
+            started.append(start(text, ports["8765" if "8765" in block.text else "8000"]))
         elif not text.startswith(("pip install", "make ")):
             done = subprocess.run(["bash", "-e", "-c", text], capture_output=True, text=True, timeout=PATIENCE)
             assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"

@@ -6,9 +6,10 @@ become sRGB. Grey is its one band three times. Alpha is straight, never premulti
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, cast
 
 import numpy as np
@@ -17,7 +18,11 @@ from numpy.typing import NDArray
 
 from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
+from localsr.images import xmp
 from localsr.images.damage import DamageLatch
+from localsr.images.metadata import MAX_HASHED_BYTES, Metadata
+from localsr.images.provenance import Provenance
+from localsr.images.source import PhotoSource
 from localsr.images.vips import (
     NUMPY_TYPES,
     SPACES,
@@ -42,10 +47,11 @@ class Photo:
         size: Width and height of the upright picture in pixels.
         bands: Bands of the source, alpha included: 1 to 4, or 5 for CMYK with alpha.
         depth: Bits of a band: 8, or 16, which stands for float too.
-        profile: The embedded ICC profile that the pixels are in, or None.
+        profile: The ICC profile that the pixels are in, embedded or made of what else the file tells; None for sRGB.
         name: The name of the file, without its folder; empty for arrays and bytes.
         has_alpha: Whether there is a band of opacity.
         is_cmyk: Whether the source is CMYK; windows of it are sRGB.
+        metadata: What the file says besides its pixels.
 
     Example:
         >>> import numpy as np
@@ -64,9 +70,33 @@ class Photo:
     name: str
     has_alpha: bool
     is_cmyk: bool
-    _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands
+    _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands; None where the pixels stayed elsewhere
     _alpha: pyvips.Image | None = field(repr=False)
     _latch: DamageLatch | None = field(repr=False, default=None)  # of a tiled picture
+    metadata: Metadata = field(repr=False, default=Metadata())
+    _source: PhotoSource | None = field(repr=False, default=None)  # None for pixels in memory
+
+    def sha256(self, limit: float = MAX_HASHED_BYTES) -> str:
+        """Return the sha256 of the picture's file, which is read for it once.
+
+        Args:
+            limit: A file of more bytes has none; the default costs at most about a second.
+
+        Returns:
+            64 hexadecimal digits; empty beyond the limit, for an array, and for a file that has changed or gone.
+
+        Example:
+            >>> import numpy as np
+            >>> import localsr
+            >>> localsr.read(np.zeros((48, 64), np.uint8)).sha256()
+            ''
+        """
+        return "" if self.metadata.source is None else self.metadata.source.sha256(limit)
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """How the picture was made, where it says that localsr made it."""
+        return xmp.made_by(self.metadata.xmp)
 
     def window(self, box: Box) -> Pixels:
         """Read the pixels of a box.
@@ -158,6 +188,39 @@ class Photo:
         """
         return self._shown(whole(self.size), max_side, max_side, "down")
 
+    def __copy__(self) -> Photo:
+        """Return the photo itself, which nothing can change."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Photo:
+        """Return the photo itself, which nothing can change."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what opens the photo in another process: its path, or its bytes."""
+        if self._colour is None:
+            return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
+        if self._source is None or type(self) is not Photo:
+            advice = "send the array and read it there, or save it and read the file"
+            raise ImageError(
+                f"{self.name or 'a photo'} of pixels in memory cannot be sent to another process; {advice}"
+            )
+        return PhotoSource.open, (self._source,)
+
+    def detached(self) -> Photo:
+        """Return what a photo says of itself without its pixels, which may then be sent to any process.
+
+        Returns:
+            A photo whose pixels cannot be read.
+
+        Example:
+            >>> import numpy as np
+            >>> import localsr
+            >>> localsr.read(np.zeros((480, 640, 3), np.uint8)).detached().size
+            Size(width=640, height=480)
+        """
+        return replace(self, _colour=None, _alpha=None, _latch=None, _source=None)
+
     def shrunk(self, box: Box, size: Size) -> NDArray[np.uint8]:
         """Return a box for a screen, at a given size.
 
@@ -201,6 +264,8 @@ class Photo:
     @contextmanager
     def _reading(self) -> Iterator[None]:
         """Name the picture in errors, and read nothing from a tiled one that was found damaged."""
+        if self._colour is None:
+            raise ImageError(f"the pixels of {self.name or 'the picture'} stayed in another process; read it here")
         with (
             translating_errors(f"{self.name or 'the picture'} cannot be read"),
             nullcontext() if self._latch is None else self._latch.reading(),

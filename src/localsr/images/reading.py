@@ -17,9 +17,11 @@ import pyvips
 
 from localsr.errors import ImageError
 from localsr.geometry import Size
-from localsr.images import jpeg_header
+from localsr.images import jpeg_header, metadata
 from localsr.images.damage import DamageLatch
+from localsr.images.metadata import Metadata, SourceFile
 from localsr.images.photo import Photo
+from localsr.images.source import remembering
 from localsr.images.spool import spooled
 from localsr.images.vips import (
     NUMPY_TYPES,
@@ -61,6 +63,7 @@ class Origin(NamedTuple):
     data: bytes | int
     head: bytes  # its first bytes
     weight: int  # bytes
+    source: SourceFile
 
     def read_at(self, place: int, count: int) -> bytes:
         """Read some bytes, fewer at the end."""
@@ -69,6 +72,7 @@ class Origin(NamedTuple):
         return os.pread(self.data, count, place)
 
 
+@remembering
 def read(source: Source, progress: Progress | None = None, *, max_pixels: int = MAX_PIXELS) -> Photo:
     """Open a picture; its pixels are decoded when they are asked for.
 
@@ -110,10 +114,12 @@ def read(source: Source, progress: Progress | None = None, *, max_pixels: int = 
                 raise ImageError(f"{title} is not a file; {READ_FORMATS}")
             with path.open("rb", buffering=0) as file:  # libvips duplicates the descriptor: the pixels stay readable
                 weight = os.fstat(file.fileno()).st_size  # when another file takes the name
-                origin = Origin(title, path.name, file.fileno(), file.read(HEAD_BYTES), weight)
+                head, descriptor = file.read(HEAD_BYTES), file.fileno()
+                origin = Origin(title, path.name, descriptor, head, weight, SourceFile(path))
                 return _read_file(origin, progress, max_pixels)
         if isinstance(source, bytes):
-            return _read_file(Origin(title, "", source, source[:HEAD_BYTES], len(source)), progress, max_pixels)
+            origin = Origin(title, "", source, source[:HEAD_BYTES], len(source), SourceFile(source))
+            return _read_file(origin, progress, max_pixels)
         if isinstance(getattr(source, "photo", None), Photo):
             return _read_restored(title, source)
         if hasattr(source, "__array_interface__"):
@@ -146,6 +152,7 @@ def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Ph
     if kind == "jpeg" and (data := jpeg_header.regular(origin.read_at, origin.weight)) is not None:
         origin = origin._replace(data=data)
     image = _load(origin, kind)
+    found = metadata.of_file(image, kind, origin.read_at, origin.weight, origin.source)
     _refuse_several(origin, kind, image)
     size = unit = Size(image.width, image.height)
     latch = None
@@ -156,7 +163,7 @@ def _read_file(origin: Origin, progress: Progress | None, max_pixels: int) -> Ph
     _refuse_large(origin, size, unit, pixel, max_pixels)
     if unit.width * unit.height * pixel > MAX_BYTES_IN_MEMORY and image.format in NUMPY_TYPES:
         image = spooled(_load(origin, kind, access="sequential"), title, progress or (lambda *_: None))
-    return _photo(title, origin.name, image, latch)
+    return _photo(title, origin.name, image, latch, found)
 
 
 def _load(origin: Origin, kind: str, **options: Any) -> pyvips.Image:  # noqa: ANN401  # libvips' options
@@ -181,7 +188,7 @@ def _read_bmp(origin: Origin, max_pixels: int) -> Photo:
     area, run_length = size.width * size.height, origin.head[30:34] in (b"\1\0\0\0", b"\2\0\0\0")
     if run_length and area > max(MAX_EMPTY_RUNS, MAX_RUN_PIXELS * weight):
         raise ImageError(f"{title} claims {size} pixels, but {weight} bytes of runs cannot fill them; it is damaged")
-    return _read_array(title, origin.name, picture)
+    return _read_array(title, origin.name, picture, origin.source)
 
 
 def _refuse_several(origin: Origin, kind: str, image: pyvips.Image) -> None:
@@ -215,16 +222,17 @@ def _refuse_large(origin: Origin, size: Size, unit: Size, pixel_bytes: int, max_
         raise ImageError(f"{title} has {size} pixels; at most {max_pixels / 1e6:g} megapixels are taken")
 
 
-def _read_array(title: str, name: str, source: Picture) -> Photo:
+def _read_array(title: str, name: str, source: Picture, file: SourceFile | None = None) -> Photo:
     """Copy the pixels of a NumPy array or a Pillow image."""
     frames = getattr(source, "n_frames", 1)
     if frames > 1 and getattr(source, "format", "") != "MPO":  # a phone's JPEG; its second frame is a small copy
         raise ImageError(f"{title} holds {frames} frames or pages; give one picture")
-    space, profile, turn = "multiband", None, None
+    space, profile, turn, found = "multiband", None, None, metadata.Metadata(source=file)
     if hasattr(source, "mode"):
         from localsr.images.pillow import pixels_of
 
         profile, turn = source.info.get("icc_profile"), source.getexif().get(ORIENTATION)
+        found = metadata.of_pillow(source.info, file)
         source, space = pixels_of(source)
     pixels = np.asarray(source)
     if pixels.ndim == 3 and len(pixels) == 3 and pixels.shape[2] > 4 and pixels.dtype.kind == "f":
@@ -239,7 +247,7 @@ def _read_array(title: str, name: str, source: Picture) -> Photo:
     image = from_array(pixels.reshape(*pixels.shape[:2], bands), space)
     if turn in range(1, 9):
         image.set_type(pyvips.GValue.gint_type, "orientation", turn)
-    return _photo(title, name, with_profile(image, profile))
+    return _photo(title, name, with_profile(image, profile), found=found)
 
 
 def _read_restored(title: str, source: Picture) -> Photo:
@@ -252,16 +260,25 @@ def _read_restored(title: str, source: Picture) -> Photo:
     return _photo(title, "", image)
 
 
-def _photo(title: str, name: str, image: pyvips.Image, latch: DamageLatch | None = None) -> Photo:
+def _photo(
+    title: str,
+    name: str,
+    image: pyvips.Image,
+    latch: DamageLatch | None = None,
+    found: Metadata = Metadata(),  # noqa: B008  # frozen
+) -> Photo:
     """Turn a picture upright, separate colour from alpha, and bring the colour to one or three bands."""
     space, bands, is_cmyk = image.interpretation, image.bands, image.interpretation == "cmyk"
     base = 4 if is_cmyk else 3 if bands >= 3 else 1
     if bands - base not in (0, 1):
         raise ImageError(f"{title} has {bands} bands ({space}); grey, RGB and CMYK are read, with alpha or without")
+    if image.get_typeof("orientation") and image.get("orientation") in (5, 6, 7, 8):
+        found = found.on_its_side()
     image = image.autorot()
     alpha = image.extract_band(base) if bands > base else None
     colour = image.extract_band(0, n=base)
-    profile = profile_of(colour, usable=is_cmyk) if is_cmyk or space in PLAIN_SPACES else None
+    embedded = profile_of(colour) if is_cmyk or space in PLAIN_SPACES else None
+    profile, found = found.with_profile(embedded, base)
     colour = with_profile(colour, profile)  # an unusable one is removed: libvips then takes its own CMYK
     if is_cmyk:
         bits = 16 if colour.format == "ushort" else 8
@@ -272,6 +289,5 @@ def _photo(title: str, name: str, image: pyvips.Image, latch: DamageLatch | None
         raise ImageError(f"{title} has {colour.format} pixels; 8 and 16 bit and float in [0, 1] are read")
     depth = 8 if colour.format == "uchar" else 16
     colour = colour.copy(interpretation=SPACES[colour.bands, depth])
-    return Photo(
-        Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha, latch
-    )
+    about = (bands, depth, profile, name, alpha is not None, is_cmyk)
+    return Photo(Size(image.width, image.height), *about, colour, alpha, latch, found)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.geometry import Box
-from localsr.images import Photo
+from localsr.images import Photo, Provenance, Saving
 from localsr.images.vips import rounded
 from localsr.inference.strategies import Strategy
 from localsr.resize import enlarge
@@ -48,15 +49,24 @@ class Restoration:
     precision: str  # that the pixels were computed in, one of PRECISIONS
     seconds: float  # from box to pixels; a batch's time is shared among its boxes by their area
     photo: Photo  # what it was made from: depth, bands and profile
+    sha256: str = ""  # of the network's weights, where they were saved
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write a picture with the photo's depth, bands and profile.
+    @property
+    def provenance(self) -> Provenance:
+        """How it was made, as its file will say."""
+        made = (self.model, self.sha256, self.photo.sha256(), (self.box,), self.scale)
+        return Provenance(*made, str(self.strategy))
+
+    def save(self, path: str | PathLike[str], saving: Saving = Saving()) -> None:  # noqa: B008  # frozen
+        """Write a picture with the photo's depth, bands, profile and metadata, and with how it was made.
 
         Args:
-            path: The file to write: PNG, JPEG, TIFF, WebP or BMP by its suffix.
+            path: The file to write: PNG, JPEG, TIFF, WebP, AVIF or BMP by its suffix.
+            saving: The quality, and what is left out.
 
         Raises:
             OutputError: The file cannot be written, or its format is not known.
+            ConfigError: The format has no quality, or cannot hold the photo's colours.
 
         Example:
             >>> import localsr, numpy as np, tempfile
@@ -67,7 +77,7 @@ class Restoration:
             ...     print(localsr.read(f"{folder}/region.png").size)
             96 x 80
         """
-        images.write(Path(path), self.pixels, self.alpha, self.photo)
+        images.write(Path(path), self.pixels, self.alpha, self.photo, self.provenance, saving)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401  # NumPy's own
         """Return the picture as NumPy and its users expect it, for `np.asarray(restoration)`.
@@ -120,6 +130,18 @@ class Restoration:
         if self.photo.profile is not None and self.photo.bands in (3, 4) and not self.photo.is_cmyk:
             picture.info["icc_profile"] = self.photo.profile
         return picture
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process gets: all but the photo's own pixels."""
+        return {**vars(self), "photo": self.photo.detached()}
+
+    def __copy__(self) -> Self:
+        """Return a restoration that shares its pixels with this one."""
+        return replace(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a restoration whose pixels are its own."""
+        return replace(self, **{each.name: copy.deepcopy(getattr(self, each.name), memo) for each in fields(self)})
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
