@@ -80,13 +80,20 @@ def load(
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
         return read_restorer(folder, scale, max_memory)
-    restorer = Restorer.load(name_or_path, scale=scale, device="cpu")
+    return as_graphs(Restorer.load(name_or_path, scale=scale, device="cpu"), max_memory, progress)
+
+
+def as_graphs(restorer: Restorer, max_memory: int | None = None, progress: Progress = lambda *_: None) -> Restorer:
+    """Return a restorer's network as graphs from the user's cache; those that are not there yet are exported into it.
+
+    Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
+    """
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, scale, max_memory)
+        return read_restorer(cached, None, max_memory)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, scale, max_memory)
+    return read_restorer(cached, None, max_memory)
 
 
 def restore(

@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import clips
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -63,6 +65,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "photos").mkdir()
         for k in range(3):
             photo.convert("RGB").resize((256 + 16 * k, 256)).save(tmp_path / f"photos/{k}.jpg")
+        burst = [np.asarray(photo.convert("RGB").crop((k, k // 2, k + 256, k // 2 + 192))) for k in range(12)]
+        (tmp_path / "clip.mp4").write_bytes(clips.encoded(burst))
+        for name, pixels in zip("abc", burst, strict=False):
+            Image.fromarray(pixels).save(tmp_path / f"{name}.jpg", quality=92)
         (tmp_path / "small/HR").mkdir(parents=True)
         for k in range(2):
             photo.convert("RGB").crop((96 * k, 0, 96 * k + 192, 96)).save(tmp_path / f"small/HR/{k}.png")

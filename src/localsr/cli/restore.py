@@ -116,19 +116,14 @@ def restore_command(
             answer |= {"pieces": joint[0], "gflops": round(joint[1], 3)}
         typer.echo(json.dumps(answer))
     else:
-        for r in done:
-            if r.path is not None:
-                size = r.found.box.scaled(scene.scale).size
-                typer.echo(f"{r.path}: {size} px, {scene.strategy(chosen)}, {r.seconds:.2f} s")
-        if files.compare is not None:
-            typer.echo(f"{files.compare}: compared with nearest neighbour and bicubic")
+        print_regions(done, scene.scale, scene.strategy(chosen), files.compare)
         if joint is not None:
             (pieces, gflops), (_, apart) = joint, scene.planned(boxes, chosen)
             typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
         if files.into is not None:
             print_pasted(files.into, whole, boxes, files.feather)
-    for note in notes if not as_json else ():
-        typer.echo(note, err=True)
+        for note in notes:
+            typer.echo(note, err=True)
     if left_out:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
@@ -191,6 +186,16 @@ def describe_left_out(
         made = scene.provenance(boxes, whole=True, same_size=files.same_size)
         notes += left_out(files.into, scene.photo, made, saving)
     return tuple(dict.fromkeys(notes))
+
+
+def print_regions(done: Sequence[RestoredRegion], scale: int, strategy: Strategy, compare: Path | None) -> None:
+    """Print what the files of regions hold."""
+    for region in done:
+        if region.path is not None:
+            size = region.found.box.scaled(scale).size
+            typer.echo(f"{region.path}: {size} px, {strategy}, {region.seconds:.2f} s")
+    if compare is not None:
+        typer.echo(f"{compare}: compared with nearest neighbour and bicubic")
 
 
 def print_pasted(into: Path, size: Size, boxes: Sequence[Box], feather: int) -> None:

@@ -192,8 +192,7 @@ class Restorer(Enlarger):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> scene.restore(localsr.Box(10, 10, 34, 34)).pixels.shape
             (3, 96, 96)
         """
