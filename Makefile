@@ -1,5 +1,5 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-SERVICE := $(addprefix service-,latency load slow fuzz endurance kill)
+SERVICE := $(addprefix service-,latency load slow fuzz endurance kill hostile)
 .PHONY: demo test test-fast test-pythons check docs page page-check page-latency $(SERVICE)
 .PHONY: regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
@@ -11,7 +11,7 @@ PHOTO = $(shell $(BIN)/python -c "import matplotlib.cbook as c; print(c.get_samp
 demo: .venv/made ## restore three regions of a real photo: build/demo.png
 	@echo "demo: restoring the cap's badge, the glasses and the name plate of a photo that comes with matplotlib"
 	@mkdir -p build
-	@$(BIN)/localsr restore "$(PHOTO)" --box 210,22,108,84 --box 184,150,108,84 --box 68,458,108,84 -o build/demo --compare build/demo.png
+	@$(BIN)/localsr restore "$(PHOTO)" --box 210,22,108,84 --box 184,150,108,84 --box 68,458,108,84 --precision fp32 -o build/demo --compare build/demo.png
 	@echo "demo: look at build/demo.png"
 
 test: .venv/made ## run the tests

@@ -1,6 +1,7 @@
 """Fixtures and settings of all tests."""
 
 import os
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -19,6 +20,15 @@ if find_spec("torch") is not None:  # on a Python without a build of it, what ne
 settings.register_profile("short", deadline=None)  # a busy machine is no fault of what is tested
 settings.register_profile("long", deadline=None, max_examples=20_000)  # `make regions`
 settings.load_profile("short")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fp32() -> Iterator[None]:
+    """What is not about precision is tested in fp32, whatever this machine is fast at."""
+    with pytest.MonkeyPatch.context() as patch:
+        if find_spec("torch") is not None:
+            patch.setattr("localsr.inference.restorer.choose_precision", lambda *_: "fp32")
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -39,7 +39,7 @@ class _Index(msgspec.Struct):
     pictures: list[_Entry]
 
 
-class _Entry(RestorationFacts, frozen=True):
+class _Entry(RestorationFacts, frozen=True, kw_only=True):
     """A picture in a zip."""
 
     name: str
@@ -175,7 +175,7 @@ class RemoteScene(RegionScene):
         if picture.size != box.scaled(self.scale).size:
             raise ServiceError(f"the service answered {picture.size} px for box {box} at x{self.scale}")
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
-        made = (Strategy(facts.strategy), facts.network, "fp32", facts.seconds)
+        made = (Strategy(facts.strategy), facts.network, facts.precision, facts.seconds)
         told = picture.provenance
         sha256 = "" if told is None else told.network_sha256
         return Restoration(pixels, alpha, box, self.scale, *made, self.photo, sha256)

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from batches import InlineEngine, stray
 
 from localsr.batch import supervisor
 from localsr.batch.rows import NoRoom, Status
-from localsr.batch.runner import run_batch
+from localsr.batch.runner import begun_precision, run_batch
 from localsr.batch.supervisor import Died, Reply, supervise
 from localsr.batch.table import read_table
 from localsr.batch.worker import BatchWorker
@@ -31,6 +32,29 @@ def test_what_kills_its_worker_is_tried_three_times_and_last(many, setup) -> Non
     healthy = InlineEngine(setup)
     assert run_batch(many, setup, lambda: healthy).kept == 11  # a rerun tries it once more
     assert read_table(setup.folder)["status"].unique().to_list() == [Status.DONE]
+
+
+def test_a_folder_goes_on_in_the_precision_it_was_begun_in(many, setup) -> None:
+    setup = replace(setup, precision="bf16")
+    assert begun_precision(many, setup) is None
+    assert not os.path.exists(setup.folder)
+    run_batch(many[:2], setup, lambda: InlineEngine(setup))
+    for here in ("fp32", "bf16"):
+        assert begun_precision(many, replace(setup, precision=here)) == "bf16"
+    assert begun_precision(many, replace(setup, strategy="crop")) is None
+
+
+def test_what_is_done_starts_no_worker(many, setup) -> None:
+    """Until a result is gone, or a picture has changed."""
+    run_batch(many, setup, lambda: InlineEngine(setup))
+    tally = run_batch(many, setup, lambda: pytest.fail("a worker was started"))
+    assert (tally.kept, tally.states) == (12, {Status.DONE: 12})
+    table = read_table(setup.folder)
+    (Path(setup.folder) / table["output"][3]).unlink()
+    os.utime(many[5].picture, ns=(1, 1))
+    engine = InlineEngine(setup)
+    assert run_batch(many, setup, lambda: engine).kept == 10
+    assert engine.sent == sorted({Path(table["input"][3]).stem, "05"})
 
 
 def test_a_lost_machine_is_no_pictures_fault(many, setup) -> None:

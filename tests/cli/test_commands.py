@@ -127,11 +127,16 @@ def test_a_frame_of_a_clip_and_its_neighbours(nets, here):
     args = ("--at", "0.2s", "--frames", 5, "--box", "20,20,24,16", "--model", model)
     result = run("restore", "clip.mp4", *args, "-o", "plate.png", "--compare", "sheet.png")
     assert result.exit_code == 0, result.output
-    assert "plate.png: 96 x 64 px, halo, " in result.stdout
+    assert re.search(r"plate.png: 96 x 64 px, halo from [1-5] frames \(\d+% of it\), ", result.stdout)
+    assert "sheet.png: compared with bicubic and one frame" in result.stdout
     assert images.read("plate.png").size.width == 96
     assert images.read("sheet.png").size.width > 900
     result = run("restore", "clip.mp4", *args)
     assert "clip-20-20-24x16-x4.png: 96 x 64 px" in result.stdout
+    told = json.loads(run("restore", "clip.mp4", *args, "--json").stdout)["regions"][0]["frames"]
+    assert {"used", "left_out", "fused_share"} == set(told)
+    assert len(told["used"]) + len(told["left_out"]) == 8
+    assert all(one["reason"] for one in told["left_out"])
     fails(run("restore", "clip.mp4", "--at", "soon", "--box", "0,0,9,9"), 2, "'soon' is no moment", "12.4s")
     fails(run("restore", "clip.mp4", "--at", "1:00", "--box", "0,0,9,9"), 2, "no frame at 60 s", "lasts 0.48 s")
 
@@ -155,7 +160,7 @@ def test_json(nets, here):
     result = restore(nets, *args, "--json")
     told = json.loads(result.stdout)
     sha256 = checkpoint.read(nets / "plain.safetensors")[1].sha256
-    seconds = [region.pop("seconds") for region in told["regions"]]
+    seconds, made = [region.pop("seconds") for region in told["regions"]], {"precision": "fp32"}
     assert told.pop("provenance") == {
         "software": f"localsr {localsr.__version__}",
         "network": "plain",
@@ -173,8 +178,8 @@ def test_json(nets, here):
         "scale": 4,
         "strategy": "halo",
         "regions": [
-            {"box": [0, 0, 8, 8], "output": "out/photo-0-0-8x8-x4.png", "width": 32, "height": 32},
-            {"box": [0, 20, 5, 30], "output": "out/photo-0-20-5x10-x4.png", "width": 20, "height": 40},
+            {"box": [0, 0, 8, 8], "output": "out/photo-0-0-8x8-x4.png", "width": 32, "height": 32} | made,
+            {"box": [0, 20, 5, 30], "output": "out/photo-0-20-5x10-x4.png", "width": 20, "height": 40} | made,
         ],
         "compare": "s.png",
     }

@@ -232,7 +232,7 @@ def test_what_is_not_finite_is_done_again_and_said(noise: localsr.Photo, caplog:
 def test_devices_and_precisions_that_are_not_there() -> None:
     with pytest.raises(localsr.ConfigError, match="'gpu' is no device that torch knows; choose auto"):
         localsr.Restorer.load(device="gpu")
-    with pytest.raises(localsr.ConfigError, match="precision 'int8' is not one of fp32, bf16, fp16"):
+    with pytest.raises(localsr.ConfigError, match="precision 'int8' is not one of auto, fp32, bf16, fp16"):
         localsr.Restorer.load(precision="int8")
     missing = "mps" if torch.cuda.is_available() else "cuda"
     with pytest.raises(localsr.ConfigError, match=f"there is no {missing} on this machine"):

@@ -40,7 +40,7 @@ PATIENCE = 300.0  # s for a state to come: more than any busy machine needs
 @contextmanager
 def serving(*command: str) -> Iterator[str]:
     """The address of a service of its own."""
-    whole = [sys.executable, "-m", "localsr", *command, "--port", "0"]
+    whole = [sys.executable, "-m", "localsr", *command, "--port", "0", "--precision", "fp32"]
     with subprocess.Popen(whole, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as server:
         try:
             assert server.stdout is not None

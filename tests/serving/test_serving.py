@@ -36,6 +36,7 @@ from localsr.serving.pictures import OVERVIEW_SIDE
 from localsr.serving.tasks import TaskRunner
 
 SMALL = ["--max-body", "1", "--max-megapixels", "1", "--max-boxes", "5", "--max-output", "4"]
+EXACT = ["--precision", "fp32"]
 SLOW = ["--header-timeout", "1", "--body-timeout", "2", "--read-timeout", "2", "--keep", "60"]
 
 
@@ -55,7 +56,7 @@ def net(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def service(net):
-    with Service("--model", str(net), "--workers", "1", *SMALL, *SLOW, "--verbose") as running:
+    with Service("--model", str(net), "--workers", "1", *SMALL, *SLOW, *EXACT, "--verbose") as running:
         yield running
         assert "Traceback" not in running.log.read_text()
 
@@ -65,7 +66,7 @@ def viewed(net, tmp_path_factory):
     """A service that was started on a photo; the last test about it ends it."""
     path = tmp_path_factory.mktemp("photos") / "street <b>.png"
     path.write_bytes(photo(64, 48, "PNG"))
-    with Service("--no-browser", "--model", str(net), "--workers", "1", command=("view", str(path))) as running:
+    with Service("--no-browser", "--model", str(net), "--workers", "1", *EXACT, command=("view", str(path))) as running:
         running.photo = path
         yield running
 
@@ -138,6 +139,7 @@ def test_a_region_is_the_librarys(api, picture, scene, box, strategy):
     assert answer.headers["localsr-scale"] == "4"
     assert answer.headers["localsr-network"] == "tiny"
     assert answer.headers["localsr-strategy"] == (strategy or "clsr")
+    assert answer.headers["localsr-precision"] == "fp32"
     assert float(answer.headers["localsr-seconds"]) > 0
     counted = scene.planned([box], strategy).gflops
     assert float(answer.headers["localsr-gflops"]) == pytest.approx(counted, abs=1e-4)
@@ -177,7 +179,7 @@ def test_tiles_are_the_picture(service, api):
 
 
 def test_tiles_of_a_large_picture_come_from_a_smaller_copy(tmp_path, net):
-    runner = TaskRunner(WorkerSettings((str(net),), "torch", 64, 100, 100))
+    runner = TaskRunner(WorkerSettings((str(net),), "torch", "fp32", 64, 100, 100))
     path = tmp_path / "wide.png"
     path.write_bytes(photo(2 * OVERVIEW_SIDE + 1, 16, "PNG"))
     file = PictureFile("a", str(path), "wide", any_size=False)
@@ -268,6 +270,9 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
             for either in (here, remote):
                 with pytest.raises(BoxError, match=r"\(1, 2, 3, 4\) is no localsr\.Box"):
                     either.restore((1, 2, 3, 4))
+            for shared in (remote.restore, remote.stream, remote.cost):
+                with pytest.raises(ConfigError, match="leave share out"):
+                    shared(boxes, share=True)
             remote.restore(boxes[0], "halo").save(tmp_path / "sign.png")
             remote.paste(tmp_path / "all.png", boxes)
             assert images.read(tmp_path / "all.png").size == whole(remote.photo.size).scaled(4).size

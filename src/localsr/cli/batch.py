@@ -123,7 +123,9 @@ def batch_command(
     from localsr.batch import storage
     from localsr.batch.manifest import read_manifest
     from localsr.batch.rows import Status
+    from localsr.batch.runner import begun_precision, run_batch
     from localsr.batch.tasks import LAYOUT, Setup
+    from localsr.inference.precision import AUTO
     from localsr.regions import read
     from localsr.regions.detectors.plugins import check_detector
 
@@ -142,16 +144,16 @@ def batch_command(
         network.model,
         device=network.device,
         runtime=network.runtime,
-        precision=network.precision,
         max_memory=max_memory,
         detectors=tuple(files.items()),
         saving=saving.saving,
     )
     setup = add_network(setup, restorer, strategy)
+    begun = begun_precision(tasks, setup) if network.precision == AUTO else network.precision
+    setup = replace(setup, precision=begun or restorer.precision)
     if dry_run:
         print_estimate(tasks, restorer, setup, engine.workers, as_json=as_json)
         return
-    from localsr.batch.runner import run_batch
 
     began = time.monotonic()
     with report_batch() as progress:

@@ -82,6 +82,8 @@ def evaluate_command(
     """Measure quality and cost of the strategies on a data set, by the protocol of the paper."""
     if record and (limit is not None or sample is not None):
         raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit and --sample")
+    if network.precision == "auto":  # numbers of a network, not of a machine
+        network = replace(network, precision="fp32")
     if record and network.precision != "fp32":
         raise ConfigError(f"--record keeps the numbers of fp32, not of {network.precision}")
     if network.runtime != "torch" and (record or timing):

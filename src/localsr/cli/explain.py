@@ -33,7 +33,7 @@ def explain_command(
         raise ConfigError(f"{output} is the photo itself, which is never replaced; choose another name")
     from localsr.drawing.attention import attention_map
 
-    restorer = load_network(runtime, model, scale)
+    restorer = load_network(runtime, model, scale, precision="fp32")
     attention = restorer.encode(source).attention(inside)
     attention_map(output, source, attention, restorer.card.name)
     if as_json:

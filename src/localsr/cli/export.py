@@ -26,7 +26,7 @@ def export_command(
     from localsr.onnx.export import MAX_DIFFERENCE, export
 
     with progress_bar("exporting") as progress:
-        card = export(Restorer.load(model, scale=scale, device="cpu"), output, progress)
+        card = export(Restorer.load(model, scale=scale, device="cpu", precision="fp32"), output, progress)
     for name in card.graphs:
         path = output / f"{name}.onnx"
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -33,7 +33,7 @@ def measure_command(
     from localsr.inference.cost import count_roi
     from localsr.inference.strategies import Strategy
 
-    restorer = load_network("torch", name, None, device=device)
+    restorer = load_network("torch", name, None, device=device, precision="fp32")
     network = restorer.network_for(Strategy.FULL)
     with spinner("measuring"):
         found = measure_restorer(restorer)

@@ -47,7 +47,13 @@ Runtime = Annotated[
     str,
     typer.Option(metavar="torch|onnx", help="What computes; onnx: a folder of `localsr export`, or made when needed."),
 ]
-Precision = Annotated[str, typer.Option(metavar="fp32|bf16|fp16", help="How to compute; fp32 again if not finite.")]
+Precision = Annotated[
+    str,
+    typer.Option(
+        metavar="auto|fp32|bf16|fp16",
+        help="How to compute; auto: in 16 bits where that is faster here and at most one level of 255 from fp32.",
+    ),
+]
 JsonLines = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of lines.")]
 JsonTable = Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")]
 
@@ -123,7 +129,7 @@ class NetworkOptions:
     scale: Scale = None
     model: Model = None
     device: Device = "auto"
-    precision: Precision = "fp32"
+    precision: Precision = "auto"
     runtime: Runtime = "torch"
 
     def load(self, max_memory: int | None = None) -> Restorer:

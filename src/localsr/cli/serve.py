@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.options import PhotoPath, Runtime, load_network, takes_groups
+from localsr.cli.options import PhotoPath, Precision, Runtime, load_network, takes_groups
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
 from localsr.serving.settings import Limits, Settings
@@ -97,6 +97,7 @@ def serve_command(
     root_path: RootPath = "",
     model: Networks = None,
     runtime: Runtime = "torch",
+    precision: Precision = "auto",
     workers: Workers = 0,
     bounds: LimitOptions,
     verbose: Verbose = False,
@@ -115,6 +116,7 @@ def serve_command(
         root_path=root_path.rstrip("/"),
         networks=tuple(model or ()),
         runtime=runtime,
+        precision=precision,
         workers=workers,
         limits=bounds.limits(),
     )
@@ -128,6 +130,7 @@ def view_command(
     root_path: RootPath = "",
     model: Networks = None,
     runtime: Runtime = "torch",
+    precision: Precision = "auto",
     workers: Workers = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     verbose: Verbose = False,
@@ -141,6 +144,7 @@ def view_command(
         root_path=root_path.rstrip("/"),
         networks=tuple(model or ()),
         runtime=runtime,
+        precision=precision,
         workers=workers,
         limits=VIEW,
         photo=photo.resolve(),

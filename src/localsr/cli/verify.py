@@ -18,7 +18,7 @@ def verify_command(model: Model = None, scale: Scale = None, device: Device = "a
     from localsr.selfcheck import verify
 
     def load(place: str) -> Restorer:
-        return Restorer.load(model, scale=scale, device=place)
+        return Restorer.load(model, scale=scale, device=place, precision="fp32")
 
     restorer = load(device)
     table = Table(title=f"{restorer.card.name}: largest differences of a pixel in [0, 1]", box=box.SIMPLE_HEAD)

@@ -41,42 +41,60 @@ class Speed(NamedTuple):
         return batches * self.call + flops / self.rate
 
 
-def measured_speed(settings: WorkSettings, precision: str, sha256: str) -> Speed:
-    """Return how fast this machine does such work by a network, whose weights have that sha256."""
+def measured_speed(settings: WorkSettings, inputs: RunInputs, sha256: str) -> Speed:
+    """Return how fast this machine does such work by a network, whose weights have that sha256, on other pictures."""
     network, strategy = settings.network, settings.strategy
     side = SAMPLE_SIDE
     photo = images.read(np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8))
     scene = SceneContext(network, photo, sha256)
-    inputs = partial(RunInputs, network, photo, precision=precision)
     settings = settings._replace(size=photo.size, patches=len(scene.patches), memory=None)
 
     def work(roi: int) -> int:
         context = scene.get() if strategy is Strategy.CLSR else None
         items = plan_work([Box.from_xywh((side - roi) // 2, (side - roi) // 2, roi, roi)], settings)
-        list(execute(batch_work(items, settings), inputs(context=context)))
+        list(execute(batch_work(items, settings), inputs._replace(photo=photo, context=context)))
         return sum(item.load(settings).flops for item in items)
 
-    key = f"{sha256[:16]} {strategy} {precision} {network.runtime} {network.device}"
+    key = f"{sha256[:16]} {strategy} {inputs.precision} {network.runtime} {network.device}"
     return calibrated(key, partial(work, SMALL_ROI), partial(work, LARGE_ROI))
 
 
 def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], folder: Path | None = None) -> Speed:
     """Return the speed kept under `key` for this machine; measure it by two pieces of work that return their FLOPs."""
-    path = (folder or platformdirs.user_cache_path("localsr")) / "speed.json"
-    machine = f"{torch.get_num_threads()} threads, {os.cpu_count()} cores, {platform.node()}"
-    key = f"{key}, torch {torch.__version__}, {machine}"
-    kept = _kept(path)
-    if key not in kept:
+    key = f"{key}, {torch.get_num_threads()} threads"
+    numbers = recall(key, folder)
+    if len(numbers) != 2 or not numbers[1]:
         (light, few), (heavy, many) = _timed(small), _timed(large)
         if heavy <= light:  # noise, or a device for which both are nothing: not worth keeping
             return Speed(0.0, many / heavy)
         rate = (many - few) / (heavy - light)
-        kept[key] = [max(light - few / rate, 0.0), rate]
-        try:
-            write_whole(path, json.dumps(kept, indent=2).encode())
-        except OutputError:
-            pass  # where the cache cannot be written, the second that this takes is spent again in each process
-    return Speed(*kept[key])
+        numbers = remember(key, [max(light - few / rate, 0.0), rate], folder)
+    return Speed(*numbers)
+
+
+def recall(key: str, folder: Path | None = None) -> list[float]:
+    """Return the numbers kept under `key` for this machine and this torch, none where there are none."""
+    return _kept(_path(folder)).get(_of_machine(key), [])
+
+
+def remember(key: str, numbers: list[float], folder: Path | None = None) -> list[float]:
+    """Keep numbers under `key` for `recall` in other processes, and return them."""
+    path = _path(folder)
+    try:
+        write_whole(path, json.dumps(_kept(path) | {_of_machine(key): numbers}, indent=2).encode())
+    except OutputError:
+        pass  # where the cache cannot be written, the second that this takes is spent again in each process
+    return numbers
+
+
+def _path(folder: Path | None) -> Path:
+    """Return the file that numbers are kept in."""
+    return (folder or platformdirs.user_cache_path("localsr")) / "speed.json"
+
+
+def _of_machine(key: str) -> str:
+    """Return a key with what numbers depend on besides."""
+    return f"{key}, torch {torch.__version__}, {os.cpu_count()} cores, {platform.node()}"
 
 
 def _timed(work: Callable[[], int]) -> tuple[float, int]:
@@ -90,9 +108,9 @@ def _timed(work: Callable[[], int]) -> tuple[float, int]:
 
 
 def _kept(path: Path) -> dict[str, list[float]]:
-    """Read the speeds that are kept; a damaged file counts as none."""
+    """Read the numbers that are kept; a damaged file counts as none."""
     try:
         found = json.loads(path.read_text())
-        return {k: [float(n) for n in v] for k, v in found.items() if len(v) == 2 and min(v) >= 0 and v[1] > 0}
+        return {k: [float(n) for n in v] for k, v in found.items() if min(v) >= 0}
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -34,8 +34,9 @@ class RunInputs(NamedTuple):
 
     network: RunnableNetwork
     photo: Photo
-    context: Context | None  # the photo's keys and values
-    precision: str  # one of PRECISIONS
+    context: Context | None = None  # the photo's keys and values
+    short: RunnableNetwork | None = None  # the network in a precision of 16 bits, which restores in its place
+    precision: str = "fp32"  # one of PRECISIONS: that of `short`
 
 
 class BatchInputs(NamedTuple):
@@ -105,22 +106,26 @@ def restore_batch(inputs: RunInputs, batch: Sequence[WorkItem]) -> tuple[list[ND
 
     Reads the items' windows and nothing else. What is not finite in a short precision is done again in fp32.
     """
-    network, photo, context, precision = inputs
-    dtype = PRECISIONS[precision]
-    short = dtype is not torch.float32
-    with torch.inference_mode(), torch.autocast(network.device.type, dtype, enabled=short):
-        y = network.restore(*batch_inputs(network, photo, batch), context).float()
-        if not short or y.isfinite().all():
+    network, photo, context, short, precision = inputs
+    with torch.inference_mode():
+        y = (short or network).restore(*batch_inputs(network, photo, batch), context).float()
+        if short is None or y.isfinite().all():
             return [own.clamp(0, 1).numpy() for own in y.cpu()], precision  # copies: each is kept without the others
     log.warning("%d regions were not finite in %s and are done again in fp32", len(batch), precision)
-    return restore_batch(inputs._replace(precision="fp32"), batch)
+    return restore_batch(RunInputs(network, photo, context), batch)
 
 
-def attend(inputs: RunInputs, item: WorkItem) -> Tensor:
-    """Return the weights `(1, heads, queries, tokens)` of one item's attention (Eq. 3)."""
+def attend(inputs: RunInputs, items: Sequence[WorkItem], patches: int) -> list[float]:
+    """Return how much of the attention of items (Eq. 3) each patch has: shares that sum to 1."""
     assert inputs.context is not None
+    total = torch.zeros(patches)
     with torch.inference_mode():
-        return inputs.network.attention(*batch_inputs(inputs.network, inputs.photo, [item]), inputs.context)
+        for item in items:
+            given = batch_inputs(inputs.network, inputs.photo, [item])
+            weights = inputs.network.attention(*given, inputs.context).mean(1)[0]  # (queries, tokens)
+            total += weights.sum(0).view(patches, -1).sum(1).cpu()
+    shares: list[float] = (total / total.sum()).tolist()
+    return shares
 
 
 def batch_inputs(network: RunnableNetwork, photo: Photo, batch: Sequence[WorkItem]) -> BatchInputs:

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,16 @@ class FusedRestoration(Restoration):
     uses: tuple[FrameUse, ...]  # of each frame but the reference
     share: NDArray[np.float32]  # (s h, s w) in [0, 1]: of the fused result at each pixel; the rest is the single one's
 
+    def frames_as_dict(self) -> dict[str, Any]:
+        """Return what became of each frame, and the mean share of the fused result, as plain values for JSON."""
+        used = [
+            {"frame": use.name, "correlation": round(use.correlation, 4), "motion": [round(px, 3) for px in use.motion]}
+            for use in self.uses
+            if use.used
+        ]
+        left_out = [{"frame": use.name, "reason": use.reason} for use in self.uses if not use.used]
+        return {"used": used, "left_out": left_out, "fused_share": round(float(self.share.mean()), 4)}
+
 
 class _Part(NamedTuple):
     """A part of a box: pixels `(s h, s w, 3)` fused and single, and the share of the fused ones."""
@@ -107,7 +117,7 @@ class FusedScene(Scene):
     ) -> Iterator[Piece]:
         """Restore a box, which is held in memory, as one piece; see `Scene.pieces`."""
         for _, found in self.stream(checked_boxes(box, self.photo.size, clip=clip), strategy, progress=progress):
-            yield Piece(found.box, found.pixels)
+            yield Piece(found.box, found.pixels, found.precision)
 
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
@@ -180,7 +190,7 @@ class FusedScene(Scene):
             sums[there.rows, there.columns] += np.concatenate(planes, -1) * weight[..., None]
             precisions.add(found.precision)
         joined = sums / sums[..., 7:]
-        precision = self._precision if len(precisions) > 1 else precisions.pop()
+        precision = "fp32" if "fp32" in precisions else precisions.pop()
         return _Part(joined[..., :3], joined[..., 3:6], np.ascontiguousarray(joined[..., 6]), precision)
 
     def _fused(self, part: Box, views: Sequence[View], strategy: Strategy) -> _Part:

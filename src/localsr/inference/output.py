@@ -26,6 +26,7 @@ class WrittenRegion(NamedTuple):
 
     number: int  # of its box in the list
     seconds: float  # from the box to the file
+    precision: str  # that its pixels were computed in; fp32 where some had to be
     restoration: Restoration | None  # None where it was too large to be held
 
 
@@ -80,15 +81,16 @@ def write_regions(
         if target is not None:
             with target as path:
                 restoration.save(path, saving)
-            yield WrittenRegion(small[k], restoration.seconds + time.perf_counter() - began, restoration)
+            seconds = restoration.seconds + time.perf_counter() - began
+            yield WrittenRegion(small[k], seconds, restoration.precision, restoration)
     before = sum(boxes[n].area for n in small)
     for n in large:
         target, began = targets[n], time.perf_counter()
         assert target is not None
         with target as path:
-            write_in_pieces(path, scene, boxes[n], strategy, report, saving)
+            precision = write_in_pieces(path, scene, boxes[n], strategy, report, saving)
         before += boxes[n].area
-        yield WrittenRegion(n, time.perf_counter() - began, None)
+        yield WrittenRegion(n, time.perf_counter() - began, precision, None)
 
 
 def split_by_size(boxes: Sequence[Box], scale: int, max_pixels: int) -> tuple[list[int], list[int]]:
@@ -104,14 +106,17 @@ def write_in_pieces(
     strategy: Strategy | str | None = None,
     progress: Progress | None = None,
     saving: Saving = Saving(),  # noqa: B008  # frozen
-) -> None:
-    """Write a restored box that need not fit in memory, as `Restoration.save` would."""
+) -> str:
+    """Write a restored box that need not fit in memory, as `Restoration.save` would; return its precision."""
     size, made = box.scaled(scene.scale).size, scene.provenance([box], strategy)
+    precisions = set()
     with Canvas(path, size, scene.photo, made, saving, alpha=scene.photo.has_alpha) as canvas:
         for piece in scene.pieces(box, strategy, progress=progress):
             alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
             canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
+            precisions.add(piece.precision)
         canvas.finish()
+    return "fp32" if "fp32" in precisions else precisions.pop()
 
 
 def write_bicubic(

@@ -96,7 +96,8 @@ def _pieces(
         fresh = [n for n in waiting if n not in kept]
         found = dict(zip(fresh, scene.restore([boxes[n] for n in fresh], strategy), strict=True))
         for n in waiting:
-            yield boxes[n], Piece(boxes[n], (kept[n] if n in kept else found[n]).pixels)
+            restored = kept[n] if n in kept else found[n]
+            yield boxes[n], Piece(boxes[n], restored.pixels, restored.precision)
         waiting.clear()
 
     for n, box in enumerate(boxes):

@@ -179,6 +179,7 @@ class Piece(NamedTuple):
 
     box: Box  # LR px of the upright picture
     pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
+    precision: str  # that the pixels were computed in
 
 
 def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:

@@ -11,16 +11,15 @@ from typing import Self
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.frames.reading import Frames
-from localsr.geometry import Box
 from localsr.inference.batching import torch_on_cpu
 from localsr.inference.conditioning import measure_photo
 from localsr.inference.device import find_device
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.fused_scene import FusedScene
 from localsr.inference.memory import keep_freed, tensor_room
+from localsr.inference.precision import AUTO, choose_precision, shortened_pair
 from localsr.inference.prepacking import packed
 from localsr.inference.protocols import RunnableNetwork
-from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Enlarger, NetworkPair, Strategy
 from localsr.models import checkpoint
@@ -54,15 +53,15 @@ class Restorer(Enlarger):
             network: The network.
             card: What its checkpoint says of it.
             plain: Its plain twin, None where there is none; a network without context is its own.
-            precision: `fp32`, `bf16` or `fp16`.
+            precision: As in `load`.
             max_memory: MB that the process is to stay below, kept results aside; None for no bound.
 
         Raises:
             ConfigError: There is no such precision.
         """
-        if precision not in PRECISIONS:
-            raise ConfigError(f"precision {precision!r} is not one of {', '.join(PRECISIONS)}")
-        self.card, self.precision, self.max_memory = card, precision, max_memory
+        if precision not in (AUTO, *PRECISIONS):
+            raise ConfigError(f"precision {precision!r} is not one of {AUTO}, {', '.join(PRECISIONS)}")
+        self.card, self._asked_precision, self.max_memory = card, precision, max_memory
         self.network = network
         self.plain = plain if network.geometry.has_context else network
 
@@ -82,7 +81,7 @@ class Restorer(Enlarger):
         *,
         scale: int | None = None,
         device: str = "auto",
-        precision: str = "fp32",
+        precision: str = AUTO,
         max_memory: int | None = None,
     ) -> Self:
         """Load a network to be run by torch; `localsr.load` does it for any runtime.
@@ -94,7 +93,8 @@ class Restorer(Enlarger):
                 None.
             scale: How many times a region must be enlarged; by default what the network does, and 4 without a name.
             device: torch's name of a device, or `auto` for an accelerator where there is one.
-            precision: `fp32`, `bf16` or `fp16`.
+            precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is
+                faster and at most one level of 255 from fp32, as measured once for the network and the machine.
             max_memory: MB that the process is to stay below, kept results aside: batches and tiles are made as small as
                 that needs.
 
@@ -117,6 +117,17 @@ class Restorer(Enlarger):
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
         plain = None if network.config.plain else find_twin(card, path)
         return cls(network.to(place), card, plain and plain.to(place), precision, max_memory=max_memory)
+
+    @property
+    def precision(self) -> str:
+        """What regions are restored in, `fp32`, `bf16` or `fp16`; `auto` is decided when this is first asked for."""
+        return self._chosen_precision
+
+    @cached_property
+    def _chosen_precision(self) -> str:
+        """What was asked for, or what `auto` comes to."""
+        asked = self._asked_precision
+        return choose_precision(self._networks, self.card.sha256) if asked == AUTO else asked
 
     @property
     def multiple(self) -> int:
@@ -165,17 +176,20 @@ class Restorer(Enlarger):
         network = self.network.with_halo(halo)
         plain = self.plain and self.plain.with_halo(halo)
         card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
-        return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
+        return type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
 
     @cached_property
     def _running(self) -> NetworkPair:
         """The networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
-        if not torch_on_cpu(self.network) or self.precision != "fp32" or self.max_memory is not None:
+        if not torch_on_cpu(self.network) or self.max_memory is not None:
             return self._networks
         keep_freed()
-        ready = packed(self.network)
-        plain = ready if self.plain is self.network else self.plain and packed(self.plain)
-        return NetworkPair(self.card.name, ready, plain)
+        return self._networks.converted(packed)
+
+    @cached_property
+    def _short(self) -> NetworkPair | None:
+        """The networks in a precision of 16 bits, if they are to restore in one."""
+        return None if self.precision == "fp32" else shortened_pair(self._networks, self.precision)
 
     def encode(self, source: images.Source | Frames, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
@@ -205,46 +219,10 @@ class Restorer(Enlarger):
             photo,
             self._running,
             self.precision,
+            self._short,
             sha256=self.card.sha256,
             memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
             conditions=measure_photo(photo) if self.network.conditioned else None,
         )
         return scene if frames is None or not frames.others else FusedScene(frames, scene)
-
-
-def restore(
-    source: images.Source,
-    box: Box,
-    *,
-    model: str | PathLike[str] | None = None,
-    scale: int | None = None,
-    strategy: Strategy | str | None = None,
-    clip: bool = False,
-) -> Restoration:
-    """Restore one box of a picture in one call.
-
-    Args:
-        source: A path, the bytes of a file, a Pillow image or a NumPy array, as `localsr.read` takes.
-        box: The region, in LR px of the upright picture.
-        model: A network of the package by its name, or a checkpoint by its path; the default of `scale` when None.
-        scale: How many times the region must be enlarged; 4 without a model.
-        strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
-        clip: Cut off what leaves the picture instead of refusing the box.
-
-    Returns:
-        The restoration.
-
-    Raises:
-        ImageError: The source is no picture.
-        BoxError: The box leaves the picture.
-        CheckpointError: The model's file is no sound checkpoint.
-        ConfigError: The network cannot do what is asked.
-
-    Example:
-        >>> import localsr, numpy as np
-        >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
-        <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
-    """
-    restorer = Restorer.load(model, scale=scale)
-    return restorer.encode(source).restore(box, strategy, clip=clip)

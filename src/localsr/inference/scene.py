@@ -7,8 +7,6 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
-import torch
-
 from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.geometry import Box, checked_boxes
@@ -48,6 +46,7 @@ class Scene(RegionScene):
         photo: Photo,
         networks: NetworkPair,
         precision: str = "fp32",
+        short: NetworkPair | None = None,
         *,
         sha256: str = "",
         memory: int | None = None,
@@ -59,19 +58,21 @@ class Scene(RegionScene):
         Args:
             photo: The photo.
             networks: A network with its plain twin.
-            precision: `fp32`, `bf16` or `fp16`.
+            precision: `fp32`, or `bf16` or `fp16`, that of `short`.
+            short: The networks in 16 bits, which restore regions; keys, values and attention stay in fp32.
             sha256: Of the network's weights, where they were saved.
             memory: Bytes that a batch's tensors may take; None for no bound.
-            path: A file that `save` wrote, from which the photo's keys and values are read now. Without it they are
-                made when `clsr`, `attention` or `save` first asks for them.
+            path: A file that `save` wrote, to read keys and values from; without it they are made when first needed.
             conditions: How the photo was degraded, for networks that can be told.
 
         Raises:
             CheckpointError: The file is damaged, or of another photo or network.
         """
-        super().__init__(photo, networks if conditions is None else networks.with_conditions(conditions))
+        super().__init__(photo, networks)
+        self._precision, self._short, self._memory, self._sha256 = precision, short, memory, sha256
         self.conditions = conditions
-        self._precision, self._memory, self._sha256 = precision, memory, sha256
+        if conditions is not None:
+            self._tell(conditions)
         self._context = SceneContext(networks.network, photo, sha256)
         if path is not None:
             self._context.load(path)
@@ -151,7 +152,7 @@ class Scene(RegionScene):
             raise ConfigError(f"{self._networks.name} cannot be told how much to denoise or to deblur; leave that out")
         other = copy.copy(self)
         other.conditions = adjusted(self.conditions, denoise, deblur)
-        other._networks = self._networks.with_conditions(other.conditions)
+        other._tell(other.conditions)
         return other
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -208,7 +209,7 @@ class Scene(RegionScene):
         inside = checked_boxes(box, self.photo.size, clip=clip)
         settings = self._settings(self.strategy(strategy))
         done = execute(batch_work(plan_work(inside, settings), settings), self._inputs(settings), progress)
-        return (Piece(restored.item.taper.roi, restored.pixels) for restored in done)
+        return (Piece(restored.item.taper.roi, restored.pixels, restored.precision) for restored in done)
 
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
@@ -254,7 +255,7 @@ class Scene(RegionScene):
         for strategy in self.strategies:
             settings = self._settings(strategy)
             plan = batch_work(plan_work(boxes, settings, share=share), settings)
-            speed = measured_speed(settings, self._precision, self._sha256)
+            speed = measured_speed(settings, self._contextless(settings), self._sha256)
             found[strategy] = estimate_cost(boxes, plan, settings, speed, before)
         return found
 
@@ -263,12 +264,8 @@ class Scene(RegionScene):
         if self._networks.network.geometry.context is None:
             raise ConfigError(f"{self._networks.name} has no global context module; choose a network that has one")
         settings = self._settings(Strategy.CLSR)
-        inputs, patches = self._inputs(settings), self._context.patches
-        total = torch.zeros(len(patches))
-        for item in plan_work([box], settings):
-            weights = attend(inputs, item).mean(1)[0]  # (queries, tokens)
-            total += weights.sum(0).view(len(patches), -1).sum(1).cpu()
-        return Attention(box, patches, (total / total.sum()).tolist())
+        patches = self._context.patches
+        return Attention(box, patches, attend(self._inputs(settings), plan_work([box], settings), len(patches)))
 
     def _paste(
         self,
@@ -282,6 +279,11 @@ class Scene(RegionScene):
         """Write the picture with its boxes restored."""
         paste(path, self, boxes, strategy, how, progress, saving=saving)
 
+    def _tell(self, conditions: Conditions) -> None:
+        """Have the networks told how the photo was degraded."""
+        self._networks = self._networks.converted(lambda network: network.with_conditions(conditions))
+        self._short = self._short and self._short.converted(lambda network: network.with_conditions(conditions))
+
     def _settings(self, strategy: Strategy) -> WorkSettings:
         """Return what work by a strategy depends on."""
         network, patches = self._networks.network_for(strategy), len(self._context.patches)
@@ -290,4 +292,9 @@ class Scene(RegionScene):
     def _inputs(self, settings: WorkSettings) -> RunInputs:
         """Return what batches are restored from; the keys and values of `clsr` are made now, if they are not yet."""
         context = self._context.get() if settings.strategy is Strategy.CLSR else None
-        return RunInputs(settings.network, self.photo, context, self._precision)
+        return self._contextless(settings)._replace(context=context)
+
+    def _contextless(self, settings: WorkSettings) -> RunInputs:
+        """Return what batches are restored from, but for the keys and values."""
+        short = None if self._short is None else self._short.network_for(settings.strategy)
+        return RunInputs(settings.network, self.photo, None, short, self._precision)

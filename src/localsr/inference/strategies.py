@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol
 
-from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
 from localsr.models.windows import NetworkGeometry, Taper
@@ -136,10 +135,10 @@ class NetworkPair:
     network: RunnableNetwork
     plain: RunnableNetwork | None  # the network itself where it has no context; None where there is no twin at hand
 
-    def with_conditions(self, conditions: Conditions) -> NetworkPair:
-        """Return the pair told how a picture was degraded."""
-        network = self.network.with_conditions(conditions)
-        plain = network if self.plain is self.network else self.plain and self.plain.with_conditions(conditions)
+    def converted(self, convert: Callable[[RunnableNetwork], RunnableNetwork]) -> NetworkPair:
+        """Return what `convert` makes of the network and its twin."""
+        network = convert(self.network)
+        plain = network if self.plain is self.network else self.plain and convert(self.plain)
         return NetworkPair(self.name, network, plain)
 
     @property

@@ -79,7 +79,8 @@ class CLSR(nn.Module):
         if self.conditioning is None:
             return self
         with torch.inference_mode():
-            return self.modulated(self.conditioning(torch.tensor([conditions.encoded()], device=self.device)))
+            told = next(self.conditioning.parameters()).new_tensor([conditions.encoded()])
+            return self.modulated(self.conditioning(told))
 
     def modulated(self, modulation: Tensor) -> Self:
         """Return this network, its weights shared, with gains and offsets that `conditioning` made."""

@@ -37,6 +37,6 @@ def modulate(z: Tensor, modulation: Tensor | None, k: int) -> Tensor:
     """Apply what `Conditioning` made for stage k, 0 for the head, to features `(B, c, h, w)`."""
     if modulation is None:
         return z
-    gain, offset = modulation[k]
+    gain, offset = modulation[k].to(z.dtype)
     y: Tensor = (z + offset).addcmul(z, gain)
     return y

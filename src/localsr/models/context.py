@@ -145,7 +145,8 @@ class GlobalContext(nn.Module):
     def _attended(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
         """Return g of Eq. 3, `(B, heads, queries, c / heads)`, computed for `MAX_QUERIES` at a time."""
         b, _, n, _ = queries.shape
-        shared = context.keys.shape[0] == 1  # one picture for all ROIs: their queries go in one row
+        keys, values = context.keys.to(queries.dtype), context.values.to(queries.dtype)
+        shared = keys.shape[0] == 1  # one picture for all ROIs: their queries go in one row
         if shared:
             queries, places = queries.transpose(0, 1).flatten(1, 2)[None], places.flatten(0, 1)[None]
         parts: Iterable[tuple[Tensor, Tensor]] = [(queries, places)]
@@ -153,9 +154,7 @@ class GlobalContext(nn.Module):
             parts = zip(torch.split(queries, MAX_QUERIES, 2), torch.split(places, MAX_QUERIES, 1), strict=True)
         g = torch.cat(
             [
-                functional.scaled_dot_product_attention(
-                    q, context.keys, context.values, attn_mask=self._bias(q, p, context)
-                )
+                functional.scaled_dot_product_attention(q, keys, values, attn_mask=self._bias(q, p, context))
                 for q, p in parts
             ],
             2,
@@ -164,7 +163,8 @@ class GlobalContext(nn.Module):
 
     def _bias(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
         """Return b of Eq. 3, `(B, heads, queries, tokens)`."""
-        b: Tensor = -self.slope.abs() * _distance(places, context.places)[:, None]
+        distance = _distance(places, context.places)[:, None].to(self.slope.dtype)
+        b: Tensor = -self.slope.abs() * distance
         return b.to(queries.dtype)
 
     def _split(self, tokens: Tensor) -> Tensor:

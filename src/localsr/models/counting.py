@@ -22,7 +22,15 @@ PACKED: Any = getattr(torch.ops.mkldnn, "_convolution_pointwise", None)  # a con
 FLASH_FLOPS = {
     ATEN._scaled_dot_product_flash_attention_for_cpu: flop_registry[ATEN._scaled_dot_product_flash_attention]
 }
-PACKED_FLOPS = {PACKED: lambda x, w, *_, out_val: conv_flop_count(x.shape, w.shape, out_val.shape)} if PACKED else {}
+
+
+def _packed_flops(x: Tensor, *operands: Any, out_val: Tensor) -> int:  # noqa: ANN401  # as torch's table has them
+    """Count a packed convolution; what it adds to its result, if anything, comes before its weights."""
+    maps = [each for each in operands[:2] if isinstance(each, Tensor) and each.ndim == 4]
+    return int(conv_flop_count(list(x.shape), list(maps[-1].shape), list(out_val.shape)))
+
+
+PACKED_FLOPS = {PACKED: _packed_flops} if PACKED else {}
 COUNTED = flop_registry | FLASH_FLOPS | PACKED_FLOPS  # torch's table lacks the CPU's attention and packed convolutions
 
 

@@ -32,6 +32,7 @@ FACT_HEADERS = {
         ("Network", "which one", "string"),
         ("Seconds", "of the work", "number"),
         ("Gflops", "of the work", "number"),
+        ("Precision", "that the pixels were computed in: fp32, bf16 or fp16", "string"),
     )
 }
 PictureId = Annotated[str, Path(max_length=64, description="A picture's id.")]

@@ -67,7 +67,10 @@ class Service:
         bounds = (limits.memory, limits.megapixels, limits.output)
         self.settings, self.ending = settings, False
         self.pool = Pool(
-            settings.processes, limits, WorkerSettings(settings.networks, settings.runtime, *bounds), folder
+            settings.processes,
+            limits,
+            WorkerSettings(settings.networks, settings.runtime, settings.precision, *bounds),
+            folder,
         )
         self.store = Store(folder, limits, self.pool.forget)
         self.metrics = ServiceMetrics()

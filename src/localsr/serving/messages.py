@@ -18,6 +18,7 @@ class WorkerSettings(Struct, frozen=True, tag="settings"):
 
     networks: tuple[str, ...]  # names or paths; none for those that the package offers
     runtime: str
+    precision: str  # as `localsr.load` takes it
     memory: int  # MiB of decoded pictures and scenes
     megapixels: int  # of an uploaded picture
     output: int  # megapixels of one answer
@@ -143,6 +144,7 @@ class RestorationFacts(Struct, frozen=True):
     network: str
     seconds: float
     gflops: float
+    precision: str = "fp32"  # that its pixels were computed in; services of earlier versions have this one
 
 
 class PasteFacts(Struct, frozen=True):
@@ -150,6 +152,7 @@ class PasteFacts(Struct, frozen=True):
 
     scale: int
     strategy: str
+    precision: str
 
 
 class StrategyCost(Struct, frozen=True):

@@ -56,6 +56,7 @@ class Settings:
     root_path: str = ""  # below which a proxy serves it, as /tool
     networks: tuple[str, ...] = ()  # names or paths; OFFERED_NETWORKS where there are none
     runtime: str = "torch"  # what computes: torch or onnx
+    precision: str = "auto"  # in which; as `localsr.load` takes it
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
     photo: Path | None = None  # that `localsr view` shows

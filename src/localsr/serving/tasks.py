@@ -23,7 +23,7 @@ from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.loading import load
-from localsr.models.embedded import OFFERED_NETWORKS
+from localsr.models.embedded import OFFERED_NETWORKS, imported_networks
 from localsr.progress import Progress
 from localsr.serving.messages import (
     AttentionFacts,
@@ -57,8 +57,10 @@ class TaskRunner:
 
     def __init__(self, settings: WorkerSettings) -> None:
         """Load the networks and run one once, so that the first request does not wait for libraries."""
-        names = settings.networks or OFFERED_NETWORKS
-        self._restorers = {Path(name).stem: load(name, runtime=settings.runtime) for name in names}
+        names = settings.networks or (*OFFERED_NETWORKS, *imported_networks())
+        self._restorers = {
+            Path(name).stem: load(name, runtime=settings.runtime, precision=settings.precision) for name in names
+        }
         self._default = next(name for name in (*OFFERED_NETWORKS, *self._restorers) if name in self._restorers)
         self._pictures = OpenPictures(settings.memory, settings.megapixels)
         self._max_megapixels = settings.output
@@ -156,7 +158,7 @@ class TaskRunner:
         self._check_pixels(whole(scene.photo.size).area * scale**2)
         how = Pasting(task.feather, task.same_size)
         paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress, saving=task.saving)
-        return PasteFacts(scale, str(strategy))
+        return PasteFacts(scale, str(strategy), self._restorers[task.network or self._default].precision)
 
     def _scene(
         self, task: RestoreTask | CostTask | AttentionTask | PasteTask, sides: Sequence[Sides], progress: Progress
@@ -189,7 +191,7 @@ class TaskRunner:
         saving: images.Saving,
     ) -> list[RestorationFacts]:
         """Write each restored box and return its facts."""
-        seconds = [0.0] * len(boxes)
+        seconds, precisions = [0.0] * len(boxes), [""] * len(boxes)
         files = [nullcontext(path) for path in paths]
         for region in write_regions(
             scene,
@@ -200,13 +202,13 @@ class TaskRunner:
             progress=progress,
             saving=saving,
         ):
-            seconds[region.number] = region.seconds
+            seconds[region.number], precisions[region.number] = region.seconds, region.precision
         gflops = scene.planned(boxes, strategy).gflops / sum(
             box.area for box in boxes
         )  # shared by area, as seconds are
         return [
-            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area)
-            for box, spent in zip(boxes, seconds, strict=True)
+            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area, precision)
+            for box, spent, precision in zip(boxes, seconds, precisions, strict=True)
         ]
 
 
