@@ -46,6 +46,9 @@ class Photo:
         name: The name of the file, without its folder; empty for arrays and bytes.
         has_alpha: Whether there is a band of opacity.
         is_cmyk: Whether the source is CMYK; windows of it are sRGB.
+        page: Which page of a document or frame of an animation it is, from 1.
+        pages: How many of them the file holds.
+        damage: What is wrong with the file, of which a part is lost; empty for a sound one.
 
     Example:
         >>> import numpy as np
@@ -66,7 +69,10 @@ class Photo:
     is_cmyk: bool
     _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands
     _alpha: pyvips.Image | None = field(repr=False)
-    _latch: DamageLatch | None = field(repr=False, default=None)  # of a tiled picture
+    _latch: DamageLatch | None = field(repr=False, default=None)  # where damage is looked for
+    page: int = 1
+    pages: int = 1
+    damage: str = ""
 
     def window(self, box: Box) -> Pixels:
         """Read the pixels of a box.
@@ -138,6 +144,20 @@ class Photo:
         """
         return None if self._alpha is None else self._read(self._alpha, [box])[0]
 
+    def decode(self) -> None:
+        """Decode all pixels once, so that damage anywhere is found.
+
+        Raises:
+            ImageError: The file is damaged.
+
+        Example:
+            >>> import numpy as np
+            >>> import localsr
+            >>> localsr.read(np.zeros((48, 64), np.uint8)).decode()
+        """
+        with self._reading([whole(self.size)]):
+            self._colour.avg()
+
     def preview(self, max_side: int) -> NDArray[np.uint8]:
         """Return the whole picture for a screen, shrunk to fit and never enlarged.
 
@@ -184,7 +204,7 @@ class Photo:
     def _shown(self, box: Box, width: int, height: int, fit: str) -> NDArray[np.uint8]:
         """Shrink a box for a screen; `fit` is libvips' word for how width and height bind."""
         bands = [self._colour] if self._alpha is None else [self._colour, self._alpha]
-        with self._reading():
+        with self._reading([box]):
             parts = [band.crop(box.left, box.top, box.width, box.height) for band in bands]
             if {band.format for band in bands} not in ({"uchar"}, {"ushort"}):
                 parts = [from_array(rounded(self._levels(b, [box])[0], 8), SPACES[b.bands, 8]) for b in bands]
@@ -195,15 +215,15 @@ class Photo:
 
     def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
         """Read boxes of the colour or of the alpha: `(bands, h, w)`, [0, 1]."""
-        with self._reading():
+        with self._reading(boxes):
             return self._levels(image, boxes)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Name the picture in errors, and read nothing from a tiled one that was found damaged."""
+    def _reading(self, boxes: Sequence[Box]) -> Iterator[None]:
+        """Name the picture in errors, check what boxes need of it, and read nothing from one found damaged."""
         with (
             translating_errors(f"{self.name or 'the picture'} cannot be read"),
-            nullcontext() if self._latch is None else self._latch.reading(),
+            nullcontext() if self._latch is None else self._latch.reading(boxes),
         ):
             yield
 
@@ -216,9 +236,8 @@ class Photo:
         dtype = NUMPY_TYPES[image.format]
         found: dict[int, Pixels] = {}
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
-        region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
         for sides, members in alike.items():
-            raw = np.frombuffer(b"".join(_fetched(image, region, boxes[n]) for n in members), dtype)
+            raw = np.frombuffer(_fetched(image, [boxes[n] for n in members]), dtype)
             if dtype.kind == "f" and not (raw.min() >= 0 and raw.max() <= 1):  # NaN is neither
                 raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
             pixels = raw.reshape(-1, *sides, image.bands).transpose(0, 3, 1, 2).astype(np.float32, order="C")
@@ -227,7 +246,17 @@ class Photo:
         return [found[n] for n in range(len(boxes))]
 
 
-def _fetched(image: pyvips.Image, region: pyvips.Region, box: Box) -> Any:  # noqa: ANN401  # bytes or a buffer
-    """Read a box as bytes: its rows, of pixels, of bands."""
-    corner = (box.left, box.top, box.width, box.height)
-    return region.fetch(*corner) if box.area <= MAX_FETCHED else image.crop(*corner).write_to_memory()
+def _fetched(image: pyvips.Image, boxes: Sequence[Box]) -> bytes:
+    """Read boxes as bytes, one after the other: their rows, of pixels, of bands."""
+    region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
+    try:
+        return b"".join(
+            region.fetch(box.left, box.top, box.width, box.height)
+            if box.area <= MAX_FETCHED
+            else image.crop(box.left, box.top, box.width, box.height).write_to_memory()
+            for box in boxes
+        )
+    except pyvips.Error as error:
+        raise error.with_traceback(None) from None  # whose frames have the region, and may be freed by another thread,
+    finally:
+        del region  # which libvips ends the process for

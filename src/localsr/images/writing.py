@@ -26,6 +26,7 @@ from localsr.images.vips import (
     Pixels,
     fields_of,
     from_array,
+    mapped,
     profile_of,
     rounded,
     translating_errors,
@@ -150,9 +151,7 @@ class Canvas:
             replacing(self.path) as temporary,
             translating_errors(f"{self.path} could not be written", OutputError, "; what was there is untouched"),
         ):
-            raw = pyvips.Image.rawload(
-                f"/dev/fd/{self._file.fileno()}", self.size.width, self.size.height, self._bands, format=form
-            )
+            raw = mapped(self._file, self.size.width, self.size.height, self._bands, form)
             image = _finished(self._kind, raw, self.like)
             if self._kind == "bmp":
                 temporary.write_bytes(_bmp(image))
