@@ -74,5 +74,5 @@ $(SERVICE): service-%: .venv/made ## the long form of a check of the service: mi
 	@echo "installing into .venv: about a minute"
 	@$(PYTHON) -c "import sys; sys.exit(sys.version_info < (3, 11) and 'localsr needs Python 3.11 or newer')"
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,detect,batch,serve,docs,dev]'
+	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[train,evaluate,onnx,detect,video,batch,serve,docs,dev]'
 	@touch $@

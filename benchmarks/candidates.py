@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from localsr.inference.restorer import find
 from localsr.models import checkpoint
 from localsr.models.backbone import Backbone, Features
 from localsr.models.config import ModelConfig
 from localsr.models.edsr import Head, Upsample
+from localsr.models.embedded import find_network
 from localsr.models.layers import conv3x3
 
 
@@ -164,7 +164,7 @@ CANDIDATES = {
 @torch.no_grad()
 def begin(net: Candidate) -> None:
     """Start from edsr-light-x4; what it lacks begins at nothing."""
-    given = checkpoint.load(find("edsr-light-x4"))[0].backbone
+    given = checkpoint.load(find_network("edsr-light-x4"))[0].backbone
     net.head.load_state_dict(given.head.state_dict())
     net.upsample.load_state_dict(given.upsample.state_dict())
     net.tail.conv.load_state_dict(given.tail.conv.state_dict())

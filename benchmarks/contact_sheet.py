@@ -15,7 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 import localsr
 from localsr.inference.restoration import bicubic
-from localsr.inference.restorer import BICUBIC, DEFAULT
+from localsr.models.embedded import BENCHMARK_NETWORKS, DEFAULT_NETWORKS
 
 REGIONS = {  # package, photo: left upper corners
     ("matplotlib", "mpl-data/sample_data/grace_hopper.jpg"): [(238, 30), (200, 165), (70, 468), (345, 490)],
@@ -31,7 +31,7 @@ def main() -> None:
     """Restore, lay out, write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("out", type=Path)
-    parser.add_argument("models", nargs="*", default=[BICUBIC[4], DEFAULT[4]])
+    parser.add_argument("models", nargs="*", default=[BENCHMARK_NETWORKS[4], DEFAULT_NETWORKS[4]])
     asked = parser.parse_args()
     restorers = [localsr.Restorer.load(name) for name in asked.models]
     triples = []

@@ -81,7 +81,8 @@ def step(recipe: Recipe, form: torch.memory_format = torch.channels_last) -> Cal
     lr = torch.randint(0, 256, (recipe.batch, 3, side, side), dtype=torch.uint8)
     hr = torch.randint(0, 256, (recipe.batch, 3, side * scale, side * scale), dtype=torch.uint8)
     corner = (side - recipe.roi[0]) // 2
-    batch = Batch(lr, hr, torch.tensor([corner, corner, corner + recipe.roi[0], corner + recipe.roi[0]]))
+    sides = torch.tensor([corner, corner, corner + recipe.roi[0], corner + recipe.roi[0]])
+    batch = Batch(lr, hr, torch.zeros(len(lr), 3), sides)
 
     def once() -> None:
         run(module, optimizer, batch)

@@ -4,23 +4,12 @@ import torch
 from torch import nn
 
 import localsr
-from localsr.geometry import Box
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
+from localsr.selfcheck import probe_boxes
 
-BOXES = [  # of a picture of 60 x 50 px: one px, odd sizes, alike but for their place, at each border and corner, all
-    Box(30, 20, 31, 21),
-    Box(11, 7, 18, 12),
-    Box(18, 13, 42, 37),
-    Box(19, 14, 43, 38),
-    Box(0, 0, 9, 9),
-    Box(51, 0, 60, 5),
-    Box(0, 41, 8, 50),
-    Box(47, 45, 60, 50),
-    Box(59, 49, 60, 50),
-    Box(0, 0, 60, 50),
-]
+BOXES = probe_boxes(localsr.Size(60, 50))
 
 
 def awake(config: ModelConfig, seed: int = 0) -> CLSR:

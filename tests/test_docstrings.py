@@ -7,7 +7,9 @@ import pytest
 
 import localsr
 from localsr.inference.output import write_regions
+from localsr.inference.region_scene import RegionScene
 from localsr.inference.restoration import Attention
+from localsr.inference.strategies import Enlarger
 
 
 def public(owner: type) -> list[Callable[..., object]]:
@@ -16,10 +18,11 @@ def public(owner: type) -> list[Callable[..., object]]:
     return [each for each in found if inspect.isroutine(each)]
 
 
-CLASSES = (localsr.Scene, localsr.Restorer, localsr.Restoration)
+CLASSES = (localsr.Box, localsr.Scene, localsr.Restorer, localsr.Restoration)
+BASES = (Enlarger, RegionScene)  # what scenes and restorers have of them
 CALLABLES = {
     each.__qualname__: each
-    for each in (localsr.load, localsr.restore, *(method for owner in CLASSES for method in public(owner)))
+    for each in (localsr.load, localsr.restore, *(method for owner in (*CLASSES, *BASES) for method in public(owner)))
 }
 
 

@@ -12,7 +12,7 @@ LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
     {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress"},
     {"images", "resize", "metrics", "conditions"},
-    {"models"},
+    {"models", "frames"},
     {"inference", "data", "regions"},
     {"onnx", "drawing", "foreign"},
     {"loading"},

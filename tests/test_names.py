@@ -9,6 +9,7 @@ import localsr
 
 ROOT = Path(localsr.__file__).parent
 MAX_MODULES = 3  # that may hold a module-level function of the same name
+MAX_LINES = 300  # of a module
 
 
 def sources() -> dict[str, str]:
@@ -92,6 +93,14 @@ def circles(texts: dict[str, str]) -> list[list[str]]:
     return found
 
 
+def too_long(texts: dict[str, str]) -> list[str]:
+    return [module for module, text in texts.items() if text.count("\n") > MAX_LINES]
+
+
+def test_no_module_is_too_long_to_read() -> None:
+    assert too_long(sources()) == []
+
+
 def test_a_class_name_stands_once() -> None:
     assert classes_twice(sources()) == {}
 
@@ -112,6 +121,7 @@ def test_the_rules_can_fail() -> None:
         "p.d": "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import p.e\ndef run(): ...",
         "p.e": "import p.d",
     }
+    assert too_long({"p.a": "x\n" * 300, "p.b": "x\n" * 301}) == ["p.b"]
     assert classes_twice(texts) == {"Row": ["p.a", "p.c"]}
     assert functions_everywhere(texts) == {"run": ["p.a", "p.b", "p.c", "p.d"]}
     assert circles(texts) == [["p.a", "p.b", "p.c"]]

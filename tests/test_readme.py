@@ -46,13 +46,13 @@ def test_the_doors_it_names_are_there() -> None:
 def test_the_results_are_those_of_the_committed_ones() -> None:
     from localsr.evaluation.report.document import insert_results, to_markdown
     from localsr.evaluation.report.sections import read_results, readme_parts
-    from localsr.inference.restorer import BICUBIC, embedded
     from localsr.models import checkpoint
+    from localsr.models.embedded import BENCHMARK_NETWORKS, embedded_networks
 
     found = read_results(sorted((ROOT / "results/benchmark").iterdir()))
     text = (ROOT / "docs/context.md").read_text()
     assert insert_results(text, to_markdown("", readme_parts(found))) == text
-    _, card = checkpoint.read(embedded()[BICUBIC[4]])
+    _, card = checkpoint.read(embedded_networks()[BENCHMARK_NETWORKS[4]])
     for result in found:  # of the very weights in the package, and what their header says
         assert result.record.checkpoint.sha256 == card.sha256
         own = card.protocol[result.data]["strategies"]
@@ -63,13 +63,13 @@ def test_the_results_are_those_of_the_committed_ones() -> None:
 def test_the_table_of_equal_steps_is_of_the_committed_results() -> None:
     from localsr.evaluation.report.document import insert_results, to_markdown
     from localsr.evaluation.report.sections import read_results, readme_parts
-    from localsr.inference.restorer import embedded
     from localsr.models import checkpoint
+    from localsr.models.embedded import embedded_networks
 
     found = read_results(sorted((ROOT / "results/equal-steps").iterdir()))
     text = (ROOT / "docs/equal-steps.md").read_text()
     assert insert_results(text, to_markdown("", readme_parts(found))) == text
-    own = {name: checkpoint.read(path)[1].sha256 for name, path in embedded().items()}
+    own = {name: checkpoint.read(path)[1].sha256 for name, path in embedded_networks().items()}
     seen = {}
     for result in found:
         sha256 = result.record.checkpoint.sha256

@@ -14,6 +14,7 @@ PUBLIC = {
     "Client",
     "ConfigError",
     "DataError",
+    "Frames",
     "ImageError",
     "LocalSRError",
     "OutputError",
@@ -27,6 +28,7 @@ PUBLIC = {
     "__version__",
     "load",
     "read",
+    "read_frames",
     "restore",
 }
 

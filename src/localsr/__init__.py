@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         OutputError,
         ServiceError,
     )
+    from localsr.frames.reading import Frames, read_frames
     from localsr.geometry import Box, Size
     from localsr.images import Photo, read
     from localsr.inference.restoration import Restoration
@@ -34,6 +35,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "Client": "client",
     "ConfigError": "errors",
     "DataError": "errors",
+    "Frames": "frames.reading",
     "ImageError": "errors",
     "LocalSRError": "errors",
     "OutputError": "errors",
@@ -46,6 +48,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "Strategy": "inference.strategies",
     "load": "loading",
     "read": "images",
+    "read_frames": "frames.reading",
     "restore": "inference.restorer",
 }
 
@@ -56,6 +59,7 @@ __all__ = [
     "Client",
     "ConfigError",
     "DataError",
+    "Frames",
     "ImageError",
     "LocalSRError",
     "OutputError",
@@ -69,6 +73,7 @@ __all__ = [
     "__version__",
     "load",
     "read",
+    "read_frames",
     "restore",
 ]
 

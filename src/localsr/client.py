@@ -9,7 +9,6 @@ import os
 import tempfile
 import time
 from pathlib import Path
-from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from localsr import images
@@ -70,9 +69,7 @@ class Client:
         """Return the client, for a `with`."""
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         """Close the client at the end of a `with`."""
         self.close()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -32,6 +33,50 @@ BINS = 6  # of a coefficient's values that are told apart
 DEVIATIONS = np.concatenate([[0.05], np.geomspace(0.3, 40, 80)])  # levels, that are weighed against each other
 CLEAN = 100  # the quality of what went through no JPEG
 LOWEST = 5  # of the qualities that are told apart
+
+
+BLUR_BAND = (0.15, 0.3)  # cycles per px, in which blur is told: below it weakens little, above it little is left
+NOISE_SCALE = math.log1p(25)  # noise of 25 levels is encoded as 1
+
+
+class Conditions(NamedTuple):
+    """How a picture was degraded, by three numbers that are 0 for one that was not.
+
+    Example:
+        >>> Conditions(noise=3.0, compression=25)
+        Conditions(noise=3.0, blur=0.0, compression=25)
+    """
+
+    noise: float = 0.0  # standard deviation of what noise has left in the luminance, in levels of 255
+    blur: float = 0.0  # standard deviation of the Gaussian beyond reduction by bicubic, in px; negative if sharpened
+    compression: float = 0.0  # 100 less the quality of the JPEG
+
+    def encoded(self) -> list[float]:
+        """Return the numbers as a network takes them, each from 0 to about 1."""
+        return [math.log1p(self.noise) / NOISE_SCALE, self.blur, self.compression / 100]
+
+
+def true_conditions(
+    lr: NDArray[np.uint8], quiet: NDArray[np.uint8], ideal: NDArray[np.uint8], quality: int
+) -> Conditions:
+    """Return the conditions of a picture whose degradation is known.
+
+    Args:
+        lr: The degraded picture `(3, h, w)`, RGB.
+        quiet: The same without noise.
+        ideal: The same neither degraded nor noisy: reduced by bicubic.
+        quality: Of the JPEG, 1 to 100; 0 for none.
+    """
+    y, still, sharp = (np.tensordot(LUMA, picture.astype(np.float64), 1) for picture in (lr, quiet, ideal))
+    energies = []
+    for plane in (still, sharp):
+        windowed = (plane - plane.mean()) * np.outer(np.hanning(plane.shape[0]), np.hanning(plane.shape[1]))
+        spectrum = np.abs(np.fft.rfft2(windowed)) ** 2
+        radius = np.hypot(np.fft.fftfreq(plane.shape[0])[:, None], np.fft.rfftfreq(plane.shape[1]))
+        energies.append(spectrum[(radius > BLUR_BAND[0]) & (radius < BLUR_BAND[1])].sum() + 1e-9)
+    variance = math.log(energies[1] / energies[0]) / (2 * math.pi * sum(BLUR_BAND) / 2) ** 2
+    blur = math.copysign(math.sqrt(abs(variance)), variance)
+    return Conditions(float((y - still).std()), blur, 100 - quality if quality else 0)
 
 
 def steps(quality: int) -> NDArray[np.int64]:

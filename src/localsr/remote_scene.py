@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 import msgspec
 
 from localsr import images
 from localsr.errors import ConfigError, ServiceError
 from localsr.files import write_whole
-from localsr.geometry import Box, checked_boxes, whole
+from localsr.geometry import Box, whole
 from localsr.images import FORMATS, Photo
 from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
+from localsr.inference.region_scene import RegionScene, Restorations
 from localsr.inference.restoration import Attention, Restoration
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
@@ -25,8 +26,6 @@ from localsr.serving.messages import AttentionFacts, OfferedNetwork, Restoration
 
 if TYPE_CHECKING:
     import httpx
-
-    from localsr.inference.protocols import RegionScene
 
 Answer = TypeVar("Answer")
 SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
@@ -58,149 +57,82 @@ class ServiceConnection(Protocol):
         """Make a request; `ServiceError` where the service refuses or cannot be reached."""
 
 
-class RemoteScene:
-    """A photo that a service has: a `RegionScene`, as `Scene` is.
+class _RemoteNetwork(NamedTuple):
+    """A network of the service, with its plain twin."""
 
-    Pixels are rounded to the photo's depth on their way. Boxes are checked here and raise `BoxError`; a strategy that
-    the network cannot run raises `ConfigError`, a service that refuses or cannot be reached `ServiceError`.
+    name: str
+    scale: int
+    strategies: list[Strategy]
+    default: str
+
+    def choose(self, asked: Strategy | str | None = None) -> Strategy:
+        """Return the strategy that is asked for, or the default; `ConfigError` for one that cannot run."""
+        strategy = Strategy.named(self.default if asked is None else asked)
+        if strategy not in self.strategies:
+            raise ConfigError(f"{self.name} cannot run {strategy}; choose {', '.join(self.strategies)}")
+        return strategy
+
+
+class RemoteScene(RegionScene):
+    """A photo that a service has, whose regions are asked for as those of a `Scene`.
+
+    Pixels are rounded to the photo's depth on their way, and `paste` writes no BMP. Boxes are checked here and raise
+    `BoxError`; a strategy that the network cannot run raises `ConfigError`, and so does `share`: a service restores
+    every region by itself. One that refuses or cannot be reached raises `ServiceError`.
     """
 
     def __init__(self, client: ServiceConnection, photo: Photo, data: bytes, network: OfferedNetwork) -> None:
         """Send the picture; most callers want `Client.encode`."""
-        self.photo = photo
-        self._client, self._data, self._network = client, data, network
+        strategies = [Strategy(strategy) for strategy in network.strategies]
+        super().__init__(photo, _RemoteNetwork(network.name, network.scale, strategies, network.default_strategy))
+        self._client, self._data = client, data
         self._id = self._send()
 
-    @property
-    def scale(self) -> int:
-        """How many times a region is enlarged."""
-        return self._network.scale
+    def _restorations(
+        self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None, *, share: bool, together: bool
+    ) -> Restorations:
+        """Restore boxes by one request `together`, or by one request after the other."""
+        _refuse_shared(share)
+        return self._requests(boxes, strategy, progress, max(len(boxes), 1) if together else 1)
 
-    @property
-    def strategies(self) -> list[Strategy]:
-        """The strategies that can run there."""
-        return [Strategy(strategy) for strategy in self._network.strategies]
+    def _requests(
+        self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None, count: int
+    ) -> Restorations:
+        """Ask for `count` boxes at a time."""
+        for first in range(0, len(boxes), count):
+            found = self._restore(boxes[first : first + count], strategy)
+            if progress is not None:
+                progress(sum(box.area for box in boxes[: first + count]), sum(box.area for box in boxes))
+            yield from enumerate(found, first)
 
-    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
-        """Return the strategy that runs when `asked` is asked for, the default for None; `ConfigError` for no such."""
-        strategy = Strategy.named(self._network.default_strategy if asked is None else asked)
-        if strategy not in self.strategies:
-            raise ConfigError(f"{self._network.name} cannot run {strategy}; choose {', '.join(self.strategies)}")
-        return strategy
-
-    @overload
-    def restore(
-        self,
-        boxes: Box,
-        strategy: Strategy | str | None = ...,
-        *,
-        clip: bool = ...,
-        progress: Progress | None = ...,
-    ) -> Restoration: ...
-
-    @overload
-    def restore(
-        self,
-        boxes: Sequence[Box],
-        strategy: Strategy | str | None = ...,
-        *,
-        clip: bool = ...,
-        progress: Progress | None = ...,
-    ) -> list[Restoration]: ...
-
-    def restore(
-        self,
-        boxes: Box | Sequence[Box],
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        progress: Progress | None = None,
-    ) -> Restoration | list[Restoration]:
-        """Restore one box, or a list of boxes in one request, as `Scene.restore` does.
-
-        Args:
-            boxes: Regions in LR px of the upright picture.
-            strategy: How they are restored; the network's default for None.
-            clip: Cut boxes at the picture's border instead of refusing those that leave it.
-            progress: Called with the LR px that are done, and how many there are in all.
-
-        Returns:
-            A restoration, or a list of them in the order of the boxes.
-        """
-        if isinstance(boxes, Box):
-            return self.restore([boxes], strategy, clip=clip, progress=progress)[0]
-        inside, named = checked_boxes(boxes, self.photo.size, clip=clip), self.strategy(strategy)
-        found = self._restore(inside, named) if inside else []
-        if progress is not None:
-            progress(sum(box.area for box in inside), sum(box.area for box in inside))
-        return found
-
-    def stream(
-        self,
-        boxes: Sequence[Box],
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[tuple[int, Restoration]]:
-        """Restore boxes one request after the other, and yield each one's number and restoration as it comes.
-
-        Arguments, errors and order are those of `restore`.
-        """
-        inside, named = checked_boxes(boxes, self.photo.size, clip=clip), self.strategy(strategy)
-        total = sum(box.area for box in inside)
-
-        def restorations() -> Iterator[tuple[int, Restoration]]:
-            for number, box in enumerate(inside):
-                (found,) = self._restore([box], named)
-                if progress is not None:
-                    progress(sum(each.area for each in inside[: number + 1]), total)
-                yield number, found
-
-        return restorations()
-
-    def cost(self, boxes: Box | Sequence[Box]) -> dict[Strategy, CostEstimate]:
-        """Return what restoring boxes would cost there, by strategy; the scene is counted with the boxes."""
-        inside = as_json(checked_boxes(boxes, self.photo.size))
-        found = parse_answer(self._ask("cost", boxes=inside).content, dict[str, StrategyCost])
+    def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
+        """Ask what boxes would cost there; the scene is counted with them."""
+        _refuse_shared(share)
+        found = parse_answer(self._ask("cost", boxes=as_json(boxes)).content, dict[str, StrategyCost])
         return {Strategy(name): CostEstimate(c.gflops, 0.0, c.seconds, c.megabytes) for name, c in found.items()}
 
-    def attention(self, box: Box) -> Attention:
-        """Return which of the sampled patches the network draws on for a box, and each one's share in [0, 1]."""
-        inside = checked_boxes(box, self.photo.size)
-        found = parse_answer(self._ask("attention", box=as_json(inside)[0]).content, AttentionFacts)
+    def _attention(self, box: Box) -> Attention:
+        """Ask which of the sampled patches the network draws on for a box."""
+        found = parse_answer(self._ask("attention", box=as_json([box])[0]).content, AttentionFacts)
         patches = [Box(patch.left, patch.top, patch.right, patch.bottom) for patch in found.patches]
-        return Attention(inside[0], patches, [patch.weight for patch in found.patches])
+        return Attention(box, patches, [patch.weight for patch in found.patches])
 
-    def paste(
+    def _paste(
         self,
-        path: str | os.PathLike[str],
+        path: str | PathLike[str],
         boxes: Sequence[Box],
-        strategy: Strategy | str | None = None,
-        how: Pasting = Pasting(),  # noqa: B008  # frozen
-        progress: Progress | None = None,
+        strategy: Strategy,
+        how: Pasting,
+        progress: Progress | None,
     ) -> None:
-        """Write the picture with its boxes restored, as `localsr.inference.paste.paste` does.
-
-        Args:
-            path: A file ending in .jpg, .tif, .png or .webp; the service writes no BMP.
-            boxes: Regions in LR px of the upright picture, pasted in their order.
-            strategy: How they are restored; the network's default for None.
-            how: The rim over which boxes fade in, and whether the picture keeps its size.
-            progress: Called once all is done.
-
-        Raises:
-            ConfigError: The suffix is none of these.
-            OutputError: The file could not be written.
-        """
+        """Write the picture as the service makes it; `progress` hears of it once all is done."""
         kind = SUFFIXES.get(FORMATS.get(Path(path).suffix.lower(), ""))
         if kind is None:
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
-        inside, named = checked_boxes(boxes, self.photo.size), self.strategy(strategy)
-        asked = {"feather": how.feather, "same_size": how.same_size, "format": kind, "strategy": str(named)}
-        write_whole(path, self._ask("paste", boxes=as_json(inside), **asked).content)
+        asked = {"feather": how.feather, "same_size": how.same_size, "format": kind, "strategy": str(strategy)}
+        write_whole(path, self._ask("paste", boxes=as_json(boxes), **asked).content)
         if progress is not None:
-            total = whole(self.photo.size).area + sum(box.area for box in inside)
+            total = whole(self.photo.size).area + sum(box.area for box in boxes)
             progress(total, total)
 
     def close(self) -> None:
@@ -215,7 +147,7 @@ class RemoteScene:
 
     def _ask(self, what: str, **asked: Any) -> httpx.Response:  # noqa: ANN401  # JSON
         """Ask about the picture; send it again if the service has dropped it meanwhile."""
-        asked["network"] = self._network.name
+        asked["network"] = self._networks.name
         try:
             return self._client.ask("POST", f"/pictures/{self._id}/{what}", json=asked)
         except ServiceError as error:
@@ -244,8 +176,10 @@ class RemoteScene:
         return Restoration(pixels, alpha, box, self.scale, *made, self.photo)
 
 
-if TYPE_CHECKING:
-    _shared: type[RegionScene] = RemoteScene  # mypy holds it to what a `Scene` can
+def _refuse_shared(share: bool) -> None:
+    """Raise `ConfigError` for what a service does not do."""
+    if share:
+        raise ConfigError("a service restores every region by itself; leave share out")
 
 
 def parse_answer(data: bytes, kind: type[Answer]) -> Answer:

@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from localsr.geometry import MAX_STRIP, Box
+from localsr.geometry import MAX_STRIP_PIXELS, Box
 
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:
@@ -48,7 +48,7 @@ def reduce(picture: Tensor, scale: int) -> Tensor:
     if h % scale or w % scale:
         raise ValueError(f"picture of {w} x {h} px is not a multiple of {scale}; crop it first")
     for dim, across, length in ((-2, -1, h // scale), (-1, -2, w // scale)):
-        strip = max(MAX_STRIP // picture.shape[dim], 1)
+        strip = max(MAX_STRIP_PIXELS // picture.shape[dim], 1)
         parts = [
             _along(part.double(), dim, length).add(0.5).floor().clamp(0, 255).to(torch.uint8)
             for part in torch.split(picture, strip, across)

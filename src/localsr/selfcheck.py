@@ -23,15 +23,6 @@ from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 
 PICTURE_SIZE = Size(232, 168)  # multiples of SwinIR's window
-BOXES = (  # one pixel, borders and corners, odd and even places, one large
-    Box(100, 80, 101, 81),
-    Box(0, 0, 24, 24),
-    Box(208, 144, 232, 168),
-    Box(61, 43, 85, 67),
-    Box(60, 42, 84, 66),
-    Box(99, 0, 140, 9),
-    Box(20, 20, 210, 150),
-)
 EXACT_DIFFERENCE = 1e-5  # of [0, 1]: sums in another order
 DEVICE_DIFFERENCE = 2e-3  # an accelerator's convolutions may be TF32; half a level of 8 bits
 TIGHT_BYTES = 2**25  # bytes: tiles of a few dozen px of the default
@@ -51,8 +42,28 @@ class Check(NamedTuple):
         return self.worst is None or self.worst <= self.allowed
 
 
+def probe_boxes(size: Size) -> list[Box]:
+    """Return regions of a picture, 60 x 50 px or larger, that are hard to restore alike by every route.
+
+    One pixel, odd sizes, two alike but for their place, at each border and corner, and all of it.
+    """
+    width, height = size.width, size.height
+    return [
+        Box.from_xywh(width // 2, height * 2 // 5, 1, 1),
+        Box(11, 7, 18, 12),
+        Box(18, 13, 42, 37),
+        Box(19, 14, 43, 38),
+        Box(0, 0, 9, 9),
+        Box(width - 9, 0, width, 5),
+        Box(0, height - 9, 8, height),
+        Box(width - 13, height - 5, width, height),
+        Box(width - 1, height - 1, width, height),
+        whole(size),
+    ]
+
+
 def picture() -> Photo:
-    """Make a picture with smooth parts, edges and noise: a function of nothing."""
+    """Make a picture with smooth parts, edges and noise, always the same."""
     random = np.random.default_rng(0)
     y, x = np.mgrid[: PICTURE_SIZE.height, : PICTURE_SIZE.width] / 40.0
     waves = np.stack([np.sin(x * 2 + k) * np.cos(y * (k + 1)) for k in range(3)], axis=2)
@@ -64,22 +75,22 @@ def picture() -> Photo:
 def verify(restorer: Restorer, load: Callable[[str], Restorer]) -> Iterator[Check]:
     """Try each promise by every strategy that the network has; `load` gives the network on another device."""
     photo = picture()
-    scene = restorer.encode(photo)
-    alone = {way: [scene.restore(box, way).pixels for box in BOXES] for way in scene.strategies}
+    scene, boxes = restorer.encode(photo), probe_boxes(photo.size)
+    alone = {way: [scene.restore(box, way).pixels for box in boxes] for way in scene.strategies}
 
-    def worst(other: Scene, order: Sequence[int] = range(len(BOXES))) -> float:
+    def worst(other: Scene, order: Sequence[int] = range(len(boxes))) -> float:
         apart = [
             np.abs(alone[way][n] - r.pixels).max()
             for way in alone
-            for n, r in zip(order, other.restore([BOXES[n] for n in order], way), strict=True)
+            for n, r in zip(order, other.restore([boxes[n] for n in order], way), strict=True)
         ]
         return float(np.max(apart))  # NaN if any is
 
     yield Check("a list of boxes = one by one", worst(scene), EXACT_DIFFERENCE)
-    yield Check("any order = the given one", worst(scene, range(len(BOXES))[::-1]), EXACT_DIFFERENCE)
+    yield Check("any order = the given one", worst(scene, range(len(boxes))[::-1]), EXACT_DIFFERENCE)
     tight = scene.bounded(TIGHT_BYTES)
     try:
-        pieces = max(sum(1 for _ in tight.pieces(BOXES[-1], way)) for way in alone)
+        pieces = max(sum(1 for _ in tight.pieces(boxes[-1], way)) for way in alone)
     except ConfigError:  # no tile is that small
         pieces = 1
     if pieces > 1:
@@ -128,7 +139,7 @@ def _proximity(network: CLSR, photo: Photo) -> float:
     everything, bounds = whole(photo.size), whole(photo.size)
     p_all, _ = network.pim(read_windows(photo, [(everything, bounds)]).contiguous(memory_format=torch.channels_last))
     apart = []
-    for box in BOXES:
+    for box in probe_boxes(photo.size):
         taper = Strategy.CLSR.taper(box, photo.size, geometry)
         near = geometry.near(taper, photo.size)
         p_near, _ = network.pim(read_windows(photo, [(near, bounds)]).contiguous(memory_format=torch.channels_last))

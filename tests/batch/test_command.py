@@ -48,6 +48,22 @@ def test_a_folder_from_the_command(command, many, tmp_path) -> None:
     }
 
 
+def test_the_table_of_a_run_asks_for_the_same_again(command, many, tmp_path, setup) -> None:
+    """As `--boxes` of the same pictures, and as a manifest; a row without a region asks for none."""
+    (tmp_path / "in/broken.jpg").write_bytes(b"nothing")
+    assert command("in", "-o", "out", "--box", "1,1,9,9").exit_code == 3
+    (tmp_path / "in/broken.jpg").unlink()
+    assert command("in", "-o", "again", "--boxes", "out/results.parquet").exit_code == 0
+    assert command("again/results.parquet", "-o", "thrice").exit_code == 0
+    sides = ["input", "left", "top", "right", "bottom", "output"]
+    done = [
+        read_table(f"{tmp_path}/{folder}").filter(status="done").select(sides) for folder in ("out", "again", "thrice")
+    ]
+    assert done[0].height == 12
+    assert done[0].drop("output").equals(done[1].drop("output"))
+    assert done[1].drop("output").equals(done[2].drop("output"))
+
+
 def test_the_page_needs_nothing_and_runs_only_its_own(command, many, tmp_path) -> None:
     (tmp_path / "m.csv").write_text('picture,box,label\nin/00.png,"1,1,9,9","<script>alert(1)</script>"\n')
     assert command("m.csv", "-o", "out", "--contact-sheet", "sheet.html").exit_code == 0

@@ -1,5 +1,6 @@
 """Manifests: folders, tables, lines and annotations that name pictures, and what is wrong with them."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -91,13 +92,10 @@ def test_a_folder_and_a_pattern(tmp_path) -> None:
 @pytest.mark.parametrize(
     ("content", "error", "told"),
     [
-        ("picture,box\na.png,nonsense\n", BoxError, r"m\.csv, line 2: 'nonsense' is no region"),
         ('picture,box\na.png,"1,1,2,2"\nb.png\n', DataError, r"m\.csv, line 3: .* not as many cells"),
         ("name,box\na.png,1\n", DataError, "no column called picture"),
-        ("picture,x,y,w,h\na.png,1,x,3,4\n", BoxError, r"line 2: y is 'x'"),
-        ('picture,box\n,"1,1,2,2"\n', DataError, r"line 2: '' is no picture"),
+        ('picture,box\n,"1,1,2,2"\n', DataError, r"line 2: has no picture's name"),
         ('picture,box\n"a.png\n', DataError, "cannot be read as CSV"),
-        ("picture,x,y,width,height\na.png,1,,3,4\n", BoxError, r"line 2: y is ''"),
         ("", DataError, "no column called picture"),
     ],
 )
@@ -106,6 +104,112 @@ def test_a_bad_line_is_named(tmp_path, content, error, told) -> None:
     path.write_text(content)
     with pytest.raises(error, match=told):
         read_manifest(str(path), RegionRequest())
+
+
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        ('picture,box\na.png,nonsense\na.png,"1,2,3,4"\n', r"m\.csv, line 2: 'nonsense' is no region"),
+        ("picture,x,y,w,h\na.png,1,x,3,4\na.png,1,2,3,4\n", r"line 2: y is 'x'"),
+        ("picture,x,y,width,height\na.png,1,,3,4\na.png,1,2,3,4\n", r"line 2: y is ''"),
+        (
+            "picture,x,y,width,height,xmin,ymin,xmax,ymax\na.png,1,2,3,4,1,2,3,4\na.png,,,,,1,2,4,6\n",
+            r"line 2: says two boxes, 1,2:3,4 and 1,2:4,6; leave one",
+        ),
+        ('picture,box,bbox\na.png,"1,1,9,9","1,2,3,4"\na.png,"1,2,3,4","1,2,3,4"\n', "line 2: says two boxes"),
+        ('picture,box\na.png,"[1, 2"\na.png,"[1, 2, 3, 4]"\n', "line 2: .* is no JSON"),
+    ],
+)
+def test_a_bad_cell_costs_its_region_only(tmp_path, content, told) -> None:
+    """As in every format: what cannot be read is refused with its reason, and the good rows of a picture count."""
+    (tmp_path / "m.csv").write_text(content)
+    (task,) = read_manifest(str(tmp_path / "m.csv"), RegionRequest())
+    bad, good = task.request.given
+    assert re.search(told, bad.problem)
+    assert (good.left, good.top, good.right, good.bottom, good.problem) == (1, 2, 4, 6, "")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\xef\xbb\xbfpicture;x;y;width;height\r\na.jpg;1;2;3;4\r\n",
+        "picture\tx\ty\twidth\theight\r\na.jpg\t1\t2\t3\t4\r\n".encode("utf-16"),
+        b"sep=,\r\npicture,x,y,width,height\r\na.jpg,1,2,3,4\r\n",
+        b"picture,x,y,width,height\ra.jpg,1,2,3,4\r",
+        b",picture,x,y,width,height\n0,a.jpg,1,2,3,4\n",
+        b"input,left,top,right,bottom,width,height\na.jpg,1,2,4,6,640,480\n",
+    ],
+)
+def test_tables_as_spreadsheets_write_them(tmp_path, content) -> None:
+    """Delimiters, a line that names one, encodings with a mark, ends of lines, an index; corners and a size."""
+    (tmp_path / "m.csv").write_bytes(content)
+    (task,) = read_manifest(str(tmp_path / "m.csv"), RegionRequest())
+    assert [(r.left, r.top, r.right, r.bottom) for r in task.request.given] == [(1, 2, 4, 6)]
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        {"picture": ["a.jpg"], "box": [{"x": 1, "y": 2, "width": 3, "height": 4}]},
+        {"picture": ["a.jpg"], "box": [{"xmin": 1.0, "ymin": 2.0, "xmax": 4.0, "ymax": 6.0}]},
+        {"picture": ["a.jpg"], "box": ["[1, 2, 3, 4]"]},
+        {"picture": ["a.jpg"], "boxes": ["[[1, 2, 3, 4]]"]},
+        {"image": [{"bytes": b"x", "path": "a.jpg"}], "objects": [{"bbox": [[1.0, 2.0, 3.0, 4.0]], "categories": [7]}]},
+    ],
+)
+def test_parquet_of_other_tools(tmp_path, cells) -> None:
+    """Structures by their keys, lists as text, data sets whose pictures carry their bytes."""
+    import polars as pl
+
+    pl.DataFrame(cells).write_parquet(tmp_path / "m.parquet")
+    (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+    (region,) = task.request.given
+    assert (region.left, region.top, region.right, region.bottom) == (1, 2, 4, 6)
+    assert region.label == ("7" if "objects" in cells else "")
+    assert task.picture == str(tmp_path / "a.jpg")
+
+
+def test_a_label_for_each_of_several_boxes(tmp_path) -> None:
+    import polars as pl
+
+    line = {"picture": "a.jpg", "boxes": [[1, 2, 3, 4], [0, 0, 4, 4]], "label": ["a", "b"], "score": [0.5, 0.75]}
+    pl.DataFrame([line]).write_parquet(tmp_path / "m.parquet")
+    (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+    assert [(region.label, region.score) for region in task.request.given] == [("a", 0.5), ("b", 0.75)]
+    pl.DataFrame([line | {"label": ["a"]}]).write_parquet(tmp_path / "m.parquet")
+    (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+    assert [region.problem for region in task.request.given] == [
+        "m.parquet, row 1: has 1 of label or labels for 2 regions"
+    ]
+
+
+def test_linked_folders_are_followed_and_circles_end(tmp_path) -> None:
+    write_picture(tmp_path / "elsewhere/a.png")
+    (tmp_path / "in/deep").mkdir(parents=True)
+    (tmp_path / "in/train").symlink_to("../elsewhere")
+    (tmp_path / "in/deep/up").symlink_to("..")
+    found = read_manifest(str(tmp_path / "in"), request("0,0,9,9"))
+    assert [task.picture for task in found] == [str(tmp_path / "in/train/a.png")]
+    found = read_manifest(str(tmp_path / "in"), request("0,0,9,9"), "**/*.png")
+    assert [task.picture for task in found] == [str(tmp_path / "in/train/a.png")]
+    (tmp_path / "elsewhere/a.txt").write_text("0 .5 .5 .1 .1")
+    assert list(read_annotations(tmp_path / "in").pictures) == ["train/a"]
+
+
+def test_a_manifest_of_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch) -> None:
+    """By bytes, and by lines or rows, which are counted first."""
+    import polars as pl
+
+    monkeypatch.setattr("localsr.regions.formats.documents.check_count.__defaults__", (3,))
+    (tmp_path / "m.csv").write_text("picture,box\n" + 'a.png,"1,1,2,2"\n' * 4)
+    pl.DataFrame({"picture": ["a.png"] * 4, "box": ["1,1,2,2"] * 4}).write_parquet(tmp_path / "m.parquet")
+    (tmp_path / "m.jsonl").write_text('{"picture": "a.png", "box": "1,1,2,2"}\n' * 4)
+    for name in ("m.csv", "m.parquet", "m.jsonl"):
+        with pytest.raises(BoxError, match=rf"{name} has [45] (lines|rows); of a file, 3 regions are read: split it"):
+            read_manifest(str(tmp_path / name), RegionRequest())
+    monkeypatch.setattr("localsr.batch.manifest.MAX_JSON_BYTES", 50)
+    with pytest.raises(DataError, match=r"m\.csv has 76 bytes; up to 50 are read"):
+        read_manifest(str(tmp_path / "m.csv"), RegionRequest())
 
 
 def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> None:
@@ -119,8 +223,10 @@ def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> N
         pl.DataFrame([line, line | hole], schema_overrides={"box": pl.List(pl.Int64)}).write_parquet(
             tmp_path / "m.parquet"
         )
-        with pytest.raises(BoxError, match=r"row 2: (y|box) is None"):
-            read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+        (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
+        good, bad = task.request.given
+        assert (good.left, good.problem) == (1, "")
+        assert re.search(r"row 2: (y|box) is 'None'", bad.problem)
 
 
 def test_a_line_may_name_a_picture_alone_or_with_a_detector(tmp_path) -> None:

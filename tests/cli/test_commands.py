@@ -10,6 +10,7 @@ import time
 import types
 from pathlib import Path
 
+import clips
 import numpy as np
 import pytest
 from PIL import Image
@@ -22,7 +23,7 @@ from localsr.evaluation import paper
 from localsr.geometry import Box
 from localsr.inference import restorer
 from localsr.inference.scene import Scene
-from localsr.models import checkpoint
+from localsr.models import checkpoint, embedded
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
 
@@ -116,6 +117,35 @@ def test_the_file_is_what_the_library_restores(nets, here):
     expected = np.rint(scene.restore(Box(4, 5, 16, 13), "crop").pixels * 255)
     saved = images.read("cut.png").window(Box(0, 0, 48, 32)) * 255
     np.testing.assert_allclose(saved, expected, atol=0.01)
+
+
+def test_a_frame_of_a_clip_and_its_neighbours(nets, here):
+    Path("clip.mp4").write_bytes(clips.encoded(clips.numbered(12)))
+    model = nets / "plain.safetensors"
+    args = ("--at", "0.2s", "--frames", 5, "--box", "20,20,24,16", "--model", model)
+    result = run("restore", "clip.mp4", *args, "-o", "plate.png", "--compare", "sheet.png")
+    assert result.exit_code == 0, result.output
+    assert "plate.png: 96 x 64 px, halo, " in result.stdout
+    assert images.read("plate.png").size.width == 96
+    assert images.read("sheet.png").size.width > 900
+    result = run("restore", "clip.mp4", *args)
+    assert "clip-20-20-24x16-x4.png: 96 x 64 px" in result.stdout
+    fails(run("restore", "clip.mp4", "--at", "soon", "--box", "0,0,9,9"), 2, "'soon' is no moment", "12.4s")
+    fails(run("restore", "clip.mp4", "--at", "1:00", "--box", "0,0,9,9"), 2, "no frame at 60 s", "lasts 0.48 s")
+
+
+def test_photos_together(nets, here):
+    for name in ("b.png", "c.png"):
+        Path(name).write_bytes(Path("photo.png").read_bytes())
+    args = ("--box", "10,10,12,8", "--model", nets / "plain.safetensors")
+    result = run("restore", "photo.png", "b.png", "c.png", "--together", *args)
+    assert result.exit_code == 0, result.output
+    together = Path("photo-10-10-12x8-x4.png").read_bytes()
+    assert restore(nets, "--box", "10,10,12,8").exit_code == 0
+    assert Path("photo-10-10-12x8-x4.png").read_bytes() == together  # the others bring nothing
+    fails(run("restore", "photo.png", "b.png", *args), 2, "2 photos are given", "--together")
+    fails(run("restore", "photo.png", "--together", *args), 2, "two photos or more")
+    fails(run("restore", "photo.png", "b.png", "--together", "--at", "1s", *args), 2, "--at is for a clip")
 
 
 def test_json(nets, here):
@@ -240,8 +270,8 @@ def test_default_names(here):
 
 
 def test_models(nets, monkeypatch):
-    monkeypatch.setattr(restorer, "WEIGHTS", nets)
-    monkeypatch.setattr(restorer, "DEFAULT", {4: "context"})
+    monkeypatch.setattr(embedded, "EMBEDDED_FOLDER", nets)
+    monkeypatch.setattr(embedded, "DEFAULT_NETWORKS", {4: "context"})
     out = run("models").stdout
     for words in ("context (default)", "plain", "edsr", "x4", "clsr", "1,200", "bsd100: clsr 27.60, halo 27.50"):
         assert words in out
@@ -263,7 +293,7 @@ def test_models(nets, monkeypatch):
 
 
 def test_models_without_any(tmp_path, monkeypatch):
-    monkeypatch.setattr(restorer, "WEIGHTS", tmp_path)
+    monkeypatch.setattr(embedded, "EMBEDDED_FOLDER", tmp_path)
     result = run("models")
     assert result.exit_code == 0
     assert "no network" in result.stdout
@@ -500,6 +530,21 @@ def test_boxes_on_standard_input(nets, here):
     fails(CliRunner().invoke(app, args, input=other), 2, "standard input is about b.png, which is not photo.png")
     fails(CliRunner().invoke(app, args, input="0,0,8,8\n0,0,8\n"), 2, "standard input, line 2: '0,0,8' is no region")
     assert files(here) == names
+
+
+def test_what_restore_prints_is_what_boxes_takes(nets, here):
+    """The answer of `--json`, in a file, in lines and on standard input: the same regions of the same picture."""
+    first = restore(nets, "--box", "4,5,12,8", "--box", "50%,50%,10%,10%", "-o", "out", "--json").stdout
+    args = ["restore", "photo.png", "--model", str(nets / "plain.safetensors"), "-o", "out", "--json", "--boxes"]
+    for name, said in {"a.json": first, "b.json": json.dumps(json.loads(first), indent=1), "c.jsonl": first}.items():
+        Path(name).write_text(said)
+        for result in (run(*args, name), CliRunner().invoke(app, [*args, "-"], input=first)):
+            again = json.loads(result.stdout)["regions"]
+            assert [region["box"] for region in again] == [[4, 5, 16, 13], [20, 15, 24, 18]]
+    Path("a.json").write_text(first.replace("[40, 30]", "[80, 60]"))
+    result = run(*args, "a.json")
+    assert result.exit_code == 3
+    assert "a.json, regions[0]: was made for a picture of 80 x 60 px" in result.stderr
 
 
 def test_detect(nets, here, monkeypatch):

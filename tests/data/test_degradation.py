@@ -8,6 +8,7 @@ import pytest
 import torch
 from PIL import Image
 
+from localsr.conditions import LUMA, true_conditions
 from localsr.data.crops import Crops
 from localsr.data.degradation import (
     JPEG_QUALITIES,
@@ -18,9 +19,11 @@ from localsr.data.degradation import (
     Degradation,
 )
 from localsr.data.pairs import Pairs
+from localsr.data.second_order import SecondOrderDegradation, draw_broad
 from localsr.evaluation import benchmark
 from localsr.evaluation.benchmark import Benchmark
 from localsr.geometry import Box
+from localsr.resize import reduce
 
 NONE = Degradation("cubic", (0.0, 0.0), 0.0, 0.0, 0.0, grey=False, quality=0, halved=False, seed=0)
 FLAT = np.full((3, 96, 96), 100, np.uint8)
@@ -96,6 +99,54 @@ def folder(tmp_path: Path) -> Path:
         noise = random.integers(0, 256, (12, 10, 3), dtype=np.uint8)
         Image.fromarray(noise).resize((101, 120), Image.Resampling.BICUBIC).save(tmp_path / f"set/HR/{k}.png")
     return tmp_path / "set"
+
+
+def test_conditions_say_what_was_done() -> None:
+    random = np.random.default_rng(0)
+    hr = random.integers(60, 200, (3, 512, 512), dtype=np.uint8)
+    ideal = reduce(torch.from_numpy(hr), 4).numpy()
+    assert true_conditions(ideal, ideal, ideal, 0) == (0, 0, 0)
+    noisy = dataclasses.replace(NONE, gaussian=6.0)
+    told = true_conditions(noisy.apply(hr, 4), noisy.apply(hr, 4, noisy=False), ideal, 0)
+    assert told.noise == pytest.approx(6 * (LUMA**2).sum() ** 0.5, rel=0.03)
+    assert told.blur == pytest.approx(0, abs=0.15)
+    blurred = dataclasses.replace(NONE, blur=(0.8, 0.8))
+    lr = blurred.apply(hr, 4)
+    told = true_conditions(lr, lr, ideal, 80)
+    assert told.blur == pytest.approx(0.8, abs=0.06)
+    assert (told.noise, told.compression) == (0, 20)
+    assert true_conditions(ideal, ideal, lr, 0).blur == pytest.approx(-told.blur)
+
+
+def test_broad_draws_are_of_all_kinds_and_keep_place_and_brightness() -> None:
+    draws = [draw_broad(3, k) for k in range(300)]
+    assert draws == [draw_broad(3, k) for k in range(300)]
+    kinds = [type(draw) for draw in draws]
+    assert [kinds.count(kind) / 300 for kind in (type(None), Degradation)] == pytest.approx([0.15, 0.35], abs=0.07)
+    passes = [one for draw in draws if isinstance(draw, SecondOrderDegradation) for one in draw.passes]
+    assert {one.codec for one in passes} == {"JPEG", "WEBP", ""}
+    ramp = np.ascontiguousarray(np.broadcast_to(np.arange(60, 188, dtype=np.uint8), (3, 96, 128)))
+    ideal = reduce(torch.from_numpy(ramp), 4).numpy().astype(float)
+    for k in range(20):
+        draw = SecondOrderDegradation.draw(5, k)
+        unpacked = tuple(dataclasses.replace(one, codec="") for one in draw.passes)
+        lr = dataclasses.replace(draw, passes=unpacked).apply(ramp, 4, noisy=False)
+        assert lr.shape == (3, 24, 32)
+        assert np.abs(lr - ideal)[:, 2:-2, 5:-5].max() <= 2  # a pixel to the side would be 4 levels
+
+
+def test_samples_are_told_their_conditions_but_for_an_error(folder: Path, tmp_path: Path) -> None:
+    pairs = Pairs([folder / "HR"], 4, tmp_path / "cache", degradation="photo", seed=5)
+    assert pairs.conditions.shape == (2, VARIANTS, 3)
+    lr, hr = pairs[1]
+    draw, ideal = Degradation.draw(5, VARIANTS + 3), reduce(torch.from_numpy(hr.copy()), 4).numpy()
+    true = true_conditions(lr[3], draw.apply(hr.copy(), 4, noisy=False), ideal, draw.quality)
+    assert pairs.conditions[1, 3] == pytest.approx(true.encoded())
+    told = np.stack([Crops([pairs], 25, 400, 0)[i][2].numpy() for i in range(400)])
+    errors = told[:, None] - pairs.conditions.reshape(-1, 3)
+    nearest = errors[np.arange(400), np.abs(errors).sum(-1).argmin(1)]
+    assert 0.01 < nearest.std() < 0.06
+    assert not Pairs([folder / "HR"], 4, tmp_path / "cache").conditions.any()
 
 
 def test_pairs_hold_variants_of_each_picture(folder: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Pairs and samples: made once, mapped, and drawn by seed and number alone."""
 
+import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +53,17 @@ def test_the_cache_is_made_once_and_anew_when_a_picture_changes(folder: Path, tm
     assert not [p for p in (tmp_path / "cache").iterdir() if not (p / "index.json").is_file()]
 
 
+def test_a_copy_of_the_pictures_finds_their_cache(folder: Path, tmp_path: Path) -> None:
+    made = Pairs([folder], 4, tmp_path / "cache").folder
+    copy = shutil.copytree(folder, tmp_path / "copy", copy_function=shutil.copyfile)
+    os.utime(copy / "1.png", (1, 1))
+    assert Pairs([copy], 4, tmp_path / "cache").folder == made
+    pixels = np.asarray(Image.open(copy / "1.png")).copy()
+    pixels[0, 0, 0] ^= 1
+    Image.fromarray(pixels).save(copy / "1.png")
+    assert Pairs([copy], 4, tmp_path / "cache").folder != made
+
+
 def test_lr_that_came_with_hr(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     for name, suffix in (("a/0", ""), ("b/0", "x4")):
@@ -93,7 +106,7 @@ def test_a_sample_is_a_function_of_seed_and_number(folder: Path, tmp_path: Path)
     crops = Crops([pairs], 16, 100, seed=5)
     forwards = [crops[i] for i in range(20)]
     backwards = [Crops([pairs], 16, 100, seed=5)[i] for i in reversed(range(20))][::-1]
-    for (lr, hr), (lr2, hr2) in zip(forwards, backwards, strict=True):
+    for (lr, hr, _), (lr2, hr2, _) in zip(forwards, backwards, strict=True):
         assert torch.equal(lr, lr2)
         assert torch.equal(hr, hr2)
         assert lr.shape == (3, 16, 16)
@@ -110,7 +123,7 @@ def test_lr_and_hr_are_turned_alike(tmp_path: Path) -> None:
     crops = Crops([Pairs([made], 4, tmp_path / "cache")], 16, 100, seed=0)
     turns = set()
     for i in range(40):
-        lr, hr = crops[i]
+        lr, hr, _ = crops[i]
         mean = hr.float().unflatten(1, (16, 4)).unflatten(3, (16, 4)).mean((2, 4))
         assert (lr.float() - mean).abs()[:, 1:-1, 1:-1].max() <= 1.5
         red = lr[0].float()

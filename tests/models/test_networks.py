@@ -8,7 +8,7 @@ import torch
 from networks import BOXES, awake, tiny
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, Size, whole
+from localsr.geometry import Box, Size, snapped, whole
 from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Features, crop
 from localsr.models.clsr import BACKBONES, CLSR, started
@@ -66,7 +66,7 @@ def test_the_pim_sees_in_the_roi_what_it_sees_on_the_whole_picture(
     taper = Strategy.CLSR.taper(box, SIZE, network.geometry)
     near = network.geometry.near(taper, SIZE)
     on_near, _ = network.pim(extended(picture, near))
-    on_whole, _ = network.pim(extended(picture, whole(SIZE).snapped(network.backbone.multiple)))
+    on_whole, _ = network.pim(extended(picture, snapped(whole(SIZE), network.backbone.multiple)))
     for window, p, q in zip(taper.windows[1:], on_near, on_whole, strict=True):
         assert torch.allclose(crop(p, window.within(near)), crop(q, window), atol=1e-5)
 
@@ -96,7 +96,7 @@ def test_a_fresh_clsr_is_its_backbone_with_a_halo(backbone: str, scale: int, pic
     x = crop(picture, taper.windows[0])
     patch = network.config.gcm_patch
     context = network.gcm.encode(torch.rand(1, 16, 3, patch, patch), torch.rand(1, 16, 2) * 50)
-    read = whole(SIZE).snapped(network.backbone.multiple)
+    read = snapped(whole(SIZE), network.backbone.multiple)
     near = (network.pim(extended(picture, read))[0], read)
     with_context = network(x, taper, torch.zeros(1, 2), context, near)
     without = network(x, taper, torch.zeros(1, 2))

@@ -10,22 +10,22 @@ import localsr
 from localsr import metrics
 from localsr.evaluation.benchmark import Benchmark
 from localsr.geometry import whole
-from localsr.inference.restorer import BICUBIC, DEFAULT, embedded
 from localsr.models import checkpoint
+from localsr.models.embedded import BENCHMARK_NETWORKS, DEFAULT_NETWORKS, embedded_networks
 from localsr.resize import resize
 
 pytestmark = pytest.mark.slow
 
 
 def test_they_are_small() -> None:
-    files = embedded()
-    assert {*DEFAULT.values(), *BICUBIC.values()} <= set(files)
+    files = embedded_networks()
+    assert {*DEFAULT_NETWORKS.values(), *BENCHMARK_NETWORKS.values()} <= set(files)
     assert sum(path.stat().st_size for path in files.values()) <= 20_000_000
 
 
-@pytest.mark.parametrize("name", embedded())
+@pytest.mark.parametrize("name", embedded_networks())
 def test_their_headers_tell_where_they_come_from(name: str) -> None:
-    network, card = checkpoint.load(embedded()[name])
+    network, card = checkpoint.load(embedded_networks()[name])
     assert card.name == name
     recipe = Path(__file__).parents[2] / "recipes" / f"{name}.toml"
     assert recipe.is_file()
@@ -43,15 +43,15 @@ def test_their_headers_tell_where_they_come_from(name: str) -> None:
 
 
 def test_the_network_for_photos_is_better_there_and_the_other_on_bicubic() -> None:
-    files = embedded()
-    numbers = {name: checkpoint.read(files[name])[1].protocol for name in (DEFAULT[4], BICUBIC[4])}
+    files = embedded_networks()
+    numbers = {name: checkpoint.read(files[name])[1].protocol for name in (DEFAULT_NETWORKS[4], BENCHMARK_NETWORKS[4])}
     photo = {name: card["bsd100-photo"]["strategies"]["clsr"]["psnr_y"] for name, card in numbers.items()}
-    assert photo[DEFAULT[4]] >= photo[BICUBIC[4]] + 1.0  # 1.16 measured
+    assert photo[DEFAULT_NETWORKS[4]] >= photo[BENCHMARK_NETWORKS[4]] + 1.0  # 1.16 measured
 
 
 def test_the_network_for_bicubic_holds_what_is_promised_of_it() -> None:
-    files = embedded()
-    _, card = checkpoint.read(files[BICUBIC[4]])
+    files = embedded_networks()
+    _, card = checkpoint.read(files[BENCHMARK_NETWORKS[4]])
     numbers = card.protocol["bsd100"]["strategies"]
     assert numbers["clsr"]["psnr_y"] >= 27.00
     assert numbers["clsr"]["psnr_y"] >= numbers["full"]["psnr_y"] - 0.01
@@ -93,10 +93,10 @@ def gains_over_bicubic(folder: Path, name: str, degradation: str) -> list[float]
 
 
 def degradation_of(name: str) -> str:
-    return str(checkpoint.read(embedded()[name])[1].recipe.get("degradation", "bicubic"))
+    return str(checkpoint.read(embedded_networks()[name])[1].recipe.get("degradation", "bicubic"))
 
 
-@pytest.mark.parametrize("name", embedded())
+@pytest.mark.parametrize("name", embedded_networks())
 def test_better_than_bicubic_on_set5(shared: Path, name: str) -> None:
     degradation = degradation_of(name)
     gains = gains_over_bicubic(shared / "data/test/set5", name, degradation)
@@ -105,7 +105,7 @@ def test_better_than_bicubic_on_set5(shared: Path, name: str) -> None:
     assert sum(gains) / len(gains) > mean
 
 
-@pytest.mark.parametrize("name", embedded())
+@pytest.mark.parametrize("name", embedded_networks())
 def test_better_than_bicubic_on_photos_of_the_repository(cc0: Path, name: str) -> None:
     degradation = degradation_of(name)
     gains = gains_over_bicubic(cc0, name, degradation)

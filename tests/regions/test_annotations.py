@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -115,6 +116,26 @@ def jsonl(boxes: Sequence[Sides], size: Size) -> str:
     return other + "\n\n" + "\n".join(json.dumps(row) for row in rows)
 
 
+def answer(boxes: Sequence[Sides], size: Size) -> object:
+    regions = [{"box": sides, "label": "sign", "score": 0.5, "output": "a.png"} for sides in boxes]
+    return {"input": NAME, "size": [size.width, size.height], "scale": 4, "regions": regions}
+
+
+def table(columns: str, form: Callable[[Sides], Sequence[float]], delimiter: str = ",") -> Callable[..., str]:
+    header = f"picture,{columns}".replace(",", delimiter)
+    return lambda boxes, size: "\n".join(
+        [header, *(NAME + delimiter + joined(form(sides), between=delimiter) for sides in boxes)]
+    )
+
+
+def parquet(folder: Path, boxes: Sequence[Sides], size: Size) -> tuple[Region, ...]:
+    """As `localsr batch` writes it: corners, and the picture's size."""
+    rows = [(NAME, *sides, size.width, size.height) for sides in boxes]
+    columns = ["input", "left", "top", "right", "bottom", "width", "height"]
+    pl.DataFrame(rows, schema=columns, orient="row").write_parquet(folder / "results.parquet")
+    return read(folder / "results.parquet").of(f"/data/{NAME}")
+
+
 FORMATS: dict[str, Callable[[Path, Sequence[Sides], Size], tuple[Region, ...]]] = {
     "x,y,w,h": typed(lambda sides, size: joined(xywh(sides))),
     "corners": typed(lambda sides, size: corners(sides)),
@@ -134,6 +155,21 @@ FORMATS: dict[str, Callable[[Path, Sequence[Sides], Size], tuple[Region, ...]]] 
     "YOLO": filed("a photo.txt", yolo),
     "JSON lines": filed("lines.jsonl", jsonl),
     "text lines": filed("lines.txt", lambda boxes, size: "\n".join(joined(xywh(sides)) for sides in boxes)),
+    "restore --json": filed("answer.json", answer),
+    "restore --json, laid out": filed("laid.json", lambda boxes, size: json.dumps(answer(boxes, size), indent=2)),
+    "restore --json >>": filed(
+        "answers.json", lambda boxes, size: "\n".join(json.dumps(answer([b], size)) for b in boxes)
+    ),
+    "a table of corners": filed("c.csv", table("xmin,ymin,xmax,ymax", lambda sides: sides)),
+    "a table of sizes": filed("s.csv", table("x,y,width,height", xywh, ";")),
+    "results of batch": parquet,
+    "keys of JSON lines": filed(
+        "keys.jsonl",
+        lambda boxes, size: "\n".join(
+            json.dumps({"input": NAME} | dict(zip(("left", "top", "right", "bottom"), sides, strict=True)))
+            for sides in boxes
+        ),
+    ),
     "standard input": lambda folder, boxes, size: read_lines(jsonl(boxes, size).encode()).of(NAME),
 }
 
@@ -207,6 +243,76 @@ def test_shapes_of_labelme(tmp_path: Path) -> None:
     (tmp_path / "a.json").write_text(json.dumps({"shapes": shapes, "imagePath": None}))
     found = [region.on(SIZE).box for region in read(tmp_path / "a.json").of("a.jpg")]
     assert found == [Box(2, 5, 10, 8), Box(5, 5, 15, 15), Box(3, 4, 9, 7)]
+
+
+@pytest.mark.parametrize(
+    ("line", "box", "score"),
+    [
+        ("0 .5 .5 .1 .2 .4 .4 2 .6 .6 1", Box(288, 192, 352, 288), None),  # two key points
+        ("0 .5 .5 .1 .2 " + ".4 .4 0 " * 17, Box(288, 192, 352, 288), None),
+        ("0 .5 .5 .1 .2 0.9 12", Box(288, 192, 352, 288), 0.9),  # a track
+        ("0 .45 .4 .55 .4 .55 .6 .45 .6", Box(288, 192, 352, 288), None),  # a turned box
+        ("0 .45 .4 .55 .4 .55 .6 .45 .6 0.75", Box(288, 192, 352, 288), 0.75),
+        ("# exported\n0.0 5e-1 .5 .1 .2", Box(288, 192, 352, 288), None),
+    ],
+)
+def test_lines_that_yolo_writes(tmp_path: Path, line: str, box: Box, score: float | None) -> None:
+    """Key points, tracks, turned boxes with and without confidence, comments, ends of lines of any system."""
+    for end in ("\n", "\r\n", "\r"):
+        (tmp_path / "a.txt").write_bytes(f"{line}\n".replace("\n", end).encode() * 2)
+        found = [region.on(SIZE) for region in read(tmp_path / "a.txt").of("a.jpg")]
+        assert [(one.box, one.score) for one in found] == [(box, score)] * 2
+    (tmp_path / "a.txt").write_text("0 .5 .5 .1 .2 .9 1")
+    with pytest.raises(BoxError, match="may be a triangle, or a box with confidence and track 1"):
+        through(tmp_path / "a.txt", "a.jpg")
+
+
+def test_json_that_is_nearly_json(tmp_path: Path) -> None:
+    """NaN, which Python writes; UTF-16, which Windows does; empty boxes beside polygons; names by URL alone."""
+    for name, said in {
+        "nan": one_coco(area=math.nan, score=math.nan),
+        "polygon": one_coco(bbox=[], segmentation=[[1, 2, 4, 2, 4, 6]]),
+        "url": one_coco().replace('"file_name": "', '"coco_url": "http://images.test/train2017/'),
+    }.items():
+        for encoding in ("utf-8", "utf-8-sig", "utf-16"):
+            (tmp_path / f"{name}.json").write_bytes(said.encode(encoding))
+            assert [found.box for found in through(tmp_path / f"{name}.json", "other/a.jpg")] == [Box(1, 2, 4, 6)]
+    (tmp_path / "a.xml").write_text(voc([(1, 2, 4, 6)], SIZE).replace(">640<", ">640.0<").replace(">2<", ">2e0<"))
+    assert [found.box for found in through(tmp_path / "a.xml", "a.jpg")] == [Box(1, 2, 4, 6)]
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "rest"),
+    [
+        ("a.json", '{"image_id": 1, "bbox": [1, 2, 3, 4]}', '{"images": [], "annotations": [%s]}'),
+        ("a.json", '{"\\u0069mage_id":{"a":{"a":{}}}}', '{"images": [], "annotations": [%s]}'),
+        ("a.json", '{"image_id": 1, "bbox": [1, 2, 3, 4]}', "[%s]"),
+        ("a.json", '{"box": [1, 2, 3, 4]}', '{"input": "a.jpg", "regions": [%s]}'),
+        ("a.json", '{"points": [[1, 2], [3, 4]]}', '{"shapes": [%s]}'),
+        ("a.xml", "<object></object>", "<annotation>%s</annotation>"),
+    ],
+)
+def test_too_many_regions_are_refused_before_they_are_parsed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, one: str, rest: str
+) -> None:
+    """Counted in the bytes, however a key is spelt; tables and lines are counted in tests of manifests."""
+    monkeypatch.setattr("localsr.regions.formats.documents.check_objects.__defaults__", (3,))
+    for module in ("labelme", "voc"):
+        monkeypatch.setattr(f"localsr.regions.formats.{module}.MAX_REGIONS", 3)
+    for module in ("coco", "json_lines", "labelme"):
+        monkeypatch.setattr(f"localsr.regions.formats.{module}.parse_json", lambda *_: pytest.fail("parsed"))
+    (tmp_path / name).write_text(rest % ",".join([one] * 4))
+    with pytest.raises(BoxError, match=rf"{name} has [4-9] \w+; of a file, 3 regions are read: split it"):
+        read(tmp_path / name)
+
+
+def test_a_mask_of_noise_is_refused_at_its_first_strip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pixels = np.zeros((64, 64), np.uint8)
+    pixels[::2, ::2] = 255
+    Image.fromarray(pixels).save(tmp_path / "m.png")
+    monkeypatch.setattr("localsr.regions.formats.mask.MAX_REGIONS", 100)
+    with pytest.raises(BoxError, match=r"m.png: has 9\d\d parts and more; a mask of up to 100 is read"):
+        read(tmp_path / "m.png")
 
 
 def test_windows_line_ends_and_marks(tmp_path: Path) -> None:
@@ -497,8 +603,8 @@ def one_coco(**changes: object) -> str:
         ("a.json", '{"x":' + "[" * 100_000, ("nested too deeply",)),
         ("a.json", one_coco(bbox=["1", 2, 3, 4]), ("annotations[0].bbox[0]", "Expected float, got str")),
         ("a.json", one_coco(bbox=[1, 2, 3]), ("annotations[0].bbox", "length 4")),
-        ("a.json", one_coco(bbox=[1, math.nan, 3, 4]), ("line 1", "no JSON")),
-        ("a.json", one_coco(bbox=[1, math.inf, 3, 4]), ("line 1", "no JSON")),
+        ("a.json", one_coco(bbox=[1, math.nan, 3, 4]), ("annotations[0].bbox[1]", "got null")),
+        ("a.json", one_coco(bbox=[1, -math.inf, 3, 4]), ("annotations[0].bbox[1]", "got null")),
         ("a.json", one_coco().replace("3, 4", "3, 1e999"), ("annotations[0].bbox[3]", "out of range")),
         ("a.json", one_coco(bbox=[True, 2, 3, 4]), ("annotations[0].bbox[0]", "bool")),
         ("a.json", one_coco(bbox=[1, 2, -3, 4]), ("annotations[0]", "(1, 2, -2, 6)", "no area")),
@@ -510,7 +616,7 @@ def one_coco(**changes: object) -> str:
         ("a.json", one_coco(bbox=None, segmentation={"counts": "x", "size": [1, 2]}), ("annotations[0]", "no packed")),
         ("a.json", one_coco(bbox=None, segmentation=[["1", 2]]), ("annotations[0]", "Expected float, got str")),
         ("a.json", one_coco(image_id=[2]), ("annotations[0].image_id", "got array")),
-        ("a.json", '{"images": [{"id": 1}], "annotations": []}', ("images[0]", "missing required field file_name")),
+        ("a.json", '{"images": [{}], "annotations": []}', ("images[0]", "missing required field id")),
         ("a.json", '{"shapes": [{"points": []}]}', ("shapes[0]", "no points")),
         ("a.json", '{"shapes": [{"points": [[1, 2]]}]}', ("shapes[0]", "no area")),
         ("a.json", '{"shapes": [{"points": [[1, 2], [3]]}]}', ("shapes[0].points[1]", "length 2")),

@@ -161,24 +161,23 @@ def test_plug_ins_that_misbehave(name: str, kind: type[Exception], words: str) -
 
 
 def network(
-    path: Path, outputs: dict[str, np.ndarray], shape: list[object], *, uint8: bool = False, names: str = ""
+    path: Path, outputs: dict[str, np.ndarray], shape: list[object], *, kind: str = "FLOAT", **metadata: str
 ) -> str:
     onnx = pytest.importorskip("onnx")
     pytest.importorskip("onnxruntime")
-    helper, kind = onnx.helper, onnx.TensorProto.UINT8 if uint8 else onnx.TensorProto.FLOAT
+    helper = onnx.helper
     nodes = [
         helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(value))
         for name, value in outputs.items()
     ]
-    given = [helper.make_tensor_value_info("images", kind, shape)]
+    given = [helper.make_tensor_value_info("images", getattr(onnx.TensorProto, kind), shape)]
     made = [
         helper.make_tensor_value_info(name, helper.np_dtype_to_tensor_dtype(value.dtype), value.shape)
         for name, value in outputs.items()
     ]
     model = helper.make_model(helper.make_graph(nodes, "g", given, made), opset_imports=[helper.make_opsetid("", 17)])
     model.ir_version = 8
-    if names:
-        helper.set_model_props(model, {"names": names})
+    helper.set_model_props(model, metadata)
     onnx.save(model, path)
     return str(path)
 
@@ -215,7 +214,7 @@ def test_onnx_with_its_own_suppression(tmp_path: Path) -> None:
     photo = localsr.read(np.zeros((640, 1280, 3), np.uint8))
     table = np.concatenate([BOXES, SCORES[:, None], np.full((5, 1), 7, np.float32)], 1)[None]
     table[0, 1] = np.nan
-    name = network(tmp_path / "n.onnx", {"output0": table}, [1, 640, 640, 3], uint8=True)
+    name = network(tmp_path / "n.onnx", {"output0": table}, [1, 640, 640, 3], kind="UINT8")
     assert [(f.box, f.label) for f in RegionRequest(detect=(name,)).find(photo)] == [
         (EXPECTED[0], "7"),
         (EXPECTED[1], "7"),
@@ -233,10 +232,55 @@ def test_onnx_torchvisions(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize("kind", ["FLOAT16", "FLOAT"])
+def test_onnx_of_a_size_that_its_metadata_tell(kind: str, tmp_path: Path) -> None:
+    """An input left open has the size of `imgsz`, height first; half precision is fed as such."""
+    table = np.zeros((1, 300, 6), np.float32)
+    table[0, 0] = (0.25, 0.5, 0.75, 1, 0.9, 0)
+    name = network(
+        tmp_path / "n.onnx", {"output0": table}, [1, 3, "h", "w"], kind=kind, imgsz="[160, 320]", names="{0: 'cat'}"
+    )
+    (found,) = RegionRequest(detect=(name,)).find(localsr.read(np.zeros((160, 320, 3), np.uint8)))
+    assert (found.box, found.label) == (Box(80, 80, 240, 160), "cat")
+
+
+def test_onnx_that_asks_for_the_pictures_size(tmp_path: Path) -> None:
+    """RT-DETR's own exports multiply shares by a second input: width and height of the picture they are given."""
+    onnx = pytest.importorskip("onnx")
+    helper, numbers = onnx.helper, onnx.TensorProto
+    shares = np.array([[[0.25, 0.5, 0.75, 1]]], np.float32)
+    constants = {"shares": shares, "scores": np.full((1, 1), 0.9, np.float32), "labels": np.zeros((1, 1), np.int64)}
+    nodes = [
+        helper.make_node("Constant", [], [name], value=onnx.numpy_helper.from_array(value))
+        for name, value in constants.items()
+    ]
+    nodes += [
+        helper.make_node("Cast", ["orig_target_sizes"], ["size"], to=numbers.FLOAT),
+        helper.make_node("Concat", ["size", "size"], ["sides"], axis=1),
+        helper.make_node("Mul", ["shares", "sides"], ["boxes"]),
+    ]
+    given = [
+        helper.make_tensor_value_info("images", numbers.FLOAT, [1, 3, 640, 640]),
+        helper.make_tensor_value_info("orig_target_sizes", numbers.INT64, [1, 2]),
+    ]
+    made = [
+        helper.make_tensor_value_info("labels", numbers.INT64, [1, 1]),
+        helper.make_tensor_value_info("boxes", numbers.FLOAT, [1, 1, 4]),
+        helper.make_tensor_value_info("scores", numbers.FLOAT, [1, 1]),
+    ]
+    model = helper.make_model(helper.make_graph(nodes, "g", given, made), opset_imports=[helper.make_opsetid("", 17)])
+    model.ir_version = 8
+    onnx.save(model, tmp_path / "n.onnx")
+    (found,) = RegionRequest(detect=(str(tmp_path / "n.onnx"),)).find(localsr.read(np.zeros((640, 640, 3), np.uint8)))
+    assert found.box == Box(160, 320, 480, 640)
+
+
 def test_onnx_that_is_no_detector(tmp_path: Path) -> None:
     photo = localsr.read(NO_PICTURE)
     name = network(tmp_path / "a.onnx", {"logits": np.zeros((1, 1000), np.float32)}, [1, 3, 64, 64])
-    with pytest.raises(ConfigError, match=r"a.onnx gives logits \[1, 1000\]; known are"):
+    with pytest.raises(
+        ConfigError, match=r"a.onnx gives logits \[1, 1000\] and says nothing of itself, which is no known layout"
+    ):
         RegionRequest(detect=(name,)).find(photo)
     name = network(tmp_path / "b.onnx", {"logits": np.zeros((1, 6), np.float32)}, [1, 64])
     with pytest.raises(ConfigError, match=r"b.onnx takes images \[1, 64\].*takes one picture"):

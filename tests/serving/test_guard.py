@@ -1,12 +1,13 @@
 """Who may ask the service: by which name, from which site, with which token."""
 
 import asyncio
+import json
 import re
 import tempfile
-import time
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from starlette.requests import Request
 from typer.testing import CliRunner
 
@@ -16,9 +17,11 @@ from localsr.files import lock_folder
 from localsr.serving import server
 from localsr.serving.api import PictureWork
 from localsr.serving.app import Service
-from localsr.serving.guard import cookie_value
+from localsr.serving.guard import Guard, cookie_value
 from localsr.serving.messages import TileTask
+from localsr.serving.monitoring import ServiceMetrics
 from localsr.serving.problems import Problem
+from localsr.serving.schemas import RestoreRequest
 from localsr.serving.server import scratch_folder
 from localsr.serving.settings import Limits, Settings
 from localsr.serving.store import Store, StoredPicture, clean_name
@@ -108,6 +111,60 @@ def test_pictures_are_not_shown_by_other_sites(tmp_path):
     assert status(Settings(), tmp_path, {"Sec-Fetch-Site": "same-origin"}) == 200
 
 
+def test_a_page_below_a_proxy_of_another_name(tmp_path):
+    """Of proxies that ask by the service's own name: the browser says that page and service are one site."""
+    origin = {"Origin": "https://hub.example"}
+    assert status(Settings(), tmp_path, {**origin, "Sec-Fetch-Site": "same-origin"}) == 200
+    for said in ("same-site", "cross-site", "none", ""):
+        assert status(Settings(), tmp_path, {**origin, "Sec-Fetch-Site": said}) == 403
+    rebound = {"Host": "hub.example", **origin, "Sec-Fetch-Site": "same-origin"}
+    assert status(Settings(), tmp_path, rebound) == 400
+
+
+def test_below_a_root_path(tmp_path):
+    """Of proxies that leave their prefix on; with and without it, everything is there."""
+    settings, bearer = Settings(token=TOKEN, root_path="/my%20lab/tool"), {"Authorization": f"Bearer {TOKEN}"}
+    for path, expected in (
+        ("/my%20lab/tool/api/v1/session", 200),
+        ("/api/v1/session", 200),
+        ("/my%20lab/tool/healthz", 200),
+        ("/my%20lab/toolbox/healthz", 404),
+        ("/my%20lab/tool/tool/healthz", 404),
+        ("/other/healthz", 404),
+    ):
+        assert status(settings, tmp_path, bearer, path) == expected, path
+    bare, page, refused, described, reference = asked(
+        settings,
+        tmp_path,
+        ("GET", "/my%20lab/tool", {}),
+        ("GET", "/my%20lab/tool/", {}),
+        ("GET", "/my%20lab/tool/metrics", {}),
+        ("GET", "/my%20lab/tool/openapi.json", {"headers": bearer}),
+        ("GET", "/my%20lab/tool/api", {"headers": bearer}),
+    )
+    assert (bare.status_code, bare.headers["location"]) == (308, "tool/")
+    assert (page.status_code, page.headers["location"]) == (303, "login")
+    assert "sign in at /my%20lab/tool/login" in refused.json()["error"]
+    assert described.json()["servers"] == [{"url": "/my%20lab/tool"}]
+    assert re.findall("href='([^#][^']*)'", reference.text) == ["data:,", "openapi.json"]
+
+
+def test_no_header_moves_the_service(tmp_path):
+    """Of what a proxy may add and anyone can send: where the service lies is told by its option alone."""
+    forwarded = {"X-Forwarded-Prefix": "/evil", "X-Forwarded-Host": "evil.example", "Forwarded": "host=evil.example"}
+    (page,) = asked(Settings(token=TOKEN), tmp_path, ("GET", "/", {"headers": forwarded}))
+    assert page.headers["location"] == "login"
+    assert status(Settings(), tmp_path, forwarded, "/evil/healthz") == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["tool", "/tool/", "/a//b", "/..", "/a/./b", "/api", "/login/x", "/a?b", "/a:b", "/\xe4"]
+)
+def test_root_paths_that_cannot_be(path):
+    with pytest.raises(ConfigError, match="the root path is"):
+        Settings(root_path=path)
+
+
 def test_token(tmp_path):
     settings = Settings(token=TOKEN)
     for headers, expected in (
@@ -140,17 +197,67 @@ def test_token(tmp_path):
 )
 def test_large_headers_are_refused_before_they_are_parsed(tmp_path, headers):
     """Of the parsers that strangers reach: a cookie's was quadratic, 22 s for 61 kB."""
-    began = time.perf_counter()
     assert status(Settings(token=TOKEN), tmp_path, headers) == 431
-    assert time.perf_counter() - began < 2
 
 
-@pytest.mark.parametrize("cookie", ["localsr=" + '\\"' * 15_000, 'localsr="' + "\\1" * 15_000, "localsr;" * 4_000])
-def test_cookies_within_the_limit_take_no_time(tmp_path, cookie):
+@pytest.mark.parametrize(
+    ("path", "headers", "expected"),
+    [
+        ("/api/v1/session", {"Cookie": 'localsr="' + '\\"' * 15_000 + '"'}, 401),
+        ("/healthz", {"Cookie": 'localsr="' + '\\"' * 15_000 + '"'}, 200),
+        ("/login", {"Cookie": 'localsr="' + '\\"' * 15_000 + '"'}, 200),
+        ("/healthz", {"Cookie": 'localsr="' + "\\1" * 15_000 + '"'}, 200),
+        ("/api/v1/session", {"Cookie": "localsr=;" * 3_000}, 401),
+        ("/healthz", {"Range": "bytes=" + "0-1," * 7_000}, 200),
+        ("/healthz", {"Accept-Language": "a;q=0.1," * 3_500}, 200),
+        ("/healthz", {"If-None-Match": 'W/"a",' * 4_000}, 200),
+        ("/healthz", {"Content-Type": "multipart/form-data;" + "a=b;" * 7_000}, 200),
+        ("/healthz", {"Origin": "http://" + "[" * 30_000}, 403),
+        ("/healthz?" + "a&" * 15_000, {}, 200),
+        ("/healthz?" + "a&" * 20_000, {}, 431),
+    ],
+)
+def test_headers_up_to_the_limit_are_answered(tmp_path, path, headers, expected):
+    """Of the parsers that strangers reach; `make service-hostile` measures what each of these costs."""
+    assert status(Settings(token=TOKEN), tmp_path, headers, path) == expected
+
+
+def test_only_headers_that_are_read_reach_the_application(tmp_path):
     """Of the parsers that strangers reach."""
-    began = time.perf_counter()
-    assert status(Settings(token=TOKEN), tmp_path, {"Cookie": cookie}) == 401
-    assert time.perf_counter() - began < 2
+    seen = []
+
+    async def inner(scope, receive, send):
+        seen.extend(name for name, _ in scope["headers"])
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def ask():
+        guard = Guard(inner, Settings(), ServiceMetrics(), lambda: None, lambda: False)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url="http://127.0.0.1") as client:
+            sent = {"Cookie": "a=b", "Range": "bytes=0-1", "If-None-Match": '"a"', "X-Forwarded-Proto": "https"}
+            await client.post("/", headers=sent, json={})
+
+    asyncio.run(ask())
+    assert sorted(seen) == [b"content-length", b"content-type", b"host", b"if-none-match"]
+
+
+def test_json_that_is_wrong_everywhere_is_told_of_its_first_fault(tmp_path):
+    """Of the parsers that strangers reach: a megabyte of empty boxes took 12 s and 1.7 GB."""
+    for boxes, faults in (([{}] * 5000, 4), ([1] * 5000, 1), ([], 1)):
+        with pytest.raises(ValidationError) as found:
+            RestoreRequest.model_validate({"boxes": boxes})
+        assert found.value.error_count() == faults
+    headers = {"Content-Type": "application/json"}
+    for content, expected in ((b'{"boxes":' + b"[" * 200_000, 400), (b"{" * 300_000, 413), (b'{"boxes":[{}]}', 422)):
+        path = "/api/v1/pictures/none/restorations"
+        assert status(Settings(), tmp_path, headers, path, "POST", content=content) == expected
+
+
+def test_as_many_boxes_as_are_allowed_fit_the_body(tmp_path):
+    box = {"left": 2**31 - 2, "top": 2**31 - 2, "right": 2**31 - 1, "bottom": 2**31 - 1}
+    content = json.dumps({"boxes": [box] * 1000, "network": "x" * 200}, indent=8)
+    headers = {"Content-Type": "application/json"}
+    assert status(Settings(), tmp_path, headers, "/api/v1/pictures/none/cost", "POST", content=content) == 404
 
 
 def test_the_cookie_is_found_among_others(tmp_path):
@@ -171,7 +278,9 @@ def test_health_answers_head(tmp_path):
     assert status(Settings(token=TOKEN), tmp_path, {}, "/readyz", "HEAD") == 503
 
 
-@pytest.mark.parametrize(("path", "limit"), [("/api/v1/pictures", 2**20), ("/login", 2**14), ("/api/v1/x", 2**20)])
+@pytest.mark.parametrize(
+    ("path", "limit"), [("/api/v1/pictures", 2**20), ("/login", 2**14), ("/api/v1/x", 2**14 + 256_000)]
+)
 def test_a_declared_length_beyond_the_limit_is_refused_before_the_body(tmp_path, path, limit):
     """Of uploads that count from their first byte."""
     read, sent = [], []
@@ -231,7 +340,11 @@ def test_sign_in(tmp_path):
     assert wrong.status_code == 401
     assert "script>" not in wrong.text
     assert "set-cookie" not in wrong.headers
-    assert (right.status_code, right.headers["location"]) == (303, "/")
+    assert (right.status_code, right.headers["location"]) == (303, "./")
+    assert not re.search("Secure|Path=", right.headers["set-cookie"])  # for the folder of /login, wherever that is
+    sent = {"data": {"token": TOKEN}, "headers": {"Origin": "https://127.0.0.1:8000"}}
+    (by_tls,) = asked(settings, tmp_path, ("POST", "/login", sent))
+    assert "; Secure" in by_tls.headers["set-cookie"]
     given = right.headers["set-cookie"]
     assert "HttpOnly" in given
     assert "SameSite=strict" in given

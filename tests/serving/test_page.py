@@ -7,12 +7,15 @@ import re
 import shutil
 import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import numpy as np
 import pytest
 from PIL import Image
@@ -259,17 +262,27 @@ def test_compared_explained_and_priced(page, photo):
     assert (len(columns), len(rows)) == pytest.approx((180, 120), abs=4)  # in its place, and nowhere else
     half = columns[0] + len(columns) // 2
     assert not np.array_equal(restored, bicubic)
-    assert np.array_equal(both[:, : half - 2], restored[:, : half - 2])
-    assert np.array_equal(both[:, half + 2 :], bicubic[:, half + 2 :])
+    assert np.array_equal(both[:, : half - 2], bicubic[:, : half - 2])  # before at the left, as on a contact sheet
+    assert np.array_equal(both[:, half + 2 :], restored[:, half + 2 :])
     page.tab.focus("#frames .knob")
-    page.tab.keyboard.press("End")
+    page.tab.keyboard.press("Home")
     assert np.array_equal(page.overlay(), restored)
 
     prices = page.tab.locator("#strategies .price")
     sync_api.expect(prices.first).to_contain_text("GFLOPs")
     page.tab.click(f"{CHOSEN} [data-do=context]")
     sync_api.expect(page.tab.locator(f"{CHOSEN} .rings")).to_contain_text("an even one would be 1.6 %")
-    assert page.overlay()[..., 3].any(0).sum() > 400  # circles all over the picture
+    rings = page.overlay()
+    assert rings[..., 3].any(0).sum() > 400  # circles all over the picture
+    within = np.s_[rows[0] + 2 : rows[-1] - 1, columns[0] + 2 : columns[-1] - 1]
+    assert not np.array_equal(rings[within], restored[within])
+    page.tab.focus("#frames .knob")
+    page.tab.keyboard.press("End")
+    compared = page.overlay()
+    assert np.array_equal(compared[within], bicubic[within])  # no circle on what one compares
+    around = np.abs(compared[: rows[0] - 4].astype(int) - rings[: rows[0] - 4])
+    assert around.max() < 16  # a circle is 255; drawing within a clip rounds otherwise
+    page.tab.keyboard.press("Home")
     page.tab.click("#strategies label:has(input[value=crop])")
     sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("crop")
     assert page.asked[-1]["strategy"] == "crop"
@@ -385,6 +398,78 @@ def test_signed_in_by_the_token(browser, tmp_path):
         page.context.close()
 
 
+@contextmanager
+def proxy(backend: str, *, strips: bool) -> Iterator[str]:
+    """The address below which a proxy serves a service: it takes its prefix off, or leaves it on."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def forward(self) -> None:
+            if not self.path.startswith("/tool") or (strips and self.path == "/tool"):
+                self.send_response(404 if self.path != "/tool" else 301)
+                self.send_header("Location", "/tool/")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
+            path = self.path.removeprefix("/tool") if strips else self.path
+            given = [
+                (name, value) for name, value in self.headers.items() if name.lower() not in ("host", "connection")
+            ]
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            answer = httpx.request(self.command, f"{backend}{path}", headers=given, content=content, timeout=PATIENCE)
+            self.send_response(answer.status_code)
+            for name, value in answer.headers.multi_items():
+                if name not in ("transfer-encoding", "connection", "content-encoding", "content-length"):
+                    self.send_header(name, value)
+            self.send_header("Content-Length", str(len(answer.content)))
+            self.end_headers()
+            with suppress(BrokenPipeError):  # a tile that is wanted no more
+                self.wfile.write(answer.content)
+
+        do_GET = do_POST = do_DELETE = do_HEAD = forward  # noqa: N815  # the names of http.server
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/tool"
+        server.shutdown()
+
+
+@pytest.mark.parametrize("strips", [True, False])
+def test_below_a_prefix(browser, photo, tmp_path, strips):
+    """Of proxies of notebooks and of nginx, which take their prefix off or leave it on: no link leads out of it."""
+    token = "abcdefghijklmnop1234"
+    (tmp_path / "token").write_text(token)
+    named = ("--token-file", str(tmp_path / "token"), "--model", "edsr-light-x4", "--workers", "1", "--queue", "100")
+    where = () if strips else ("--root-path", "/tool")
+    with serving("serve", *named, *where) as backend, proxy(backend, strips=strips) as address:
+        page = Page(browser, address)
+        page.tab.goto(address)
+        assert page.tab.url == f"{address}/login"
+        page.tab.fill("[name=token]", token)
+        page.tab.keyboard.press("Enter")
+        sync_api.expect(page.tab.locator("#pick")).to_be_visible()
+        assert page.tab.url == f"{address}/"
+        assert [(cookie["name"], cookie["path"]) for cookie in page.context.cookies()] == [("localsr", "/tool")]
+        page.open(photo)
+        page.drag((400, 250), (450, 300))
+        page.sharp()
+        page.tab.reload()
+        page.sharp()
+        assert page.asked[1] == page.asked[0]
+        page.tab.goto(f"{address}/api")
+        link = page.tab.locator("text=openapi.json").evaluate("link => link.href")
+        assert link == f"{address}/openapi.json"
+        described = page.context.request.get(link).json()
+        assert described.get("servers") == (None if strips else [{"url": "/tool"}])
+        page.context.close()
+        assert page.complaints == []
+        assert set(page.elsewhere) == {address}  # as it was typed, without the slash
+        with localsr.Client(f"{address}/", token=token) as client:
+            assert client.encode(photo).restore(Box(8, 8, 24, 20)).pixels.shape == (3, 48, 64)
+
+
 def test_saved_alone_together_and_in_the_picture(page, photo):
     page.open(photo)
     page.drag((400, 250), (450, 300))
@@ -444,6 +529,11 @@ def test_by_the_keyboard_alone(page, photo):
     reach(tab, "#frames .frame.selected", "Shift+Tab")
     press("Delete")
     page.sharp(0)
+    press("Control+z")
+    page.sharp()
+    assert page.asked[-1]["boxes"] == [moved | {"right": moved["left"] + 50}]
+    press("Delete")
+    page.sharp(0)
     press("?")
     sync_api.expect(tab.locator("#help")).to_be_visible()
     press("Escape")
@@ -472,7 +562,7 @@ def test_every_control_has_a_name(page, photo):
     )
     nameless = [line for line in nameless if '"' not in line]
     assert nameless == []
-    for name in ('button "Draw boxes"', 'slider "Restored up to here', 'combobox "Network"', 'spinbutton "Width"'):
+    for name in ('button "Draw boxes"', 'slider "Bicubic up to here', 'combobox "Network"', 'spinbutton "Width"'):
         assert name in found
 
 
@@ -585,7 +675,7 @@ def test_view_starts_on_its_photo_as_the_readme_shows_it(browser, photo):
         page.sharp(2)
         assert page.tab.input_value("#network") == "clsr-photo-x4"  # of those that are offered unless one is named
         page.tab.keyboard.press("z")
-        page.tab.locator(f"{CHOSEN} [type=range]").fill("60")
+        page.tab.locator(f"{CHOSEN} [type=range]").fill("40")
         page.tab.evaluate("document.activeElement.blur()")
         page.settled()
         (ROOT / "build").mkdir(exist_ok=True)

@@ -68,7 +68,7 @@ export class Refusal extends Error {
   }
 }
 
-const BASE = "/api/v1";
+const BASE = "api/v1"; // relative: a proxy may serve the page below a path of its own
 const MAX_TRIES = 6; // of a call that finds the queue full or a worker that is restarted
 const NO_ANSWER = "The server does not answer. Is localsr still running?";
 

@@ -31,7 +31,7 @@ export class Frames {
     this.knob.className = "knob";
     this.knob.tabIndex = 0;
     this.knob.setAttribute("role", "slider");
-    this.knob.setAttribute("aria-label", "Restored up to here, bicubic from here");
+    this.knob.setAttribute("aria-label", "Bicubic up to here, restored from here");
     this.knob.setAttribute("aria-valuemin", "0");
     this.knob.setAttribute("aria-valuemax", "100");
     this.draft.append(document.createElement("span"));
@@ -74,7 +74,7 @@ export class Frames {
       const steps: Record<string, number> = { ArrowLeft: -0.05, ArrowDown: -0.05, ArrowRight: 0.05, ArrowUp: 0.05 };
       const ends: Record<string, number> = { Home: 0, End: 1 };
       const step = steps[event.key];
-      const to = ends[event.key] ?? (step === undefined ? undefined : this.model.split + step);
+      const to = ends[event.key] ?? (step === undefined ? undefined : this.model.cut + step);
       if (to === undefined) return;
       event.preventDefault();
       event.stopPropagation();
@@ -166,20 +166,20 @@ export class Frames {
     const zoom = this.viewer.zoom;
     const at = this.viewer.toScreen({ x: box.left, y: box.top });
     const high = height(box) * zoom;
-    const x = at.x + this.model.split * width(box) * zoom;
+    const x = at.x + this.model.cut * width(box) * zoom;
     const top = Math.max(at.y, 0);
     const bottom = Math.min(at.y + high, this.layer.clientHeight);
     const within = bottom - top > 3.5 * KNOB_SIZE;
     const y = within ? bottom - (bottom - top) / 4 : bottom + KNOB_SIZE / 2 + 2;
     const seen = bottom > top && x > -KNOB_SIZE / 2 && x < this.layer.clientWidth + KNOB_SIZE / 2;
     this.knob.hidden ||= !seen || y > this.layer.clientHeight - KNOB_SIZE / 2;
-    this.line.hidden ||= !seen || this.model.split === 0 || this.model.split === 1;
+    this.line.hidden ||= !seen || this.model.cut === 0 || this.model.cut === 1;
     this.knob.style.transform = `translate(${x}px, ${y}px)`;
     this.line.style.transform = `translate(${x}px, ${top}px)`;
     this.line.style.height = `${bottom - top}px`;
     this.line.classList.toggle("bare", bottom - top < MIN_HANDLE_SIDE || width(box) * zoom < MIN_WORDS_WIDTH);
-    const share = Math.round(this.model.split * 100);
+    const share = Math.round(this.model.cut * 100);
     this.knob.setAttribute("aria-valuenow", String(share));
-    this.knob.setAttribute("aria-valuetext", `${share} % restored, ${100 - share} % bicubic`);
+    this.knob.setAttribute("aria-valuetext", `${share} % bicubic, ${100 - share} % restored`);
   }
 }

@@ -14,6 +14,7 @@ export interface KeyActions {
   readonly add: (box: Box) => void;
   readonly reshaped: (region: Region) => void;
   readonly remove: (region: Region) => void;
+  readonly undo: () => void;
   readonly enter: (region: Region) => void;
   readonly use: (tool: Tool) => void;
   readonly help: () => void;
@@ -45,7 +46,9 @@ export function listenToKeys(
       event.preventDefault();
       return;
     }
-    if (!event.ctrlKey && act(event.key, region)) event.preventDefault();
+    if (event.ctrlKey && event.key === "z") actions.undo();
+    else if (event.ctrlKey || !act(event.key, region)) return;
+    event.preventDefault();
   });
   stage.addEventListener("keyup", (event) => {
     if (event.key === " ") gestures.hold(false);
@@ -75,7 +78,7 @@ export function listenToKeys(
       "0": () => viewer.goHome(),
       "1": () => viewer.goActual(),
       c: () => {
-        model.split = model.split > 0 ? 0 : 1;
+        model.cut = model.cut < 1 ? 1 : 0;
         model.changed();
       },
       Escape: () => {

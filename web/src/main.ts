@@ -53,6 +53,7 @@ const list = new RegionList(model, {
   context: () => void restorations.showAttention(!model.showsAttention),
   save: (region) => void downloads.saveRegion(region),
   remove,
+  undo,
   shape: (region, left, top, wide, high) => {
     region.box = placed(left, top, wide, high, model.picture!);
     restorations.request(region);
@@ -70,12 +71,20 @@ function add(box: Box): void {
 function remove(region: Region): void {
   restorations.stop(region);
   model.remove(region);
-  notices.announce(`Region ${region.number} removed`);
+  notices.announce(`Region ${region.number} removed; Ctrl+Z puts it back`);
   queueMicrotask(() => (model.selected ? frames.frameOf(model.selected) : stage)?.focus({ preventScroll: true }));
 }
 
+function undo(): void {
+  const region = model.putBack();
+  if (!region) return;
+  restorations.request(region);
+  notices.announce(`Region ${region.number} is back`);
+  queueMicrotask(() => frames.frameOf(region)?.focus({ preventScroll: true }));
+}
+
 function slide(share: number): void {
-  model.split = Math.min(Math.max(share, 0), 1);
+  model.cut = Math.min(Math.max(share, 0), 1);
   model.changed();
 }
 
@@ -158,6 +167,7 @@ listenToKeys(stage, viewer, model, gestures, {
   add,
   reshaped: (region) => restorations.request(region, KEY_PAUSE),
   remove,
+  undo,
   enter: (region) => viewer.goTo(region.box),
   use,
   help: () => help.showModal(),

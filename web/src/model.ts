@@ -29,10 +29,11 @@ export class Model {
   selected: Region | null = null;
   draft: Box | null = null; // while it is drawn
   tool: Tool = "box";
-  split = 1; // share of the selected region that shows restored pixels, from the left; the rest shows bicubic
+  cut = 0; // share of the selected region's width that shows bicubic, from the left; the rest shows restored pixels
   showsAttention = false; // whether the attention's circles are shown
   estimates: Record<string, CostEstimate> = {}; // of the selected region, by strategy
 
+  private removed: { readonly region: Region; readonly at: number }[] = []; // the last one last
   private readonly listeners: (() => void)[] = [];
   private scheduled = false;
   private last = 0;
@@ -59,6 +60,7 @@ export class Model {
   show(picture: Picture | null): void {
     for (const region of this.regions) release(region);
     Object.assign(this, { picture, regions: [], selected: null, draft: null, showsAttention: false, estimates: {} });
+    this.removed = [];
     this.last = 0;
     this.changed();
   }
@@ -84,7 +86,22 @@ export class Model {
     this.regions = this.regions.filter((other) => other !== region);
     if (this.selected === region) this.select(this.regions[Math.min(at, this.regions.length - 1)] ?? null);
     release(region);
+    this.removed.push({ region, at });
     this.changed();
+  }
+
+  /** The region that was removed last, or null. */
+  get lastRemoved(): Region | null {
+    return this.removed.at(-1)?.region ?? null;
+  }
+
+  /** Put the region that was removed last back in its place; its pixels are to be asked for again. */
+  putBack(): Region | null {
+    const last = this.removed.pop();
+    if (!last) return null;
+    this.regions = this.regions.toSpliced(last.at, 0, last.region);
+    this.select(last.region);
+    return last.region;
   }
 
   select(region: Region | null): void {

@@ -1,4 +1,4 @@
-// What is drawn over the picture: restored pixels in their place, bicubic right of the slider, the attention's circles.
+// What is drawn over the picture: restored pixels in their place, bicubic left of the slider, the attention's circles.
 
 import type { Patch } from "./api";
 import { height, width, type Box } from "./geometry";
@@ -37,10 +37,10 @@ export class Overlay {
     if (!viewer.ready || model.picture === null) return;
     context.imageSmoothingQuality = "high";
     for (const region of model.regions) {
-      if (region !== model.selected) this.drawPixels(region, 1, ratio);
+      if (region !== model.selected) this.drawPixels(region, 0, ratio);
     }
     const chosen = model.selected;
-    if (chosen) this.drawPixels(chosen, model.split, ratio);
+    if (chosen) this.drawPixels(chosen, model.cut, ratio);
     if (chosen?.attention && model.showsAttention) this.drawRings(chosen, chosen.attention, ratio);
   }
 
@@ -51,17 +51,17 @@ export class Overlay {
     const chosen = model.selected;
     const rings = model.showsAttention ? chosen?.attention : null;
     const pixels = model.regions.flatMap((region) => [region.sharp, region.bicubic]);
-    return [wide, high, x, y, viewer.zoom, chosen, model.split, rings, ...pixels];
+    return [wide, high, x, y, viewer.zoom, chosen, model.cut, rings, ...pixels];
   }
 
-  /** A region's pixels, restored in the first `split` of its width, bicubic in the rest. */
-  private drawPixels(region: Region, split: number, ratio: number): void {
+  /** A region's pixels, bicubic in the first `cut` of its width, restored in the rest. */
+  private drawPixels(region: Region, cut: number, ratio: number): void {
     const { sharp, bicubic, restored } = region;
     if (!sharp || !restored) return;
     const box = restored.box;
-    const middle = box.left + split * width(box);
-    if (split > 0) this.drawPart(sharp, box, restored.scale, box.left, middle, ratio);
-    if (split < 1) this.drawPart(bicubic ?? sharp, box, restored.scale, middle, box.right, ratio);
+    const middle = box.left + cut * width(box);
+    if (cut > 0) this.drawPart(bicubic ?? sharp, box, restored.scale, box.left, middle, ratio);
+    if (cut < 1) this.drawPart(sharp, box, restored.scale, middle, box.right, ratio);
   }
 
   /** Columns `from` to `to` of a picture of `box`, as far as they are on the stage: deep down, the rest is huge. */
@@ -92,7 +92,8 @@ export class Overlay {
     context.restore();
   }
 
-  /** A circle on each patch whose area is its share of the attention, over a picture that steps back. */
+  /** A circle on each patch whose area is its share of the attention, over a picture that steps back.
+   *  While one compares, those in the region are hidden: its pixels are looked at. */
   private drawRings(region: Region, patches: readonly Patch[], ratio: number): void {
     const { context, viewer, canvas } = this;
     const box = region.restored?.box ?? region.box;
@@ -104,6 +105,8 @@ export class Overlay {
     context.rect(0, 0, canvas.clientWidth, canvas.clientHeight);
     context.rect(at.x, at.y, width(box) * zoom, height(box) * zoom);
     context.fill("evenodd");
+    context.save();
+    if (this.model.cut > 0) context.clip("evenodd");
     for (const patch of patches) {
       const middle = viewer.toScreen({ x: (patch.left + patch.right) / 2, y: (patch.top + patch.bottom) / 2 });
       const radius = Math.max(patch.radius * zoom, MIN_RADIUS);
@@ -118,6 +121,7 @@ export class Overlay {
       context.strokeStyle = RING_COLOUR;
       context.stroke();
     }
+    context.restore();
   }
 }
 
@@ -130,7 +134,7 @@ function fillWhite(context: CanvasRenderingContext2D, x: number, y: number, wide
 }
 
 /** Draw a region at the size of a canvas: in the list, and to compare while it is small in the picture. */
-export function drawRegion(canvas: HTMLCanvasElement, region: Region, split: number): void {
+export function drawRegion(canvas: HTMLCanvasElement, region: Region, cut: number): void {
   const context = canvas.getContext("2d")!;
   context.clearRect(0, 0, canvas.width, canvas.height);
   if (!region.sharp) return;
@@ -143,10 +147,10 @@ export function drawRegion(canvas: HTMLCanvasElement, region: Region, split: num
   context.imageSmoothingQuality = "high";
   fillWhite(context, x, y, w, h);
   context.drawImage(region.sharp, x, y, w, h);
-  if (split < 1 && region.bicubic) {
-    fillWhite(context, x + w * split, y, w * (1 - split), h);
-    context.drawImage(region.bicubic, wide * split, 0, wide * (1 - split), high, x + w * split, y, w * (1 - split), h);
+  if (cut > 0 && region.bicubic) {
+    fillWhite(context, x, y, w * cut, h);
+    context.drawImage(region.bicubic, 0, 0, wide * cut, high, x, y, w * cut, h);
     context.fillStyle = "#fff";
-    context.fillRect(Math.round(x + w * split) - 1, y, 2, h);
+    context.fillRect(Math.round(x + w * cut) - 1, y, 2, h);
   }
 }

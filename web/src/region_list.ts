@@ -9,6 +9,7 @@ export interface CardActions {
   readonly context: () => void;
   readonly save: (region: Region) => void;
   readonly remove: (region: Region) => void;
+  readonly undo: () => void;
   readonly shape: (region: Region, left: number, top: number, wide: number, high: number) => void;
   readonly slide: (share: number) => void;
 }
@@ -23,6 +24,7 @@ interface Card {
 export class RegionList {
   private readonly list = document.querySelector<HTMLOListElement>("#regions")!;
   private readonly none = document.querySelector<HTMLElement>("#none")!;
+  private readonly undo = document.querySelector<HTMLButtonElement>("#undo")!;
   private readonly template = document.querySelector<HTMLTemplateElement>("#card")!;
   private readonly cards = new Map<Region, Card>();
   private shown: Region | null = null;
@@ -30,11 +32,15 @@ export class RegionList {
   constructor(
     private readonly model: Model,
     private readonly actions: CardActions,
-  ) {}
+  ) {
+    this.undo.addEventListener("click", () => actions.undo());
+  }
 
   update(): void {
     const { model } = this;
     this.none.hidden = model.regions.length > 0;
+    this.undo.hidden = model.lastRemoved === null;
+    if (model.lastRemoved) this.undo.textContent = `Put region ${model.lastRemoved.number} back`;
     for (const [region, card] of this.cards) {
       if (model.regions.includes(region)) continue;
       card.item.remove();
@@ -91,8 +97,8 @@ export class RegionList {
     this.drawPictures(region, card, selected);
     if (!selected) return;
     const range = item.querySelector<HTMLInputElement>("[type=range]")!;
-    range.value = String(Math.round(model.split * 100));
-    range.setAttribute("aria-valuetext", `${range.value} % restored, ${100 - Number(range.value)} % bicubic`);
+    range.value = String(Math.round(model.cut * 100));
+    range.setAttribute("aria-valuetext", `${range.value} % bicubic, ${100 - Number(range.value)} % restored`);
     item.querySelector("output")!.textContent = `${range.value} %`;
     range.disabled = region.bicubic === null;
     this.showSides(item, region.box);
@@ -127,12 +133,12 @@ export class RegionList {
 
   private drawPictures(region: Region, card: Card, selected: boolean): void {
     const box = region.restored?.box;
-    const shows = box ? `${describe(box)} ${region.restored!.scale} ${selected && this.model.split}` : "";
+    const shows = box ? `${describe(box)} ${region.restored!.scale} ${selected && this.model.cut}` : "";
     const images = `${region.sharp !== null} ${region.bicubic !== null}`;
     const drawn = `${shows} ${images} ${region.restored?.seconds} ${selected}`;
     if (drawn === card.drawn) return;
     card.drawn = drawn;
-    drawRegion(card.item.querySelector<HTMLCanvasElement>(".pick canvas")!, region, 1);
+    drawRegion(card.item.querySelector<HTMLCanvasElement>(".pick canvas")!, region, 0);
     const compare = card.item.querySelector<HTMLCanvasElement>(".compare")!;
     compare.hidden = !region.sharp;
     if (!selected || !region.sharp) return;
@@ -141,7 +147,7 @@ export class RegionList {
     compare.width = Math.round(region.sharp.width * factor * devicePixelRatio);
     compare.height = Math.round(region.sharp.height * factor * devicePixelRatio);
     compare.style.width = `${region.sharp.width * factor}px`;
-    drawRegion(compare, region, this.model.split);
+    drawRegion(compare, region, this.model.cut);
   }
 }
 

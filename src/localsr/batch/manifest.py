@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import PurePosixPath
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from localsr.batch import storage
 from localsr.batch.tasks import Task
 from localsr.errors import BoxError, ConfigError, DataError
 from localsr.images import FORMATS
-from localsr.regions import Annotations, Region, RegionRequest, read, text
-from localsr.regions.formats.json_lines import PICTURE_KEYS, iterate_lines
+from localsr.regions import Annotations, Region, RegionRequest, read
+from localsr.regions.formats.documents import MAX_JSON_BYTES
+from localsr.regions.formats.json_lines import iterate_lines
+from localsr.regions.formats.records import record_detectors, record_picture
+from localsr.regions.formats.tables import TABLE_SUFFIXES, iterate_table, readable_regions
 from localsr.regions.names import PICTURE_SUFFIXES, is_stray, locate
 
-CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
-BOX_COLUMNS = (*CORNER_COLUMNS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
 MAX_LISTED = 5  # names in a note
-TABLE_SUFFIXES, LINES_SUFFIXES = (".csv", ".tsv", ".parquet"), (".jsonl", ".ndjson")
+LINES_SUFFIXES = (".jsonl", ".ndjson")
 
 
 class ManifestEntry(NamedTuple):
@@ -162,104 +161,14 @@ def _iterate(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]
     """Read a file line by line or picture by picture: a name, regions, detectors."""
     suffix = PurePosixPath(place).suffix.lower()
     if suffix in TABLE_SUFFIXES:
-        yield from (_parse_row(row, origin) for origin, row in _iterate_table(place))
+        for origin, record in iterate_table(storage.read_file(place, MAX_JSON_BYTES), place):
+            if not (picture := record_picture(record)):
+                raise DataError(f"{origin}: has no picture's name")
+            yield picture, readable_regions(record, origin), record_detectors(record)
     elif suffix in LINES_SUFFIXES:
-        for picture, region, detector in iterate_lines(storage.read_file(place), place):
+        for picture, region, detector in iterate_lines(storage.read_file(place, MAX_JSON_BYTES), place):
             yield picture, () if region is None else (region,), (detector,) if detector else ()
     else:
         with storage.fetched(place) as path:
             annotations = read(path)
         yield from ((picture, regions, ()) for picture, regions in annotations.pictures.items())
-
-
-def _iterate_table(place: str) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Read a table row by row, each with its place in the file."""
-    title = PurePosixPath(place).name
-    suffix = PurePosixPath(place).suffix.lower()
-    if suffix == ".parquet":
-        import polars as pl
-
-        try:
-            frame = pl.read_parquet(io.BytesIO(storage.read_file(place)))
-        except (OSError, pl.exceptions.PolarsError) as error:
-            raise DataError(f"{place} cannot be read as Parquet: {error}") from error
-        frame = frame.rename(lambda name: name.strip().lower(), strict=False)
-        _check_columns(frame.columns, place)
-        yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
-        return
-    try:
-        file = io.StringIO(storage.read_file(place).decode("utf-8-sig"), newline="")
-        reader = csv.DictReader(file, delimiter="\t" if suffix == ".tsv" else ",", skipinitialspace=True, strict=True)
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or []]
-        _check_columns(reader.fieldnames, place)
-        for row in reader:
-            if not any(row.values()):
-                continue
-            if None in row or None in row.values():
-                raise DataError(f"{title}, line {reader.line_num}: it has not as many cells as the header")
-            yield f"{title}, line {reader.line_num}", row
-    except (UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{place} cannot be read as CSV: {error}") from error
-
-
-def _check_columns(columns: Sequence[str], place: str) -> None:
-    """Refuse a table that names no pictures, or has some sides of a box and not all."""
-    if not set(PICTURE_KEYS) & set(columns):
-        raise DataError(
-            f"{place} has no column called {', '.join(PICTURE_KEYS)}; it has {', '.join(columns) or 'none'}"
-        )
-    sides = {side for names in BOX_COLUMNS for side in names} - {"width", "height"}  # which may be the picture's
-    if (some := sides & set(columns)) and not any(set(names) <= set(columns) for names in BOX_COLUMNS):
-        known = "; or ".join(", ".join(names) for names in BOX_COLUMNS)
-        raise DataError(f"{place} has the columns {', '.join(sorted(some))}; a box has {known}")
-
-
-def _parse_row(line: dict[str, Any], origin: str) -> tuple[str, list[Region], list[str]]:
-    """Read a row: the picture, its regions as `box`, `boxes` or four columns, and detectors; only the picture must be.
-
-    A label or a score of 0 is no empty cell.
-    """
-    picture = next(line[name] for name in PICTURE_KEYS if name in line)
-    if not isinstance(picture, str) or not picture:
-        raise DataError(f"{origin}: {picture!r} is no picture's name")
-    label = "" if _empty(line.get("label")) else str(line["label"])
-    score = None if _empty(line.get("score")) else _number(line["score"], "score", origin)
-    detect = [name.strip() for name in str(line.get("detector") or "").split(";") if name.strip()]
-    given = line.get("boxes") or line.get("box") or line.get("bbox")
-    if given:
-        each = [part for part in given.split(";") if part.strip()] if isinstance(given, str) else list(given)
-        if given is not line.get("boxes") and not isinstance(given, str):
-            each = [given]
-        return picture, [replace(_region(one, origin), label=label, score=score) for one in each], detect
-    for names in BOX_COLUMNS:
-        if all(name in line for name in names):
-            cells = [line[name] for name in names]
-            if all(_empty(cell) for cell in cells):
-                return picture, [], detect
-            a, b, c, d = (_number(cell, name, origin) for cell, name in zip(cells, names, strict=True))
-            right, bottom = (c, d) if names in CORNER_COLUMNS else (a + c, b + d)
-            return picture, [Region(a, b, right, bottom, label=label, score=score, origin=origin)], detect
-    return picture, [], detect
-
-
-def _region(one: Any, origin: str) -> Region:  # noqa: ANN401  # a cell of a user's table
-    """Read one region: text, or x, y, width and height."""
-    if isinstance(one, str):
-        return text(one, origin)
-    if isinstance(one, Sequence) and len(one) == 4:
-        x, y, width, height = (_number(side, "box", origin) for side in one)
-        return Region(x, y, x + width, y + height, origin=origin)
-    raise BoxError(f"{origin}: {one!r} is no region; give x, y, width and height")
-
-
-def _empty(cell: Any) -> bool:  # noqa: ANN401  # a cell of a user's table
-    """Tell whether a cell has nothing in it."""
-    return cell is None or cell == "" or str(cell).lower() == "nan"  # which pandas writes for none
-
-
-def _number(cell: Any, name: str, origin: str) -> float:  # noqa: ANN401  # a cell of a user's table
-    """Read a number; `BoxError` names the cell that is none."""
-    try:
-        return float(cell)
-    except (TypeError, ValueError):
-        raise BoxError(f"{origin}: {name} is {cell!r}, which is no number") from None

@@ -5,15 +5,17 @@ from __future__ import annotations
 import glob
 import os
 import posixpath
+import re
 import secrets
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from localsr.errors import ConfigError, DataError, OutputError
 from localsr.files import write_whole
+from localsr.regions.names import walk_files
 
 # An upload to these appears whole or not at all; to others, such as sftp, under another name first.
 OBJECT_STORES = ("s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "memory")
@@ -114,12 +116,13 @@ def write_file(place: str, data: bytes) -> None:
         raise OutputError(f"{place} could not be written: {error.strerror or error}") from error
 
 
-def read_file(place: str) -> bytes:
-    """Return the bytes of a file."""
-    if is_remote(place):
-        system, path = open_filesystem(place)
-        return bytes(system.cat_file(path))
-    return Path(place).read_bytes()
+def read_file(place: str, max_bytes: int | None = None) -> bytes:
+    """Return the bytes of a file; `DataError` for one of more than `max_bytes`, before it is read."""
+    system, path = open_filesystem(place) if is_remote(place) else (None, place)
+    size = os.path.getsize(path) if system is None else int(system.size(path) or 0)
+    if max_bytes is not None and size > max_bytes:
+        raise DataError(f"{place} has {size:,} bytes; up to {max_bytes:,} are read: split it")
+    return Path(path).read_bytes() if system is None else bytes(system.cat_file(path))
 
 
 def remove_file(place: str) -> None:
@@ -137,13 +140,23 @@ def list_files(folder: str, pattern: str) -> list[str]:
     if not is_folder(folder):
         raise DataError(f"there is no folder {folder}")
     if not is_remote(folder):
-        try:
-            return sorted(str(path) for path in Path(folder).glob(pattern) if path.is_file())
-        except (NotImplementedError, ValueError) as error:
-            raise ConfigError(f"{pattern!r} is no pattern within a folder: {error}") from error
+        matches = _compile_pattern(pattern)
+        return sorted(os.path.join(folder, name) for name in walk_files(folder) if matches(name))
     system, path = open_filesystem(folder)
     found = system.glob(f"{glob.escape(path.rstrip('/'))}/{pattern}", detail=True)
     return sorted(system.unstrip_protocol(name) for name, about in found.items() if about["type"] == "file")
+
+
+def _compile_pattern(pattern: str) -> Callable[[str], object]:
+    """Return what tells whether a path within a folder fits a pattern, as fsspec reads it in stores."""
+    from fsspec.utils import glob_translate
+
+    try:
+        if os.path.isabs(pattern):
+            raise ValueError("it begins with a slash")
+        return re.compile(glob_translate(pattern)).match
+    except ValueError as error:
+        raise ConfigError(f"{pattern!r} is no pattern within a folder: {error}") from error
 
 
 def open_filesystem(place: str) -> tuple[Any, str]:

@@ -93,10 +93,10 @@ def evaluate_command(
     from localsr.evaluation.datasets import find_data_set
     from localsr.evaluation.methods import Method
     from localsr.evaluation.protocol import evaluate
-    from localsr.inference.restorer import BICUBIC, find
+    from localsr.models.embedded import BENCHMARK_NETWORKS, find_network
 
     if network.model is None and degradation == "bicubic":
-        network = replace(network, model=BICUBIC.get(network.scale or 4))
+        network = replace(network, model=BENCHMARK_NETWORKS.get(network.scale or 4))
     restorer = network.load()
     methods = [] if strategy is None else [Method.named(name.strip()) for name in strategy.split(",")]
     multiple = math.lcm(roi, restorer.multiple)
@@ -119,7 +119,7 @@ def evaluate_command(
         from localsr.evaluation.timing import measure_timing
 
         strategies = [m.strategy for m in result.methods if m.strategy and m == Method(m.strategy)]
-        path = str(find(network.model, restorer.scale))
+        path = str(find_network(network.model, restorer.scale))
         with progress_bar("timing") as progress:
             measured = measure_timing(path, strategies, roi, network.device, network.precision, progress)
         write_whole(output / "timing.json", json_bytes(plain_values(measured)))
@@ -130,10 +130,10 @@ def evaluate_command(
 def record_in_checkpoint(model: str | None, restorer: Restorer, result: Result) -> None:
     """Write a result into the header of the checkpoint that it was measured with."""
     from localsr.evaluation.records import plain_values
-    from localsr.inference.restorer import find
     from localsr.models import checkpoint
+    from localsr.models.embedded import find_network
 
-    path = find(model, restorer.scale)
+    path = find_network(model, restorer.scale)
     tensors, card = checkpoint.read(path)
     if card.sha256 != restorer.card.sha256:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")

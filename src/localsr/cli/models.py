@@ -22,10 +22,10 @@ def models_command(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
     """List the networks in the package: what they are and what they scored."""
-    from localsr.inference.restorer import DEFAULT, embedded, find
+    from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network
 
-    files = {Path(name).stem: find(name) for name in names} if names else embedded()
-    rows = [describe(name, path, not names and name in DEFAULT.values()) for name, path in files.items()]
+    files = {Path(name).stem: find_network(name) for name in names} if names else embedded_networks()
+    rows = [describe(name, path, not names and name in DEFAULT_NETWORKS.values()) for name, path in files.items()]
     if as_json:
         typer.echo(json.dumps({"models": rows}))
     elif names and len(rows) == 1:
@@ -42,11 +42,11 @@ def untrained() -> list[str]:
     """Name the presets that no network in the package has, at any scale, plain or with context."""
     from dataclasses import replace
 
-    from localsr.inference.restorer import embedded
     from localsr.models import checkpoint
+    from localsr.models.embedded import embedded_networks
     from localsr.models.presets import PRESETS
 
-    trained = [checkpoint.read(path)[1].config for path in embedded().values()]
+    trained = [checkpoint.read(path)[1].config for path in embedded_networks().values()]
     return [
         name
         for name, preset in PRESETS.items()

@@ -34,8 +34,8 @@ BoxesFile = Annotated[
     typer.Option(
         "--boxes",
         metavar="FILE|-",
-        help="Regions from a file or folder: COCO or LabelMe JSON, Pascal VOC, YOLO text, JSON lines, a mask; or JSON "
-        "lines on standard input.",
+        help="Regions from a file or folder: COCO or LabelMe JSON, Pascal VOC, YOLO text, JSON lines, a table, "
+        "a mask, what restore --json printed; or JSON lines on standard input.",
         show_default=False,
     ),
 ]
@@ -103,9 +103,10 @@ class RegionOptions:
             return request
         return replace(request, given=request.given + annotated_regions(photo, self.boxes))
 
-    def find(self, photo: Path, *, silent: bool = False) -> tuple[Photo, list[Found], int]:
+    def find(self, photo: Path, *, silent: bool = False, opened: Photo | None = None) -> tuple[Photo, list[Found], int]:
         """Open a photo and find its regions; print what a detector found, unless `silent`; count those left out.
 
+        A photo that is `opened` already, as a frame of a clip is, is taken as it is.
         A region of a file that cannot be of this photo is left out with a note; one that was typed is refused. Where
         there is no region, print why and leave with exit code 3.
         """
@@ -113,7 +114,7 @@ class RegionOptions:
         from localsr import images
 
         with progress_bar("decoding") as progress:
-            source = images.read(photo, progress)
+            source = images.read(photo, progress) if opened is None else opened
         with spinner(f"looking for {' and '.join(request.detect)}"):
             found, refused = request.sift(source)
         for region, reason in refused:

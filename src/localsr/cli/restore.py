@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from localsr.cli.exits import ExitCode
-from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, PhotoPath, StrategyOption, takes_groups
+from localsr.cli.frame_options import FrameOptions
+from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, StrategyOption, takes_groups
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
 from localsr.cli.terminal import counted, progress_bar
@@ -28,6 +29,14 @@ if TYPE_CHECKING:
 
 BYTES_PER_KEPT_PIXEL = 64  # of --max-memory: 12 as it is, three times as much while it is written
 
+PhotoPaths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="PHOTO...",
+        help="A JPEG, PNG, TIFF, WebP or BMP; a clip with --at; several with --together.",
+        show_default=False,
+    ),
+]
 Share = Annotated[
     bool,
     typer.Option("--share", help="Restore regions that crowd as one, where that is cheaper; pixels differ a little."),
@@ -44,8 +53,9 @@ class RestoredRegion(NamedTuple):
 
 @takes_groups
 def restore_command(
-    photo: PhotoPath,
+    photos: PhotoPaths,
     *,
+    frames: FrameOptions,
     regions: RegionOptions,
     files: ResultFiles,
     strategy: StrategyOption = None,
@@ -54,12 +64,14 @@ def restore_command(
     max_memory: MaxMemory = None,
     as_json: JsonLines = False,
 ) -> None:
-    """Restore regions of a picture, enlarged 2, 3 or 4 times.
+    """Restore regions of a picture, or of a frame with the help of its neighbours, enlarged 2, 3 or 4 times.
 
     Nothing is written if a --box is bad; a bad one of --boxes is left out. Existing files are replaced, the photo
     itself never. Exit code 3: there was no region, or some were left out.
     """
-    source, found, left_out = regions.find(photo, silent=as_json)
+    photo, several = photos[0], frames.read(photos)
+    opened = None if several is None else several.reference
+    source, found, left_out = regions.find(photo, silent=as_json, opened=opened)
     boxes = [one.box for one in found]
     from localsr.inference.memory import tensor_room
     from localsr.inference.restoration import MAX_PIXELS_HELD
@@ -71,7 +83,7 @@ def restore_command(
     files.check(photo, source, boxes, restorer.scale, paths)
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
-    scene, most = restorer.encode(source), MAX_PIXELS_HELD
+    scene, most = restorer.encode(several or source), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)

@@ -30,6 +30,11 @@ Networks = Annotated[
     ),
 ]
 Workers = Annotated[int, typer.Option(min=0, max=64, help="Processes that do the work; 0: one a core, 2 to 4.")]
+AllowedHosts = Annotated[
+    list[str] | None,
+    typer.Option("--allow-host", metavar="NAME", help="A name that this machine is asked by. Repeat it."),
+]
+RootPath = Annotated[str, typer.Option(metavar="/PATH", help="Below which a proxy serves it; one that leaves it on.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Log every request on stderr.")]
 
 
@@ -85,12 +90,11 @@ def serve_command(
         Path | None,
         typer.Option("--token-file", metavar="FILE", help="Holds the token, like LOCALSR_TOKEN.", show_default=False),
     ] = None,
-    allow_host: Annotated[
-        list[str] | None, typer.Option(metavar="NAME", help="A name that this machine is asked by. Repeat it.")
-    ] = None,
+    allow_host: AllowedHosts = None,
     allow_origin: Annotated[
         list[str] | None, typer.Option(metavar="URL", help="A site whose pages may ask (CORS). Repeat it.")
     ] = None,
+    root_path: RootPath = "",
     model: Networks = None,
     runtime: Runtime = "torch",
     workers: Workers = 0,
@@ -108,6 +112,7 @@ def serve_command(
         token=read_token(token_file),
         hosts=tuple(allow_host or ()),
         origins=tuple(allow_origin or ()),
+        root_path=root_path.rstrip("/"),
         networks=tuple(model or ()),
         runtime=runtime,
         workers=workers,
@@ -119,6 +124,8 @@ def serve_command(
 def view_command(
     photo: PhotoPath,
     port: Port = 0,
+    allow_host: AllowedHosts = None,
+    root_path: RootPath = "",
     model: Networks = None,
     runtime: Runtime = "torch",
     workers: Workers = 0,
@@ -129,7 +136,14 @@ def view_command(
     if not photo.is_file():
         raise ConfigError(f"{photo} is no file; name a picture")
     settings = Settings(
-        port=port, networks=tuple(model or ()), runtime=runtime, workers=workers, limits=VIEW, photo=photo.resolve()
+        port=port,
+        hosts=tuple(allow_host or ()),
+        root_path=root_path.rstrip("/"),
+        networks=tuple(model or ()),
+        runtime=runtime,
+        workers=workers,
+        limits=VIEW,
+        photo=photo.resolve(),
     )
     run_service(settings, verbose=verbose, browser=browser)
 
@@ -146,10 +160,10 @@ def read_token(file: Path | None) -> str | None:
 
 def export_networks(runtime: str, networks: tuple[str, ...]) -> None:
     """Write the graphs of networks into the cache, with a bar, before workers look for them; these report errors."""
-    from localsr.inference.restorer import OFFERED
+    from localsr.models.embedded import OFFERED_NETWORKS
 
     with suppress(LocalSRError, KeyboardInterrupt):
-        for name in networks or OFFERED:
+        for name in networks or OFFERED_NETWORKS:
             load_network(runtime, name, None)
 
 

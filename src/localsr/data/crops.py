@@ -14,12 +14,15 @@ from localsr.data.taught import Taught
 from localsr.errors import DataError
 from localsr.geometry import Box
 
+CONDITION_ERRORS = (0.04, 0.06, 0.03)  # standard deviations, of encoded noise, blur and compression
 
-class Crops(Dataset[tuple[Tensor, Tensor]]):
+
+class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """`count` random LR windows of `side` x `side` px with their HR, each turned or mirrored one of eight ways.
 
-    A sample is `(lr (3, side, side), hr (3, s side, s side))`, uint8 RGB. A picture is drawn in proportion to its area
-    among all of them or, given one of `shares` for each of the `parts`, among those of its part.
+    A sample is `(lr (3, side, side), hr (3, s side, s side), conditions (3,))`, pixels uint8 RGB, conditions encoded
+    and a little wrong, as those that are measured will be. A picture is drawn in proportion to its area among all of
+    them or, given one of `shares` for each of the `parts`, among those of its part.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
     def __len__(self) -> int:
         return self.count
 
-    def __getitem__(self, i: int) -> tuple[Tensor, Tensor]:
+    def __getitem__(self, i: int) -> tuple[Tensor, Tensor, Tensor]:
         random = np.random.Generator(np.random.Philox(key=[self.seed, i]))
         found = min(int(np.searchsorted(self._shares, random.random(), side="right")), len(self._pictures) - 1)
         part, k = self._pictures[found]
@@ -48,7 +51,9 @@ class Crops(Dataset[tuple[Tensor, Tensor]]):
         turn, mirror = int(random.integers(4)), bool(random.integers(2))
         variant = int(random.integers(part.variants))
         lr, hr = part.crop(k, Box.from_xywh(left, top, self.side, self.side), variant)
-        return _turned(lr, turn, mirror), _turned(hr, turn, mirror)
+        error = random.normal(0, CONDITION_ERRORS)
+        conditions = torch.from_numpy((part.conditions[k, variant] + error).astype(np.float32))
+        return _turned(lr, turn, mirror), _turned(hr, turn, mirror), conditions
 
 
 def _turned(pixels: np.ndarray, turn: int, mirror: bool) -> Tensor:

@@ -20,7 +20,7 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from localsr.geometry import MAX_STRIP, Size, strips
+from localsr.geometry import MAX_STRIP_PIXELS, Size, strips
 from localsr.resize import cubic
 
 DEGRADATION_VERSION = 2  # pictures in a cache that were made by another version are made anew
@@ -28,7 +28,7 @@ MAX_BLUR = 0.8  # LR px, standard deviation; a lens and its demosaicking have 0.
 MAX_NOISE = 25.0  # levels of 255, standard deviation: a phone by night; drawn squared, so that a third is below 3
 MIN_NOISE = 1e-4  # levels; less is lost in 8 bits, and needs more photons than NumPy can draw
 JPEG_QUALITIES = (30, 97)  # lowest and highest; a phone writes 90 to 97, web sites 70 to 85, messengers less
-DEGRADATIONS = ("bicubic", "photo")  # how LR is made from HR: as in the papers, or as here
+DEGRADATIONS = ("bicubic", "photo", "broad")  # how LR is made from HR: as in the papers, as here, or of all kinds
 VARIANTS = 8  # LR pictures made from each HR picture to train on; at x4, together half its size
 RESAMPLING_KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # and how far they reach, LR px
     "box": (lambda t: (t.abs() < 0.5).double(), 0.5),
@@ -70,9 +70,11 @@ class Degradation:
             seed=int(random.integers(2**62)),
         )
 
-    def apply(self, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
+    def apply(self, hr: NDArray[np.uint8], scale: int, *, noisy: bool = True) -> NDArray[np.uint8]:
         """Return the LR picture `(3, h, w)` of an HR picture `(3, s h, s w)`, both RGB in 8 bits."""
-        lr = self._noisy(self._reduced(hr, scale))
+        lr = self._reduced(hr, scale)
+        if noisy:
+            lr = self._noisy(lr)
         levels = np.rint(lr.clip(0, 1) * 255).astype(np.uint8)
         return self._compressed(levels) if self.quality else levels
 
@@ -86,7 +88,7 @@ class Degradation:
         margin = (kernel.shape[-1] - scale) // 2
         _, height, width = hr.shape
         parts = []
-        for strip in strips(Size(width // scale, height // scale), MAX_STRIP // scale**2):
+        for strip in strips(Size(width // scale, height // scale), MAX_STRIP_PIXELS // scale**2):
             rows = np.arange(strip.top * scale - margin, strip.bottom * scale + margin).clip(0, height - 1)
             x = torch.from_numpy(hr[:, rows]).float().div(255)[:, None]
             x = functional.pad(x, (margin, margin, 0, 0), mode="replicate")

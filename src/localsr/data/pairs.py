@@ -18,8 +18,10 @@ import torch
 from numpy.typing import NDArray
 
 from localsr import images
+from localsr.conditions import Conditions, true_conditions
 from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
 from localsr.data.pictures import find_lr, list_pictures, read_rgb
+from localsr.data.second_order import SecondOrderDegradation, draw_broad
 from localsr.errors import DataError, ImageError
 from localsr.geometry import Box, Size, strips
 from localsr.progress import Progress
@@ -34,9 +36,11 @@ MAX_BROKEN = 0.01  # of the pictures; more than that is a wrong folder, not an a
 class Pairs:
     """LR/HR pairs in two mapped files; `pairs[k]` is `(lr (v, 3, h, w), hr (3, s h, s w))`, uint8 RGB.
 
+    `conditions` `(n, v, 3)` are those of each LR, encoded.
+
     HR is cropped at the right and the bottom to a multiple of the scale. LR is one picture made by `resize.reduce`, or
-    with the degradation "photo" VARIANTS of them. The files are made once in `cache`, under a name that follows from
-    paths, sizes and times of the pictures, from the scale and the degradation.
+    with another degradation than "bicubic" VARIANTS of them. The files are made once in `cache`, under a name that
+    follows from names and contents of the pictures, from the scale and the degradation.
     """
 
     def __init__(
@@ -74,27 +78,31 @@ class Pairs:
             for path in part
         ]
         files = [[_identity(path) for path in part] for part in (paths, reduced)]
-        photo = degradation == "photo"
-        self.variants = VARIANTS if photo else 1
-        inputs = [scale, files, *([DEGRADATION_VERSION, seed, VARIANTS] if photo else [])]
+        degraded = degradation != "bicubic"
+        self.variants = VARIANTS if degraded else 1
+        inputs = [scale, files, *([degradation, DEGRADATION_VERSION, seed, VARIANTS] if degraded else [])]
         key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
         self.scale = scale
         if not self.folder.is_dir():
 
-            def lr_of(hr: NDArray[np.uint8], k: int) -> NDArray[np.uint8]:
+            def lr_of(hr: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint8], list[Conditions]]:
                 if reduced:
-                    return _read_lr(reduced[k], hr, scale)
-                if not photo:
-                    return reduce(torch.from_numpy(hr), scale).numpy()
-                draws = (Degradation.draw(seed, k * VARIANTS + v) for v in range(VARIANTS))
-                return np.stack([draw.apply(hr, scale) for draw in draws])
+                    return _read_lr(reduced[k], hr, scale)[None], [Conditions()]
+                ideal = reduce(torch.from_numpy(hr), scale).numpy()
+                if degradation == "bicubic":
+                    return ideal[None], [Conditions()]
+                draw = Degradation.draw if degradation == "photo" else draw_broad
+                found = [_degraded(draw(seed, k * VARIANTS + v), hr, ideal, scale) for v in range(VARIANTS)]
+                return np.stack([lr for lr, _ in found]), [conditions for _, conditions in found]
 
             _build(paths, scale, self.folder, lr_of, max_broken, progress)
         index: dict[str, Any] = json.loads((self.folder / "index.json").read_text())
         _refuse_broken(index["broken"], len(paths), max_broken)
         self.sizes: list[tuple[int, int]] = [tuple(s) for s in index["sizes"]]  # of the LR: height, width
         self.names: list[str] = index["names"]
+        clean = np.zeros((len(self.sizes), 1, len(Conditions._fields)))
+        self.conditions = np.array(index["conditions"]) if degraded else clean
         self._lr = np.memmap(self.folder / "lr.bin", np.uint8, "r")
         self._hr = np.memmap(self.folder / "hr.bin", np.uint8, "r")
         self._offsets = np.concatenate([[0], np.cumsum([3 * h * w for h, w in self.sizes])])
@@ -122,7 +130,7 @@ def _build(
     paths: Sequence[Path],
     scale: int,
     target: Path,
-    lr_of: Callable[[NDArray[np.uint8], int], NDArray[np.uint8]],
+    lr_of: Callable[[NDArray[np.uint8], int], tuple[NDArray[np.uint8], list[Conditions]]],
     max_broken: float,
     progress: Progress | None,
 ) -> None:
@@ -133,7 +141,7 @@ def _build(
             shutil.rmtree(left, ignore_errors=True)
     temporary = target.with_name(f"{target.name}.{secrets.token_hex(6)}")
     temporary.mkdir()
-    sizes, names, broken = [], [], []
+    sizes, names, conditions, broken = [], [], [], []
     try:
         with (temporary / "lr.bin").open("wb") as lr_file, (temporary / "hr.bin").open("wb+") as hr_file:
             for done, path in enumerate(paths):
@@ -142,7 +150,8 @@ def _build(
                 start = hr_file.tell()
                 try:
                     hr = _append(path, scale, hr_file)
-                    lr_file.write(lr_of(hr, done).tobytes())
+                    lr, told = lr_of(hr, done)
+                    lr_file.write(lr.tobytes())
                 except ImageError as error:
                     hr_file.seek(start)
                     broken.append(str(path))
@@ -150,11 +159,13 @@ def _build(
                     continue
                 sizes.append((hr.shape[1] // scale, hr.shape[2] // scale))
                 names.append(path.name)
+                conditions.append([one.encoded() for one in told])
             hr_file.truncate()
         if progress is not None:
             progress(len(paths), len(paths))
         _refuse_broken(broken, len(paths), max_broken)
-        (temporary / "index.json").write_text(json.dumps({"sizes": sizes, "names": names, "broken": broken}))
+        index = {"sizes": sizes, "names": names, "conditions": conditions, "broken": broken}
+        (temporary / "index.json").write_text(json.dumps(index))
         try:
             os.replace(temporary, target)
         except OSError:
@@ -166,10 +177,20 @@ def _build(
         raise
 
 
-def _identity(path: Path) -> tuple[str, int, int]:
-    """Return what changes when a file does: its path, size and time."""
-    status = path.stat()
-    return str(path.resolve()), status.st_size, status.st_mtime_ns
+def _degraded(
+    draw: Degradation | SecondOrderDegradation | None, hr: NDArray[np.uint8], ideal: NDArray[np.uint8], scale: int
+) -> tuple[NDArray[np.uint8], Conditions]:
+    """Return a degraded LR picture and its conditions; `ideal` is the one that `resize.reduce` makes."""
+    if draw is None:
+        return ideal, Conditions()
+    lr, quiet = draw.apply(hr, scale), draw.apply(hr, scale, noisy=False)
+    return lr, true_conditions(lr, quiet, ideal, draw.quality)
+
+
+def _identity(path: Path) -> tuple[str, str]:
+    """Tell a file by its name and content: every copy of a data set has other times."""
+    with path.open("rb") as file:
+        return path.name, hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse_broken(broken: Sequence[str], of: int, max_broken: float) -> None:

@@ -41,6 +41,7 @@ class Taught:
         """
         self.pairs, self.share = pairs, share
         self.sizes, self.variants, self.scale = pairs.sizes, pairs.variants, pairs.scale
+        self.conditions = pairs.conditions
         path = pairs.folder / f"taught-{name}.bin"
         if not path.is_file():
             _build(pairs, path, teach, progress)

@@ -19,6 +19,7 @@ from localsr.drawing.lettering import printable
 from localsr.drawing.sheet import Drawing, SheetLayout, SheetRow, draw_sheet, stacked, write_sheet
 from localsr.errors import ConfigError
 from localsr.images import Photo
+from localsr.inference.fused_scene import FusedRestoration
 from localsr.inference.restoration import Restoration, bicubic
 from localsr.resize import resize
 
@@ -41,9 +42,15 @@ def compare_sheet(path: str | PathLike[str], photo: Photo, restorations: Restora
 
 def _row(photo: Photo, r: Restoration) -> SheetRow:
     """Compute the panels of a region."""
-    nearest = photo.window(r.box).repeat(r.scale, axis=1).repeat(r.scale, axis=2)
-    panels = (_panel(nearest, photo), _panel(bicubic(photo, r.box, r.scale), photo), _panel(r.pixels, photo))
-    captions = ("nearest", "bicubic", printable(f"localsr ({r.model})"))
+    if isinstance(r, FusedRestoration):
+        used = 1 + sum(use.used for use in r.uses)
+        shown = (bicubic(photo, r.box, r.scale), r.single, r.pixels)
+        captions = ("bicubic", printable(f"one frame ({r.model})"), f"{used} frames together")
+    else:
+        nearest = photo.window(r.box).repeat(r.scale, axis=1).repeat(r.scale, axis=2)
+        shown = (nearest, bicubic(photo, r.box, r.scale), r.pixels)
+        captions = ("nearest", "bicubic", printable(f"localsr ({r.model})"))
+    panels = (_panel(shown[0], photo), _panel(shown[1], photo), _panel(shown[2], photo))
     notes = (
         f"{printable(photo.name or 'photo')}, {photo.size} px",
         f"box {r.box.left},{r.box.top},{r.box.width},{r.box.height}",

@@ -107,12 +107,11 @@ def measure(
     return Measurement(halo, step, is_global, tuple(largest.tolist()), tuple(np.sqrt(squares).tolist()))
 
 
-def measure_restorer(restorer: Restorer, seed: int = 0) -> Measurement:
+def measure_restorer(restorer: Restorer) -> Measurement:
     """Measure the plain network of a restorer, as `full` runs it.
 
     Args:
         restorer: What holds the network.
-        seed: Of the noise.
     """
     geometry = restorer.network_for(Strategy.FULL).geometry
 
@@ -121,7 +120,7 @@ def measure_restorer(restorer: Restorer, seed: int = 0) -> Measurement:
         return restorer.encode(photo).restore(whole(photo.size), Strategy.FULL).pixels
 
     exact = geometry.exact_halo[0] + geometry.multiple - 1
-    return measure(upscale, geometry.scale, multiple=geometry.multiple, exact_halo=exact, seed=seed)
+    return measure(upscale, geometry.scale, multiple=geometry.multiple, exact_halo=exact)
 
 
 def _grid(upscale: Upscale, scale: int, multiple: int, seed: int) -> int:

@@ -7,17 +7,27 @@ import os
 import platform
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import NamedTuple
 
+import numpy as np
 import platformdirs
 import torch
 
+from localsr import images
 from localsr.errors import OutputError
 from localsr.files import write_whole
+from localsr.geometry import Box
+from localsr.inference.batching import batch_work
+from localsr.inference.execution import RunInputs, execute
+from localsr.inference.planning import WorkSettings, plan_work
+from localsr.inference.scene_context import SceneContext
+from localsr.inference.strategies import Strategy
 
 TURNS = 5  # of each piece of work, whose median counts
+SAMPLE_SIDE, SMALL_ROI, LARGE_ROI = 256, 24, 96  # LR px: of a picture of noise, and of two ROIs in its middle
 
 
 class Speed(NamedTuple):
@@ -29,6 +39,25 @@ class Speed(NamedTuple):
     def seconds(self, batches: int, flops: int) -> float:
         """Predict how long work takes."""
         return batches * self.call + flops / self.rate
+
+
+def measured_speed(settings: WorkSettings, precision: str, sha256: str) -> Speed:
+    """Return how fast this machine does such work by a network, whose weights have that sha256."""
+    network, strategy = settings.network, settings.strategy
+    side = SAMPLE_SIDE
+    photo = images.read(np.random.default_rng(0).integers(0, 256, (side, side, 3), dtype=np.uint8))
+    scene = SceneContext(network, photo, sha256)
+    inputs = partial(RunInputs, network, photo, precision=precision)
+    settings = settings._replace(size=photo.size, patches=len(scene.patches), memory=None)
+
+    def work(roi: int) -> int:
+        context = scene.get() if strategy is Strategy.CLSR else None
+        items = plan_work([Box.from_xywh((side - roi) // 2, (side - roi) // 2, roi, roi)], settings)
+        list(execute(batch_work(items, settings), inputs(context=context)))
+        return sum(item.load(settings).flops for item in items)
+
+    key = f"{sha256[:16]} {strategy} {precision} {network.runtime} {network.device}"
+    return calibrated(key, partial(work, SMALL_ROI), partial(work, LARGE_ROI))
 
 
 def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], folder: Path | None = None) -> Speed:

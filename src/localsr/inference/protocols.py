@@ -1,25 +1,19 @@
-"""What the engine takes as a network, and what its callers take as a scene, here or at a service."""
+"""What the engine takes as a network, and what its callers take as an encoder, here or at a service."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from os import PathLike
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self, overload
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self
 
-if TYPE_CHECKING:  # who only asks for regions, as a client does, needs no torch
+if TYPE_CHECKING:
     import torch
     from torch import Tensor
 
     from localsr.geometry import Box
-    from localsr.images import Photo, Source
-    from localsr.inference.cost import CostEstimate
-    from localsr.inference.paste import Pasting
-    from localsr.inference.restoration import Attention, Restoration
-    from localsr.inference.strategies import Strategy
+    from localsr.images import Source
+    from localsr.inference.region_scene import RegionScene
     from localsr.models.context import Context
     from localsr.models.counting import WorkLoad
     from localsr.models.windows import NetworkGeometry, Taper
-    from localsr.progress import Progress
 
 
 class RunnableNetwork(Protocol):
@@ -66,68 +60,3 @@ class PictureEncoder(Protocol):
 
     def encode(self, source: Source) -> RegionScene:
         """Look at whatever `localsr.read` takes, and return the scene whose regions can be restored."""
-
-
-class RegionScene(Protocol):
-    """A photo whose regions can be restored: a `Scene` of this process, or a `RemoteScene` of a service."""
-
-    @property
-    def photo(self) -> Photo:
-        """The photo."""
-
-    @property
-    def scale(self) -> int:
-        """How many times a region is enlarged."""
-
-    @property
-    def strategies(self) -> list[Strategy]:
-        """The strategies that can run."""
-
-    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
-        """Return the strategy that runs when `asked` is asked for, the default for None; `ConfigError` for no such."""
-
-    @overload
-    def restore(
-        self,
-        boxes: Box,
-        strategy: Strategy | str | None = ...,
-        *,
-        clip: bool = ...,
-        progress: Progress | None = ...,
-    ) -> Restoration: ...
-
-    @overload
-    def restore(
-        self,
-        boxes: Sequence[Box],
-        strategy: Strategy | str | None = ...,
-        *,
-        clip: bool = ...,
-        progress: Progress | None = ...,
-    ) -> list[Restoration]: ...
-
-    def stream(
-        self,
-        boxes: Sequence[Box],
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[tuple[int, Restoration]]:
-        """Restore boxes, and yield each one's number and restoration as soon as it is ready."""
-
-    def cost(self, boxes: Box | Sequence[Box]) -> dict[Strategy, CostEstimate]:
-        """Return what restoring boxes would cost by each strategy that can run."""
-
-    def attention(self, box: Box) -> Attention:
-        """Return which of the sampled patches the network draws on for a box."""
-
-    def paste(
-        self,
-        path: str | PathLike[str],
-        boxes: Sequence[Box],
-        strategy: Strategy | str | None = None,
-        how: Pasting = ...,
-        progress: Progress | None = None,
-    ) -> None:
-        """Write the picture with its boxes restored."""

@@ -3,41 +3,31 @@
 from __future__ import annotations
 
 import dataclasses
-import os
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import Self
 
-import torch
-
 from localsr import images
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import ConfigError
+from localsr.frames.reading import Frames
 from localsr.geometry import Box
 from localsr.inference.batching import torch_on_cpu
+from localsr.inference.device import find_device
 from localsr.inference.execution import PRECISIONS
+from localsr.inference.fused_scene import FusedScene
 from localsr.inference.memory import keep_freed, tensor_room
 from localsr.inference.prepacking import packed
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
-from localsr.inference.strategies import NetworkPair, Strategy
+from localsr.inference.strategies import Enlarger, NetworkPair, Strategy
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
-from localsr.models.clsr import CLSR
-
-WEIGHTS = Path(__file__).parents[1] / "weights"  # the networks in the package
-DEFAULT = {4: "clsr-photo-x4", 2: "clsr-photo-x2"}  # by scale, for photos as people have them; numbers: their headers
-BICUBIC = {4: "clsr-light-x4", 2: "clsr-light-x2"}  # for LR by bicubic, as the field's benchmarks have it
-OFFERED = (*DEFAULT.values(), *BICUBIC.values())  # where one chooses from a list; each brings its plain twin
+from localsr.models.embedded import find_network, find_twin
 
 
-def embedded() -> dict[str, Path]:
-    """Return the files of the networks in the package, by name."""
-    return {path.stem: path for path in sorted(WEIGHTS.glob("*.safetensors"))}
-
-
-class Restorer:
+class Restorer(Enlarger):
     """A network, and its plain twin where it has context: `crop`, `halo` and `full` run the plain backbone.
 
     `network` and `plain` are theirs, `plain` None where there is no twin at hand; `card` is what the checkpoint says.
@@ -74,6 +64,11 @@ class Restorer:
         self.card, self.precision, self.max_memory = card, precision, max_memory
         self.network = network
         self.plain = plain if network.geometry.has_context else network
+
+    @property
+    def _networks(self) -> NetworkPair:  # type: ignore[override]  # made of what is public
+        """Which network runs which strategy."""
+        return NetworkPair(self.card.name, self.network, self.plain)
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
@@ -114,48 +109,18 @@ class Restorer:
             >>> localsr.Restorer.load("clsr-light-x2", device="cpu").scale
             2
         """
-        place = _device(device)
-        path = find(name_or_path, scale)
+        place = find_device(device)
+        path = find_network(name_or_path, scale)
         network, card = checkpoint.load(path)
         if scale is not None and scale != card.config.scale:
             raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
-        plain = None if network.config.plain else _twin(card, path)
+        plain = None if network.config.plain else find_twin(card, path)
         return cls(network.to(place), card, plain and plain.to(place), precision, max_memory=max_memory)
-
-    @property
-    def scale(self) -> int:
-        """How many times a region is enlarged."""
-        return self.card.config.scale
 
     @property
     def multiple(self) -> int:
         """LR px that a picture's sides must be a multiple of for every window to lie on the network's own grid."""
         return self.network.geometry.multiple
-
-    @property
-    def strategies(self) -> list[Strategy]:
-        """The strategies that can run."""
-        return self._pair.strategies
-
-    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
-        """Return the strategy that runs when `asked` is asked for.
-
-        Args:
-            asked: A strategy or its name; None for the default: `clsr` for a network with context, `halo` for a plain
-                one.
-
-        Returns:
-            The strategy.
-
-        Raises:
-            ConfigError: There is no such strategy, or the network cannot run it.
-
-        Example:
-            >>> import localsr
-            >>> str(localsr.load("clsr-light-x4", device="cpu").strategy())
-            'clsr'
-        """
-        return self._pair.choose(asked)
 
     def network_for(self, strategy: Strategy) -> RunnableNetwork:
         """Return the network that runs a strategy: the plain twin for all but `clsr`.
@@ -175,7 +140,7 @@ class Restorer:
             >>> restorer.network_for(localsr.Strategy.HALO) is restorer.plain
             True
         """
-        return self._pair.network_for(strategy)
+        return self._networks.network_for(strategy)
 
     def with_halo(self, halo: int) -> Self:
         """Return a restorer of the same networks with another halo for `halo` and `clsr`.
@@ -201,25 +166,22 @@ class Restorer:
         card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
         return type(self)(network, card, plain, self.precision, max_memory=self.max_memory)
 
-    @property
-    def _pair(self) -> NetworkPair:
-        """Which network runs which strategy."""
-        return NetworkPair(self.card.name, self.network, self.plain)
-
     @cached_property
-    def _running(self) -> tuple[RunnableNetwork, RunnableNetwork | None]:
-        """Both networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
+    def _running(self) -> NetworkPair:
+        """The networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
         if not torch_on_cpu(self.network) or self.precision != "fp32" or self.max_memory is not None:
-            return self.network, self.plain
+            return self._networks
         keep_freed()
         ready = packed(self.network)
-        return ready, ready if self.plain is self.network else self.plain and packed(self.plain)
+        plain = ready if self.plain is self.network else self.plain and packed(self.plain)
+        return NetworkPair(self.card.name, ready, plain)
 
-    def encode(self, source: images.Source, saved: str | PathLike[str] | None = None) -> Scene:
+    def encode(self, source: images.Source | Frames, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
 
         Args:
-            source: A photo, or whatever else `localsr.read` takes: a path, the bytes of a file, an array.
+            source: A photo, or whatever else `localsr.read` takes: a path, the bytes of a file, an array. Or frames of
+                `localsr.read_frames`, each region of which is then restored from all that show it.
             saved: A file that `Scene.save` wrote of this photo, to take its keys and values from.
 
         Returns:
@@ -237,15 +199,16 @@ class Restorer:
             >>> scene.restore(localsr.Box(10, 10, 34, 34)).pixels.shape
             (3, 96, 96)
         """
-        return Scene(
-            images.read(source),
-            self.card.name,
-            *self._running,
+        frames = source if isinstance(source, Frames) else None
+        scene = Scene(
+            images.read(source if frames is None else frames.reference),
+            self._running,
             self.precision,
             sha256=self.card.sha256,
             memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
         )
+        return scene if frames is None or not frames.others else FusedScene(frames, scene)
 
 
 def restore(
@@ -283,50 +246,3 @@ def restore(
     """
     restorer = Restorer.load(model, scale=scale)
     return restorer.encode(source).restore(box, strategy, clip=clip)
-
-
-def find(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> Path:
-    """Return the file of a network of the package or of a path; the default of `scale` (4) for None."""
-    named = embedded()
-    if name_or_path is None:
-        if (scale or 4) not in DEFAULT:
-            raise ConfigError(f"no embedded network enlarges x{scale}, only x{', x'.join(map(str, DEFAULT))}; name one")
-        name_or_path = DEFAULT[scale or 4]
-    if name_or_path in named:
-        return named[str(name_or_path)]
-    path = Path(name_or_path)
-    if not os.path.isfile(path):
-        raise CheckpointError(f"no network {str(name_or_path)!r}: neither a file nor one of {', '.join(named)}")
-    return path
-
-
-def _device(name: str) -> torch.device:
-    """Find a device by torch's name; "auto" is an accelerator where there is one."""
-    found = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else None
-    if name == "auto":
-        return found or torch.device("cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ConfigError(f"{name!r} is no device that torch knows; choose auto, cpu, cuda or cuda:1") from None
-    if device.type != "cpu" and (found is None or device.type != found.type):
-        raise ConfigError(f"there is no {name} on this machine, only {found or 'cpu'}")
-    if (device.index or 0) >= max(torch.accelerator.device_count(), 1):
-        raise ConfigError(
-            f"there is no {name} on this machine, which has {torch.accelerator.device_count()} of its kind"
-        )
-    return device
-
-
-def _twin(card: Card, path: Path) -> CLSR | None:
-    """Find the plain network that a CLSR network started from, by name and sha256."""
-    wanted = f"{Path(card.plain.get('name', '')).name}.safetensors"  # a name, whatever a hostile header says
-    for folder in (path.parent, path.parent.parent / Path(wanted).stem, WEIGHTS):
-        try:
-            network, twin = checkpoint.load(folder / wanted)
-        except CheckpointError:  # not there, or another's; only crop, halo and full need it, and say so
-            continue
-        fits = network.config.plain and network.config.scale == card.config.scale
-        if fits and twin.sha256 == card.plain.get("sha256"):
-            return network
-    return None

@@ -1,11 +1,12 @@
-"""How an ROI is fed to a network; the strategies differ in their halo and in the context alone."""
+"""How an ROI is fed to a network: strategies, which differ in halo and context alone, and what networks run them."""
 
 from __future__ import annotations
 
+from abc import ABC
 from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, whole
@@ -70,6 +71,62 @@ def default_strategy(available: Collection[Strategy]) -> Strategy:
     return Strategy.CLSR if Strategy.CLSR in available else Strategy.HALO
 
 
+class NetworkOffer(Protocol):
+    """Networks of this process or of a service: what they are called, and what they can run."""
+
+    @property
+    def name(self) -> str:
+        """What the networks are called."""
+
+    @property
+    def scale(self) -> int:
+        """How many times they enlarge."""
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """The strategies that they can run."""
+
+    def choose(self, asked: Strategy | str | None = None) -> Strategy:
+        """Return the strategy that is asked for, or the default; `ConfigError` for one that cannot run."""
+
+
+class Enlarger(ABC):
+    """What enlarges regions by the networks that it has, `_networks`."""
+
+    _networks: NetworkOffer
+
+    @property
+    def scale(self) -> int:
+        """How many times a region is enlarged."""
+        return self._networks.scale
+
+    @property
+    def strategies(self) -> list[Strategy]:
+        """The strategies that can run."""
+        return self._networks.strategies
+
+    def strategy(self, asked: Strategy | str | None = None) -> Strategy:
+        """Return the strategy that runs when `asked` is asked for.
+
+        Args:
+            asked: A strategy or its name; None for the default: `clsr` for a network with context, `halo` for a plain
+                one.
+
+        Returns:
+            The strategy.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> restorer = localsr.load("edsr-light-x4", device="cpu")
+            >>> str(restorer.strategy()), str(restorer.encode(np.zeros((40, 60, 3), np.uint8)).strategy("crop"))
+            ('halo', 'crop')
+        """
+        return self._networks.choose(asked)
+
+
 @dataclass(frozen=True)
 class NetworkPair:
     """A network and its plain twin: which strategies they can run, and which of the two runs each."""
@@ -77,6 +134,11 @@ class NetworkPair:
     name: str  # for messages
     network: RunnableNetwork
     plain: RunnableNetwork | None  # the network itself where it has no context; None where there is no twin at hand
+
+    @property
+    def scale(self) -> int:
+        """How many times they enlarge."""
+        return self.network.geometry.scale
 
     @property
     def strategies(self) -> list[Strategy]:

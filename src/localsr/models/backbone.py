@@ -51,7 +51,8 @@ class Backbone(nn.Module):
     def forward(self, x: Tensor, taper: Taper, fuse: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
         """Restore an ROI: `x` `(B, 3, h, w)` is the taper's first window, the answer `(B, 3, s roi.h, s roi.w)`.
 
-        Taper and `x` share their coordinates. `fuse(k, z)` adds what the context knows after stage k = 1, 2, ...
+        Taper and `x` share their coordinates. `fuse(k, z)` adds what is known besides `x`, after
+        the head for k = 0, then after stage k = 1, 2, ...
         """
         y: Tensor = self.upsample(self.tail(self.deep(x, taper, len(self.stages), fuse)))
         return crop(y, taper.roi.within(taper.windows[-1]).scaled(self.scale))
@@ -61,6 +62,8 @@ class Backbone(nn.Module):
     ) -> Features:
         """Run the head and the first `stages`: features that cover `taper.windows[stages]`."""
         features: Features = self.head(x)
+        if fuse is not None:
+            features = features._replace(z=fuse(0, features.z))
         for k, stage in enumerate(self.stages[:stages], start=1):
             here, kept = taper.windows[k - 1], taper.windows[k]
             features = stage(features).crop(kept.within(here))

@@ -9,11 +9,13 @@ from typing import ClassVar, Self
 import torch
 from torch import Tensor, nn
 
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.geometry import Box
 from localsr.models.backbone import Backbone, crop
 from localsr.models.carn import CARN
 from localsr.models.compact import Compact
+from localsr.models.conditioning import Conditioning, modulate
 from localsr.models.config import ModelConfig
 from localsr.models.context import Context, GlobalContext
 from localsr.models.counting import WorkLoad, count
@@ -54,6 +56,8 @@ class CLSR(nn.Module):
             )
         self.config = config
         self.backbone = backbone(config.without_context())
+        self.conditioning = Conditioning(config) if config.conditioned else None
+        self.modulation: Tensor | None = None
         self.gcm = GlobalContext(config, backbone) if config.gcm else None
         self.pim = Proximity(config, backbone) if config.pim else None
 
@@ -61,6 +65,15 @@ class CLSR(nn.Module):
         """Return this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
         other = copy.copy(self)
         other.config = self.config.with_halo(halo)
+        return other
+
+    def with_conditions(self, conditions: Conditions) -> Self:
+        """Return this network, its weights shared, told how the picture was degraded; itself if it cannot be told."""
+        if self.conditioning is None:
+            return self
+        other = copy.copy(self)
+        with torch.inference_mode():
+            other.modulation = self.conditioning(torch.tensor([conditions.encoded()], device=self.device))
         return other
 
     @property
@@ -101,16 +114,17 @@ class CLSR(nn.Module):
         origins: Tensor,
         context: Context | None = None,
         near: Near | None = None,
+        modulation: Tensor | None = None,
     ) -> Tensor:
         """Restore B ROIs of one taper: `(B, 3, h, w)` RGB in [0, 1] -> `(B, 3, s roi.h, s roi.w)`, not clamped.
 
         `x` is the taper's first window; all boxes are in coordinates whose 0, 0 lies at `origins` `(B, 2)`, x and y in
         LR px of the pictures, multiples of the geometry's `grid`. `context` is `gcm.encode`'s; `near` the PIM's p_k
-        and their window.
+        and their window; `modulation` is `conditioning`'s.
         """
 
         def add(k: int, z: Tensor) -> Tensor:
-            z = fuse(z, k, taper, near)
+            z = fuse(modulate(z, modulation, k), k, taper, near)
             if context is not None and self.gcm is not None and k == self.config.gcm_after:
                 z = z + self.gcm(z, taper.windows[k], origins, context)
             return z
@@ -125,7 +139,7 @@ class CLSR(nn.Module):
     def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
         """Restore as `forward` does from all that is read, `pixels` `(B, 3, h, w)` of the window `near`."""
         x, p = self._split(pixels, near, taper)
-        y: Tensor = self(x, taper, origins, context, p)
+        y: Tensor = self(x, taper, origins, context, p, self.modulation)
         return y
 
     def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
@@ -134,7 +148,7 @@ class CLSR(nn.Module):
             raise ConfigError("this network has no global context module, so there is no attention to show")
         x, p = self._split(pixels, near, taper)
         k = self.config.gcm_after
-        features = self.backbone.deep(x, taper, k, lambda k, z: fuse(z, k, taper, p))
+        features = self.backbone.deep(x, taper, k, lambda k, z: fuse(modulate(z, self.modulation, k), k, taper, p))
         return self.gcm.weights(features.z, taper.windows[k], origins, context)
 
     def _split(self, pixels: Tensor, near: Box, taper: Taper) -> tuple[Tensor, Near | None]:
@@ -155,6 +169,8 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
         given = body | {name: tensor for name, tensor in wanted.items() if name.startswith("upsample.")}
     _refuse_others(given, wanted, f"a {config.backbone} cannot start from this {plain.config.backbone}")
     network.backbone.load_state_dict(given)
+    if network.conditioning is not None and plain.conditioning is not None:
+        network.conditioning.load_state_dict(plain.conditioning.state_dict())
     if network.gcm is not None:
         network.gcm.extractor.load_state_dict({name: given[name] for name in network.gcm.extractor.state_dict()})
     return network
@@ -190,7 +206,7 @@ def _refuse_others(given: dict[str, Tensor], wanted: dict[str, Tensor], told: st
 
 def fuse(z: Tensor, k: int, taper: Taper, near: Near | None) -> Tensor:
     """F of Eq. 6: add p_k, cut to the window after stage k, to as many of the first channels of z `(B, c, h, w)`."""
-    if near is None:
+    if near is None or k == 0:
         return z
     p = crop(near[0][k - 1], taper.windows[k].within(near[1]))
     slim = p.shape[1]

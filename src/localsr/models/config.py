@@ -41,6 +41,7 @@ class ModelConfig:
     growth: int = 32  # channels that each convolution of RRDBNet's dense blocks adds
     activation: str = "prelu"  # of SRVGGNetCompact, one of ACTIVATIONS
     halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
+    conditioned: bool = False  # whether it is told how the picture was degraded
     gcm: bool = False  # global context module, Sec. 3.2
     gcm_after: int = 1  # the stage that it follows; G is the head and as many stages
     gcm_blocks: int = 2  # blocks in a stage of G, at most: they cost FLOPs on each patch
@@ -121,12 +122,14 @@ class ModelConfig:
     def slim(self) -> Self:
         """Return the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
         c, blocks = self.pim_channels, self.pim_blocks
-        return dataclasses.replace(self.without_context(), channels=c, features=c, blocks=blocks, pooled=False)
+        plain = dataclasses.replace(self.without_context(), conditioned=False)
+        return dataclasses.replace(plain, channels=c, features=c, blocks=blocks, pooled=False)
 
     def extractor(self) -> Self:
         """Return the form of the backbone whose head and stages are G (Sec. 3.2)."""
         stages, blocks = self.gcm_after, min(self.blocks, self.gcm_blocks)
-        return dataclasses.replace(self.without_context(), stages=stages, blocks=blocks, halo=self.halo[: stages + 1])
+        plain = dataclasses.replace(self.without_context(), conditioned=False)
+        return dataclasses.replace(plain, stages=stages, blocks=blocks, halo=self.halo[: stages + 1])
 
 
 def refuse_unknown(values: dict[str, Any], config: type[Any], what: str) -> None:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.compiler import is_exporting
 from torch.nn import functional
 
-from localsr.geometry import Box, Size
+from localsr.geometry import Box, Size, snapped
 from localsr.models.backbone import Backbone, Features, crop
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
@@ -109,7 +109,7 @@ class GlobalContext(nn.Module):
         multiples of the stride, so that the queries' cells lie on one grid wherever the ROI is. `context` holds one
         picture for each row of `z`, or one for all.
         """
-        cells = window.snapped(self.stride)
+        cells = snapped(window, self.stride)
         queries, places, (rows, columns) = self._queries(z, window, cells, origins)
         g = self._attended(queries, places, context)
         g = g.transpose(-1, -2).reshape(z.shape[0], -1, rows, columns)
@@ -118,7 +118,7 @@ class GlobalContext(nn.Module):
 
     def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
         """Return the softmax of Eq. 3 alone, `(B, heads, queries, tokens)`; the weights of a query sum to 1."""
-        queries, places, _ = self._queries(z, window, window.snapped(self.stride), origins)
+        queries, places, _ = self._queries(z, window, snapped(window, self.stride), origins)
         similarity = queries @ context.keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
         weights: Tensor = (similarity + self._bias(queries, places, context)).softmax(-1)
         return weights

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import NamedTuple, Self
 
-from localsr.geometry import Box, Size, whole
+from localsr.geometry import Box, Size, snapped, whole
 
 
 @dataclass(frozen=True)
@@ -33,14 +33,14 @@ class Taper:
         """
         windows = [roi.grow(h).clipped(size) for h in halo]
         x, y = (0, 0) if aligned else (windows[0].left, windows[0].top)
-        if not whole(size).contains(windows[0].snapped(multiple, x, y)):
+        if not whole(size).contains(snapped(windows[0], multiple, x, y)):
             x, y = 0, 0
         return cls._on_grid(windows, roi, multiple, x, y)
 
     @classmethod
     def _on_grid(cls, windows: Sequence[Box], roi: Box, multiple: int, x: int, y: int) -> Self:
         """Push all windows but the last out to the grid that starts at x, y."""
-        return cls((*(w.snapped(multiple, x, y) for w in windows[:-1]), windows[-1]), roi, multiple)
+        return cls((*(snapped(w, multiple, x, y) for w in windows[:-1]), windows[-1]), roi, multiple)
 
     def part(self, tile: Box, halo: tuple[int, ...]) -> Self:
         """Return the taper of a tile of this ROI: with the exact `halo`, the tile comes out as the whole ROI would."""
@@ -110,5 +110,5 @@ class NetworkGeometry:
         if self.near_reach:
             for window, reach in zip(taper.windows[1:], self.near_reach, strict=True):
                 near = near.union(window.grow(reach).clipped(size))
-            near = near.snapped(self.multiple)
+            near = snapped(near, self.multiple)
         return near

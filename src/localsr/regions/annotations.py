@@ -5,22 +5,26 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from os import PathLike, fspath
 from pathlib import Path, PurePosixPath
 
 from localsr.errors import BoxError
 from localsr.regions.formats.coco import read_coco
-from localsr.regions.formats.documents import Pictures
-from localsr.regions.formats.json_lines import parse_json_lines, read_json_lines
-from localsr.regions.formats.labelme import is_labelme, read_labelme
+from localsr.regions.formats.documents import Pictures, top_keys
+from localsr.regions.formats.json_lines import parse_json_lines, read_answer, read_json_lines
+from localsr.regions.formats.labelme import read_labelme
 from localsr.regions.formats.mask import read_mask
+from localsr.regions.formats.tables import TABLE_SUFFIXES, read_table_regions
 from localsr.regions.formats.voc import read_voc
 from localsr.regions.formats.yolo import NO_LABELS, read_yolo
-from localsr.regions.names import PICTURE_SUFFIXES, fold, fold_exported, is_stray
+from localsr.regions.names import PICTURE_SUFFIXES, fold, fold_exported, is_stray, walk_files
 from localsr.regions.region import Region
 
 MAX_FILES = 1_000_000  # of a folder
-FORMATS = "COCO or LabelMe (.json), Pascal VOC (.xml), YOLO (.txt), JSON lines (.jsonl), a mask (a picture)"
+FORMATS = (
+    "COCO or LabelMe (.json), Pascal VOC (.xml), YOLO (.txt), JSON lines (.jsonl), a table (.csv, .parquet), a mask"
+)
 
 
 @dataclass(frozen=True)
@@ -119,7 +123,8 @@ def read(path: str | PathLike[str]) -> Annotations:
     other file of regions.
 
     Args:
-        path: A file in COCO's, LabelMe's, Pascal VOC's or YOLO's format, of JSON lines, a mask; or a folder of such.
+        path: A file in COCO's, LabelMe's, Pascal VOC's or YOLO's format, of JSON lines, what `localsr restore
+            --json` printed, a table (CSV, Parquet), a mask; or a folder of files about one picture each.
 
     Returns:
         Regions by the names of their pictures.
@@ -140,8 +145,8 @@ def read(path: str | PathLike[str]) -> Annotations:
     path = Path(path)
     if not path.is_dir():
         return Annotations(_read_file(path), str(path))
-    within = sorted(p for p in path.rglob("*") if not is_stray(PurePosixPath(p.relative_to(path).as_posix())))
-    paths = [p for p in within if p.suffix.lower() in READERS and not NO_LABELS.fullmatch(p.name)]
+    within = [path / name for name in islice(walk_files(str(path)), MAX_FILES + 1) if not is_stray(PurePosixPath(name))]
+    paths = [p for p in within if p.suffix.lower() in PER_PICTURE and not NO_LABELS.fullmatch(p.name)]
     paths = paths or [p for p in within if p.suffix.lower() in PICTURE_SUFFIXES]
     if not paths:
         raise BoxError(f"{path} holds no files of regions; known are {FORMATS}")
@@ -180,8 +185,9 @@ def read_lines(data: bytes, origin: str = "standard input") -> Annotations:
 
 
 def read_json(path: Path) -> Pictures:
-    """Read a JSON file by what it holds: LabelMe's have `shapes`, others are taken for COCO's."""
-    return read_labelme(path) if is_labelme(path) else read_coco(path)
+    """Read a JSON file by what it holds: LabelMe's have `shapes`, our own `regions`, others are taken for COCO's."""
+    keys = top_keys(path)
+    return read_labelme(path) if "shapes" in keys else read_answer(path) if "regions" in keys else read_coco(path)
 
 
 READERS: dict[str, Callable[[Path], Pictures]] = {
@@ -191,6 +197,8 @@ READERS: dict[str, Callable[[Path], Pictures]] = {
     ".txt": read_yolo,
     ".xml": read_voc,
 }
+PER_PICTURE = tuple(READERS)  # suffixes that count in a folder; a table beside labels is about something else
+READERS |= dict.fromkeys(TABLE_SUFFIXES, read_table_regions)
 
 
 def _read_file(path: Path) -> Pictures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
+from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import PurePosixPath
 from urllib.parse import unquote
@@ -42,6 +43,29 @@ def fold(name: str) -> str:
 def is_stray(path: PurePosixPath) -> bool:
     """Tell whether a path within a folder is what systems leave there: `._a.jpg`, `.thumbnails`, `@eaDir`."""
     return any(part.startswith((".", "@eaDir")) for part in path.parts)
+
+
+def walk_files(folder: str) -> Iterator[str]:
+    """Yield the paths of all files below a folder, relative to it and in order; links to folders are followed.
+
+    A link to a folder that one is in already is not; nor is what may not be read.
+    """
+    yield from _walk(folder, "", ())
+
+
+def _walk(folder: str, within: str, above: tuple[str, ...]) -> Iterator[str]:
+    """Yield the files below a folder within `folder`, on a way through the folders `above`."""
+    real = os.path.realpath(os.path.join(folder, within))
+    try:
+        entries = sorted(os.scandir(real), key=lambda entry: entry.name) if real not in above else []
+    except OSError:
+        entries = []
+    for entry in entries:
+        path = f"{within}{entry.name}"
+        if entry.is_dir():
+            yield from _walk(folder, f"{path}/", (*above, real))
+        elif entry.is_file():
+            yield path
 
 
 def fold_exported(name: str) -> str:

@@ -34,7 +34,8 @@ PAGE_FOLDER = Path(__file__).with_name("page")
 SWEEP_SECONDS = 5.0  # between looks for pictures that nobody uses
 SIGN_IN_PAGE = """<!doctype html><html lang="en"><meta charset="utf-8"><title>localsr</title>
 <meta name="viewport" content="width=device-width"><meta name="color-scheme" content="light dark">
-<h1>localsr</h1>{}<form method="post" action="/login">
+<link rel="icon" href="data:,"><h1>localsr</h1>{}<form method="post" action="login">
+<input name="username" value="localsr" autocomplete="username" hidden>
 <label>Token <input type="password" name="token" autocomplete="current-password" autofocus required></label>
 <button>Sign in</button></form></html>"""
 WRONG_TOKEN = '<p role="alert">That is not this service\'s token; whoever started it has it.</p>'
@@ -120,11 +121,12 @@ class Service:
             version=__version__,
             summary="Regions of pictures, restored with the whole picture as context",
             lifespan=lifespan,
+            servers=[{"url": self.settings.root_path}] if self.settings.root_path else None,
             docs_url=None,
             redoc_url=None,
             redirect_slashes=False,
         )
-        _add_error_handlers(app)
+        _add_error_handlers(app, self.settings.root_path)
         app.include_router(api.make_router(self.pool, self.store, None if self.picture is None else self.picture.id))
         self._add_health(app)
         reference.add_reference(app)
@@ -169,7 +171,7 @@ class Service:
             return Response(self.metrics.text(), media_type="text/plain; version=0.0.4; charset=utf-8")
 
 
-def _add_error_handlers(app: FastAPI) -> None:
+def _add_error_handlers(app: FastAPI, root_path: str) -> None:
     """Answer every error with a sentence."""
 
     @app.exception_handler(Problem)
@@ -184,7 +186,8 @@ def _add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     async def other(request: Request, error: HTTPException) -> JSONResponse:
-        sentences = {404: "there is nothing here; /api lists what there is", 405: "this method is not for this address"}
+        nothing = f"there is nothing here; {root_path}/api lists what there is"
+        sentences = {404: nothing, 405: "this method is not for this address"}
         sentence = sentences.get(error.status_code, error.detail)
         answer = problem_response(Problem(error.status_code, sentence), request.state.id)
         answer.headers.update(error.headers or {})
@@ -207,7 +210,8 @@ def _add_sign_in(app: FastAPI, token: str) -> None:
         given = parse_qs((await request.body()).decode(errors="replace")).get("token", [""])[0]
         if not same_secret(given.strip(), token):
             return HTMLResponse(SIGN_IN_PAGE.format(WRONG_TOKEN), 401, headers=SIGN_IN_HEADERS)
-        answer = RedirectResponse("/", 303)
-        secure = request.url.scheme == "https"
-        answer.set_cookie(COOKIE_NAME, cookie_value(token), httponly=True, samesite="strict", secure=secure, path="/")
+        answer = RedirectResponse("./", 303)
+        secure = request.headers.get("origin", "").startswith("https:")  # of a proxy that speaks TLS
+        # without a path, a cookie is for the folder of this one, below whatever a proxy has put before it
+        answer.set_cookie(COOKIE_NAME, cookie_value(token), httponly=True, samesite="strict", secure=secure, path=None)
         return answer

@@ -10,7 +10,7 @@ import logging
 import secrets
 import time
 from collections.abc import Callable
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
@@ -18,16 +18,25 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from localsr.serving.monitoring import ServiceMetrics
 from localsr.serving.problems import Problem
-from localsr.serving.settings import LOOPBACK, MIB, Settings, is_loopback
+from localsr.serving.settings import LOOPBACK, MIB, Limits, Settings, is_loopback
 
 log = logging.getLogger("localsr.serving")
 UPLOAD_PATH = "/api/v1/pictures"
-MAX_JSON_BYTES = 2**20  # bytes of a body that is no picture; 1,000 boxes have 60,000
+MAX_FIELD_BYTES = 2**14  # bytes of a body of JSON that has no boxes
+MAX_BOX_BYTES = 2**8  # bytes of JSON for each box that may be asked for; four sides of ten digits, indented, have 170
 MAX_FORM_BYTES = 2**14  # bytes of the form that anyone may send to sign in
-MAX_HEAD_BYTES = 2**15  # bytes of a request's headers; a browser's cookies of all that runs on localhost fit
+MAX_HEAD_BYTES = 2**15  # bytes of an address and its headers; a browser's cookies of all that runs on localhost fit
 DISCARD_SECONDS = 2.0  # in which a body that is too large is still read, so that its sender comes to read the answer
 PUBLIC_PATHS = ("/healthz", "/readyz", "/login")  # without a token
 COOKIE_NAME = "localsr"
+PASSED_HEADERS = (  # what the application reads: FastAPI would parse any cookie, 31 kB of quotes in 1.4 s
+    b"host",
+    b"origin",
+    b"content-type",
+    b"content-length",
+    b"if-none-match",
+    b"if-modified-since",
+)
 CONTENT_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; "
     "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
@@ -55,6 +64,8 @@ class Guard:
         """Guard `app`; `admit` raises `Problem` where the queue has no room for a request."""
         self._app, self._settings, self._metrics = app, settings, metrics
         self._admit, self._is_ending = admit, is_ending
+        self._root = unquote(settings.root_path)
+        self._cookie = "" if settings.token is None else cookie_value(settings.token)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let a request through, or refuse it."""
@@ -62,7 +73,11 @@ class Guard:
             await self._app(scope, receive, send)
             return
         began, key = time.perf_counter(), secrets.token_hex(8)
-        scope.setdefault("state", {})["id"] = key
+        path = scope["path"]
+        if self._root and path.startswith(f"{self._root}/"):  # of a proxy that leaves it; others take it off
+            path = path.removeprefix(self._root)
+        passed = [(name, value) for name, value in scope["headers"] if name in PASSED_HEADERS]
+        inner = {**scope, "path": path, "headers": passed, "state": {**scope.get("state", {}), "id": key}}
         status = 0
 
         async def answer(message: Message) -> None:
@@ -73,15 +88,18 @@ class Guard:
             await send(message)
 
         try:
-            self._check(scope)
-            if scope["path"].startswith(f"{UPLOAD_PATH}/") and scope["path"].count("/") > UPLOAD_PATH.count("/") + 1:
+            if self._root and path == self._root:  # links are relative, so the page needs the slash
+                await RedirectResponse(f"{path.rpartition('/')[2]}/", 308)(scope, receive, answer)
+                return
+            self._check(path, scope)
+            if path.startswith(f"{UPLOAD_PATH}/") and path.count("/") > UPLOAD_PATH.count("/") + 1:
                 self._admit()  # before the request is parsed: a crowd is to hear it at once
-            body = BoundedBody(scope, receive, self._settings)
+            body = BoundedBody(path, scope, receive, self._settings.limits)
             await body.check()
-            await self._app(scope, body.receive, answer)
+            await self._app(inner, body.receive, answer)
         except Problem as problem:
-            page = problem.status == 401 and scope["path"] == "/"  # a person, who can sign in
-            refused: Response = RedirectResponse("/login", 303) if page else problem_response(problem, key)
+            page = problem.status == 401 and path == "/"  # a person, who can sign in
+            refused: Response = RedirectResponse("login", 303) if page else problem_response(problem, key)
             await refused(scope, receive, answer)
         except Exception:
             log.exception("request %s", key)
@@ -90,9 +108,8 @@ class Guard:
                 await problem_response(fault, key)(scope, receive, answer)
         finally:
             spent = time.perf_counter() - began
-            self._metrics.count(scope, status, spent)
-            path = ascii(scope["path"])[1:-1][:200]
-            log.info("%s %s %s %d %.0f ms", key, scope["method"][:20], path, status, 1e3 * spent)
+            self._metrics.count(inner, status, spent)
+            log.info("%s %s %s %d %.0f ms", key, scope["method"][:20], ascii(path[:200])[1:-1], status, 1e3 * spent)
 
     def _headers(self, message: Message) -> list[tuple[bytes, bytes]]:
         """Return the headers that an answer lacks and every answer has."""
@@ -104,10 +121,16 @@ class Guard:
         }
         return [(k.encode(), v.encode()) for k, v in wanted.items() if k.encode() not in known]
 
-    def _check(self, scope: Scope) -> None:
+    def _check(self, path: str, scope: Scope) -> None:
         """Raise `Problem` for a request that may not be made: from its Host, its site, its token."""
-        if sum(len(name) + len(value) for name, value in scope["headers"]) > MAX_HEAD_BYTES:  # h11 bounds only a part
-            raise Problem(431, f"the headers have more than {MAX_HEAD_BYTES // 1024} KiB, the limit; send fewer")
+        size = (
+            len(path)
+            + len(scope.get("query_string", b""))
+            + sum(len(name) + len(value) for name, value in scope["headers"])
+        )
+        if size > MAX_HEAD_BYTES:  # h11 bounds only a part
+            sentence = f"the address and the headers have more than {MAX_HEAD_BYTES // 1024} KiB, the limit; send less"
+            raise Problem(431, sentence)
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -116,15 +139,30 @@ class Guard:
         host = headers.get("host", [""])
         if len(host) != 1 or not self._is_ours(host[0]):
             raise Problem(400, "the Host header names another machine than this; --allow-host NAME allows one")
+        site = headers.get("sec-fetch-site", [""])  # what a browser says of the page that asks; no page can change it
         for origin in headers.get("origin", []):
-            if origin not in self._settings.origins and not _comes_from(origin, host[0]):
+            known = origin in self._settings.origins or _comes_from(origin, host[0])
+            if not known and site != ["same-origin"]:  # of a proxy that asks us by another name than it has itself
                 raise Problem(403, "pages of other sites may not ask; --allow-origin https://SITE allows one")
-        if headers.get("sec-fetch-site", [""])[0] == "cross-site" and not headers.get("origin"):
-            if scope["path"].startswith("/api/"):
+        if site[0] == "cross-site" and not headers.get("origin"):
+            if path.startswith("/api/"):
                 raise Problem(403, "pages of other sites may not show these pictures")
-        token = self._settings.token
-        if token is not None and scope["path"] not in PUBLIC_PATHS and not _has_token(token, headers):
-            raise Problem(401, "a token is needed: Authorization: Bearer TOKEN, or sign in at /login")
+        if self._settings.token is not None and path not in PUBLIC_PATHS and not self._has_token(headers):
+            sign_in = f"{self._settings.root_path}/login"
+            raise Problem(401, f"a token is needed: Authorization: Bearer TOKEN, or sign in at {sign_in}")
+
+    def _has_token(self, headers: dict[str, list[str]]) -> bool:
+        """Return whether a request brings the token, or the cookie that was given for it."""
+        for value in headers.get("authorization", []):
+            scheme, _, given = value.partition(" ")
+            if scheme.lower() == "bearer" and same_secret(given.strip(), self._settings.token or ""):
+                return True
+        for value in headers.get("cookie", []):
+            for pair in value.split(";"):  # http.cookies takes quadratic time for some
+                name, _, given = pair.strip().partition("=")
+                if name == COOKIE_NAME and same_secret(given, self._cookie):
+                    return True
+        return False
 
     def _is_ours(self, host: str) -> bool:
         """Return whether a Host header names this service: a name that others control would let their pages in."""
@@ -154,13 +192,14 @@ def _comes_from(origin: str, host: str) -> bool:
 class BoundedBody:
     """A request's body as it comes: bounded in bytes and in time."""
 
-    def __init__(self, scope: Scope, receive: Receive, settings: Settings) -> None:
+    def __init__(self, path: str, scope: Scope, receive: Receive, limits: Limits) -> None:
         """Bound the body of a request: that of an upload by its limit, that of any other as JSON."""
-        limits = settings.limits
         self._receive, self._seconds = receive, limits.body_seconds
         headers = dict(scope["headers"])
         self._declared, self._expects = int(headers.get(b"content-length", 0)), b"expect" in headers
-        self._max_bytes = {UPLOAD_PATH: limits.body * MIB, "/login": MAX_FORM_BYTES}.get(scope["path"], MAX_JSON_BYTES)
+        self._max_bytes = {UPLOAD_PATH: limits.body * MIB, "/login": MAX_FORM_BYTES}.get(
+            path, MAX_FIELD_BYTES + limits.boxes * MAX_BOX_BYTES
+        )
         self._count, self._done = 0, False
         self._until = asyncio.get_running_loop().time() + self._seconds
 
@@ -221,17 +260,3 @@ def cookie_value(token: str) -> str:
 def same_secret(one: str, other: str) -> bool:
     """Return whether secrets are equal, in a time that tells nothing of them."""
     return hmac.compare_digest(one.encode(errors="replace"), other.encode(errors="replace"))
-
-
-def _has_token(token: str, headers: dict[str, list[str]]) -> bool:
-    """Return whether a request brings the token, or the cookie that was given for it."""
-    for value in headers.get("authorization", []):
-        scheme, _, given = value.partition(" ")
-        if scheme.lower() == "bearer" and same_secret(given.strip(), token):
-            return True
-    for value in headers.get("cookie", []):
-        for pair in value.split(";"):  # http.cookies takes quadratic time for some
-            name, _, given = pair.strip().partition("=")
-            if name == COOKIE_NAME and same_secret(given, cookie_value(token)):
-                return True
-    return False

@@ -35,9 +35,10 @@ def as_html(openapi: dict[str, Any]) -> str:
     ]
     head = f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{TITLE}</title>"
     view = "<meta name='viewport' content='width=device-width'><meta name='color-scheme' content='light dark'>"
+    icon = "<link rel='icon' href='data:,'>"  # else a browser asks for one where a proxy has another site
     intro = f"<h1>{TITLE}</h1><p>Version {escape(openapi['info']['version'])}. "
-    machine = "For programs: <a href='/openapi.json'>openapi.json</a>. In Python: <code>localsr.Client</code>.</p>"
-    return f"{head}{view}{intro}{machine}{''.join(routes)}<h2>Shapes</h2>{''.join(shapes)}</html>"
+    machine = "For programs: <a href='openapi.json'>openapi.json</a>. In Python: <code>localsr.Client</code>.</p>"
+    return f"{head}{view}{icon}{intro}{machine}{''.join(routes)}<h2>Shapes</h2>{''.join(shapes)}</html>"
 
 
 def _section(path: str, method: str, route: dict[str, Any]) -> str:

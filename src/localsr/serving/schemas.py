@@ -64,7 +64,7 @@ class BoxSides(RequestBody):
 class BoxesRequest(RequestBody, title="Asked"):
     """Boxes, and the network that is to restore them."""
 
-    boxes: Annotated[list[BoxSides], Field(min_length=1)]
+    boxes: Annotated[list[BoxSides], Field(min_length=1, fail_fast=True)]  # 1 MB of wrong ones: 12 s and 1.7 GB
     network: Name = None
 
 

@@ -142,7 +142,7 @@ def open_socket(settings: Settings) -> socket.socket:
 def page_url(settings: Settings, sock: socket.socket) -> str:
     """Return the URL of the page."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"http://{host}:{sock.getsockname()[1]}/"
+    return f"http://{host}:{sock.getsockname()[1]}{settings.root_path}/"
 
 
 def _raise_descriptor_limit(settings: Settings) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import os
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from localsr.errors import ConfigError
 MIB = 2**20
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16  # characters
+ROOT_PATH = re.compile(
+    r"(?!/(?:api|healthz|login|metrics|readyz)(?:/|$))(?:/(?!\.{1,2}(?:/|$))[\w.~@%+=-]+)*", re.ASCII
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,8 @@ class Settings:
     token: str | None = field(default=None, repr=False)
     hosts: tuple[str, ...] = ()  # names, besides this machine's loopback, that a Host header may have
     origins: tuple[str, ...] = ()  # other sites whose pages may ask, as https://name:port
-    networks: tuple[str, ...] = ()  # names or paths; OFFERED where there are none
+    root_path: str = ""  # below which a proxy serves it, as /tool
+    networks: tuple[str, ...] = ()  # names or paths; OFFERED_NETWORKS where there are none
     runtime: str = "torch"  # what computes: torch or onnx
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
@@ -64,6 +69,8 @@ class Settings:
                 f"{self.host} can be reached from other machines, so a token is needed: set LOCALSR_TOKEN or give "
                 "--token-file; or listen on 127.0.0.1"
             )
+        if not ROOT_PATH.fullmatch(self.root_path):
+            raise ConfigError(f"the root path is {self.root_path!r}; give one as /tool, but none of the service's own")
         if not 0 <= self.workers <= 64:
             raise ConfigError(f"{self.workers} workers cannot be; give 1 to 64, or 0 for as many as suit the cores")
 

@@ -19,10 +19,11 @@ from localsr.geometry import Box, whole
 from localsr.inference.output import write_bicubic, write_regions
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
-from localsr.inference.restorer import OFFERED, Restorer
+from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.loading import load
+from localsr.models.embedded import OFFERED_NETWORKS
 from localsr.progress import Progress
 from localsr.serving.messages import (
     AttentionFacts,
@@ -56,9 +57,9 @@ class TaskRunner:
 
     def __init__(self, settings: WorkerSettings) -> None:
         """Load the networks and run one once, so that the first request does not wait for libraries."""
-        names = settings.networks or OFFERED
+        names = settings.networks or OFFERED_NETWORKS
         self._restorers = {Path(name).stem: load(name, runtime=settings.runtime) for name in names}
-        self._default = next((name for name in OFFERED if name in self._restorers), next(iter(self._restorers)))
+        self._default = next(name for name in (*OFFERED_NETWORKS, *self._restorers) if name in self._restorers)
         self._pictures = OpenPictures(settings.memory, settings.megapixels)
         self._max_megapixels = settings.output
         noise = np.random.default_rng(0).integers(0, 256, (96, 96, 3), dtype=np.uint8)

@@ -16,13 +16,14 @@ from localsr.geometry import Box
 
 
 class Batch(NamedTuple):
-    """LR `(B, 3, C, C)` and HR `(B, 3, s C, s C)`, uint8 RGB, and the ROI that all of the batch share.
+    """LR `(B, 3, C, C)` and HR `(B, 3, s C, s C)`, uint8 RGB, their conditions `(B, 3)`, and the ROI that all share.
 
     The ROI travels as its four sides, since lightning moves tensors to the device and refuses a frozen `Box`.
     """
 
     lr: Tensor
     hr: Tensor
+    conditions: Tensor
     sides: Tensor
 
     @property
@@ -59,8 +60,8 @@ class Batches(IterableDataset[Batch]):
         first, every = (worker.id, worker.num_workers) if worker is not None else (0, 1)
         for step in range(self.start + first, self.steps, every):
             samples = [self.crops[step * self.batch + j] for j in self.share]
-            lr, hr = (torch.stack(part) for part in zip(*samples, strict=True))
-            yield Batch(lr, hr, self._sides(step))
+            lr, hr, conditions = (torch.stack(part) for part in zip(*samples, strict=True))
+            yield Batch(lr, hr, conditions, self._sides(step))
 
     def _sides(self, step: int) -> Tensor:
         """Draw the ROI of a step: any side of the recipe's, in the middle of the context or anywhere in it."""

@@ -24,11 +24,12 @@ from localsr.data.taught import Taught
 from localsr.errors import ConfigError, StoppedError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.files import write_whole
-from localsr.inference.restorer import find
 from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
 from localsr.models.clsr import CLSR, blended, started
+from localsr.models.config import ModelConfig
+from localsr.models.embedded import find_network
 from localsr.training.batches import Batch, Batches
 from localsr.training.branch import branch, saved_run
 from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh
@@ -67,9 +68,9 @@ def fit(
     saved = folder / "last.ckpt"
     first = _first(recipe, folder, resume, restart)
     lightning.seed_everything(recipe.seed, verbose=False)
-    origin = checkpoint.load(find(recipe.init)) if recipe.init else None
+    origin = checkpoint.load(find_network(recipe.init)) if recipe.init else None
     twin, about = _twin(recipe, origin)
-    other = checkpoint.load(find(recipe.blend))[0] if recipe.blend else None
+    other = checkpoint.load(find_network(recipe.blend))[0] if recipe.blend else None
     module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
     if other is not None:
         blended(module.network, other, 0.0)  # one that does not fit is refused now, not after the last step
@@ -226,6 +227,7 @@ def _first(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> int:
         raise ConfigError(f"there is nothing to resume: {saved} does not exist")
     about = saved_run(saved)
     before, step = dict(about["recipe"]), int(about["global_step"])
+    before["model"] = ModelConfig.from_dict(before["model"]).to_dict()  # with the settings that came since
     now = recipe.to_dict()
     if changed := [key for key in now if key not in ASIDE + PICTURES and before.get(key, now[key]) != now[key]]:
         raise ConfigError(f"{saved} was trained with another {', '.join(changed)}; a run goes on with its own recipe")

@@ -22,6 +22,7 @@ from localsr.evaluation.benchmark import Pair
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.restoration import bicubic
 from localsr.inference.scene import Scene
+from localsr.inference.strategies import NetworkPair
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
@@ -74,7 +75,8 @@ class Training(lightning.LightningModule):
         if network.pim is not None:
             p, rest = network.pim(x)
             near = (p, whole(size))
-        y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near)
+        modulation = None if network.conditioning is None else network.conditioning(batch.conditions)
+        y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near, modulation)
         roi = functional.l1_loss(y.float(), crop(target, batch.roi.scaled(config.scale)))
         if network.pim is None or rest is None or not with_context:
             return roi, None
@@ -84,7 +86,8 @@ class Training(lightning.LightningModule):
         """Restore a picture cell by cell, as a user would have it: in fp32, by the network's own strategy."""
         network = self.network.eval()
         with torch.autocast(self.device.type, enabled=False):
-            scene = Scene(images.read(pair.lr), self.recipe.name, network, network if network.config.plain else None)
+            networks = NetworkPair(self.recipe.name, network, network if network.config.plain else None)
+            scene = Scene(images.read(pair.lr), networks)
             cells = tiles(whole(scene.photo.size), VALIDATION_ROI)
             parts = torch.stack([torch.from_numpy(r.pixels) for r in scene.restore(cells)])
         restored = metrics.levels(metrics.stitch(parts, scene.photo.size.width // VALIDATION_ROI))
@@ -103,7 +106,7 @@ class Training(lightning.LightningModule):
         nearest = photo.window(box).repeat(scale, 1).repeat(scale, 2)
         panels = [nearest, bicubic(photo, box, scale)]
         if twin is not None:
-            panels.append(Scene(photo, "plain", twin.to(self.device), twin).restore(box).pixels)
+            panels.append(Scene(photo, NetworkPair("plain", twin.to(self.device), twin)).restore(box).pixels)
         large = box.scaled(scale)
         panels += [
             scene.restore(box).pixels,

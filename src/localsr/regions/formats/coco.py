@@ -12,8 +12,8 @@ from localsr.geometry import Size
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
-    Sides,
     bounds,
+    check_objects,
     identity,
     load_document,
     parse_json,
@@ -27,7 +27,8 @@ class CocoImage(msgspec.Struct):
     """A picture and its id."""
 
     id: int | float | str
-    file_name: str
+    file_name: str = ""
+    coco_url: str = ""  # LVIS has it alone
     width: float | None = None
     height: float | None = None
 
@@ -36,7 +37,7 @@ class CocoAnnotation(msgspec.Struct):
     """A region: `bbox` is left, top, width, height; without it, `segmentation` has polygons of x, y, x, y, ..."""
 
     image_id: int | float | str
-    bbox: Sides | None = None
+    bbox: msgspec.Raw = msgspec.Raw(b"null")
     segmentation: msgspec.Raw = msgspec.Raw()
     category_id: int | float | str | None = None
     score: float | None = None
@@ -60,6 +61,7 @@ class CocoDocument(msgspec.Struct):
 def read_coco(path: Path) -> Pictures:
     """Read annotations, pictures without any among them; or results."""
     data = load_document(path, MAX_JSON_BYTES)
+    check_objects(data, b"image_id", str(path))
     if data.lstrip()[:1] == b"[":
         return _index_results(parse_json(data, list[CocoAnnotation], str(path)), str(path))
     document = parse_json(data, CocoDocument, str(path))
@@ -76,17 +78,19 @@ def _index_annotations(
     if len(by_id) < len(images):
         raise BoxError(f"{path}: has two images of the same id")
     names = {identity(category.id): category.name for category in categories}
-    found: dict[str, list[Region]] = {image.file_name: [] for image in images}
+    pictures = {key: image.file_name or image.coco_url.rsplit("/", 1)[-1] or key for key, image in by_id.items()}
+    found: dict[str, list[Region]] = {name: [] for name in pictures.values()}
     for n, annotation in enumerate(annotations):
         origin = f"{path}, annotations[{n}]"
-        image = by_id.get(identity(annotation.image_id))
+        key = identity(annotation.image_id)
+        image = by_id.get(key)
         if image is None:  # kept under its id, as in results, and counted among names without a picture
             missing = f"{origin}: is of image {annotation.image_id!r}, which is not among the images"
-            found.setdefault(identity(annotation.image_id), []).append(Region.unreadable(missing))
+            found.setdefault(key, []).append(Region.unreadable(missing))
             continue
         label = names.get(identity(annotation.category_id), "") if annotation.category_id is not None else ""
         size = stated_size(image.width, image.height)
-        found[image.file_name].append(Region.attempt(partial(_region, annotation, label, size, origin)))
+        found[pictures[key]].append(Region.attempt(partial(_region, annotation, label, size, origin)))
     return {name: tuple(regions) for name, regions in found.items()}
 
 
@@ -102,13 +106,16 @@ def _index_results(annotations: list[CocoAnnotation], path: str) -> Pictures:
 
 def _region(annotation: CocoAnnotation, label: str, size: Size | None, origin: str) -> Region:
     """Return the region of an annotation."""
-    if annotation.bbox is not None:
-        x, y, width, height = annotation.bbox
+    sides = parse_json(bytes(annotation.bbox), list[float] | None, f"{origin}.bbox")  # type: ignore[arg-type]
+    if sides:
+        if len(sides) != 4:
+            raise BoxError(f"{origin}.bbox: has {len(sides)} numbers; a box has length 4: left, top, width, height")
+        x, y, width, height = sides
         return Region(x, y, x + width, y + height, False, label, annotation.score, origin, size)
     outline = bytes(annotation.segmentation)
     if outline.startswith(b"{"):
-        sides = painted_sides(parse_json(outline, RunLengths, origin), origin)
-        return Region(*sides, False, label, annotation.score, origin, size)
+        painted = painted_sides(parse_json(outline, RunLengths, origin), origin)
+        return Region(*painted, False, label, annotation.score, origin, size)
     polygons = parse_json(outline, list[list[float]], origin) if outline.startswith(b"[") else []
     if not any(polygons) or any(len(polygon) % 2 for polygon in polygons):
         raise BoxError(f"{origin}: has no bbox, and no polygons of x, y, x, y, ... either")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +16,9 @@ from localsr.regions.region import Region
 
 MAX_JSON_BYTES = 2**29  # the annotations of COCO's 118,287 training pictures have 448 MB
 MAX_TEXT_BYTES = 2**24  # of a file about one picture: 100,000 lines of YOLO have 5 MB
+MAX_FILE_REGIONS = 1_000_000  # the annotations of COCO's training pictures are 860,001
 ENCODING = "utf-8-sig"  # Windows' editors put a mark before UTF-8
+NO_NUMBER = re.compile(rb"([:\[,]\s*)-?(?:NaN|Infinity)(?=\s*[,\]}])")
 
 Pictures: TypeAlias = dict[str, tuple[Region, ...]]  # regions by the picture's name, "" for any picture
 Sides: TypeAlias = tuple[float, float, float, float]
@@ -37,26 +40,55 @@ def load_document(path: Path, max_bytes: int) -> bytes:
     return data
 
 
-def split_lines(data: bytes, origin: str) -> list[str]:
-    """Return the lines of a text in UTF-8; `BoxError` for another encoding."""
+def check_count(count: int, what: str, origin: str, most: int = MAX_FILE_REGIONS) -> None:
+    """Refuse a file that would have more regions than are read, before they are."""
+    if count > most:
+        raise BoxError(f"{origin} has {count:,} {what}; of a file, {most:,} regions are read: split it")
+
+
+def check_objects(data: bytes, key: bytes, origin: str, most: int = MAX_FILE_REGIONS) -> None:
+    """Refuse JSON with more objects that have a key, or may have it by another spelling, than regions are read."""
+    check_count(max(data.count(b'"%b"' % key), data.count(b"{") // 3), "regions", origin, most)
+
+
+def count_lines(data: bytes) -> int:
+    """Return how many ends of lines there are, whichever system wrote them."""
+    return max(data.count(b"\n"), data.count(b"\r"))
+
+
+def read_text(data: bytes, origin: str) -> str:
+    """Return a text in UTF-8, or in the UTF-16 that its first bytes tell of; `BoxError` for another encoding."""
+    encoding = "utf-16" if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else ENCODING
     try:
-        return data.decode(ENCODING).split("\n")  # splitlines() also parts a JSON text at U+2028; \r is white space
+        return data.decode(encoding)
     except UnicodeDecodeError as error:
         line = data.count(b"\n", 0, error.start) + 1
-        raise BoxError(f"{origin}, line {line}: is no text in UTF-8") from None
+        raise BoxError(f"{origin}, line {line}: is no text in UTF-8; save it as UTF-8") from None
+
+
+def split_lines(data: bytes, origin: str) -> list[str]:
+    """Return the lines of a text, whichever system ended them; `BoxError` for one in another encoding."""
+    return re.split("\r\n|\r|\n", read_text(data, origin))  # splitlines() also parts a JSON text at U+2028
 
 
 def parse_json(data: bytes, kind: type[T], origin: str) -> T:
     """Read JSON of a known type; what the type does not name is passed over, and a number is never a text.
 
-    Raises `BoxError` with the entry, or the line, and the reason.
+    NaN and Infinity, which Python writes and JSON does not know, count as null. Raises `BoxError` with the entry, or
+    the line, and the reason.
     """
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        data = read_text(data, origin).encode()
+    data = data.removeprefix(codecs.BOM_UTF8)
     try:
         return msgspec.json.decode(data, type=kind)
     except RecursionError:
         raise BoxError(f"{origin}: is nested too deeply to be a file of regions") from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError:
+        raise BoxError(f"{origin}: is no text in UTF-8; save it as UTF-8") from None
+    except msgspec.DecodeError as error:
+        if (plain := NO_NUMBER.sub(rb"\1null", data)) != data:
+            return parse_json(plain, kind, origin)
         reason = re.sub(r"`\$\.?(.*)`$", r"\1", str(error).replace("JSON is malformed: ", "")).rstrip()
         if byte := re.search(r" \(byte ([0-9]+)\)$", reason):
             line = data.count(b"\n", 0, int(byte[1])) + 1
@@ -65,7 +97,28 @@ def parse_json(data: bytes, kind: type[T], origin: str) -> T:
             last = data.count(b"\n") + 1
             raise BoxError(f"{origin}, line {last}: is cut off in the middle of its JSON") from None
         what, _, entry = reason.partition(" - at ")
-        raise BoxError(f"{origin}{f', {entry}' if entry else ''}: {what}".replace("`", "")) from None
+        place = f"{'' if entry.startswith('[') else ', '}{entry}" if entry else ""
+        raise BoxError(f"{origin}{place}: {what}".replace("`", "")) from None
+
+
+class _Contents(msgspec.Struct):
+    """What tells formats from others."""
+
+    shapes: msgspec.Raw = msgspec.Raw()
+    regions: msgspec.Raw = msgspec.Raw()
+
+
+def top_keys(path: Path) -> tuple[str, ...]:
+    """Tell which of `shapes` and `regions` a JSON file, or its first line, has at its top, and more than null in it."""
+    data = load_document(path, MAX_JSON_BYTES)
+    candidates = [key for key in ("shapes", "regions") if f'"{key}"'.encode() in data]
+    if not candidates or data.lstrip()[:1] == b"[":  # a large file of COCO's is not parsed for it
+        return ()
+    try:  # of several objects, one a line
+        contents = parse_json(data.partition(b"\n")[0], _Contents, str(path))
+    except BoxError:
+        contents = parse_json(data, _Contents, str(path))
+    return tuple(key for key in candidates if bytes(getattr(contents, key)) not in (b"", b"null"))
 
 
 def bounds(points: Sequence[Point]) -> Sides:

@@ -5,48 +5,59 @@ A line is a region as `--box` takes it, `40,60,128,96`, or a JSON object:
     {"picture": "a.jpg", "box": [40, 60, 168, 156], "label": "sign", "score": 0.9}
 
 `box` is left, top, right, bottom in pixels, as `localsr restore --json` prints it, or a text as `--box` takes it;
-`bbox`, instead, is left, top, width, height in pixels, as COCO has it. All else may be left out; a region without
-`picture` (or another name of `PICTURE_KEYS`) is of any picture. Empty lines are passed over. In a manifest of
-`localsr batch`, a line may name a picture alone, or with a `"detector"`.
+`bbox`, instead, is left, top, width, height in pixels, as COCO has it; four keys such as those of a table's columns
+(`records.py`) do too. All else may be left out; a region without `picture` (or another name of `PICTURE_KEYS`) is of
+any picture. An object with `regions` has several, of its `input`: what `localsr restore --json` prints. Empty lines are
+passed over. In a manifest of `localsr batch`, a line may name a picture alone, or with a `"detector"`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 
 from localsr.errors import BoxError
+from localsr.geometry import Size
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
     Sides,
+    check_count,
+    check_objects,
+    count_lines,
     load_document,
     parse_json,
     split_lines,
 )
+from localsr.regions.formats.records import PICTURE_KEYS
+from localsr.regions.formats.tables import readable_regions
 from localsr.regions.region import Region
 from localsr.regions.text import text
 
-PICTURE_KEYS = ("picture", "image", "file", "path", "file_name", "filename")  # what may name a picture
+NOTHING = msgspec.Raw(b"null")
 
 
 class RegionLine(msgspec.Struct):
-    """A JSON object of a line."""
+    """A JSON object of a line, or a region in it."""
 
-    box: str | list[float] | None = None
-    bbox: Sides | None = None
+    box: msgspec.Raw = NOTHING
+    bbox: msgspec.Raw = NOTHING
     picture: str = ""
     image: str = ""
     file: str = ""
     path: str = ""
     file_name: str = ""
     filename: str = ""
+    input: str = ""
     detector: str = ""
     label: str = ""
     score: float | None = None
+    size: tuple[int, int] | None = None
+    regions: list[RegionLine] | None = None
 
 
 class LineEntry(NamedTuple):
@@ -78,33 +89,77 @@ def iterate_lines(data: bytes, origin: str) -> Iterator[LineEntry]:
     """Yield what each line asks for."""
     if len(data) > MAX_JSON_BYTES:
         raise BoxError(f"{origin} has more than {MAX_JSON_BYTES} bytes")
+    check_count(count_lines(data), "lines", origin)
+    check_objects(data, b"box", origin)
     for number, line in enumerate(split_lines(data, origin), 1):
         if line.strip():
-            yield _entry(line.strip(), f"{origin}, line {number}")
+            yield from _entries(line.strip(), f"{origin}, line {number}")
 
 
-def _entry(line: str, origin: str) -> LineEntry:
-    """Read a line that is not empty."""
+def read_answer(path: Path) -> Pictures:
+    """Read what `localsr restore --json` printed: one object, however it is laid out, or one a line."""
+    data = load_document(path, MAX_JSON_BYTES)
+    check_objects(data, b"box", str(path))
+    try:
+        answer = parse_json(data, RegionLine, str(path))
+    except BoxError:  # several, or malformed
+        return parse_json_lines(data, str(path))
+    regions = tuple(entry.region for entry in _regions(answer, str(path)) if entry.region is not None)
+    return {_picture(answer): regions}
+
+
+def _entries(line: str, origin: str) -> Iterator[LineEntry]:
+    """Read a line that is not empty; a region of it that is none costs itself."""
     if not line.startswith("{"):
-        return LineEntry("", text(line, origin), "")
+        yield LineEntry("", text(line, origin), "")
+        return
     said = parse_json(line.encode(), RegionLine, origin)
-    picture = next((name for key in PICTURE_KEYS if (name := getattr(said, key))), "")
-    if said.box is None and said.bbox is None and picture:
-        return LineEntry(picture, None, said.detector)
-    if (said.box is None) == (said.bbox is None):
+    if said.regions is not None:
+        yield from _regions(said, origin)
+        return
+    if (said.box, said.bbox) != (NOTHING, NOTHING):
+        yield LineEntry(_picture(said), Region.attempt(partial(_line_region, said, None, origin)), said.detector)
+        return
+    record = {key.lower(): cell for key, cell in parse_json(line.encode(), dict[str, Any], origin).items()}
+    regions = readable_regions(record, origin)
+    if not regions and not _picture(said):
         raise BoxError(f"{origin}: must have one of box and bbox")
+    yield from (LineEntry(_picture(said), region, said.detector) for region in regions or (None,))
+
+
+def _regions(answer: RegionLine, origin: str) -> Iterator[LineEntry]:
+    """Yield the regions of an object that has several, or that it has none."""
+    size = None if answer.size is None else Size(*answer.size)
+    picture = _picture(answer)
+    for n, said in enumerate(answer.regions or ()):
+        region = Region.attempt(partial(_line_region, said, size, f"{origin}, regions[{n}]"))
+        yield LineEntry(picture, region, "")
+    if not answer.regions:
+        yield LineEntry(picture, None, "")
+
+
+def _picture(said: RegionLine) -> str:
+    """Return the name of a line's picture, "" where it has none."""
+    return next((name for key in PICTURE_KEYS if (name := getattr(said, key))), "")
+
+
+def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
+    """Read the region of an object that has `box` or `bbox`."""
     sides, relative = _sides(said, origin)
-    return LineEntry(picture, Region(*sides, relative, said.label, said.score, origin), said.detector)
+    return Region(*sides, relative, said.label, said.score, origin, size)
 
 
 def _sides(said: RegionLine, origin: str) -> tuple[Sides, bool]:
-    """Return left, top, right, bottom of a line's region, and whether they are shares of the picture."""
-    if isinstance(said.box, str):
-        found = text(said.box, origin)
-        return (found.left, found.top, found.right, found.bottom), found.relative
-    if said.bbox is not None:
-        x, y, width, height = said.bbox
+    """Return left, top, right, bottom of an object's region, and whether they are shares of the picture."""
+    if (said.box == NOTHING) == (said.bbox == NOTHING):
+        raise BoxError(f"{origin}: must have one of box and bbox")
+    if said.bbox != NOTHING:
+        x, y, width, height = parse_json(bytes(said.bbox), tuple[float, float, float, float], f"{origin}, bbox")
         return (x, y, x + width, y + height), False
-    if said.box is not None and len(said.box) == 4:
-        return (said.box[0], said.box[1], said.box[2], said.box[3]), False
-    raise BoxError(f"{origin}: box must be a text, or left, top, right, bottom")
+    if bytes(said.box).startswith(b'"'):
+        found = text(parse_json(bytes(said.box), str, origin), origin)
+        return (found.left, found.top, found.right, found.bottom), found.relative
+    box = parse_json(bytes(said.box), list[float], f"{origin}, box")
+    if len(box) != 4:
+        raise BoxError(f"{origin}: box must be a text, or left, top, right, bottom")
+    return (box[0], box[1], box[2], box[3]), False

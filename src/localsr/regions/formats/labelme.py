@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 import math
+from functools import partial
 from pathlib import Path
 
 import msgspec
 
+from localsr.errors import BoxError
+from localsr.geometry import Size
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
     Point,
     Sides,
     bounds,
+    check_objects,
     load_document,
     parse_json,
     stated_size,
 )
-from localsr.regions.region import Region
+from localsr.regions.region import MAX_REGIONS, Region
 
 
 class LabelmeShape(msgspec.Struct):
     """A region: a polygon, a rectangle by two corners, a circle by its centre and a point on it, or a mask."""
 
-    points: list[Point]
+    points: msgspec.Raw
     label: str | None = None
     shape_type: str | None = None
 
@@ -37,40 +41,32 @@ class LabelmeDocument(msgspec.Struct, rename={"path": "imagePath", "width": "ima
     height: float | None = None
 
 
-class _Contents(msgspec.Struct):
-    """What tells the format from others."""
-
-    shapes: msgspec.Raw = msgspec.Raw()
-
-
-def is_labelme(path: Path) -> bool:
-    """Tell LabelMe's JSON from others by its `shapes`."""
-    data = load_document(path, MAX_JSON_BYTES)
-    if b'"shapes"' not in data or data.lstrip()[:1] == b"[":  # a large file of COCO's is not parsed for it
-        return False
-    return bytes(parse_json(data, _Contents, str(path)).shapes) not in (b"", b"null")
-
-
 def read_labelme(path: Path) -> Pictures:
     """Read a picture's shapes: the box around each one's points, or around its circle."""
-    document = parse_json(load_document(path, MAX_JSON_BYTES), LabelmeDocument, str(path))
+    data = load_document(path, MAX_JSON_BYTES)
+    check_objects(data, b"points", str(path), MAX_REGIONS)
+    document = parse_json(data, LabelmeDocument, str(path))
     size = stated_size(document.width, document.height)
-    found = []
-    for n, shape in enumerate(document.shapes):
-        origin = f"{path}, shapes[{n}]"
-        if not shape.points:
-            found.append(Region.unreadable(f"{origin}: has no points"))
-            continue
-        found.append(Region(*_sides(shape), False, shape.label or "", None, origin, size))
+    found = [
+        Region.attempt(partial(_region, shape, size, f"{path}, shapes[{n}]")) for n, shape in enumerate(document.shapes)
+    ]
     return {document.path or "": tuple(found)}
 
 
-def _sides(shape: LabelmeShape) -> Sides:
+def _region(shape: LabelmeShape, size: Size | None, origin: str) -> Region:
+    """Return the region of a shape."""
+    points = parse_json(bytes(shape.points), list[Point], f"{origin}.points")
+    if not points:
+        raise BoxError(f"{origin}: has no points")
+    return Region(*_sides(points, shape.shape_type), False, shape.label or "", None, origin, size)
+
+
+def _sides(points: list[Point], kind: str | None) -> Sides:
     """Return left, top, right, bottom of a shape."""
-    left, top, right, bottom = bounds(shape.points)
-    if shape.shape_type == "circle" and len(shape.points) == 2:
-        (x, y), radius = shape.points[0], math.dist(*shape.points)
+    left, top, right, bottom = bounds(points)
+    if kind == "circle" and len(points) == 2:
+        (x, y), radius = points[0], math.dist(*points)
         return x - radius, y - radius, x + radius, y + radius
-    if shape.shape_type == "mask":  # its corners are pixels, and the last ones lie inside
+    if kind == "mask":  # its corners are pixels, and the last ones lie inside
         return left, top, right + 1, bottom + 1
     return left, top, right, bottom

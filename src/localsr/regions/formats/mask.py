@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.errors import BoxError
 from localsr.extras import optional
-from localsr.geometry import strips, whole
+from localsr.geometry import Box, strips, whole
 from localsr.images import Photo
 from localsr.regions.formats.documents import Pictures
 from localsr.regions.region import MAX_REGIONS, Region
@@ -30,7 +30,14 @@ def read_mask(path: Path) -> Pictures:
     size = photo.size
     if whole(size).area > MAX_MASK_PIXELS:
         raise BoxError(f"{path}: has {size} px; a mask of up to {MAX_MASK_PIXELS} px in all is read")
-    painted = _painted(photo, 0.5 if path.suffix.lower() in LOSSY_SUFFIXES else 0.0)
+    painted = np.empty((size.height, size.width), np.uint8)
+    certain = 0  # parts that end within their strip
+    for strip in strips(size):
+        painted[strip.rows] = _painted(photo, strip, 0.5 if path.suffix.lower() in LOSSY_SUFFIXES else 0.0)
+        count, labels = cv2.connectedComponents(painted[strip.rows], connectivity=8)
+        certain += count - len(np.unique(labels[[0, -1]]))
+        if certain > MAX_REGIONS:  # whose statistics would take more memory than the mask
+            raise BoxError(f"{path}: has {certain} parts and more; a mask of up to {MAX_REGIONS} is read")
     count, _, parts, _ = cv2.connectedComponentsWithStats(painted, connectivity=8)
     if count - 1 > MAX_REGIONS:  # the first is what is not painted
         raise BoxError(f"{path}: has {count - 1} parts; a mask of up to {MAX_REGIONS} is read")
@@ -41,11 +48,8 @@ def read_mask(path: Path) -> Pictures:
     return {"": tuple(regions)}
 
 
-def _painted(photo: Photo, above: float) -> NDArray[np.uint8]:
-    """Tell for each pixel whether it is painted: `(h, w)`, 0 or 1."""
-    painted = np.empty((photo.size.height, photo.size.width), np.uint8)
-    for strip in strips(photo.size):
-        here = (photo.window(strip) > above).any(0)
-        alpha = photo.alpha(strip)
-        painted[strip.rows] = here if alpha is None else here & (alpha[0] > above)
-    return painted
+def _painted(photo: Photo, strip: Box, above: float) -> NDArray[np.bool_]:
+    """Tell for each pixel of a strip whether it is painted, `(h, w)`."""
+    alpha = photo.alpha(strip)
+    here: NDArray[np.bool_] = np.any(photo.window(strip) > above, axis=0)
+    return here if alpha is None else np.logical_and(here, alpha[0] > above)

@@ -10,12 +10,12 @@ from xml.parsers import expat
 
 from localsr.errors import BoxError
 from localsr.geometry import Size
-from localsr.regions.formats.documents import MAX_TEXT_BYTES, Pictures, load_document
-from localsr.regions.region import Region
+from localsr.regions.formats.documents import MAX_TEXT_BYTES, Pictures, check_count, load_document
+from localsr.regions.region import MAX_REGIONS, Region
 
 MAX_DEPTH = 32  # of elements
 SIDES = ("xmin", "ymin", "xmax", "ymax")
-NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,25})?", re.ASCII)
+NUMBER = re.compile(r"[+-]?[0-9]{1,18}(\.[0-9]{0,25})?([eE][+-]?[0-9]{1,2})?", re.ASCII)
 
 
 def read_voc(path: Path) -> Pictures:
@@ -24,8 +24,10 @@ def read_voc(path: Path) -> Pictures:
     As VOC's own tools have it, pixels are counted from 1 and `xmax`, `ymax` are the last ones inside. A 0, which only
     tools that count from 0 write, is the border.
     """
+    data = load_document(path, MAX_TEXT_BYTES)
+    check_count(data.count(b"<object"), "objects", str(path), MAX_REGIONS)
     reader = _VocReader(str(path))
-    reader.parse(load_document(path, MAX_TEXT_BYTES))
+    reader.parse(data)
     size = Size(*reader.size) if all(reader.size) else None
     found = []
     for line, said in reader.objects:
@@ -101,8 +103,8 @@ class _VocReader:
         if place == ["filename"]:
             self.picture = text
         elif place in (["size", "width"], ["size", "height"]):
-            if not re.fullmatch("[0-9]{1,9}", text, re.ASCII):
+            if not re.fullmatch(r"[0-9]{1,9}(\.0*)?", text, re.ASCII):
                 self._refuse(f"{tag} {text[:40]!r} is no whole number")
-            self.size[tag == "height"] = int(text)
+            self.size[tag == "height"] = int(float(text))
         elif place == ["object", "name"] or (place[:2] == ["object", "bndbox"] and place[2:] in [[s] for s in SIDES]):
             self.objects[-1][1][tag] = text

@@ -1,0 +1,78 @@
+"""Which frames a region is restored from: a moment of a clip and how many around it, or photos taken together."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from localsr.cli.terminal import spinner
+from localsr.errors import ConfigError
+
+if TYPE_CHECKING:
+    from localsr.frames.reading import Frames
+
+At = Annotated[
+    str | None,
+    typer.Option(
+        "--at",
+        metavar="12.4s|M:SS.S",
+        help="Of a clip: the moment whose frame is restored, from its beginning on.",
+        show_default=False,
+    ),
+]
+Count = Annotated[
+    int | None,
+    typer.Option(
+        "--frames",
+        metavar="N",
+        min=1,
+        max=33,
+        help="From how many frames a region may be made; by default 9 of a clip, and all photos with --together.",
+        show_default=False,
+    ),
+]
+Together = Annotated[
+    bool, typer.Option("--together", help="The photos show the same: restore regions of the first from all of them.")
+]
+
+
+@dataclass(frozen=True)
+class FrameOptions:
+    """Which frames."""
+
+    at: At = None
+    frames: Count = None
+    together: Together = False
+
+    def read(self, photos: Sequence[Path]) -> Frames | None:
+        """Read frames; None where one photo is meant."""
+        if self.together:
+            if self.at is not None:
+                raise ConfigError("--at is for a clip, --together for photos; leave one out")
+            if len(photos) < 2:
+                raise ConfigError("--together takes two photos or more; for a clip, say --at 12.4s")
+        elif len(photos) > 1:
+            raise ConfigError(
+                f"{len(photos)} photos are given; if they show the same, add --together, else see `batch`"
+            )
+        elif self.at is None and self.frames is None:
+            return None
+        from localsr.frames.reading import read_frames
+
+        moment = None if self.at is None else seconds(self.at)
+        with spinner("reading frames"):
+            return read_frames(list(photos) if self.together else photos[0], at=moment, count=self.frames)
+
+
+def seconds(text: str) -> float:
+    """Read a moment: `12.4`, `12.4s`, `1:02.5` or `1:00:02.5`."""
+    match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,9}(?:\.\d{1,9})?)s?", text, re.ASCII)
+    if match is None:
+        raise ConfigError(f"{text!r} is no moment; give seconds, such as 12.4s, or minutes and seconds, such as 1:02.5")
+    hours, minutes, rest = match.groups()
+    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(rest)

@@ -1,0 +1,158 @@
+"""Frames in: those of a clip around a moment, the pages of a file, or photos of one burst."""
+
+from __future__ import annotations
+
+import dataclasses
+import io
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsr import images
+from localsr.errors import ConfigError, ImageError
+from localsr.frames.clip import MAX_HELD_BYTES, excerpt
+from localsr.geometry import Box, Size, whole
+from localsr.images import Photo, Source
+
+DEFAULT_COUNT = 9
+MAX_COUNT = 33
+POOL = 2  # frames that are looked at for each that is used
+
+
+class Window(Protocol):
+    """A frame as fusion reads it: a `Photo`, or one of a clip."""
+
+    @property
+    def size(self) -> Size:
+        """Width and height of the upright frame."""
+
+    def window(self, box: Box) -> NDArray[np.float32]:
+        """Read a box: `(3, h, w)` RGB in [0, 1]."""
+
+
+class Frame(NamedTuple):
+    """A frame beside the reference."""
+
+    name: str  # the moment that it is shown at, its page or its file
+    picture: Window
+    step: int  # how many frames after the reference, negative before it; 0 where frames have no order
+
+
+@dataclass(frozen=True, eq=False)
+class Frames:
+    """A reference and other frames of the same scene; made by `read_frames`, given to `Restorer.encode`.
+
+    Attributes:
+        reference: The frame whose regions are restored.
+        others: The other frames, nearest first.
+        count: How many frames a region is made from at most, the reference among them.
+        left_out: Frames that cannot be used whatever the region, and why.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> photos = [np.full((48, 64, 3), level, np.uint8) for level in (50, 52, 51)]
+        >>> localsr.read_frames(photos)
+        <Frames: 3 of 64 x 48 px>
+    """
+
+    reference: Photo
+    others: tuple[Frame, ...]
+    count: int
+    left_out: tuple[tuple[str, str], ...] = ()
+    name: str = ""  # of the reference, as `Frame.name`
+
+    def __repr__(self) -> str:
+        """Return a line that says what it is."""
+        return f"<Frames: {len(self.others) + 1} of {self.reference.size} px>"
+
+
+def read_frames(source: Source | Sequence[Source], *, at: float | None = None, count: int | None = None) -> Frames:
+    """Read a reference frame and others that show the same.
+
+    Args:
+        source: A clip, or a file of several pages (TIFF, GIF, animated WebP or PNG): its path or bytes. Or a list of
+            photos of one size, each as `localsr.read` takes it, the reference first.
+        at: The moment of the reference in seconds from the clip's beginning; the beginning without it. A page of a TIFF
+            lasts a second. Not for a list.
+        count: How many frames a region may be made from, the reference among them: 1 to 33. Twice as many are read, of
+            which each region takes those that bring most. By default 9 of a clip, and all of a list.
+
+    Returns:
+        The frames.
+
+    Raises:
+        ImageError: A file is damaged, or of a kind that is not read: interlaced, HDR.
+        ConfigError: The clip has no such moment, a number is out of range, or a package is missing.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> photos = [np.full((48, 64, 3), level, np.uint8) for level in (50, 52, 51)]
+        >>> frames = localsr.read_frames(photos)
+        >>> frames.reference.size, len(frames.others)
+        (Size(width=64, height=48), 2)
+    """
+    if count is not None and not 1 <= count <= MAX_COUNT:
+        raise ConfigError(f"{count} frames cannot be; give 1 to {MAX_COUNT}")
+    source = images.file_bytes(source) if not isinstance(source, list | tuple) else source
+    if isinstance(source, list | tuple):
+        if at is not None:
+            raise ConfigError("photos have no time; name the reference first and leave out the moment")
+        return _of_photos(source, count)
+    if isinstance(source, bytes):
+        return _of_clip(io.BytesIO(source), "the clip", "", at or 0.0, count or DEFAULT_COUNT)
+    if not isinstance(source, str | os.PathLike):
+        return _of_photos([source], count)
+    path = Path(source)
+    try:
+        with path.open("rb") as file:
+            return _of_clip(file, os.fspath(source), path.name, at or 0.0, count or DEFAULT_COUNT)
+    except OSError as error:
+        raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
+
+
+def _of_clip(file: IO[bytes], title: str, name: str, at: float, count: int) -> Frames:
+    """Decode a clip around a moment: half of what is looked at before it, half after."""
+    reach = POOL * (count - 1) // 2
+    found = excerpt(file, title, at, reach, reach)
+    size = found.reference.size
+    others, left_out, held = [], [], 0
+    both = sorted(
+        [(-n, frame) for n, frame in enumerate(found.before, 1)]
+        + [(n, frame) for n, frame in enumerate(found.after, 1)],
+        key=lambda one: abs(one[0]),
+    )
+    for step, frame in both:
+        moment = f"{frame.seconds:.3f} s"
+        held += 2 * frame.size.width * frame.size.height * frame.depth // 8
+        if frame.size != size:
+            left_out.append((moment, f"it has {frame.size} px, the reference {size}"))
+        elif held > MAX_HELD_BYTES:
+            left_out.append((moment, f"{MAX_HELD_BYTES >> 20} MB of frames are held already"))
+        else:
+            others.append(Frame(moment, frame, step))
+    reference = images.read(found.reference.levels(whole(size)))
+    moment = f"{found.reference.seconds:.3f} s"
+    return Frames(dataclasses.replace(reference, name=name), tuple(others), count, tuple(left_out), moment)
+
+
+def _of_photos(sources: Sequence[Source], count: int | None) -> Frames:
+    """Open photos; what differs in size or colours from the first is left out."""
+    if not 1 <= len(sources) <= POOL * MAX_COUNT:
+        raise ConfigError(f"{len(sources)} photos cannot be put together; give 1 to {POOL * MAX_COUNT}")
+    photos = [images.read(source) for source in sources]
+    reference, others, left_out = photos[0], [], []
+    for n, photo in enumerate(photos[1:], 2):
+        name = photo.name or f"photo {n}"
+        if photo.size != reference.size:
+            left_out.append((name, f"it has {photo.size} px, the reference {reference.size}"))
+        elif photo.profile != reference.profile:
+            left_out.append((name, "it has another colour profile than the reference"))
+        else:
+            others.append(Frame(name, photo, 0))
+    count = min(count or len(photos), MAX_COUNT)
+    return Frames(reference, tuple(others), count, tuple(left_out), reference.name or "photo 1")

@@ -1,0 +1,270 @@
+"""A scene of many frames: a region from all that show it, never worse than from the reference alone."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, fields
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsr.frames import fusion
+from localsr.frames.alignment import Alignment, FrameUse, View, align, window_of
+from localsr.frames.gate import gate
+from localsr.frames.reading import Frames
+from localsr.geometry import Box, checked_boxes, tiles
+from localsr.images import Photo
+from localsr.inference.cost import CostEstimate
+from localsr.inference.region_scene import Restorations
+from localsr.inference.restoration import Piece, Restoration, enlarged_alpha
+from localsr.inference.scene import Scene, WorkCount
+from localsr.inference.strategies import Strategy
+from localsr.progress import Progress
+
+TILE_SIDE = 96  # LR px of a part that is registered alone: one affine map holds for no more of a street
+RIM = 8  # LR px over which such parts fade into each other
+MARGIN = 4  # LR px around a part that back-projection and the gate see
+SURROUNDINGS = 16  # LR px around a part in which frames are registered
+MIN_WINDOW = 64  # LR px that are registered at least
+PASSES = 3  # through the network: the reference, all frames, and all but the nearest, which the gate predicts
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AveragedPhoto(Photo):
+    """A photo of which a box is replaced by the average of frames."""
+
+    average: NDArray[np.float32] = field(repr=False)  # (3, h, w) in [0, 1]
+    box: Box
+
+    def windows(self, boxes: Sequence[Box]) -> list[NDArray[np.float32]]:
+        """Read boxes; see `Photo.windows`."""
+        found = super().windows(boxes)
+        for pixels, box in zip(found, boxes, strict=True):
+            common = box.intersection(self.box)
+            here, there = common.within(box), common.within(self.box)
+            pixels[:, here.rows, here.columns] = self.average[:, there.rows, there.columns]
+        return found
+
+
+@dataclass(frozen=True, repr=False, kw_only=True)
+class FusedRestoration(Restoration):
+    """A region restored from several frames, and what each of them brought.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+        >>> frames = localsr.read_frames([noise[:60, :60], noise[1:61, 1:61], noise[2:62, 1:61]])
+        >>> found = localsr.load("edsr-light-x4", device="cpu").encode(frames).restore(localsr.Box(20, 20, 40, 40))
+        >>> [use.used for use in found.uses], found.single.shape
+        ([True, True], (3, 80, 80))
+    """
+
+    single: NDArray[np.float32]  # (3, s h, s w), from the reference alone
+    uses: tuple[FrameUse, ...]  # of each frame but the reference
+    share: NDArray[np.float32]  # (s h, s w) in [0, 1]: of the fused result at each pixel; the rest is the single one's
+
+
+class _Part(NamedTuple):
+    """A part of a box: pixels `(s h, s w, 3)` fused and single, and the share of the fused ones."""
+
+    fused: NDArray[np.float32]
+    single: NDArray[np.float32]
+    share: NDArray[np.float32]
+    precision: str
+
+
+class FusedScene(Scene):
+    """What all boxes of a set of frames share; made by `Restorer.encode` of `localsr.read_frames`.
+
+    It is asked as a `Scene` is. A region costs three passes through the network for any number of frames.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> frames = localsr.read_frames([np.full((40, 60, 3), level, np.uint8) for level in (50, 51, 52)])
+        >>> localsr.load("edsr-light-x4", device="cpu").encode(frames)
+        <FusedScene of a photo, 60 x 40 px, by edsr-light-x4, x4: crop, halo, full>
+    """
+
+    def __init__(self, frames: Frames, scene: Scene) -> None:
+        """Take frames, and the scene of their reference."""
+        self.__dict__.update(scene.__dict__)
+        self.frames, self._one = frames, scene
+
+    def bounded(self, memory: int) -> FusedScene:
+        """Return this scene with a bound on the memory of a batch's tensors; see `Scene.bounded`."""
+        return FusedScene(self.frames, self._one.bounded(memory))
+
+    def pieces(
+        self,
+        box: Box,
+        strategy: Strategy | str | None = None,
+        *,
+        clip: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[Piece]:
+        """Restore a box, which is held in memory, as one piece; see `Scene.pieces`."""
+        for _, found in self.stream(checked_boxes(box, self.photo.size, clip=clip), strategy, progress=progress):
+            yield Piece(found.box, found.pixels)
+
+    def planned(
+        self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
+    ) -> WorkCount:
+        """Count the work of restoring boxes from all frames; see `Scene.planned`."""
+        count = self._one.planned(self._parts_read(boxes), strategy)
+        return WorkCount(count.pieces, count.gflops * PASSES)
+
+    def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
+        """Estimate by each strategy what boxes would cost."""
+        found = self._one.cost(self._parts_read(boxes))
+        return {
+            strategy: one._replace(gflops=one.gflops * PASSES, seconds=one.seconds * PASSES)
+            for strategy, one in found.items()
+        }
+
+    def _parts_read(self, boxes: Sequence[Box]) -> list[Box]:
+        """Return what is put through the network for boxes."""
+        return [self._with_margin(part) for box in boxes for part in _parts(box)]
+
+    def _with_margin(self, part: Box) -> Box:
+        """Return a part with what back-projection sees around it."""
+        return part.grow(MARGIN).clipped(self.photo.size)
+
+    def _restorations(
+        self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None, *, share: bool, together: bool
+    ) -> Restorations:
+        """Restore each box alone, by parts that fade into each other: frames are registered for every part."""
+        total, done = sum(box.area for box in boxes), 0
+        for n, box in enumerate(boxes):
+            began, parts = time.perf_counter(), _parts(box)
+            aligned = [align(self.frames, _surroundings(part).clipped(self.photo.size)) for part in parts]
+            if any(views for views, _ in aligned):
+                found = self._joined(box, parts, aligned, strategy)
+            else:  # the bytes of the reference alone
+                one = self._one.restore(box, strategy)
+                single = _rows(one.pixels)
+                found = _Part(single, single, np.zeros(single.shape[:2], np.float32), one.precision)
+            done += box.area
+            if progress is not None:
+                progress(done, total)
+            yield (
+                n,
+                FusedRestoration(
+                    pixels=_planes(found.fused),
+                    alpha=enlarged_alpha(self.photo, box, self.scale),
+                    box=box,
+                    scale=self.scale,
+                    strategy=strategy,
+                    model=self._networks.name,
+                    precision=found.precision,
+                    seconds=time.perf_counter() - began,
+                    photo=self.photo,
+                    single=_planes(found.single),
+                    uses=_together([uses for _, uses in aligned]),
+                    share=found.share,
+                ),
+            )
+
+    def _joined(self, box: Box, parts: Sequence[Box], aligned: Sequence[Alignment], strategy: Strategy) -> _Part:
+        """Restore the parts of a box, and let them fade into each other."""
+        size = box.scaled(self.scale).size
+        sums = np.zeros((size.height, size.width, 8), np.float32)  # fused, single, share, weight
+        precisions = set()
+        for part, (views, _) in zip(parts, aligned, strict=True):
+            found = self._fused(part, views, strategy)
+            there, weight = part.within(box).scaled(self.scale), _fade(part, box, self.scale)
+            planes = [found.fused, found.single, found.share[..., None], np.ones_like(found.share)[..., None]]
+            sums[there.rows, there.columns] += np.concatenate(planes, -1) * weight[..., None]
+            precisions.add(found.precision)
+        joined = sums / sums[..., 7:]
+        precision = self._precision if len(precisions) > 1 else precisions.pop()
+        return _Part(joined[..., :3], joined[..., 3:6], np.ascontiguousarray(joined[..., 6]), precision)
+
+    def _fused(self, part: Box, views: Sequence[View], strategy: Strategy) -> _Part:
+        """Restore one part from frames, and hold it against the reference alone."""
+        around = _surroundings(part).clipped(self.photo.size)
+        read = self._with_margin(part)
+        one = self._one.restore(read, strategy)
+        single = _rows(one.pixels)
+        result, share = single, np.zeros(single.shape[:2], np.float32)
+        if views:
+            reference = window_of(self.photo, around)
+            weights = fusion.consistency(reference, views)
+            fused = self._restored(reference, views, weights, around, read, strategy)
+            held_out = fused  # a single view cannot be held out; it is predicted by what it helped to make
+            if len(views) > 1:
+                held_out = self._restored(reference, views[1:], weights[1:], around, read, strategy)
+            share = gate(single, held_out, views[0], reference, read.within(around), self.scale)
+            result = single + share[..., None] * (fused - single)
+        inner = part.within(read).scaled(self.scale)
+        result, single, share = (array[inner.rows, inner.columns] for array in (result, single, share))
+        return _Part(result, single, share, one.precision)
+
+    def _restored(
+        self,
+        reference: NDArray[np.float32],
+        views: Sequence[View],
+        weights: Sequence[NDArray[np.float32]],
+        around: Box,
+        read: Box,
+        strategy: Strategy,
+    ) -> NDArray[np.float32]:
+        """Put the average of frames through the network, and hold it to the frames' own pixels: `(s h, s w, 3)`."""
+        mean = fusion.average(reference, views, weights).clip(0, 1)
+        known = {one.name: getattr(self.photo, one.name) for one in fields(Photo)}
+        photo = AveragedPhoto(**known, average=_planes(mean), box=around)
+        restored = _rows(self._one.seeing(photo).restore(read, strategy).pixels)
+        seen = fusion.observations(reference, views, weights)
+        return fusion.back_project(restored, seen, read.within(around), self.scale).clip(0, 1)
+
+
+def _parts(box: Box) -> list[Box]:
+    """Cut a box into parts of about `TILE_SIDE` that overlap by `RIM`; a box that is hardly larger stays whole."""
+    if max(box.width, box.height) <= TILE_SIDE + 2 * RIM:
+        return [box]
+    return [tile.grow(RIM).intersection(box) for tile in tiles(box, TILE_SIDE)]
+
+
+def _fade(part: Box, box: Box, scale: int) -> NDArray[np.float32]:
+    """Return the weight `(s h, s w)` of a part: it rises over its rim where it does not end with the box."""
+
+    def along(first: int, last: int, low: int, high: int) -> NDArray[np.float32]:
+        places = np.arange(first * scale, last * scale, dtype=np.float32) + np.float32(0.5)
+        rise = np.full(len(places), RIM * scale, np.float32)
+        if first > low:
+            rise = np.minimum(rise, places - first * scale)
+        if last < high:
+            rise = np.minimum(rise, last * scale - places)
+        return rise / np.float32(RIM * scale)
+
+    rows = along(part.top, part.bottom, box.top, box.bottom)
+    columns = along(part.left, part.right, box.left, box.right)
+    weight: NDArray[np.float32] = rows[:, None] * columns
+    return weight
+
+
+def _surroundings(part: Box) -> Box:
+    """Return the window in which frames are registered for a part."""
+    across = max(SURROUNDINGS, (MIN_WINDOW - part.width + 1) // 2)
+    down = max(SURROUNDINGS, (MIN_WINDOW - part.height + 1) // 2)
+    return Box(part.left - across, part.top - down, part.right + across, part.bottom + down)
+
+
+def _planes(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `(3, h, w)` of `(h, w, 3)`."""
+    return np.ascontiguousarray(pixels.transpose(2, 0, 1), np.float32)
+
+
+def _rows(pixels: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return `(h, w, 3)` of `(3, h, w)`."""
+    return pixels.transpose(1, 2, 0)
+
+
+def _together(parts: Sequence[Sequence[FrameUse]]) -> tuple[FrameUse, ...]:
+    """Sum up what became of frames in the parts of a box: used if any part used it."""
+    found: dict[str, list[FrameUse]] = {}
+    for uses in parts:
+        for use in uses:
+            found.setdefault(use.name, []).append(use)
+    return tuple(max(several, key=lambda use: (use.used, use.correlation)) for several in found.values())

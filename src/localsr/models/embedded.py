@@ -1,0 +1,52 @@
+"""The networks that come in the package, and where any network is found by its name."""
+
+from __future__ import annotations
+
+import os
+from os import PathLike
+from pathlib import Path
+
+from localsr.errors import CheckpointError, ConfigError
+from localsr.models import checkpoint
+from localsr.models.checkpoint import Card
+from localsr.models.clsr import CLSR
+
+EMBEDDED_FOLDER = Path(__file__).parents[1] / "weights"
+DEFAULT_NETWORKS = {4: "clsr-photo-x4", 2: "clsr-photo-x2"}  # by scale, for photos as people have them
+BENCHMARK_NETWORKS = {4: "clsr-light-x4", 2: "clsr-light-x2"}  # for LR by bicubic, as the field's benchmarks have it
+OFFERED_NETWORKS = (*DEFAULT_NETWORKS.values(), *BENCHMARK_NETWORKS.values())  # where one chooses from a list
+
+
+def embedded_networks() -> dict[str, Path]:
+    """Return the files of the networks in the package, by name."""
+    return {path.stem: path for path in sorted(EMBEDDED_FOLDER.glob("*.safetensors"))}
+
+
+def find_network(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> Path:
+    """Return the file of a network of the package or of a path; the default of `scale` (4) for None."""
+    named = embedded_networks()
+    if name_or_path is None:
+        if (scale or 4) not in DEFAULT_NETWORKS:
+            scales = ", x".join(map(str, DEFAULT_NETWORKS))
+            raise ConfigError(f"no embedded network enlarges x{scale}, only x{scales}; name one")
+        name_or_path = DEFAULT_NETWORKS[scale or 4]
+    if name_or_path in named:
+        return named[str(name_or_path)]
+    path = Path(name_or_path)
+    if not os.path.isfile(path):
+        raise CheckpointError(f"no network {str(name_or_path)!r}: neither a file nor one of {', '.join(named)}")
+    return path
+
+
+def find_twin(card: Card, path: Path) -> CLSR | None:
+    """Find the plain network that a CLSR network started from, by name and sha256."""
+    wanted = f"{Path(card.plain.get('name', '')).name}.safetensors"  # a name, whatever a hostile header says
+    for folder in (path.parent, path.parent.parent / Path(wanted).stem, EMBEDDED_FOLDER):
+        try:
+            network, twin = checkpoint.load(folder / wanted)
+        except CheckpointError:  # not there, or another's; only crop, halo and full need it, and say so
+            continue
+        fits = network.config.plain and network.config.scale == card.config.scale
+        if fits and twin.sha256 == card.plain.get("sha256"):
+            return network
+    return None

@@ -1,0 +1,103 @@
+"""Tables of regions: CSV, TSV and Parquet, as spreadsheets, data frames and `localsr batch` write them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from pathlib import Path, PurePosixPath
+
+from localsr.errors import BoxError, DataError
+from localsr.extras import optional
+from localsr.regions.formats.documents import (
+    MAX_JSON_BYTES,
+    Pictures,
+    check_count,
+    count_lines,
+    load_document,
+    read_text,
+)
+from localsr.regions.formats.records import (
+    BOX_COLUMNS,
+    PICTURE_KEYS,
+    Record,
+    record_detectors,
+    record_picture,
+    record_regions,
+)
+from localsr.regions.region import Region
+
+TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+
+
+def read_table_regions(path: Path) -> Pictures:
+    """Read a table's regions by the names of their pictures; a bad one costs itself."""
+    found: dict[str, list[Region]] = {}
+    for origin, record in iterate_table(load_document(path, MAX_JSON_BYTES), str(path)):
+        if detectors := record_detectors(record):
+            raise BoxError(f"{origin}: the detector {detectors[0]} is for a manifest of `localsr batch`")
+        found.setdefault(record_picture(record), []).extend(readable_regions(record, origin))
+    return {picture: tuple(regions) for picture, regions in found.items()}
+
+
+def readable_regions(record: Record, origin: str) -> list[Region]:
+    """Return a record's regions, or where they are none, one that no picture takes, for the reason."""
+    try:
+        return record_regions(record, origin)
+    except BoxError as error:
+        return [Region.unreadable(str(error))]
+
+
+def iterate_table(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
+    """Yield a table's rows, each with its place in the file.
+
+    Raises:
+        DataError: The file is no table, names no pictures, or has some sides of a box and not all.
+        BoxError: It has more rows than a file of regions.
+    """
+    suffix = PurePosixPath(place).suffix.lower()
+    title = PurePosixPath(place).name
+    if suffix == ".parquet":
+        yield from _iterate_parquet(data, place, title)
+        return
+    check_count(count_lines(data), "lines", place)
+    lines = read_text(data, place).splitlines(keepends=True)
+    first = next((n for n, line in enumerate(lines) if line.strip() and not line.startswith("sep=")), len(lines))
+    delimiter = "\t" if suffix == ".tsv" else max(",;\t", key=(lines[first] if lines[first:] else "").count)
+    try:
+        rows = csv.reader(lines[first:], delimiter=delimiter, skipinitialspace=True, strict=True)
+        columns = [name.strip().lower() for name in next(rows, [])]
+        check_columns(columns, place)
+        for row in rows:
+            origin = f"{title}, line {first + rows.line_num}"
+            if not any(row):
+                continue
+            if len(row) != len(columns):
+                raise DataError(f"{origin}: it has not as many cells as the header")
+            yield origin, dict(zip(columns, row, strict=True))
+    except csv.Error as error:
+        raise DataError(f"{place} cannot be read as CSV: {error}") from error
+
+
+def _iterate_parquet(data: bytes, place: str, title: str) -> Iterator[tuple[str, Record]]:
+    """Yield the rows of a Parquet file, whose number is known before they are read."""
+    pl = optional("polars", "batch", place)
+    try:
+        check_count(pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item(), "rows", place)
+        frame = pl.read_parquet(io.BytesIO(data))
+    except (OSError, pl.exceptions.PolarsError) as error:
+        raise DataError(f"{place} cannot be read as Parquet: {error}") from error
+    frame = frame.rename(lambda name: name.strip().lower(), strict=False)
+    check_columns(frame.columns, place)
+    yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
+
+
+def check_columns(columns: Sequence[str], place: str) -> None:
+    """Refuse a table that names no pictures, or has some sides of a box and not all."""
+    if not set(PICTURE_KEYS) & set(columns):
+        listed = ", ".join(columns)[:200] or "none"
+        raise DataError(f"{place} has no column called {', '.join(PICTURE_KEYS)}; its first line has {listed}")
+    sides = {side for names in BOX_COLUMNS for side in names} - {"width", "height"}  # which may be the picture's
+    if (some := sides & set(columns)) and not any(set(names) <= set(columns) for names in BOX_COLUMNS):
+        known = "; or ".join(", ".join(names) for names in BOX_COLUMNS)
+        raise DataError(f"{place} has the columns {', '.join(sorted(some))}; a box has {known}")
