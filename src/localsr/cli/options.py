@@ -17,7 +17,9 @@ from localsr.cli.terminal import progress_bar
 if TYPE_CHECKING:
     from localsr.inference.restorer import Restorer
 
-PhotoPath = Annotated[Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF, WebP or BMP.", show_default=False)]
+PhotoPath = Annotated[
+    Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF, WebP, AVIF or BMP.", show_default=False)
+]
 Model = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME|PATH", help="A network of `localsr models`, or a checkpoint's path."),

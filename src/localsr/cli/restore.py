@@ -13,6 +13,7 @@ import typer
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import FrameOptions
 from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, StrategyOption, takes_groups
+from localsr.cli.picture_options import PictureOptions, picture_facts
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
 from localsr.cli.terminal import counted, progress_bar
@@ -56,6 +57,7 @@ def restore_command(
     photos: PhotoPaths,
     *,
     frames: FrameOptions,
+    picture: PictureOptions,
     regions: RegionOptions,
     files: ResultFiles,
     strategy: StrategyOption = None,
@@ -71,7 +73,7 @@ def restore_command(
     """
     photo, several = photos[0], frames.read(photos)
     opened = None if several is None else several.reference
-    source, found, left_out = regions.find(photo, silent=as_json, opened=opened)
+    source, found, left_out = regions.find(photo, picture, silent=as_json, opened=opened)
     boxes = [one.box for one in found]
     from localsr.inference.memory import tensor_room
     from localsr.inference.restoration import MAX_PIXELS_HELD
@@ -98,6 +100,7 @@ def restore_command(
     joint = scene.planned(boxes, chosen, share=True) if share else None
     if as_json:
         answer = json_answer(photo, restorer, scene.strategy(chosen), source.size, done, files)
+        answer |= picture_facts(source)
         if joint is not None:
             answer |= {"pieces": joint[0], "gflops": round(joint[1], 3)}
         typer.echo(json.dumps(answer))

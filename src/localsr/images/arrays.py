@@ -19,14 +19,14 @@ Picture: TypeAlias = Any  # a NumPy array or a Pillow image
 def choose_page(title: str, page: int | None, pages: int) -> int:
     """Return the page that is asked for, or the only one; refuse one that is not there, and a choice left open."""
     if page is None and pages > 1:
-        raise ImageError(f"{title} holds {pages} pages; say which one, from 1 to {pages}")
+        raise ImageError(f"{title} holds {pages} pages; choose a page from 1 to {pages}")
     if page is not None and not 1 <= page <= pages:
         raise ImageError(f"{title} has {pages} pages, counted from 1; there is no page {page}")
     return page or 1
 
 
 def read_array(title: str, name: str, source: Picture, page: int | None = None) -> Photo:
-    """Copy the pixels of a NumPy array or a Pillow image, which may have other frames: of `page`, or where it stands."""
+    """Copy the pixels of a NumPy array, or of a Pillow image: its frame `page`, or the one where it stands."""
     pages = 1 if getattr(source, "format", "") == "MPO" else getattr(source, "n_frames", 1)  # a phone's JPEG
     number = choose_page(title, page or (source.tell() + 1 if pages > 1 else 1), pages)
     if pages > 1:

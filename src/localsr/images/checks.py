@@ -57,10 +57,9 @@ def check_webp(data: bytes) -> None:
         return
     short = body.rstrip(b"\0")[: -NOT_NEEDED[kind]]
     chunk = struct.pack("<4sI", kind, len(short)) + short + bytes(len(short) % 2)
+    file = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
     try:
-        image = pyvips.Image.webpload_buffer(
-            b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk, fail_on="error"
-        )
+        image = pyvips.Image.webpload_buffer(file, fail_on="error")
         image.crop(0, image.height - 1, 1, 1).avg()
     except pyvips.Error:
         return

@@ -222,7 +222,7 @@ def _opened(origin: Origin, kind: str, options: ReadOptions) -> Opened:
 
 def _held_bytes(origin: Origin, kind: str, image: pyvips.Image) -> int:
     """Return how much a decoder holds at once, 0 for one that goes by rows or tiles."""
-    samples = image.width * image.height * image.bands
+    samples: int = image.width * image.height * image.bands
     if kind == "jpeg":
         return 2 * samples if image.get_typeof("interlaced") else 0  # the coefficients of all scans
     if kind in HELD_WHOLE or (kind == "png" and origin.head[INTERLACED]):

@@ -18,7 +18,7 @@ SIGNATURES = {
 
 CONVERT = "save it as PNG or TIFF with the program it is from"
 DEVELOP = "develop it to TIFF with a RAW converter"
-FRAME = "take a frame of it, as by ffmpeg -i FILE -frames:v 1 frame.png"
+FRAME = "take a frame of it, as by ffmpeg -ss 12 -i FILE -frames:v 1 frame.png"
 UNPACK = "unpack it and give the pictures in it"
 
 

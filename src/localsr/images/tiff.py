@@ -17,20 +17,12 @@ from numpy.typing import NDArray
 from localsr.errors import ImageError
 from localsr.geometry import Size
 
-NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, FILL_ORDER = (
-    254,
-    255,
-    256,
-    257,
-    258,
-    259,
-    262,
-    266,
-)
+NEW_SUBFILE_TYPE, SUBFILE_TYPE, WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC = 254, 255, 256, 257, 258, 259, 262
+FILL_ORDER = 266
 STRIP_OFFSETS, BANDS, STRIP_HEIGHT, STRIP_BYTES, PLANES = 273, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SUB_DIRECTORIES, JPEG_TABLES = 322, 323, 324, 325, 330, 347
 DNG_VERSION, RAW_PHOTOMETRICS = 50706, (32803, 34892)  # of a sensor's pixels
-REDUCED, MASK = 1, 4  # bits of NewSubfileType
+REDUCED, PAGE, MASK = 1, 2, 4  # bits of NewSubfileType
 OLD_REDUCED = 2  # a value of SubfileType
 TYPES = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
 OTHER_TYPE_BYTES = {5: 8, 10: 8, 11: 4, 12: 8}  # fractions and floats
@@ -115,7 +107,7 @@ def read_pages(read_at: Callable[[int, int], bytes], title: str) -> TiffPages:
         chain.append(directory)
     if not chain or any(0 in directory.tags for directory in chain):
         raise ImageError(f"{title} has no directory of pixels where its header says; it is damaged")
-    inner = [sub for sub in map(_subdirectories, chain[:2], [large] * 2) for sub in sub]
+    inner = [sub for directory in chain[:2] for sub in _subdirectories(directory, large)]
     if any(directory.is_raw for directory in (*chain, *inner)):
         raise ImageError(f"{title} is a camera's RAW; develop it to TIFF with a RAW converter")
     kept = [n for n, directory in enumerate(chain) if not directory.is_reduced]
@@ -185,10 +177,11 @@ def _is_pyramid(pages: list[Directory]) -> bool:
         max(abs(2 * small.width - large.width), abs(2 * small.height - large.height)) <= ASPECT_PIXELS
         for large, small in pairwise(sizes)
     )
-    first = sizes[0]
+    first, off = sizes[0], ASPECT_PIXELS * max(sizes[0].width, sizes[0].height)
     copies = pages[0].is_tiled and all(
-        small.width < first.width
-        and abs(small.width * first.height - small.height * first.width) <= ASPECT_PIXELS * max(first)
+        small.width < first.width and abs(small.width * first.height - small.height * first.width) <= off
         for small in sizes[1:]
     )
+    if any(page.value(NEW_SUBFILE_TYPE) & PAGE for page in pages):
+        return len(pages) == 1
     return halves or copies

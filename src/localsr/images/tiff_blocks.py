@@ -50,7 +50,7 @@ class TiffBlocks:
         """Return the numbers of those that boxes of the upright picture need."""
         if self._turned:
             return set(range(min(len(self._places), len(self._counts))))
-        found = set()
+        found: set[int] = set()
         for box in boxes:
             columns = range(box.left // self._width, -(-box.right // self._width))
             for row in range(box.top // self._height, -(-box.bottom // self._height)):
