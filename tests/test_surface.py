@@ -21,6 +21,7 @@ PUBLIC = {
     "Photo",
     "Restoration",
     "Restorer",
+    "Saving",
     "Scene",
     "ServiceError",
     "Size",

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     )
     from localsr.frames.reading import Frames, read_frames
     from localsr.geometry import Box, Size
-    from localsr.images import Photo, read
+    from localsr.images import Photo, Saving, read
     from localsr.inference.restoration import Restoration
     from localsr.inference.restorer import Restorer, restore
     from localsr.inference.scene import Scene
@@ -42,6 +42,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "Photo": "images",
     "Restoration": "inference.restoration",
     "Restorer": "inference.restorer",
+    "Saving": "images",
     "Scene": "inference.scene",
     "ServiceError": "errors",
     "Size": "geometry",
@@ -66,6 +67,7 @@ __all__ = [
     "Photo",
     "Restoration",
     "Restorer",
+    "Saving",
     "Scene",
     "ServiceError",
     "Size",

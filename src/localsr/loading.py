@@ -9,7 +9,7 @@ import platformdirs
 import torch
 
 from localsr import __version__
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import Advice, CheckpointError, ConfigError
 from localsr.extras import need
 from localsr.inference.restorer import Restorer
 from localsr.onnx.export import NEEDED, export, read_restorer
@@ -59,7 +59,8 @@ def load(
     is_folder = folder is not None and folder.is_dir()
     if runtime == "torch":
         if is_folder:
-            raise ConfigError(f"{folder} is a folder; for one of `localsr export`, add --runtime onnx")
+            advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
+            raise ConfigError(f"{folder} is a folder", advice)
         return Restorer.load(name_or_path, scale=scale, device=device, precision=precision, max_memory=max_memory)
     need("onnx", *NEEDED)
     if device not in ("auto", "cpu") or precision != "fp32":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import zipfile
 from collections.abc import Sequence
@@ -15,7 +16,7 @@ from localsr import images
 from localsr.errors import ConfigError, ServiceError
 from localsr.files import write_whole
 from localsr.geometry import Box, whole
-from localsr.images import FORMATS, Photo
+from localsr.images import FORMATS, Photo, Saving
 from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
 from localsr.inference.region_scene import RegionScene, Restorations
@@ -124,12 +125,14 @@ class RemoteScene(RegionScene):
         strategy: Strategy,
         how: Pasting,
         progress: Progress | None,
+        saving: Saving,
     ) -> None:
         """Write the picture as the service makes it; `progress` hears of it once all is done."""
         kind = SUFFIXES.get(FORMATS.get(Path(path).suffix.lower(), ""))
         if kind is None:
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
         asked = {"feather": how.feather, "same_size": how.same_size, "format": kind, "strategy": str(strategy)}
+        asked |= dataclasses.asdict(saving)
         write_whole(path, self._ask("paste", boxes=as_json(boxes), **asked).content)
         if progress is not None:
             total = whole(self.photo.size).area + sum(box.area for box in boxes)
@@ -173,7 +176,9 @@ class RemoteScene(RegionScene):
             raise ServiceError(f"the service answered {picture.size} px for box {box} at x{self.scale}")
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
         made = (Strategy(facts.strategy), facts.network, "fp32", facts.seconds)
-        return Restoration(pixels, alpha, box, self.scale, *made, self.photo)
+        told = picture.provenance
+        sha256 = "" if told is None else told.network_sha256
+        return Restoration(pixels, alpha, box, self.scale, *made, self.photo, sha256)
 
 
 def _refuse_shared(share: bool) -> None:

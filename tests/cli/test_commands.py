@@ -1,6 +1,7 @@
 """The command: what it writes, what it prints, how it fails."""
 
 import errno
+import hashlib
 import json
 import os
 import re
@@ -16,6 +17,7 @@ import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
+import localsr
 from localsr import images
 from localsr.cli import app
 from localsr.errors import ImageError, OutputError
@@ -154,6 +156,16 @@ def test_json(nets, here):
     told = json.loads(result.stdout)
     sha256 = checkpoint.read(nets / "plain.safetensors")[1].sha256
     seconds = [region.pop("seconds") for region in told["regions"]]
+    assert told.pop("provenance") == {
+        "software": f"localsr {localsr.__version__}",
+        "network": "plain",
+        "network_sha256": sha256,
+        "source_sha256": hashlib.sha256(Path("photo.png").read_bytes()).hexdigest(),
+        "boxes": [[0, 0, 8, 8], [0, 20, 5, 30]],
+        "scale": 4,
+        "strategy": "halo",
+        "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced",
+    }
     assert told == {
         "input": "photo.png",
         "size": [40, 30],
@@ -175,7 +187,7 @@ def test_json(nets, here):
     [
         (("--box", "1,2,3"), ("'1,2,3'", "40,60,128,96")),
         (("--box", "1,2,3,0"), ("no area",)),
-        (("--box", "0,0,8,8", "--box", "30,0,20,10"), ("(30, 0, 50, 10)", "40 x 30", "--clip")),
+        (("--box", "0,0,8,8", "--box", "30,0,20,10"), ("box 30,0,20,10 leaves", "40 x 30", "--clip")),
         (("--box", "90,90,8,8", "--clip"), ("outside", "40 x 30")),
         (("--box", "0,0,8,8", "--strategy", "clip"), ("'clip'", "crop, halo, clsr, full")),
         (("--box", "0,0,8,8", "--strategy", "clsr"), ("plain backbone",)),
@@ -472,7 +484,7 @@ def test_boxes_in_every_form(nets, here):
     boxes = [region["box"] for region in json.loads(result.stdout)["regions"]]
     assert boxes == [[4, 5, 16, 13], [4, 3, 24, 18], [0, 0, 11, 8]]
     fails(restore(nets), 2, "--box", "--boxes", "--detect")
-    fails(restore(nets, "--box", "110%,0%,10%,10%"), 2, "(44, 0, 48, 3)", "leaves the picture")
+    fails(restore(nets, "--box", "110%,0%,10%,10%"), 2, "box 110%,0%,10%,10%", "leaves the picture")
 
 
 def test_boxes_from_a_file(nets, here):
@@ -607,3 +619,47 @@ def test_regions_that_crowd_are_told_with_their_cost(nets, here):
     told = re.search(r"3 regions in 1 pieces: (\S+) GFLOPs, one by one (\S+)", restore(nets, *args).stdout)
     assert told is not None
     assert float(told[1]) <= float(told[2])
+
+
+def test_inspect_shows_what_made_a_picture(nets, here):
+    assert restore(nets, "--box", "0,0,8,8", "-o", "a.png").exit_code == 0
+    told = json.loads(run("inspect", "a.png", "--json").stdout)["provenance"]
+    assert told["source_sha256"] == hashlib.sha256(Path("photo.png").read_bytes()).hexdigest()
+    assert (told["boxes"], told["strategy"], told["network"]) == ([[0, 0, 8, 8]], "halo", "plain")
+    result = run("inspect", "a.png")
+    assert result.exit_code == 0
+    assert f"network sha256: {told['network_sha256']}" in result.stdout
+    result = run("inspect", "photo.png")
+    assert (result.exit_code, result.stdout) == (3, "photo.png: 40 x 30 px, 3 bands of 8 bits\n")
+    assert result.stderr == "localsr: photo.png does not say that localsr made it\n"
+    assert restore(nets, "--box", "0,0,8,8", "-o", "b.png", "--no-provenance").exit_code == 0
+    assert run("inspect", "b.png").exit_code == 3
+
+
+def test_quality_and_metadata_are_chosen(nets, here):
+    exif = Image.Exif()
+    exif[0x010F] = "Maker"
+    with Image.open("photo.png") as picture:
+        picture.save("photo.jpg", exif=exif, quality=80)
+    for name, options in {"a": (), "b": ("--no-metadata",), "c": ("--quality", "20")}.items():
+        done = run(
+            "restore",
+            "photo.jpg",
+            "--model",
+            nets / "plain.safetensors",
+            "--box",
+            "0,0,16,16",
+            "-o",
+            f"{name}.jpg",
+            *options,
+        )
+        assert done.exit_code == 0, done.output
+    makers = []
+    for name in "abc":
+        with Image.open(f"{name}.jpg") as picture:
+            makers.append(picture.getexif().get(0x010F))
+    assert makers == ["Maker", None, "Maker"]
+    assert Path("c.jpg").stat().st_size < Path("a.jpg").stat().st_size / 2
+    fails(restore(nets, "--box", "0,0,8,8", "-o", "a.png", "--quality", "80"), 2, "a quality is for jpeg, webp, avif")
+    bmp = run("restore", "photo.jpg", "--model", nets / "plain.safetensors", "--box", "0,0,16,16", "-o", "a.bmp")
+    assert "the photo's metadata is left out: a BMP holds none" in bmp.stderr

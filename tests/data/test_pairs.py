@@ -11,8 +11,8 @@ from PIL import Image
 
 import localsr
 from localsr.data.crops import Crops
+from localsr.data.distilled import DistilledPairs
 from localsr.data.pairs import Pairs
-from localsr.data.taught import Taught
 from localsr.evaluation import datasets
 from localsr.evaluation.benchmark import Benchmark
 from localsr.geometry import Box
@@ -252,10 +252,10 @@ def test_targets_are_blended_with_what_teachers_make(folder: Path, tmp_path: Pat
         return lr.repeat_interleave(4, 1).repeat_interleave(4, 2)
 
     heard: list[int] = []
-    Taught(pairs, "double", teach, 0.25, lambda done, of: heard.append(done))
+    DistilledPairs(pairs, "double", teach, 0.25, lambda done, of: heard.append(done))
     assert asked == [(3, *size) for size in pairs.sizes]
     assert heard == list(range(len(pairs) + 1))
-    again = Taught(pairs, "double", teach, 0.25)
+    again = DistilledPairs(pairs, "double", teach, 0.25)
     assert len(asked) == len(pairs)
     for k in range(len(pairs)):
         box = Box(1, 2, 9, 8)

@@ -78,9 +78,9 @@ def test_latin_1_in_a_png_reads_and_is_written(chunk: tuple[bytes, bytes], tmp_p
     photo = images.read(data[:33] + extra + data[33:])
     box = whole(photo.size)
     assert np.array_equal(photo.window(box), plain.window(box))
-    with images.Canvas(tmp_path / "out.png", photo.size, photo, alpha=False) as canvas:
+    with images.Canvas(tmp_path / "out.png", photo.size, photo, images.Provenance(whole=True), alpha=False) as canvas:
         canvas.put(box, photo.window(box))
-        canvas.finish(metadata=True)
+        canvas.finish()
     assert np.array_equal(images.read(tmp_path / "out.png").window(box), plain.window(box))
 
 

@@ -120,9 +120,12 @@ def test_metadata_goes_along(tmp_path: Path) -> None:
         assert out.size == (160, 240)
         assert out.getexif()[0x010F].strip("\0 ").startswith("a maker")
         assert out.getexif().get(0x0112, 1) == 1
-    scene.restore(Box(3, 4, 9, 12)).save(tmp_path / "region.jpg")  # a region is another picture: no place, no date
+    scene.restore(Box(3, 4, 9, 12)).save(tmp_path / "region.jpg")
     with Image.open(tmp_path / "region.jpg") as region:
-        assert 0x010F not in region.getexif()
+        assert dict(region.getexif()) == {0x010F: "a maker", 0x0112: 1, 0x0131: f"localsr {localsr.__version__}"}
+    scene.restore(Box(3, 4, 9, 12)).save(tmp_path / "bare.jpg", localsr.Saving(metadata=False, provenance=False))
+    with Image.open(tmp_path / "bare.jpg") as bare:
+        assert dict(bare.getexif()) == {}
 
 
 def test_a_region_in_pieces_is_the_region(scene: localsr.Scene, tmp_path: Path) -> None:
@@ -240,6 +243,8 @@ def test_exif_that_a_format_cannot_take_is_told(tmp_path: Path) -> None:
     pixels = np.zeros((20, 20, 3), np.uint8)
     Image.fromarray(pixels).save(tmp_path / "in.jpg", exif=exif)
     photo = localsr.read(tmp_path / "in.jpg")
-    told = {name: localsr.images.loses_exif(name, photo) for name in ("a.tif", "a.bmp", "a.png", "a.jpg", "a.webp")}
-    assert told == {"a.tif": True, "a.bmp": True, "a.png": False, "a.jpg": False, "a.webp": False}
-    assert not localsr.images.loses_exif("a.tif", localsr.read(pixels))
+    made = localsr.images.Provenance(whole=True)
+    for name in ("a.tif", "a.png", "a.jpg", "a.webp", "a.avif"):
+        assert localsr.images.left_out(name, photo, made) == ()
+    assert localsr.images.left_out("a.bmp", photo, made) == ("the photo's metadata is left out: a BMP holds none",)
+    assert localsr.images.left_out("a.bmp", localsr.read(pixels), made) == ()

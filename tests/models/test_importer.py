@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import Tensor
 from torch.nn import functional
 from typer.testing import CliRunner
@@ -136,14 +137,16 @@ def swinir(
     )
 
 
-def rrdb(c: int = 64, growth: int = 32, blocks: int = 23, scale: int = 4, *, names: str = "basicsr") -> Shapes:
-    """RRDBNet by the names of BasicSR, of ESRGAN's authors, or of their first release."""
+def rrdb(
+    c: int = 64, growth: int = 32, blocks: int = 23, scale: int = 4, *, names: str = "basicsr", inputs: int = 3
+) -> Shapes:
+    """RRDBNet by the names of BasicSR, of ESRGAN's authors, or of their first release; `scale` is within."""
     first, dense, trunk, ups, hr, last = {
         "basicsr": ("conv_first", "body.{}.rdb{}.conv{}", "conv_body", "conv_up{}", "conv_hr", "conv_last"),
         "authors": ("conv_first", "RRDB_trunk.{}.RDB{}.conv{}", "trunk_conv", "upconv{}", "HRconv", "conv_last"),
         "old": ("model.0", "model.1.sub.{}.RDB{}.conv{}.0", f"model.1.sub.{blocks}", "", "", ""),
     }[names]
-    shapes = conv(first, c, 3) | conv(trunk, c, c)
+    shapes = conv(first, c, inputs) | conv(trunk, c, c)
     for n in range(blocks):
         for d in (1, 2, 3):
             for k in range(5):
@@ -166,6 +169,25 @@ def compact(c: int = 64, convs: int = 16, scale: int = 4) -> Shapes:
     return shapes | conv(f"body.{2 * convs + 2}", 3 * scale**2, c)
 
 
+def conv3xc(name: str, outputs: int, inputs: int, parts: str) -> Shapes:
+    """SPAN's convolution as it is trained, with the sum of its parts beside them, or the sum alone."""
+    shapes = conv(f"{name}.sk", outputs, inputs, 1) | conv(f"{name}.conv.0", 2 * inputs, inputs, 1)
+    shapes |= conv(f"{name}.conv.1", 2 * outputs, 2 * inputs) | conv(f"{name}.conv.2", outputs, 2 * outputs, 1)
+    evaluated = conv(f"{name}.eval_conv", outputs, inputs)
+    return {"trained": shapes | evaluated, "evaluated": evaluated, "bare": conv(name, outputs, inputs)}[parts]
+
+
+def span(c: int = 48, blocks: int = 6, scale: int = 4, *, parts: str = "trained", centred: bool = True) -> Shapes:
+    shapes: Shapes = {} if centred else {"no_norm": (1,)}
+    shapes |= conv3xc("conv_1", c, 3, parts)
+    for n in range(1, blocks + 1):
+        for k in (1, 2, 3):
+            shapes |= conv3xc(f"block_{n}.c{k}_r", c, c, parts)
+    return (
+        shapes | conv("conv_cat", c, 4 * c, 1) | conv3xc("conv_2", c, c, parts) | conv("upsampler.0", 3 * scale**2, c)
+    )
+
+
 TINY = {
     "carn": lambda scale: carn(8, m=False, scale=scale),
     "carn-m": lambda scale: carn(16, 4, scale=scale),
@@ -178,6 +200,8 @@ TINY = {
     "rrdb-authors": lambda scale: rrdb(8, 4, 2, scale, names="authors"),
     "rrdb-old": lambda scale: rrdb(8, 4, 2, scale, names="old"),
     "compact": lambda scale: compact(8, 4, scale),
+    "span": lambda scale: span(8, 3, scale),
+    "span-bare": lambda scale: span(8, 2, scale, parts="bare", centred=False),
     "swinir-direct": lambda scale: swinir(12, 3, 2, 3, scale=scale, direct=True),
 }
 
@@ -192,6 +216,8 @@ def random(shapes: Shapes, seed: int = 0) -> Table:
         )
         if "norm" in name and name.endswith(".weight"):
             table[name] += 1
+        if name in ("conv_1.sk.weight", "conv_1.conv.2.weight", "conv_1.eval_conv.weight") and "no_norm" not in shapes:
+            table[name] /= 255
         if "_mean." in name:
             span = (-1 if name.startswith("sub") else 1) * (1 if "shifter" in name else 255)
             table[name] = torch.eye(3)[:, :, None, None] if len(shape) == 4 else span * torch.tensor(MEAN)
@@ -413,8 +439,31 @@ def compact_says(table: Table, x: Tensor, scale: int) -> Tensor:
     return y + x.repeat_interleave(scale, 2).repeat_interleave(scale, 3)
 
 
+def span_says(table: Table, x: Tensor, scale: int) -> Tensor:
+    """As it is trained: each convolution by its parts, the picture padded before the first of them."""
+    net = Net(table)
+
+    def step(name: str, y: Tensor) -> Tensor:
+        if f"{name}.sk.weight" not in table:
+            return net.conv(name if f"{name}.weight" in table else f"{name}.eval_conv", y)
+        inner = net.conv(f"{name}.conv.0", functional.pad(y, (1, 1, 1, 1)))
+        inner = functional.conv2d(inner, net.table[f"{name}.conv.1.weight"], net.table[f"{name}.conv.1.bias"])
+        return net.conv(f"{name}.conv.2", inner) + net.conv(f"{name}.sk", y)
+
+    head = y = step("conv_1", x if "no_norm" in table else 255 * (x - mean()))
+    first, k = y, 1
+    while any(name.startswith(f"block_{k}.") for name in table):
+        inner = functional.silu(step(f"block_{k}.c1_r", y))
+        z = step(f"block_{k}.c3_r", functional.silu(step(f"block_{k}.c2_r", inner)))
+        y = (z + y) * (z.sigmoid() - 0.5)
+        first = y if k == 1 else first
+        k += 1
+    joined = net.conv("conv_cat", torch.cat([head, step("conv_2", y), first, inner], 1))
+    return functional.pixel_shuffle(net.conv("upsampler.0", joined), scale)
+
+
 def says(kind: str, table: Table, x: Tensor, scale: int) -> Tensor:
-    scaled = {"srresnet": msrresnet_says, "rrdb": rrdb_says, "compact": compact_says}
+    scaled = {"srresnet": msrresnet_says, "rrdb": rrdb_says, "compact": compact_says, "span": span_says}
     if (project := kind.split("-")[0]) in scaled:
         return scaled[project](table, x, scale)
     forward = {"carn": carn_says, "carn-m": carn_says, "rcan": rcan_says, "rcan-basicsr": basicsr_rcan_says}
@@ -435,6 +484,41 @@ def test_an_imported_network_gives_what_the_project_s_formulas_give(
     assert expected.std() > 0.05
     assert expected.shape == (1, 3, scale * SIZE.height, scale * SIZE.width)
     assert torch.allclose(whole_picture(network, picture), expected, atol=1e-5)
+
+
+@pytest.mark.parametrize(("inputs", "scale"), [(12, 1), (12, 2), (12, 4), (48, 1), (48, 2)])
+@pytest.mark.parametrize("names", ["basicsr", "old"])
+def test_an_rrdbnet_that_takes_squares_of_pixels_as_one(
+    names: str, inputs: int, scale: int, picture: Tensor, tmp_path: Path
+) -> None:
+    unit = {12: 2, 48: 4}[inputs]
+    table = random(rrdb(8, 4, 2, scale * unit, names=names, inputs=inputs))
+    network = imported(table, tmp_path)
+    assert (network.config.scale, network.config.unshuffle, network.geometry.unit) == (scale, unit, unit)
+    expected = rrdb_says(table, functional.pixel_unshuffle(picture, unit), scale * unit)
+    assert torch.allclose(whole_picture(network, picture), expected, atol=1e-5)
+
+
+def test_of_a_span_its_sum_counts_where_there_are_no_parts(picture: Tensor, tmp_path: Path) -> None:
+    table = random(span(8, 2, 2))
+    old = imported(table, tmp_path)
+    parts = {name: tensor for name, tensor in table.items() if ".eval_conv." not in name}
+    assert torch.equal(imported(parts, tmp_path).backbone.head.conv.weight, old.backbone.head.conv.weight)
+    alone = random(span(8, 2, 2, parts="evaluated"))
+    assert torch.allclose(whole_picture(imported(alone, tmp_path), picture), span_says(alone, picture, 2), atol=1e-5)
+
+
+def test_a_file_of_safetensors_is_read_as_one_of_torch(tmp_path: Path) -> None:
+    table = random(compact(8, 4, 2))
+    save_file(table, tmp_path / "official.safetensors")
+    weights = imported(table, tmp_path).state_dict()
+    found = import_network(tmp_path / "official.safetensors").state_dict()
+    assert all(torch.equal(tensor, found[name]) for name, tensor in weights.items())
+    data = (tmp_path / "official.safetensors").read_bytes()
+    for wrong in (b"", data[:4], (2**40).to_bytes(8, "little") + data[8:], data[:-5], b"\x02" + bytes(7) + b"{]"):
+        (tmp_path / "wrong.safetensors").write_bytes(wrong)
+        with pytest.raises(localsr.CheckpointError, match=r"is no safetensors file|damaged"):
+            import_network(tmp_path / "wrong.safetensors")
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
@@ -462,6 +546,7 @@ PUBLISHED = {  # layout, preset, millions of parameters
     "SwinIR of Table 1": (swinir(60, 4), PRESETS["swinir-light"], 1.235),
     "Real-ESRGAN x4plus": (rrdb(), PRESETS["esrgan"], 16.698),
     "Real-ESRGAN anime": (rrdb(blocks=6, names="old"), PRESETS["esrgan-6b"], 4.468),
+    "Real-ESRGAN x2plus": (rrdb(inputs=12), dataclasses.replace(PRESETS["esrgan-x2"], gcm_patch=6), 16.703),
     "Compact": (compact(), PRESETS["compact"], 0.621),
     "Compact of 32": (compact(convs=32), PRESETS["compact-32"], 1.213),
     "CARN x3": (carn(m=False, scale=3), dataclasses.replace(PRESETS["carn"], scale=3), 1.149),
@@ -612,15 +697,17 @@ def refused(table: object, folder: Path, message: str) -> None:
 @pytest.mark.parametrize("kind", TINY)
 def test_a_missing_an_extra_and_a_misshapen_tensor(kind: str, tmp_path: Path) -> None:
     table = random(TINY[kind](4))
-    within = ("b2", "body.1", "layers.1", "RRDB_trunk.1", "model.1.sub.1")
+    within = ("b2", "body.1", "block_2", "layers.1", "RRDB_trunk.1", "model.1.sub.1")
     deep = next(name for name in table if name.startswith(within) and name.endswith(".bias"))
+    parts = r"the parts of block_2\.c1_r do not fit each other" if kind == "span" else ""
     refused(
         {k: v for k, v in table.items() if k != deep},
         tmp_path,
-        r"does not fit its architecture: lacks backbone\.\S+bias$",
+        parts or r"does not fit its architecture: lacks backbone\.\S+bias$",
     )
     refused(table | {"extra.weight": torch.zeros(3)}, tmp_path, r"architecture: has the unknown extra\.weight$")
-    refused(table | {deep: torch.zeros(5)}, tmp_path, r"architecture: backbone\.\S+ is \(5,\), not \(\d+,\)$")
+    message = r"architecture: backbone\.\S+ is \(5,\), not \(\d+,\)$"
+    refused(table | {deep: torch.zeros(5)}, tmp_path, parts or message)
     refused(table | {deep: table[deep] * float("nan")}, tmp_path, r"backbone\.\S+ is not finite$")
     refused(table | {deep: torch.full(table[deep].shape, 1e300, dtype=torch.float64)}, tmp_path, "is not finite$")
     refused(
@@ -628,8 +715,12 @@ def test_a_missing_an_extra_and_a_misshapen_tensor(kind: str, tmp_path: Path) ->
     )
     for name in list(table)[::3]:
         less = {k: v for k, v in table.items() if k != name}
-        if "_mean." not in name:
-            refused(less, tmp_path, r"lacks |has the unknown |cannot be imported: it has no \S+ to read a size off")
+        if not re.search(r"_mean\.|no_norm|conv_\d\.eval|_r\.eval", name):
+            refused(
+                less,
+                tmp_path,
+                r"lacks |has the unknown |cannot be imported: (it has no \S+ to|the parts of)|none of the layouts",
+            )
 
 
 def test_more_than_five_differences_are_counted(tmp_path: Path) -> None:
@@ -659,8 +750,13 @@ def test_half_a_shift_of_colours(tmp_path: Path) -> None:
         (carn(16) | {"entry.weight": ()}, "has no entry.weight to read a size off"),
         (carn(16) | {"b1.b1.body.0.weight": (16,)}, r"has no b1\.b1\.body\.0\.weight to read a size off"),
         (carn(16) | {"b1.b1.body.0.weight": (16, 0, 3, 3)}, r"has no b1\.b1\.body\.0\.weight to read a size off"),
-        (rrdb(8, 4, 1) | {"conv_first.weight": (8, 12, 3, 3)}, "begins with pixels of several places in one"),
-        (rrdb(8, 4, 1) | {"conv_first.weight": (8, 1, 3, 3)}, "begins with 1 channels; only networks of three colours"),
+        (span(8, 2) | {"conv_1.conv.1.weight": (16, 7, 3, 3)}, "the parts of conv_1 do not fit each other"),
+        (span(8, 2) | {"conv_1.conv.0.weight": (1, 3, 1, 1)}, "the parts of conv_1 do not fit each other"),
+        (span(8, 2) | {"conv_1.sk.weight": (8,)}, "the parts of conv_1 do not fit each other"),
+        (
+            rrdb(8, 4, 1) | {"conv_first.weight": (8, 1, 3, 3)},
+            "begins with 1 channels; only networks of three colours can be",
+        ),
         (
             {k: v for k, v in compact(8, 2).items() if len(v) == 4 or k.endswith("bias")},
             "its activation cannot be told",

@@ -72,7 +72,9 @@ def test_context_by_graphs_equals_torch(exported: Path, noise: localsr.Photo, tm
     assert found.attention(BOXES[3]).shares == pytest.approx(scene.attention(BOXES[3]).shares, abs=MAX_DIFFERENCE)
 
 
-@pytest.mark.parametrize(("backbone", "scale"), [("carn", 2), ("srresnet", 3), ("rcan", 2), ("swinir", 3)])
+@pytest.mark.parametrize(
+    ("backbone", "scale"), [("carn", 2), ("srresnet", 3), ("rcan", 2), ("swinir", 3), ("span", 4), ("rrdb/2", 2)]
+)
 def test_plain_by_a_graph_equals_torch(backbone: str, scale: int) -> None:
     config = small(backbone, scale=scale, context=False)
     mine = localsr.Restorer(awake(config), Card("plain", config))

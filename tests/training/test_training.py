@@ -194,7 +194,7 @@ def test_a_gradient_that_is_not_finite_moves_nothing_and_is_counted(
     still = [torch.equal(a, b) for a, b in itertools.pairwise(seen)]
     assert [k for k, same in enumerate(still) if same] == [3, 5]
     assert all(tensor.isfinite().all() for tensor in tensors.values())
-    monkeypatch.setattr("localsr.training.module.PATIENCE", 2)
+    monkeypatch.setattr("localsr.training.module.MAX_SKIPPED_IN_A_ROW", 2)
     monkeypatch.setattr(Training, "training_step", lambda self, batch, index: step(self, batch, index) * float("inf"))
     with pytest.raises(localsr.ConfigError, match="2 steps in a row had no finite gradient"):
         trained(recipe, tmp_path / "diverged")
@@ -600,7 +600,7 @@ def test_broken_pictures_are_named_counted_and_skipped(
     (folder / "2.png").write_bytes(torn[: len(torn) // 2])
     recipe = dataclasses.replace(recipe, validation="", steps=3)
     with pytest.raises(
-        localsr.DataError, match=r"1 of 19 pictures cannot be read, the first is .*2\.png; mend or remove"
+        localsr.DataError, match=r"1 of 19 pictures cannot be read, the first is .*2\.png; repair or remove"
     ):
         fit(recipe, tmp_path / "runs")
     caplog.clear()

@@ -103,7 +103,7 @@ def _match_annotations(
             owners[boxes.match(picture)].append(picture)
             found[picture] = boxes.of(picture)
         except BoxError as error:
-            wrong[picture] = str(error)
+            wrong[picture] = error.told("command")
     owners.pop("", None)
     twice = []
     for name, own in owners.items():

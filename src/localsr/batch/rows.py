@@ -75,7 +75,8 @@ def failure_row(task: Task, setup: Setup, status: Status, reason: str) -> Result
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error as one line."""
+    """Return an error as one line, in the words of the command."""
     if isinstance(error, OSError) and not isinstance(error, LocalSRError) and error.strerror:
         return f"{error.filename or 'the system'}: {error.strerror}"
-    return " ".join(str(error).split())[:MAX_REASON] or type(error).__name__
+    sentence = error.told("command") if isinstance(error, LocalSRError) else str(error)
+    return " ".join(sentence.split())[:MAX_REASON] or type(error).__name__

@@ -11,7 +11,7 @@ from string import Formatter
 from typing import NamedTuple
 
 from localsr.errors import BoxError, ConfigError
-from localsr.images import FORMATS, Photo
+from localsr.images import FORMATS, Photo, Saving, check_quality
 from localsr.regions import Found, RefusedRegion, RegionRequest
 
 LAYOUT = "{stem}-{left}-{top}-{width}x{height}-x{scale}-{key}.png"
@@ -50,6 +50,7 @@ class Setup:
     runtime: str = "torch"  # or "onnx"
     max_memory: int | None = None  # MB of a worker
     detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
+    saving: Saving = Saving()  # noqa: RUF009  # frozen
 
     def __post_init__(self) -> None:
         """Refuse a layout that names no file, or not one of its own for each result."""
@@ -68,12 +69,14 @@ class Setup:
         path = PurePosixPath(self.layout)
         if path.is_absolute() or ".." in path.parts or path.suffix.lower() not in FORMATS:
             raise ConfigError(f"layout {self.layout!r} must be a path within OUT that ends in {', '.join(FORMATS)}")
+        check_quality(FORMATS[path.suffix.lower()], self.saving.quality)
 
     @property
     def made_by(self) -> str:
         """What all outputs follow from besides picture and region, in one line."""
         runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
-        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}"
+        saving = "" if self.saving == Saving() else f" {self.saving}"
+        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}{saving}"
 
     def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import errno
-import hashlib
 import logging
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,9 +14,9 @@ import torch
 
 from localsr import images
 from localsr.batch import storage
-from localsr.batch.rows import FINAL, MAX_REASON, NoRoom, ResultRow, Rows, Status, describe_error, failure_row
+from localsr.batch.rows import FINAL, NoRoom, ResultRow, Rows, Status, describe_error, failure_row
 from localsr.batch.tasks import Setup, Task
-from localsr.errors import CheckpointError, LocalSRError
+from localsr.errors import CheckpointError, DataError, LocalSRError
 from localsr.images import Photo
 from localsr.inference.output import write_regions
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
@@ -96,9 +96,10 @@ class BatchWorker:
     def _restore(self, task: Task, path: Path, began: float) -> Rows:
         """Restore the regions of a picture that lies at `path`, write those that are missing, and return all rows."""
         setup, stamp = self.setup, storage.file_stamp(task.picture)
-        with path.open("rb") as file:
-            content = hashlib.file_digest(file, "sha256").hexdigest()
         photo = images.read(path)
+        content = photo.sha256(limit=math.inf)
+        if not content:
+            raise DataError(f"{path} has changed while it was read; run the batch again")
         found, refused = task.sift_regions(photo)
         outputs = self._outputs(task, found, content)
         missing = {n for n, output in enumerate(outputs) if not storage.exists(self._place(output.name))}
@@ -133,8 +134,8 @@ class BatchWorker:
             for n, (one, name) in enumerate(outputs)
         ]
         failed = [
-            common._replace(status=Status.FAILED, reason=why[:MAX_REASON], label=region.label, score=region.score)
-            for region, why in refused
+            common._replace(status=Status.FAILED, reason=describe_error(error), label=region.label, score=region.score)
+            for region, error in refused
         ]
         return [*done, *failed] or [common]
 
@@ -150,7 +151,8 @@ class BatchWorker:
         targets = [storage.storing(self._place(o.name)) if n in missing else None for n, o in enumerate(outputs)]
         with FlopCounter() as counter:
             scene, strategy = self._restorer.encode(photo), self.setup.strategy
-            written = write_regions(scene, boxes, targets, strategy, max_pixels=MAX_PIXELS_HELD_BY_WORKER)
+            most, saving = MAX_PIXELS_HELD_BY_WORKER, self.setup.saving
+            written = write_regions(scene, boxes, targets, strategy, max_pixels=most, saving=saving)
             seconds = {region.number: region.seconds for region in written}
         gflops = counter.total / 1e9 / sum(boxes[n].area for n in seconds)  # of a px; shared by area, as seconds are
         return {n: Spent(seconds[n], gflops * boxes[n].area) for n in seconds}

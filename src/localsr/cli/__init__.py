@@ -17,6 +17,7 @@ from localsr.cli import (
     export,
     flops,
     import_,
+    inspect,
     measure,
     models,
     report,
@@ -42,6 +43,7 @@ app.command("cost")(cost.cost_command)
 app.command("explain")(explain.explain_command)
 app.command("flops")(flops.flops_command)
 app.command("measure")(measure.measure_command)
+app.command("inspect")(inspect.inspect_command)
 app.command("models")(models.models_command)
 app.command("import")(import_.import_command)
 app.command("export")(export.export_command)

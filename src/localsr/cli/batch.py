@@ -12,7 +12,7 @@ import typer
 
 from localsr.cli.batch_progress import duration, report_batch
 from localsr.cli.exits import ExitCode
-from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, StrategyOption, takes_groups
+from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
@@ -102,6 +102,7 @@ def batch_command(
     ] = None,
     strategy: StrategyOption = None,
     network: NetworkOptions,
+    saving: SavingOptions,
     max_memory: MaxMemory = None,
     engine: EngineOptions,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would cost, from a sample.")] = False,
@@ -144,6 +145,7 @@ def batch_command(
         precision=network.precision,
         max_memory=max_memory,
         detectors=tuple(files.items()),
+        saving=saving.saving,
     )
     setup = add_network(setup, restorer, strategy)
     if dry_run:

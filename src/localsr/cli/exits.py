@@ -46,7 +46,8 @@ class CommandGroup(TyperGroup):
 
 def describe_error(error: BaseException) -> tuple[int, str]:
     """Return the exit code for an error, and the sentence that is printed for it."""
-    sentence = " ".join(str(error).split()) or type(error).__name__
+    told = error.told("command") if isinstance(error, LocalSRError) else str(error)
+    sentence = " ".join(told.split()) or type(error).__name__
     if isinstance(error, KeyboardInterrupt):
         return ExitCode.INTERRUPTED, "interrupted"
     if isinstance(error, StoppedError):

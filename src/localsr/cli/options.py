@@ -15,6 +15,7 @@ import typer
 from localsr.cli.terminal import progress_bar
 
 if TYPE_CHECKING:
+    from localsr.images import Saving
     from localsr.inference.restorer import Restorer
 
 PhotoPath = Annotated[
@@ -90,6 +91,31 @@ def takes_groups(command: Callable[..., None]) -> Callable[..., None]:
 
     run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]  # what typer reads
     return run
+
+
+@dataclass(frozen=True)
+class SavingOptions:
+    """How results are written."""
+
+    quality: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=100, help="Of JPEG (95), WebP (lossless) and AVIF (90); in brackets what it is without it."
+        ),
+    ] = None
+    metadata: Annotated[
+        bool, typer.Option("--metadata/--no-metadata", help="Carry on what the camera and people said of the photo.")
+    ] = True
+    provenance: Annotated[
+        bool, typer.Option("--provenance/--no-provenance", help="Say in each result what computed it, from what.")
+    ] = True
+
+    @property
+    def saving(self) -> Saving:
+        """The options as the library has them."""
+        from localsr.images import Saving
+
+        return Saving(self.quality, self.metadata, self.provenance)
 
 
 @dataclass(frozen=True)

@@ -117,11 +117,11 @@ class RegionOptions:
         source = picture.read(photo) if opened is None else opened
         with spinner(f"looking for {' and '.join(request.detect)}"):
             found, refused = request.sift(source)
-        for region, reason in refused:
+        for region, error in refused:
             if region in request.given[: len(self.box or ())]:
-                raise BoxError(reason)
-        for _, reason in refused[:MAX_LISTED]:
-            typer.echo(f"left out: {reason}", err=True)
+                raise error
+        for _, error in refused[:MAX_LISTED]:
+            typer.echo(f"left out: {error.told('command')}", err=True)
         if len(refused) > MAX_LISTED:
             typer.echo(f"and {len(refused) - MAX_LISTED} more are left out", err=True)
         if not found:

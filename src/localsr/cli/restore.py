@@ -12,7 +12,7 @@ import typer
 
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import FrameOptions
-from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, StrategyOption, takes_groups
+from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
 from localsr.cli.picture_options import PictureOptions, picture_facts
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
@@ -21,7 +21,7 @@ from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
     from localsr.geometry import Box, Size
-    from localsr.images import Photo
+    from localsr.images import Saving
     from localsr.inference.restoration import Restoration
     from localsr.inference.restorer import Restorer
     from localsr.inference.scene import Scene
@@ -52,6 +52,16 @@ class RestoredRegion(NamedTuple):
     seconds: float = 0.0
 
 
+class WritingOptions(NamedTuple):
+    """How regions are written."""
+
+    saving: Saving
+    share: bool
+    compare: Path | None
+    most: int  # HR px of a result that is held
+    keep: bool
+
+
 @takes_groups
 def restore_command(
     photos: PhotoPaths,
@@ -62,6 +72,7 @@ def restore_command(
     files: ResultFiles,
     strategy: StrategyOption = None,
     network: NetworkOptions,
+    saving: SavingOptions,
     share: Share = False,
     max_memory: MaxMemory = None,
     as_json: JsonLines = False,
@@ -82,7 +93,7 @@ def restore_command(
     chosen = Strategy.named(strategy) if strategy is not None else None
     restorer = network.load(max_memory)
     paths = files.region_paths(photo, boxes, restorer.scale)
-    files.check(photo, source, boxes, restorer.scale, paths)
+    files.check(photo, source, boxes, restorer.scale, paths, saving.saving)
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
     scene, most = restorer.encode(several or source), MAX_PIXELS_HELD
@@ -90,16 +101,19 @@ def restore_command(
         half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
     keep = files.into is not None
-    done, kept = write_results(scene, found, paths, chosen, share=share, compare=files.compare, most=most, keep=keep)
+    how = WritingOptions(saving.saving, share, files.compare, most, keep)
+    done, kept = write_results(scene, found, paths, chosen, how)
     if files.into is not None:
         from localsr.inference.paste import Pasting, paste
 
-        how = Pasting(files.feather, files.same_size)
+        pasting = Pasting(files.feather, files.same_size)
         with progress_bar("pasting") as progress:
-            whole = paste(files.into, scene, boxes, chosen, how, progress, kept)
+            whole = paste(files.into, scene, boxes, chosen, pasting, progress, kept, saving.saving)
+    notes = describe_left_out(scene, boxes, paths, files, saving.saving)
     joint = scene.planned(boxes, chosen, share=True) if share else None
     if as_json:
-        answer = json_answer(photo, restorer, scene.strategy(chosen), source.size, done, files)
+        answer = json_answer(photo, restorer, scene, chosen, done, files)
+        answer |= {"notes": list(notes)} if notes else {}
         answer |= picture_facts(source)
         if joint is not None:
             answer |= {"pieces": joint[0], "gflops": round(joint[1], 3)}
@@ -115,7 +129,9 @@ def restore_command(
             (pieces, gflops), (_, apart) = joint, scene.planned(boxes, chosen)
             typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
         if files.into is not None:
-            print_pasted(files.into, whole, source, boxes, files.feather)
+            print_pasted(files.into, whole, boxes, files.feather)
+    for note in notes if not as_json else ():
+        typer.echo(note, err=True)
     if left_out:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
@@ -125,16 +141,13 @@ def write_results(
     found: Sequence[Found],
     paths: Sequence[Path],
     strategy: Strategy | None,
-    *,
-    share: bool,
-    compare: Path | None,
-    most: int,
-    keep: bool,
+    how: WritingOptions,
 ) -> tuple[list[RestoredRegion], dict[int, Restoration]]:
     """Restore regions and write each as soon as it is ready; one of more than `most` pixels is written in pieces.
 
     Kept, by their numbers, are all with `compare`, and with `keep` those that together have about `most` pixels.
     """
+    compare, most = how.compare, how.most
     if not paths:
         return [RestoredRegion(one) for one in found], {}
     boxes = [one.box for one in found]
@@ -147,10 +160,19 @@ def write_results(
     held = 0  # pixels of those kept
     targets = [nullcontext(path) for path in paths]
     with progress_bar("restoring") as progress:
-        for region in write_regions(scene, boxes, targets, strategy, share=share, max_pixels=most, progress=progress):
+        for region in write_regions(
+            scene,
+            boxes,
+            targets,
+            strategy,
+            share=how.share,
+            max_pixels=most,
+            progress=progress,
+            saving=how.saving,
+        ):
             n, restoration = region.number, region.restoration
             done[n] = RestoredRegion(found[n], paths[n], region.seconds)
-            if restoration is not None and (compare is not None or (keep and held < most)):
+            if restoration is not None and (compare is not None or (how.keep and held < most)):
                 kept[n], held = restoration, held + restoration.pixels[0].size
     if compare is not None:
         from localsr.drawing.compare import compare_sheet
@@ -159,28 +181,47 @@ def write_results(
     return [done[n] for n in range(len(boxes))], kept
 
 
-def print_pasted(into: Path, size: Size, source: Photo, boxes: Sequence[Box], feather: int) -> None:
-    """Print what the whole picture's file holds, and what it could not take from the photo."""
-    from localsr.images import loses_exif
+def describe_left_out(
+    scene: Scene, boxes: Sequence[Box], paths: Sequence[Path], files: ResultFiles, saving: Saving
+) -> tuple[str, ...]:
+    """Return in sentences what the files could not take from the photo, each once."""
+    from localsr.images import left_out
+
+    notes: list[str] = []
+    for path in paths[:1]:  # all have one format
+        notes += left_out(path, scene.photo, scene.provenance(boxes[:1]), saving)
+    if files.into is not None:
+        made = scene.provenance(boxes, whole=True, same_size=files.same_size)
+        notes += left_out(files.into, scene.photo, made, saving)
+    return tuple(dict.fromkeys(notes))
+
+
+def print_pasted(into: Path, size: Size, boxes: Sequence[Box], feather: int) -> None:
+    """Print what the whole picture's file holds."""
     from localsr.inference.paste import rim
 
     rims = sorted({rim(box, feather) for box in boxes})
     width = f"a rim of {' to '.join(map(str, {rims[0], rims[-1]}))} px" if rims[-1] else "no rim"
     typer.echo(f"{into}: {size} px, {counted(len(boxes), 'region')} restored with {width}")
-    if loses_exif(into, source):
-        typer.echo(f"the photo's EXIF is left out: {into.suffix} takes none here", err=True)
 
 
 def json_answer(
-    photo: Path, restorer: Restorer, strategy: Strategy, size: Size, done: Sequence[RestoredRegion], files: ResultFiles
+    photo: Path,
+    restorer: Restorer,
+    scene: Scene,
+    strategy: Strategy | None,
+    done: Sequence[RestoredRegion],
+    files: ResultFiles,
 ) -> dict[str, Any]:
     """Return what `--json` prints."""
+    size, made = scene.photo.size, scene.provenance([region.found.box for region in done], strategy)
     return {
         "input": str(photo),
         "size": [size.width, size.height],
         "model": {"name": restorer.card.name, "sha256": restorer.card.sha256},
         "scale": restorer.scale,
-        "strategy": str(strategy),
+        "strategy": made.strategy,
+        "provenance": made.as_dict(),
         "regions": [region_as_dict(region, restorer.scale) for region in done],
         **({} if files.compare is None else {"compare": str(files.compare)}),
         **({} if files.into is None else {"into": str(files.into)}),

@@ -15,7 +15,7 @@ from localsr.errors import ConfigError
 from localsr.geometry import Box
 
 if TYPE_CHECKING:
-    from localsr.images import Photo
+    from localsr.images import Photo, Saving
 
 LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff", ".webp")  # that a default name takes from the photo; else it has .png
 MAX_STEM_BYTES = 180  # of a photo's name in a default name; file systems take 255 in all
@@ -81,13 +81,15 @@ class ResultFiles:
             )
         return [path.with_name(path.name.replace("{n}", str(n))) for n in range(1, len(boxes) + 1)]
 
-    def check(self, photo: Path, source: Photo, boxes: Sequence[Box], scale: int, paths: Sequence[Path]) -> None:
+    def check(
+        self, photo: Path, source: Photo, boxes: Sequence[Box], scale: int, paths: Sequence[Path], saving: Saving
+    ) -> None:
         """Refuse names that cannot or must not be written; `paths` are those of the regions."""
         self._check_sizes(source, boxes, scale, paths)
         self._check_sheet(paths)
         if self.into is None and (self.same_size or self.feather != DEFAULT_FEATHER):
             raise ConfigError("--same-size and --feather are for the whole picture; name its file with --into")
-        from localsr.images import FORMATS
+        from localsr.images import FORMATS, checked_format
 
         others = [*paths, *([] if self.compare is None else [self.compare])]
         if self.into is not None and self.into.resolve() in [path.resolve() for path in others]:
@@ -100,6 +102,8 @@ class ResultFiles:
                 raise ConfigError(f"{path} is a folder; name a file in it")
             if path.exists() and path.samefile(photo):
                 raise ConfigError(f"{path} is the photo itself, which is never replaced; choose another name")
+            if path is not self.compare:
+                checked_format(path, source, saving)
 
     def _check_sizes(self, source: Photo, boxes: Sequence[Box], scale: int, paths: Sequence[Path]) -> None:
         """Refuse pictures that are larger than their format allows."""

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from localsr.data.distilled import DistilledPairs
 from localsr.data.pairs import Pairs
-from localsr.data.taught import Taught
 from localsr.errors import DataError
 from localsr.geometry import Box
 
@@ -26,7 +26,7 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):
     """
 
     def __init__(
-        self, parts: Sequence[Pairs | Taught], side: int, count: int, seed: int, shares: Sequence[float] = ()
+        self, parts: Sequence[Pairs | DistilledPairs], side: int, count: int, seed: int, shares: Sequence[float] = ()
     ) -> None:
         """Draw from the pictures that hold a window; raise `DataError` if none does."""
         areas = [np.array([h * w * (min(h, w) >= side) for h, w in part.sizes], np.float64) for part in parts]
@@ -57,6 +57,6 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):
 
 
 def _turned(pixels: np.ndarray, turn: int, mirror: bool) -> Tensor:
-    """Turn by quarters of a circle, and perhaps mirror."""
+    """Rotate by `turn` quarter turns, then mirror if asked."""
     pixels = np.rot90(pixels, turn, axes=(1, 2))
     return torch.from_numpy(np.ascontiguousarray(pixels[:, :, ::-1] if mirror else pixels))

@@ -22,7 +22,7 @@ from localsr.conditions import Conditions, true_conditions
 from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation
 from localsr.data.pictures import find_lr, list_pictures, read_rgb
 from localsr.data.second_order import SecondOrderDegradation, draw_broad
-from localsr.errors import DataError, ImageError
+from localsr.errors import Advice, DataError, ImageError
 from localsr.geometry import Box, Size, strips
 from localsr.progress import Progress
 from localsr.resize import reduce
@@ -188,7 +188,7 @@ def _degraded(
 
 
 def _identity(path: Path) -> tuple[str, str]:
-    """Tell a file by its name and content: every copy of a data set has other times."""
+    """Identify a file by its name and content, which are the same in every copy of a data set."""
     with path.open("rb") as file:
         return path.name, hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -197,7 +197,8 @@ def _refuse_broken(broken: Sequence[str], of: int, max_broken: float) -> None:
     """Raise `DataError` when too many pictures could not be read."""
     if len(broken) > max_broken * of:
         share = f"{len(broken)} of {of} pictures cannot be read, the first is {broken[0]}"
-        raise DataError(f"{share}; mend or remove them, or allow more than {max_broken:.0%} with --max-broken")
+        repair = f"repair or remove them, or allow more than {max_broken:.0%} with"
+        raise DataError(share, Advice(f"{repair} max_broken", f"{repair} --max-broken"))
 
 
 def _read_lr(path: Path, hr: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from localsr.data.pictures import find_lr, is_picture, list_pictures
-from localsr.errors import DataError
+from localsr.errors import Advice, DataError
 
 DATA_SETS = {  # what a command calls it -> what its folder is called, in lower case
     "set5": ("set5",),
@@ -53,7 +53,8 @@ def find_data_set(data: str, root: Path | None) -> Path:
     if data.lower() not in DATA_SETS:
         raise DataError(f"{data} is neither a folder nor one of {', '.join(DATA_SETS)}")
     if root is None:
-        raise DataError(f"there is no folder {data}; say with --root where your data sets are")
+        advice = Advice("pass as root where your data sets are", "say with --root where your data sets are")
+        raise DataError(f"there is no folder {data}", advice)
     near = sorted(p for pattern in ("*", "*/*") for p in root.glob(pattern) if p.is_dir())
     for name in DATA_SETS[data.lower()]:
         for found in near:

@@ -17,16 +17,14 @@ MAX_COORDINATE = 2**40  # px; no picture reaches so far
 class Box:
     """A region: the columns from `left` to before `right` and the rows from `top` to before `bottom`.
 
-    The sides are whole pixels, counted from the left upper corner of the upright picture; boxes may leave it until they
-    are `checked` or `clipped`.
+    The sides are whole pixels from the left upper corner of the upright picture, which boxes may leave until `checked`.
 
     Raises:
         BoxError: A side is not a whole number, or the box has no area.
 
     Example:
-        >>> box = Box(40, 60, 168, 188)
-        >>> box.size, box.area
-        (Size(width=128, height=128), 16384)
+        >>> Box(40, 60, 168, 188).size
+        Size(width=128, height=128)
         >>> Box(5, 5, 5, 9)
         Traceback (most recent call last):
         ...
@@ -46,7 +44,7 @@ class Box:
                 raise BoxError(f"box {name} is {value!r}; the four sides are whole numbers of pixels")
             object.__setattr__(self, name, value.__index__())
         if self.width <= 0 or self.height <= 0:
-            raise BoxError(f"box {self} has no area; right must exceed left and bottom exceed top")
+            raise BoxError("has no area", BoxError.ORDERED, box=str(self))
 
     @classmethod
     def from_xywh(cls, x: int, y: int, width: int, height: int) -> Self:
@@ -68,6 +66,8 @@ class Box:
             >>> Box.from_xywh(40, 60, 128, 128)
             Box(left=40, top=60, right=168, bottom=188)
         """
+        if min(width, height) <= 0:
+            raise BoxError("has no area", BoxError.POSITIVE, box=f"{x},{y},{width},{height}")
         return cls(x, y, x + width, y + height)
 
     @classmethod
@@ -92,9 +92,9 @@ class Box:
         """
         given = f"({', '.join(f'{side:.10g}' for side in (left, top, right, bottom))})"
         if not all(abs(side) <= MAX_COORDINATE for side in (left, top, right, bottom)):  # nor is NaN
-            raise BoxError(f"box {given} is not made of numbers up to {MAX_COORDINATE} px")
+            raise BoxError(f"is not made of numbers up to {MAX_COORDINATE} px", box=given)
         if not (left < right and top < bottom):
-            raise BoxError(f"box {given} has no area; right must exceed left and bottom exceed top")
+            raise BoxError("has no area", BoxError.ORDERED, box=given)
         (x1, x2), (y1, y2) = _outward(left, right), _outward(top, bottom)
         return cls(x1, y1, x2, y2)
 
@@ -185,7 +185,7 @@ class Box:
         try:
             return self.intersection(whole(size))
         except BoxError:
-            raise BoxError(f"box {self} lies outside the picture, which is {size}") from None
+            raise BoxError(f"lies outside the picture, which is {size}", box=str(self)) from None
 
     def intersection(self, other: Box) -> Box:
         """Intersect this box with another.
@@ -239,7 +239,7 @@ class Box:
             Box(left=40, top=60, right=168, bottom=188)
         """
         if not whole(size).contains(self):
-            raise BoxError(f"box {self} leaves the picture, which is {size}; clip it with Box.clipped(size) or --clip")
+            raise BoxError(f"leaves the picture, which is {size}", BoxError.CLIP, box=str(self))
         return self
 
     def within(self, outer: Box) -> Box:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import singledispatch
 
 from localsr.errors import BoxError
 from localsr.geometry.box import Box
@@ -27,6 +28,7 @@ def strips(size: Size, pixels: int = MAX_STRIP_PIXELS) -> Iterator[Box]:
         yield Box(0, top, size.width, min(top + rows, size.height))
 
 
+@singledispatch
 def snapped(box: Box, multiple: int, x: int = 0, y: int = 0) -> Box:
     """Return a box with its sides moved outward to a grid of `multiple` px that starts at x, y."""
     return Box(

@@ -1,7 +1,25 @@
 """The only door for pixels: pictures in, by windows and lazily; results out, looking like their source."""
 
+from localsr.images.carried import Saving
+from localsr.images.encoding import FORMATS, MAX_SIDES, check_quality
 from localsr.images.photo import Photo
+from localsr.images.provenance import Provenance
 from localsr.images.reading import Source, file_bytes, read
-from localsr.images.writing import FORMATS, MAX_SIDES, Canvas, loses_exif, srgb, write
+from localsr.images.writing import Canvas, checked_format, left_out, srgb, write
 
-__all__ = ["FORMATS", "MAX_SIDES", "Canvas", "Photo", "Source", "file_bytes", "loses_exif", "read", "srgb", "write"]
+__all__ = [
+    "FORMATS",
+    "MAX_SIDES",
+    "Canvas",
+    "Photo",
+    "Provenance",
+    "Saving",
+    "Source",
+    "check_quality",
+    "checked_format",
+    "file_bytes",
+    "left_out",
+    "read",
+    "srgb",
+    "write",
+]

@@ -9,6 +9,8 @@ import numpy as np
 import pyvips
 
 from localsr.errors import ImageError
+from localsr.images import metadata
+from localsr.images.metadata import Metadata, SourceFile
 from localsr.images.photo import Photo
 from localsr.images.upright import ORIENTATION_TAG, upright_photo
 from localsr.images.vips import VIPS_FORMATS, from_array, with_profile
@@ -25,17 +27,20 @@ def choose_page(title: str, page: int | None, pages: int) -> int:
     return page or 1
 
 
-def read_array(title: str, name: str, source: Picture, page: int | None = None) -> Photo:
+def read_array(
+    title: str, name: str, source: Picture, page: int | None = None, file: SourceFile | None = None
+) -> Photo:
     """Copy the pixels of a NumPy array, or of a Pillow image: its frame `page`, or the one where it stands."""
     pages = 1 if getattr(source, "format", "") == "MPO" else getattr(source, "n_frames", 1)  # a phone's JPEG
     number = choose_page(title, page or (source.tell() + 1 if pages > 1 else 1), pages)
     if pages > 1:
         source.seek(number - 1)
-    space, profile, turn = "multiband", None, None
+    space, profile, turn, found = "multiband", None, None, Metadata(source=file)
     if hasattr(source, "mode"):
         from localsr.images.pillow import pixels_of
 
         profile, turn = source.info.get("icc_profile"), source.getexif().get(ORIENTATION_TAG)
+        found = metadata.of_pillow(source.info, file)
         source, space = pixels_of(source)
     pixels = np.asarray(source)
     if pixels.ndim == 3 and len(pixels) == 3 and pixels.shape[2] > 4 and pixels.dtype.kind == "f":
@@ -50,7 +55,7 @@ def read_array(title: str, name: str, source: Picture, page: int | None = None) 
     image = from_array(pixels.reshape(*pixels.shape[:2], bands), space)
     if turn in range(1, 9):
         image.set_type(pyvips.GValue.gint_type, "orientation", turn)
-    return replace(upright_photo(title, name, with_profile(image, profile)), page=number, pages=pages)
+    return replace(upright_photo(title, name, with_profile(image, profile), found=found), page=number, pages=pages)
 
 
 def read_restored(title: str, source: Picture) -> Photo:

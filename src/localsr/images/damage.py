@@ -17,7 +17,7 @@ class DamagedBlockError(Exception):
     """A part of a file that is not what its encoder wrote; the message does not name the file."""
 
 
-class Blocks(Protocol):
+class CheckedBlocks(Protocol):
     """The parts of a file that can be checked alone."""
 
     def under(self, boxes: Sequence[Box]) -> set[int]:
@@ -50,7 +50,7 @@ class DamageLatch:
     a tiled picture is read by one thread at a time.
     """
 
-    def __init__(self, blocks: Blocks | None, *, tiled: bool) -> None:
+    def __init__(self, blocks: CheckedBlocks | None, *, tiled: bool) -> None:
         """Begin without damage and with nothing checked; without `blocks`, the decoder's errors are all there is."""
         self._lock = threading.Lock()
         self._damage = ""

@@ -9,6 +9,8 @@ from typing import Any
 
 import pyvips
 
+from localsr.images.metadata import SourceFile
+
 
 @dataclass(frozen=True, eq=False)
 class Origin:
@@ -19,6 +21,7 @@ class Origin:
     data: bytes | int
     head: bytes  # its first bytes
     weight: int  # bytes
+    source: SourceFile
 
     def read_at(self, place: int, count: int) -> bytes:
         """Read some bytes, fewer at the end."""

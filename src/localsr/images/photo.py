@@ -17,7 +17,10 @@ from numpy.typing import NDArray
 
 from localsr.errors import ImageError
 from localsr.geometry import Box, Size, whole
+from localsr.images import xmp
 from localsr.images.damage import DamageLatch
+from localsr.images.metadata import MAX_HASHED_BYTES, Metadata
+from localsr.images.provenance import Provenance
 from localsr.images.vips import (
     NUMPY_TYPES,
     SPACES,
@@ -42,10 +45,11 @@ class Photo:
         size: Width and height of the upright picture in pixels.
         bands: Bands of the source, alpha included: 1 to 4, or 5 for CMYK with alpha.
         depth: Bits of a band: 8, or 16, which stands for float too.
-        profile: The embedded ICC profile that the pixels are in, or None.
+        profile: The ICC profile that the pixels are in, embedded or made of what else the file tells; None for sRGB.
         name: The name of the file, without its folder; empty for arrays and bytes.
         has_alpha: Whether there is a band of opacity.
         is_cmyk: Whether the source is CMYK; windows of it are sRGB.
+        metadata: What the file says besides its pixels.
         page: Which page of a document or frame of an animation it is, from 1.
         pages: How many of them the file holds.
         damage: What is wrong with the file, of which a part is lost; empty for a sound one.
@@ -70,9 +74,32 @@ class Photo:
     _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands
     _alpha: pyvips.Image | None = field(repr=False)
     _latch: DamageLatch | None = field(repr=False, default=None)  # where damage is looked for
+    metadata: Metadata = field(repr=False, default=Metadata())
     page: int = 1
     pages: int = 1
     damage: str = ""
+
+    def sha256(self, limit: float = MAX_HASHED_BYTES) -> str:
+        """Return the sha256 of the picture's file, which is read for it once.
+
+        Args:
+            limit: A file of more bytes has none; the default costs at most about a second.
+
+        Returns:
+            64 hexadecimal digits; empty beyond the limit, for an array, and for a file that has changed or gone.
+
+        Example:
+            >>> import numpy as np
+            >>> import localsr
+            >>> localsr.read(np.zeros((48, 64), np.uint8)).sha256()
+            ''
+        """
+        return "" if self.metadata.source is None else self.metadata.source.sha256(limit)
+
+    @property
+    def provenance(self) -> Provenance | None:
+        """How the picture was made, where it says that localsr made it."""
+        return xmp.made_by(self.metadata.xmp)
 
     def window(self, box: Box) -> Pixels:
         """Read the pixels of a box.

@@ -18,7 +18,7 @@ import pyvips
 
 from localsr.errors import ImageError
 from localsr.geometry import Size, whole
-from localsr.images import jpeg_header
+from localsr.images import jpeg_header, metadata
 from localsr.images.arrays import Picture, choose_page, read_array, read_restored
 from localsr.images.bounds import (
     MAX_DECODED_PIXELS,
@@ -28,7 +28,8 @@ from localsr.images.bounds import (
     refuse_large,
 )
 from localsr.images.checks import check_jpeg, check_webp
-from localsr.images.damage import Blocks, DamageLatch, WholeFile
+from localsr.images.damage import CheckedBlocks, DamageLatch, WholeFile
+from localsr.images.metadata import SourceFile
 from localsr.images.origin import Origin
 from localsr.images.photo import Photo
 from localsr.images.signatures import READ_FORMATS, describe_other, kind_of
@@ -123,9 +124,11 @@ def read(
                 raise ImageError(f"{title} is not a file; {READ_FORMATS}")
             with path.open("rb", buffering=0) as file:  # libvips duplicates the descriptor: the pixels stay readable
                 weight = os.fstat(file.fileno()).st_size  # when another file takes the name
-                return read_file(Origin(title, path.name, file.fileno(), file.read(HEAD_BYTES), weight), options)
+                head, descriptor = file.read(HEAD_BYTES), file.fileno()
+                return read_file(Origin(title, path.name, descriptor, head, weight, SourceFile(path)), options)
         if isinstance(source, bytes):
-            return read_file(Origin(title, "", source, source[:HEAD_BYTES], len(source)), options)
+            origin = Origin(title, "", source, source[:HEAD_BYTES], len(source), SourceFile(source))
+            return read_file(origin, options)
         if isinstance(getattr(source, "photo", None), Photo):
             return read_restored(title, source)
         if hasattr(source, "__array_interface__"):
@@ -176,6 +179,7 @@ def _read_file(origin: Origin, options: ReadOptions) -> Photo:
     if kind == "png" and opened.page > 1:
         return _read_png_frame(origin, opened, options)
     image = opened.image
+    found = metadata.of_file(image, kind, origin.read_at, origin.weight, origin.source)
     size, tiled = Size(image.width, image.height), bool(image.get_typeof("tile-width"))
     unit = Size(image.get("tile-width"), image.get("tile-height")) if tiled else size
     pixel = image.bands * NUMPY_TYPES.get(image.format, np.dtype("f8")).itemsize
@@ -191,7 +195,7 @@ def _read_file(origin: Origin, options: ReadOptions) -> Photo:
             image = spooled(image, origin.title, options.progress or (lambda *_: None))
     elif not options.strict:
         image = image.copy_memory()  # what fails, fails here
-    photo = upright_photo(origin.title, origin.name, image, latch)
+    photo = upright_photo(origin.title, origin.name, image, latch, found)
     return replace(photo, page=opened.page, pages=opened.pages)
 
 
@@ -230,7 +234,7 @@ def _held_bytes(origin: Origin, kind: str, image: pyvips.Image) -> int:
     return 0
 
 
-def _blocks(origin: Origin, kind: str, opened: Opened) -> Blocks | None:
+def _blocks(origin: Origin, kind: str, opened: Opened) -> CheckedBlocks | None:
     """Return what can be checked of a file besides what its decoder checks."""
     if kind == "tiff":
         assert opened.directory is not None
@@ -258,7 +262,7 @@ def _read_bmp(origin: Origin, options: ReadOptions) -> Photo:
     refuse_empty_runs(origin, size)
     if not options.strict:
         picture = BmpImageFile(io.BytesIO(origin.content() + bytes(4 * size.width * size.height)))
-    return read_array(title, origin.name, picture)
+    return read_array(title, origin.name, picture, file=origin.source)
 
 
 def _read_png_frame(origin: Origin, opened: Opened, options: ReadOptions) -> Photo:
@@ -268,4 +272,4 @@ def _read_png_frame(origin: Origin, opened: Opened, options: ReadOptions) -> Pho
     size = Size(opened.image.width, opened.image.height)
     refuse_large(origin, size, size, 4, options.max_pixels)
     refuse_held(origin.title, size, 4 * size.width * size.height)
-    return read_array(origin.title, origin.name, PngImageFile(io.BytesIO(origin.content())), opened.page)
+    return read_array(origin.title, origin.name, PngImageFile(io.BytesIO(origin.content())), opened.page, origin.source)

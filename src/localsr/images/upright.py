@@ -7,6 +7,7 @@ import pyvips
 from localsr.errors import ImageError
 from localsr.geometry import Size
 from localsr.images.damage import DamageLatch
+from localsr.images.metadata import Metadata
 from localsr.images.photo import Photo
 from localsr.images.vips import NUMPY_TYPES, SPACES, profile_of, with_profile
 
@@ -14,16 +15,25 @@ PLAIN_SPACES = (*SPACES.values(), "rgb", "multiband", "scrgb")  # whose values a
 ORIENTATION_TAG = 274  # of EXIF and TIFF
 
 
-def upright_photo(title: str, name: str, image: pyvips.Image, latch: DamageLatch | None = None) -> Photo:
+def upright_photo(
+    title: str,
+    name: str,
+    image: pyvips.Image,
+    latch: DamageLatch | None = None,
+    found: Metadata = Metadata(),  # noqa: B008  # frozen
+) -> Photo:
     """Turn a picture upright, separate colour from alpha, and bring the colour to one or three bands."""
     space, bands, is_cmyk = image.interpretation, image.bands, image.interpretation == "cmyk"
     base = 4 if is_cmyk else 3 if bands >= 3 else 1
     if bands - base not in (0, 1):
         raise ImageError(f"{title} has {bands} bands ({space}); grey, RGB and CMYK are read, with alpha or without")
+    if image.get_typeof("orientation") and image.get("orientation") in (5, 6, 7, 8):
+        found = found.on_its_side()
     image = image.autorot()
     alpha = image.extract_band(base) if bands > base else None
     colour = image.extract_band(0, n=base)
-    profile = profile_of(colour, usable=is_cmyk) if is_cmyk or space in PLAIN_SPACES else None
+    embedded = profile_of(colour) if is_cmyk or space in PLAIN_SPACES else None
+    profile, found = found.with_profile(embedded, base)
     colour = with_profile(colour, profile)  # an unusable one is removed: libvips then takes its own CMYK
     if is_cmyk:
         bits = 16 if colour.format == "ushort" else 8
@@ -34,6 +44,5 @@ def upright_photo(title: str, name: str, image: pyvips.Image, latch: DamageLatch
         raise ImageError(f"{title} has {colour.format} pixels; 8 and 16 bit and float in [0, 1] are read")
     depth = 8 if colour.format == "uchar" else 16
     colour = colour.copy(interpretation=SPACES[colour.bands, depth])
-    return Photo(
-        Size(image.width, image.height), bands, depth, profile, name, alpha is not None, is_cmyk, colour, alpha, latch
-    )
+    about = (bands, depth, profile, name, alpha is not None, is_cmyk)
+    return Photo(Size(image.width, image.height), *about, colour, alpha, latch, found)

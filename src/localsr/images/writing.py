@@ -1,29 +1,38 @@
-"""Pictures out: written with the depth, the bands and the profile of their source, as far as the format can."""
+"""Pictures out: written with the depth, bands, profile and metadata of their source, as far as the format can."""
 
 from __future__ import annotations
 
 import errno
-import io
 import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
-from localsr.errors import OutputError
-from localsr.files import replacing, write_whole
+from localsr.errors import ConfigError, OutputError
+from localsr.files import replacing
 from localsr.geometry import Box, Size
+from localsr.images.carried import Blocks, Saving, blocks_for
+from localsr.images.encoding import (
+    DEEP_FORMATS,
+    FORMATS,
+    MAX_SIDES,
+    OPAQUE_FORMATS,
+    JpegTables,
+    check_quality,
+    encode,
+)
 from localsr.images.photo import Photo
+from localsr.images.provenance import Provenance
 from localsr.images.reading import read
 from localsr.images.vips import (
     SPACES,
     VIPS_FORMATS,
     Pixels,
-    fields_of,
     from_array,
     mapped,
     profile_of,
@@ -32,40 +41,35 @@ from localsr.images.vips import (
     with_profile,
 )
 
-FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "bmp")} | {".jpg": "jpeg", ".tif": "tiff"}
-MAX_SIDES = {"jpeg": 65_535, "webp": 16_383, "bmp": 32_767}  # px of a side, as far as a format bounds it
-SAVE_OPTIONS: dict[str, dict[str, Any]] = {
-    "jpeg": {"Q": 95, "subsample_mode": "off"},  # 4:4:4 keeps restored edges of colour
-    "tiff": {"compression": "deflate", "predictor": "horizontal"},
-    "webp": {"lossless": True, "exact": True},  # exact: keep colours under alpha 0
-}
-METADATA = ("exif-data", "xmp-data", "iptc-data", "image-description")  # copied when all of a picture is written
-FULL_DISK_BYTES = 2**20  # a disk with less left is full
-MIN_TILED_PIXELS = 2**26  # of a TIFF that is written in tiles, so that windows of it can be read alone
-OPAQUE_FORMATS = ("jpeg", "bmp")  # without alpha
-BIG_TIFF_VALUES = 2**30  # of all bands, from which a TIFF may pass 4 GB
+PLAIN = Saving()
 
 
-def write(path: str | os.PathLike[str], pixels: Pixels, alpha: Pixels | None, like: Photo) -> None:
+def write(
+    path: str | os.PathLike[str],
+    pixels: Pixels,
+    alpha: Pixels | None,
+    like: Photo,
+    made: Provenance | None = None,
+    saving: Saving = PLAIN,
+) -> None:
     """Write a picture with the depth, bands and profile of a photo; the file appears whole or not at all.
 
     `pixels` are `(3, H, W)` RGB and `alpha` `(1, H, W)`, both in [0, 1]; the suffix says the format. What a format
     cannot hold becomes the nearest that it can: 8 bit in JPEG, WebP and BMP, no alpha in JPEG and BMP, sRGB for CMYK in
-    PNG, WebP and BMP, sRGB for any profile in BMP. Raises `OutputError`.
+    PNG, WebP, AVIF and BMP, sRGB for any profile in BMP. `made` says how the pixels were made from the photo; with it
+    the file carries it and the photo's metadata, as far as `saving` says. Raises `OutputError`.
     """
-    kind = _kind(path)
+    kind = checked_format(path, like, saving)
     planes = [pixels] if alpha is None else [pixels, alpha]
     shapes = [(bands, *pixels.shape[1:]) for bands in (3, 1)][: len(planes)]
     if [p.shape for p in planes] != shapes or not all(np.isfinite(p).all() for p in planes):
         raise OutputError(f"{path} is not written: {[p.shape for p in planes]} must be (3, H, W), (1, H, W) and finite")
-    with translating_errors(f"{path} could not be written", OutputError, "; what was there is untouched"):
+    with (
+        replacing(path) as temporary,
+        translating_errors(f"{path} could not be written", OutputError, "; what was there is untouched"),
+    ):
         levels = _levels(pixels, None if kind in OPAQUE_FORMATS else alpha, like, _depth(kind, like))
-        image = _finished(kind, from_array(levels, "multiband"), like)
-        if kind == "bmp":
-            data = _bmp(image)
-        else:
-            data = cast(bytes, getattr(image, f"{kind}save_buffer")(keep="icc", **_options(kind, image)))
-    write_whole(path, data)
+        _save(temporary, kind, from_array(levels, "multiband"), like, made, saving)
 
 
 def srgb(pixels: Pixels, like: Photo) -> NDArray[np.uint8]:
@@ -85,17 +89,30 @@ class Canvas:
     Use it in a `with` statement; `finish` writes the picture, whole or not at all.
     """
 
-    def __init__(self, path: str | os.PathLike[str], size: Size, like: Photo, *, alpha: bool) -> None:
-        """Begin a picture of `size` like a photo; `OutputError` if the disk or the format has no room for it."""
+    def __init__(
+        self,
+        path: str | os.PathLike[str],
+        size: Size,
+        like: Photo,
+        made: Provenance | None = None,
+        saving: Saving = PLAIN,
+        *,
+        alpha: bool,
+    ) -> None:
+        """Begin a picture of `size` like a photo; `OutputError` if the disk or the format has no room for it.
+
+        `made` and `saving` are those of `write`.
+        """
         self.path, self.size, self.like = Path(path), size, like
-        self._kind = _kind(path)
+        self._made, self._saving = made, saving
+        self._kind = checked_format(path, like, saving)
         self._depth = _depth(self._kind, like)
         self._bands = (1 if like.bands < 3 else 3) + (alpha and self._kind not in OPAQUE_FORMATS)
         self._pixel = self._bands * self._depth // 8
         if max(size.width, size.height) > MAX_SIDES.get(self._kind, 2**31):
             raise OutputError(f"{path} would hold {size} px, but its format ends at {MAX_SIDES[self._kind]} px a side")
         folder = self.path.resolve().parent
-        wanted = 2 * size.width * size.height * self._pixel  # the levels, and a finished file as large
+        wanted = 2 * size.width * size.height * self._pixel  # the levels, and a finished file or a second copy as large
         try:
             folder.mkdir(parents=True, exist_ok=True)
             free = shutil.disk_usage(folder).free
@@ -140,8 +157,8 @@ class Canvas:
         colour = levels[..., : 3 if self._bands >= 3 else 1].transpose(2, 0, 1).astype(np.float32)
         return np.repeat(colour, 3 // len(colour), axis=0) / np.float32(2**self._depth - 1)
 
-    def finish(self, *, metadata: bool = False) -> None:
-        """Write the picture, with `metadata` the EXIF, XMP and IPTC of its photo too; raises `OutputError`."""
+    def finish(self) -> None:
+        """Write the picture; raises `OutputError`."""
         form = VIPS_FORMATS[f"u{self._depth // 8}"]
         self._file.flush()
         with (
@@ -149,32 +166,52 @@ class Canvas:
             translating_errors(f"{self.path} could not be written", OutputError, "; what was there is untouched"),
         ):
             raw = mapped(self._file, self.size.width, self.size.height, self._bands, form)
-            image = _finished(self._kind, raw, self.like)
-            if self._kind == "bmp":
-                temporary.write_bytes(_bmp(image))
-                return
-            keep = "icc"
-            if metadata:
-                image, keep = _with_metadata(image, self.like), "icc|exif|xmp|iptc"
-            try:
-                getattr(image, f"{self._kind}save")(str(temporary), keep=keep, **_options(self._kind, image))
-            except pyvips.Error as error:  # which carries no errno
-                if shutil.disk_usage(temporary.parent).free < FULL_DISK_BYTES:
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)) from error
-                raise
+            _save(temporary, self._kind, raw, self.like, self._made, self._saving)
 
 
-def _kind(path: str | os.PathLike[str]) -> str:
-    """Return the format that the suffix of a name says."""
+def checked_format(path: str | os.PathLike[str], like: Photo, saving: Saving = PLAIN) -> str:
+    """Return the format that the suffix of a name says; `ConfigError` where it cannot hold what a photo is."""
     kind = FORMATS.get(Path(path).suffix.lower())
     if kind is None:
         raise OutputError(f"{path} is not written: its name must end in one of {', '.join(FORMATS)}")
+    check_quality(kind, saving.quality)
+    if like.metadata.chunks and like.profile is None and kind != "png":
+        code = like.metadata.chunks[0][1]
+        name = {16: "PQ", 18: "HLG"}.get(code[1], f"cICP {', '.join(map(str, code))}")
+        raise ConfigError(f"the photo's colours ({name}) are told by a PNG's cICP, which {path} cannot hold; use .png")
     return kind
+
+
+def left_out(path: str | os.PathLike[str], like: Photo, made: Provenance, saving: Saving = PLAIN) -> tuple[str, ...]:
+    """Return in sentences what a file of this name does not take over from a photo, or takes over changed."""
+    kind = checked_format(path, like, saving)
+    notes = blocks_for(like.metadata, kind, like.size, made, saving).notes
+    lost_tables = made.whole and kind == "jpeg" and like.metadata.jpeg and saving.quality is None
+    if lost_tables and _tables(kind, like, made, saving) is None:
+        notes += ("the photo's own JPEG tables could not be kept; the file is encoded with quality 95",)
+    return notes
+
+
+def _save(path: Path, kind: str, levels: pyvips.Image, like: Photo, made: Provenance | None, saving: Saving) -> None:
+    """Encode levels like a photo, with all that goes beside them; every file of a result is written here."""
+    image = _finished(kind, levels, like)
+    blocks = Blocks(chunks=like.metadata.chunks)
+    if made is not None:
+        blocks = blocks_for(like.metadata, kind, Size(image.width, image.height), made, saving)
+    blocks = blocks._replace(profile=profile_of(image) or b"")
+    encode(path, kind, image, blocks, saving.quality, _tables(kind, like, made, saving))
+
+
+def _tables(kind: str, like: Photo, made: Provenance | None, saving: Saving) -> JpegTables | None:
+    """Return a JPEG photo's own tables for the whole picture as JPEG again, unless a quality is asked for."""
+    if kind != "jpeg" or made is None or not made.whole or saving.quality is not None or not like.metadata.jpeg:
+        return None
+    return None if like.is_cmyk else JpegTables.of(like.metadata.jpeg, like.bands)
 
 
 def _depth(kind: str, like: Photo) -> int:
     """Return the bits of a band that a format keeps of a photo's."""
-    return like.depth if kind in ("png", "tiff") else 8
+    return like.depth if kind in DEEP_FORMATS else 8
 
 
 def _levels(pixels: Pixels, alpha: Pixels | None, like: Photo, depth: int) -> NDArray[np.unsignedinteger[Any]]:
@@ -196,38 +233,3 @@ def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:
     elif (kind == "bmp" or (kind == "webp" and like.bands < 3)) and profile_of(colour, usable=True):
         colour = with_profile(colour.icc_transform("srgb", embedded=True), None)  # BMP holds none, WebP none for grey
     return colour if image.bands == bands else colour.bandjoin(image.extract_band(bands))
-
-
-def _with_metadata(image: pyvips.Image, like: Photo) -> pyvips.Image:
-    """Copy a photo's resolution and metadata except the orientation, since pixels are upright. TIFF takes no EXIF."""
-    origin = like._colour
-    image = image.copy(xres=origin.xres, yres=origin.yres)
-    for name, kind, value in fields_of(origin):
-        if name in METADATA or name == "resolution-unit" or name.startswith(("exif-ifd", "png-comment-")):
-            image.set_type(kind, name, value)
-    image.set_type(pyvips.GValue.gint_type, "orientation", 1)  # or libvips writes that of the EXIF block again
-    return image
-
-
-def loses_exif(path: str | os.PathLike[str], like: Photo) -> bool:
-    """Tell whether a photo has EXIF that a file of this name would lose: BMP has none, libvips writes none to TIFF."""
-    exif = any(name.startswith("exif-") for name, *_ in fields_of(like._colour))
-    return exif and FORMATS.get(Path(path).suffix.lower()) in ("tiff", "bmp")
-
-
-def _options(kind: str, image: pyvips.Image) -> dict[str, Any]:
-    """Return the options that a format is written with."""
-    options = dict(SAVE_OPTIONS.get(kind, {}))
-    if kind == "tiff":
-        options["bigtiff"] = image.width * image.height * image.bands > BIG_TIFF_VALUES
-        options["tile"] = image.width * image.height > MIN_TILED_PIXELS
-    return options
-
-
-def _bmp(image: pyvips.Image) -> bytes:
-    """Encode a BMP, which libvips cannot."""
-    from PIL import Image
-
-    file = io.BytesIO()
-    Image.fromarray(image.numpy()).save(file, "BMP")
-    return file.getvalue()

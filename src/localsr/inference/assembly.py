@@ -22,8 +22,9 @@ def assemble(
     inputs: RunInputs,
     strategy: Strategy,
     name: str,
+    sha256: str,
 ) -> Iterator[tuple[int, Restoration]]:
-    """Yield each box with its number when the last item that it waits for is `done`; `name` is the network's."""
+    """Yield each box with its number when the last item that it waits for is `done`; name, sha256: a network's."""
     photo, precision, scale = inputs.photo, inputs.precision, inputs.network.geometry.scale
     waiting = Counter(n for item in items for n in item.boxes)
     pixels: dict[int, NDArray[np.float32]] = {}
@@ -37,4 +38,4 @@ def assemble(
             waiting[n] -= 1
             if not waiting[n]:
                 alpha, made = enlarged_alpha(photo, box, scale), (precisions[n], seconds[n])
-                yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made, photo)
+                yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made, photo, sha256)

@@ -160,6 +160,7 @@ class FusedScene(Scene):
                     precision=found.precision,
                     seconds=time.perf_counter() - began,
                     photo=self.photo,
+                    sha256=self._sha256,
                     single=_planes(found.single),
                     uses=_together([uses for _, uses in aligned]),
                     share=found.share,

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, tiles
-from localsr.images import Canvas, Photo
+from localsr.images import Canvas, Photo, Provenance, Saving
 from localsr.inference.restoration import MAX_PIXELS_HELD, Restoration, bicubic, enlarged_alpha
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
@@ -38,6 +38,7 @@ def write_regions(
     share: bool = False,
     max_pixels: int = MAX_PIXELS_HELD,
     progress: Progress | None = None,
+    saving: Saving = Saving(),  # noqa: B008  # frozen
 ) -> Iterator[WrittenRegion]:
     """Restore boxes and write each to its target as soon as it is ready; small ones come before large ones.
 
@@ -53,6 +54,7 @@ def write_regions(
         share: Restore regions that crowd as one tile, as in `Scene.restore`.
         max_pixels: HR pixels of a result above which it is written in pieces.
         progress: Called with the LR px that are done, and how many there are in all.
+        saving: The quality of the files, and what is left out of them.
 
     Yields:
         Each region when its file is complete.
@@ -77,14 +79,14 @@ def write_regions(
         target, began = targets[small[k]], time.perf_counter()
         if target is not None:
             with target as path:
-                restoration.save(path)
+                restoration.save(path, saving)
             yield WrittenRegion(small[k], restoration.seconds + time.perf_counter() - began, restoration)
     before = sum(boxes[n].area for n in small)
     for n in large:
         target, began = targets[n], time.perf_counter()
         assert target is not None
         with target as path:
-            write_in_pieces(path, scene, boxes[n], strategy, report)
+            write_in_pieces(path, scene, boxes[n], strategy, report, saving)
         before += boxes[n].area
         yield WrittenRegion(n, time.perf_counter() - began, None)
 
@@ -101,10 +103,11 @@ def write_in_pieces(
     box: Box,
     strategy: Strategy | str | None = None,
     progress: Progress | None = None,
+    saving: Saving = Saving(),  # noqa: B008  # frozen
 ) -> None:
     """Write a restored box that need not fit in memory, as `Restoration.save` would."""
-    size = box.scaled(scene.scale).size
-    with Canvas(path, size, scene.photo, alpha=scene.photo.has_alpha) as canvas:
+    size, made = box.scaled(scene.scale).size, scene.provenance([box], strategy)
+    with Canvas(path, size, scene.photo, made, saving, alpha=scene.photo.has_alpha) as canvas:
         for piece in scene.pieces(box, strategy, progress=progress):
             alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
             canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
@@ -116,7 +119,8 @@ def write_bicubic(
 ) -> None:
     """Write a box enlarged by bicubic, which need not fit in memory; `progress` hears of LR px."""
     done = 0
-    with Canvas(path, box.scaled(scale).size, photo, alpha=photo.has_alpha) as canvas:
+    made = Provenance(boxes=(box,), scale=scale, strategy="bicubic")
+    with Canvas(path, box.scaled(scale).size, photo, made, alpha=photo.has_alpha) as canvas:
         for piece in tiles(box, BICUBIC_SIDE // scale):
             there = piece.within(box).scaled(scale)
             canvas.put(there, bicubic(photo, piece, scale), enlarged_alpha(photo, piece, scale))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, strips, whole
-from localsr.images import Canvas, Photo
+from localsr.images import Canvas, Photo, Saving
 from localsr.inference.restoration import Piece, Restoration, bicubic, enlarged_alpha
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
@@ -39,13 +39,15 @@ def paste(
     how: Pasting = Pasting(),  # noqa: B008  # frozen
     progress: Progress | None = None,
     kept: Mapping[int, Restoration] | None = None,
+    saving: Saving = Saving(),  # noqa: B008  # frozen
 ) -> Size:
     """Write the picture with its boxes restored, the rest by bicubic or as it was, and return its size.
 
     Boxes are pasted in their order; `kept` are those that have been restored by the same strategy, by their numbers.
-    Depth, profile and alpha are the photo's, and of its metadata what the format takes (`images.loses_exif`). Neither
-    the picture nor a box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises
-    `BoxError`, `ConfigError`, and `OutputError` for a file that could not be written.
+    Depth, profile and alpha are the photo's, and of its metadata what is still true and the format takes
+    (`images.left_out`); a JPEG of a JPEG has its tables, unless `saving` asks for a quality. Neither the picture nor a
+    box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises `BoxError`,
+    `ConfigError`, and `OutputError` for a file that could not be written.
     """
     if not 0 <= how.feather <= MAX_FEATHER:
         raise ConfigError(f"a feather of {how.feather} px cannot be; give 0 to {MAX_FEATHER} LR px")
@@ -66,7 +68,8 @@ def paste(
         if progress is not None:
             progress(done, total)
 
-    with Canvas(path, size, photo, alpha=photo.has_alpha) as canvas:
+    made = scene.provenance(inside, strategy, whole=True, same_size=how.same_size)
+    with Canvas(path, size, photo, made, saving, alpha=photo.has_alpha) as canvas:
         for strip in strips(photo.size, STRIP_PIXELS // factor**2):
             pixels = photo.window(strip) if how.same_size else bicubic(photo, strip, scale)
             canvas.put(strip.scaled(factor), pixels, _alpha(photo, strip, factor))
@@ -78,7 +81,7 @@ def paste(
             pixels = canvas.get(there) * (1 - weight) + pixels * weight
             canvas.put(there, pixels, _alpha(photo, piece.box, factor))
             report(piece.box.area)
-        canvas.finish(metadata=True)
+        canvas.finish()
     return size
 
 

@@ -115,6 +115,6 @@ def _shared_tile(items: Sequence[WorkItem], settings: WorkSettings) -> WorkItem:
     """Return one item that restores all that the items do, with windows as on the whole picture."""
     geometry, size = settings.network.geometry, settings.size
     roi = reduce(Box.union, (item.taper.roi for item in items))
-    taper = Taper.around(roi, size, geometry.exact_halo, geometry.multiple, aligned=True)
+    taper = geometry.taper(roi, size, geometry.exact_halo, aligned=True)
     boxes = tuple(dict.fromkeys(n for item in items for n in item.boxes))
     return WorkItem(boxes, taper, geometry.near(taper, size), whole(size))

@@ -8,7 +8,7 @@ from os import PathLike
 from typing import overload
 
 from localsr.geometry import Box, checked_boxes
-from localsr.images import Photo
+from localsr.images import Photo, Saving
 from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
 from localsr.inference.restoration import Attention, Restoration
@@ -186,15 +186,17 @@ class RegionScene(Enlarger):
         strategy: Strategy | str | None = None,
         how: Pasting = Pasting(),  # noqa: B008  # frozen
         progress: Progress | None = None,
+        saving: Saving = Saving(),  # noqa: B008  # frozen
     ) -> None:
         """Write the whole picture with its boxes restored, the rest enlarged by bicubic or as it was.
 
         Args:
-            path: The file to write: PNG, JPEG, TIFF, WebP or BMP by its suffix.
+            path: The file to write: PNG, JPEG, TIFF, WebP, AVIF or BMP by its suffix.
             boxes: Regions in LR px of the upright picture; they are pasted in their order.
             strategy: As in `restore`.
             how: How boxes go into the picture: their feather, and whether it keeps its own size.
             progress: Called with the LR px that are done, of the picture and the boxes, and how many there are in all.
+            saving: The quality of the file, and what is left out of it.
 
         Raises:
             BoxError: A box leaves the picture.
@@ -210,7 +212,7 @@ class RegionScene(Enlarger):
             ...     print(localsr.read(f"{folder}/large.png").size)
             240 x 160
         """
-        self._paste(path, checked_boxes(boxes, self.photo.size), self.strategy(strategy), how, progress)
+        self._paste(path, checked_boxes(boxes, self.photo.size), self.strategy(strategy), how, progress, saving)
 
     @abstractmethod
     def _restorations(
@@ -234,5 +236,6 @@ class RegionScene(Enlarger):
         strategy: Strategy,
         how: Pasting,
         progress: Progress | None,
+        saving: Saving,
     ) -> None:
         """Write the picture with its boxes restored."""

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.geometry import Box
-from localsr.images import Photo
+from localsr.images import Photo, Provenance, Saving
 from localsr.images.vips import rounded
 from localsr.inference.strategies import Strategy
 from localsr.resize import enlarge
@@ -48,15 +48,24 @@ class Restoration:
     precision: str  # that the pixels were computed in, one of PRECISIONS
     seconds: float  # from box to pixels; a batch's time is shared among its boxes by their area
     photo: Photo  # what it was made from: depth, bands and profile
+    sha256: str = ""  # of the network's weights, where they were saved
 
-    def save(self, path: str | PathLike[str]) -> None:
-        """Write a picture with the photo's depth, bands and profile.
+    @property
+    def provenance(self) -> Provenance:
+        """How it was made, as its file will say."""
+        made = (self.model, self.sha256, self.photo.sha256(), (self.box,), self.scale)
+        return Provenance(*made, str(self.strategy))
+
+    def save(self, path: str | PathLike[str], saving: Saving = Saving()) -> None:  # noqa: B008  # frozen
+        """Write a picture with the photo's depth, bands, profile and metadata, and with how it was made.
 
         Args:
-            path: The file to write: PNG, JPEG, TIFF, WebP or BMP by its suffix.
+            path: The file to write: PNG, JPEG, TIFF, WebP, AVIF or BMP by its suffix.
+            saving: The quality, and what is left out.
 
         Raises:
             OutputError: The file cannot be written, or its format is not known.
+            ConfigError: The format has no quality, or cannot hold the photo's colours.
 
         Example:
             >>> import localsr, numpy as np, tempfile
@@ -67,7 +76,7 @@ class Restoration:
             ...     print(localsr.read(f"{folder}/region.png").size)
             96 x 80
         """
-        images.write(Path(path), self.pixels, self.alpha, self.photo)
+        images.write(Path(path), self.pixels, self.alpha, self.photo, self.provenance, saving)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401  # NumPy's own
         """Return the picture as NumPy and its users expect it, for `np.asarray(restoration)`.

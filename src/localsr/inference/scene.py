@@ -12,7 +12,7 @@ import torch
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, checked_boxes
-from localsr.images import Photo
+from localsr.images import Photo, Provenance, Saving
 from localsr.inference.assembly import assemble
 from localsr.inference.batching import batch_work
 from localsr.inference.calibration import measured_speed
@@ -78,6 +78,38 @@ class Scene(RegionScene):
         self._context = SceneContext(networks.network, photo, sha256)
         if path is not None:
             self._context.load(path)
+
+    def provenance(
+        self,
+        boxes: Sequence[Box],
+        strategy: Strategy | str | None = None,
+        *,
+        whole: bool = False,
+        same_size: bool = False,
+    ) -> Provenance:
+        """Return what a file of boxes says of how it was made.
+
+        Args:
+            boxes: Regions in LR px of the upright picture.
+            strategy: As in `restore`.
+            whole: Whether the file is of the whole picture with the boxes in it.
+            same_size: And whether at the picture's own size.
+
+        Returns:
+            Network, source, boxes, scale and strategy.
+
+        Raises:
+            ConfigError: There is no such strategy, or the network cannot run it.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene.provenance([localsr.Box(0, 0, 8, 8)]).strategy
+            'halo'
+        """
+        made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), self.scale)
+        return Provenance(*made, str(self.strategy(strategy)), whole, same_size)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.
@@ -212,7 +244,7 @@ class Scene(RegionScene):
         settings = self._settings(strategy)
         items, inputs = plan_work(boxes, settings, share=share), self._inputs(settings)
         done = execute(batch_work(items, settings), inputs, progress)
-        return assemble(boxes, items, done, inputs, strategy, self._networks.name)
+        return assemble(boxes, items, done, inputs, strategy, self._networks.name, self._sha256)
 
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Estimate by each strategy what boxes would cost on this machine."""
@@ -244,9 +276,10 @@ class Scene(RegionScene):
         strategy: Strategy,
         how: Pasting,
         progress: Progress | None,
+        saving: Saving,
     ) -> None:
         """Write the picture with its boxes restored."""
-        paste(path, self, boxes, strategy, how, progress)
+        paste(path, self, boxes, strategy, how, progress, saving=saving)
 
     def _settings(self, strategy: Strategy) -> WorkSettings:
         """Return what work by a strategy depends on."""

@@ -60,10 +60,10 @@ class Strategy(StrEnum):
 
     def taper(self, roi: Box, size: Size, geometry: NetworkGeometry) -> Taper:
         """Return the windows of an ROI of a picture of `size` through a network, untiled."""
-        halo, multiple = self.halo(geometry), geometry.multiple
+        halo = self.halo(geometry)
         if self is Strategy.CROP:  # the ROI is all the picture there is
-            return Taper.around(whole(roi.size), roi.size, halo, multiple).shifted(roi.left, roi.top)
-        return Taper.around(roi, size, halo, multiple, aligned=self is Strategy.FULL)
+            return geometry.taper(whole(roi.size), roi.size, halo).shifted(roi.left, roi.top)
+        return geometry.taper(roi, size, halo, aligned=self is Strategy.FULL)
 
 
 def default_strategy(available: Collection[Strategy]) -> Strategy:

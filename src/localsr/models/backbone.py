@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 from torch import Tensor, nn
 
@@ -18,14 +18,15 @@ class Features(NamedTuple):
     z: Tensor
     carry: tuple[Tensor, ...]
 
-    def crop(self, box: Box) -> Features:
-        """Cut every map to `box`, given in the maps' own coordinates."""
-        return Features(crop(self.z, box), tuple(crop(c, box) for c in self.carry))
+    def crop(self, box: Box, unit: int = 1) -> Features:
+        """Cut every map to `box`, given from the maps' corner, in px of which `unit` x `unit` are a place of a map."""
+        return Features(crop(self.z, box, unit), tuple(crop(c, box, unit) for c in self.carry))
 
 
-def crop(maps: Tensor, box: Box) -> Tensor:
-    """Cut `(..., h, w)` to `box`: a view."""
-    return maps.narrow(-2, box.top, box.height).narrow(-1, box.left, box.width)
+def crop(maps: Tensor, box: Box, unit: int = 1) -> Tensor:
+    """Cut `(..., h, w)` to `box`, whose sides are multiples of `unit`, the px that a place of the maps has: a view."""
+    rows = maps.narrow(-2, box.top // unit, box.height // unit)
+    return rows.narrow(-1, box.left // unit, box.width // unit)
 
 
 class Backbone(nn.Module):
@@ -35,7 +36,8 @@ class Backbone(nn.Module):
     `upsample`: `Features` -> `(B, 3, s h, s w)` RGB, nominally in [0, 1], not clamped.
     """
 
-    multiple: ClassVar[int] = 1  # of LR px that a window's sides must be
+    multiple: int = 1  # of LR px that a window's sides must be
+    unit: int = 1  # LR px whose square is one place of the feature maps, on a grid from the picture's corner
     receptive_field: tuple[int, ...]  # LR px that the head, each stage, and tail with upsampler look beyond a pixel
     head: nn.Module
     stages: nn.ModuleList
@@ -66,7 +68,7 @@ class Backbone(nn.Module):
             features = features._replace(z=fuse(0, features.z))
         for k, stage in enumerate(self.stages[:stages], start=1):
             here, kept = taper.windows[k - 1], taper.windows[k]
-            features = stage(features).crop(kept.within(here))
+            features = stage(features).crop(kept.within(here), self.unit)
             if fuse is not None:
                 features = features._replace(z=fuse(k, features.z))
         return features

@@ -156,18 +156,34 @@ def checked_header(path: Path, data: bytes, forms: tuple[str, ...], what: str, h
     The metadata must name one of the formats `forms`. `what` is what messages call the file, `hint` what they advise
     for one that is none.
     """
+    about = _bounded_header(path, data, what, f"{path} is no {what} of localsr, which is a safetensors file; {hint}")
+    if not isinstance(about, dict) or about.get("format") not in forms:
+        raise CheckpointError(f"{path} is no {what} of localsr (format {forms[0]})")
+    if not all(isinstance(text, str) for text in about.values()) or CONTROL_CHARACTERS.search("".join(about.values())):
+        raise CheckpointError(f"{what} {path} is damaged: its header holds control characters")
+    return about
+
+
+def _bounded_header(path: Path, data: bytes, what: str, refusal: str) -> Any:  # noqa: ANN401  # whatever JSON holds
+    """Return the metadata of a safetensors file whose header is short enough to be parsed, or say `refusal`."""
     length = struct.unpack("<Q", data[:8])[0] if len(data) >= 8 else 0
     if not 2 <= length <= min(MAX_HEADER_BYTES, len(data) - 8) or data[8:9] != b"{":
-        raise CheckpointError(f"{path} is no {what} of localsr, which is a safetensors file; {hint}")
+        raise CheckpointError(refusal)
     try:
         header = json.loads(data[8 : 8 + length])
         about = header.pop("__metadata__", {})
     except (ValueError, RecursionError, AttributeError) as error:
         raise CheckpointError(f"{what} {path} is damaged: its header is not JSON") from error
-    if not isinstance(about, dict) or about.get("format") not in forms:
-        raise CheckpointError(f"{path} is no {what} of localsr (format {forms[0]})")
-    if not all(isinstance(text, str) for text in about.values()) or CONTROL_CHARACTERS.search("".join(about.values())):
-        raise CheckpointError(f"{what} {path} is damaged: its header holds control characters")
     if len(header) > MAX_TENSORS:
         raise CheckpointError(f"{path} has {len(header)} tensors; a {what} has at most {MAX_TENSORS}")
     return about
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of anybody's safetensors file; `CheckpointError` for what is none."""
+    data = read_bounded(path, "file of weights", MAX_CHECKPOINT_BYTES)
+    _bounded_header(path, data, "file of weights", f"{path} is no safetensors file")
+    try:
+        return load_tensors(data)
+    except (SafetensorError, KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(f"{path} is a damaged safetensors file: {error}") from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from functools import lru_cache
 from typing import ClassVar, Self
 
@@ -23,6 +24,7 @@ from localsr.models.edsr import EDSR
 from localsr.models.proximity import Proximity
 from localsr.models.rcan import RCAN
 from localsr.models.rrdb import RRDBNet
+from localsr.models.span import SPAN
 from localsr.models.srresnet import SRResNet
 from localsr.models.swinir import SwinIR
 from localsr.models.windows import ContextGeometry, NetworkGeometry, Taper
@@ -36,6 +38,7 @@ BACKBONES: dict[str, type[Backbone]] = {
     "swinir": SwinIR,
     "rrdb": RRDBNet,
     "compact": Compact,
+    "span": SPAN,
 }
 
 
@@ -50,12 +53,11 @@ class CLSR(nn.Module):
         if config.backbone not in BACKBONES:
             raise ConfigError(f"no backbone {config.backbone!r}; choose one of {', '.join(BACKBONES)}")
         backbone = BACKBONES[config.backbone]
-        if config.gcm and config.gcm_patch % backbone.multiple:
-            raise ConfigError(
-                f"gcm_patch {config.gcm_patch} is not a multiple of {config.backbone}'s {backbone.multiple}"
-            )
         self.config = config
         self.backbone = backbone(config.without_context())
+        step = math.lcm(self.backbone.multiple, self.backbone.unit * config.gcm_stride)
+        if config.gcm and config.gcm_patch % step:
+            raise ConfigError(f"gcm_patch {config.gcm_patch} is not a multiple of {config.backbone}'s {step}")
         self.conditioning = Conditioning(config) if config.conditioned else None
         self.modulation: Tensor | None = None
         self.gcm = GlobalContext(config, backbone) if config.gcm else None
@@ -96,7 +98,8 @@ class CLSR(nn.Module):
             backbone.receptive_field,
             backbone.multiple,
             () if self.pim is None else self.pim.reach,
-            None if self.gcm is None else _context_geometry(config, self.gcm.reach),
+            None if self.gcm is None else _context_geometry(config, self.gcm),
+            backbone.unit,
         )
 
     def count_work(self, taper: Taper, near: Box, patches: int) -> WorkLoad:
@@ -208,18 +211,16 @@ def fuse(z: Tensor, k: int, taper: Taper, near: Near | None) -> Tensor:
     """F of Eq. 6: add p_k, cut to the window after stage k, to as many of the first channels of z `(B, c, h, w)`."""
     if near is None or k == 0:
         return z
-    p = crop(near[0][k - 1], taper.windows[k].within(near[1]))
+    p = crop(near[0][k - 1], taper.windows[k].within(near[1]), taper.unit)
     slim = p.shape[1]
     return torch.cat([z[:, :slim] + p, z[:, slim:]], dim=1)
 
 
-def _context_geometry(config: ModelConfig, reach: int) -> ContextGeometry:
+def _context_geometry(config: ModelConfig, gcm: GlobalContext) -> ContextGeometry:
     """Return the geometry of a config's GCM."""
-    heads = config.gcm_heads
-    width = config.channels // heads
-    return ContextGeometry(
-        config.gcm_patch, config.gcm_patches, config.gcm_stride, heads, width, config.gcm_after, reach
-    )
+    width = config.channels // gcm.heads
+    patch, patches, after = config.gcm_patch, config.gcm_patches, config.gcm_after
+    return ContextGeometry(patch, patches, gcm.cell, gcm.heads, width, after, gcm.reach)
 
 
 @lru_cache(maxsize=8)

@@ -39,7 +39,9 @@ class ModelConfig:
     upsampler: str = "pixelshuffle"  # SwinIR's, one of UPSAMPLERS
     features: int = 64  # channels of SwinIR's pixelshuffle
     growth: int = 32  # channels that each convolution of RRDBNet's dense blocks adds
+    unshuffle: int = 1  # px of the side of a square that is one place of RRDBNet's feature maps
     activation: str = "prelu"  # of SRVGGNetCompact, one of ACTIVATIONS
+    centred: bool = True  # whether SPAN takes the mean colour off its input
     halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
     conditioned: bool = False  # whether it is told how the picture was degraded
     gcm: bool = False  # global context module, Sec. 3.2
@@ -73,6 +75,8 @@ class ModelConfig:
         ):
             if getattr(self, name) not in known:
                 raise ConfigError(f"{name} {getattr(self, name)} is not one of {', '.join(map(str, known))}")
+        if self.scale * self.unshuffle not in SCALES:
+            raise ConfigError(f"unshuffle {self.unshuffle} would enlarge x{self.scale * self.unshuffle} within")
         steps = self.stages + 1
         if len(self.halo) != steps or any(type(h) is not int or not 0 <= h <= MAX_HALO for h in self.halo):
             raise ConfigError(

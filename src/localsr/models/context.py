@@ -82,22 +82,24 @@ class GlobalContext(nn.Module):
         """Build with G as the head and the first stages of `backbone`."""
         super().__init__()
         c = config.channels
-        self.heads, self.stride = config.gcm_heads, config.gcm_stride
-        self.reach = 2 * self.stride - 1  # LR px: within a cell, and to the next one by bilinear enlargement
-        self.extractor = Extractor(backbone(config.extractor()))
-        self.down_query, self.down_key = Downsampler(c, self.stride), Downsampler(c, self.stride)
+        extractor, stride = backbone(config.extractor()), config.gcm_stride
+        self.heads, self.unit = config.gcm_heads, extractor.unit
+        self.cell = stride * self.unit  # LR px that a token has on each side
+        self.reach = 2 * self.cell - 1  # LR px: within a cell, and to the next one by bilinear enlargement
+        self.extractor = Extractor(extractor)
+        self.down_query, self.down_key = Downsampler(c, stride), Downsampler(c, stride)
         self.query, self.key, self.value = (nn.Linear(c, c, bias=False) for _ in range(3))
         nn.init.zeros_(self.value.weight)
         self.beta = nn.Parameter(torch.ones(()))
         self.slope = nn.Parameter(torch.full((self.heads, 1, 1), 1 / 64))
-        self.up = Upsampler(c, self.stride)
+        self.up = Upsampler(c, stride)
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context:
         """Compute K and V from patches `(B, N, 3, r, r)`, RGB in [0, 1], at `corners` `(B, N, 2)`, x and y in LR px."""
         b, n = patches.shape[:2]
         flat = patches.flatten(0, 1).contiguous(memory_format=torch.channels_last)
         m = self.down_key(self.extractor(flat))  # (B N, c, t, t)
-        cells = _cell_centres(m.shape[-2], m.shape[-1], self.stride, m)  # (t t, 2)
+        cells = _cell_centres(m.shape[-2], m.shape[-1], self.cell, m)  # (t t, 2)
         places = (corners[:, :, None] + cells).flatten(1, 2)  # (B, N t t, 2)
         tokens = m.flatten(2).transpose(1, 2).reshape(b, n * cells.shape[0], -1)
         return Context(self._split(self.key(tokens)), self._split(self.value(tokens)), places)
@@ -106,19 +108,19 @@ class GlobalContext(nn.Module):
         """Return what the context adds to features `z` `(B, c, h, w)`: the enlarged g of Eq. 5, in the same shape.
 
         `z` covers `window`, whose coordinates start at `origins` `(B, 2)`, x and y in LR px of the pictures; these are
-        multiples of the stride, so that the queries' cells lie on one grid wherever the ROI is. `context` holds one
+        multiples of a cell, so that the queries' cells lie on one grid wherever the ROI is. `context` holds one
         picture for each row of `z`, or one for all.
         """
-        cells = snapped(window, self.stride)
+        cells = snapped(window, self.cell)
         queries, places, (rows, columns) = self._queries(z, window, cells, origins)
         g = self._attended(queries, places, context)
         g = g.transpose(-1, -2).reshape(z.shape[0], -1, rows, columns)
         y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
-        return crop(y, window.within(cells))
+        return crop(y, window.within(cells), self.unit)
 
     def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
         """Return the softmax of Eq. 3 alone, `(B, heads, queries, tokens)`; the weights of a query sum to 1."""
-        queries, places, _ = self._queries(z, window, snapped(window, self.stride), origins)
+        queries, places, _ = self._queries(z, window, snapped(window, self.cell), origins)
         similarity = queries @ context.keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
         weights: Tensor = (similarity + self._bias(queries, places, context)).softmax(-1)
         return weights
@@ -131,11 +133,12 @@ class GlobalContext(nn.Module):
         if is_exporting() or cells != window:
             inner = window.within(cells)
             right, bottom = cells.width - inner.left - inner.width, cells.height - inner.top - inner.height
-            z = functional.pad(z, (inner.left, right, inner.top, bottom), mode="replicate")
+            margins = [side // self.unit for side in (inner.left, right, inner.top, bottom)]
+            z = functional.pad(z, margins, mode="replicate")
         q = self.down_query(z)
         rows, columns = q.shape[-2:]
         corner = torch.stack([q.new_full((), side, dtype=torch.float32) for side in (cells.left, cells.top)])
-        places = origins[:, None] + corner + _cell_centres(rows, columns, self.stride, q)
+        places = origins[:, None] + corner + _cell_centres(rows, columns, self.cell, q)
         queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
         return queries, places.expand(z.shape[0], -1, -1), (rows, columns)
 
@@ -195,8 +198,8 @@ def _distance(one: Tensor, other: Tensor) -> Tensor:
     return x.square_().addcmul_(y, y).sqrt_()
 
 
-def _cell_centres(rows: int, columns: int, stride: int, like: Tensor) -> Tensor:
-    """Return the centres `(rows columns, 2)` of the cells of a grid, x and y in LR px from its corner."""
-    y = (torch.arange(rows, device=like.device, dtype=torch.float32) + 0.5) * stride
-    x = (torch.arange(columns, device=like.device, dtype=torch.float32) + 0.5) * stride
+def _cell_centres(rows: int, columns: int, side: int, like: Tensor) -> Tensor:
+    """Return the centres `(rows columns, 2)` of a grid's cells of `side` LR px, x and y in LR px from its corner."""
+    y = (torch.arange(rows, device=like.device, dtype=torch.float32) + 0.5) * side
+    x = (torch.arange(columns, device=like.device, dtype=torch.float32) + 0.5) * side
     return torch.cartesian_prod(y, x).flip(1)

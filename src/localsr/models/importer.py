@@ -46,6 +46,10 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
     given = {name: t for name, t in given.items() if not re.fullmatch(layout.ignored.format(**sizes), name)}
     if odd := {str(t.dtype) for t in given.values() if t.dtype not in IMPORTED_TYPES}:
         raise CheckpointError(f"{path} holds {', '.join(sorted(odd))}; its weights must be floats of 16, 32 or 64 bits")
+    try:
+        given = layout.folded(given, sizes)
+    except ConfigError as error:
+        raise CheckpointError(f"{path} cannot be imported: {error}") from error
     shifts = [_shift(given, module, layout.white) for module in ("sub_mean", "add_mean") if layout.white]
     checkpoint.fill(path, network, _renamed(given, layout, network))
     if shifts:
@@ -54,7 +58,9 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
 
 
 def read_table(path: Path) -> TensorTable:
-    """Read a file's tensors by their names; torch builds tensors and containers from it and refuses anything else."""
+    """Read a file's tensors by their names; of a file of torch, it builds tensors and containers and nothing else."""
+    if path.suffix == ".safetensors":
+        return checkpoint.read_tensors(path)
     try:
         size = path.stat().st_size
         if zipfile.is_zipfile(path):  # whose parts torch decompresses
@@ -104,8 +110,12 @@ def _renamed(given: TensorTable, layout: KeyLayout, network: CLSR) -> TensorTabl
 
 def _numbers(config: ModelConfig, i: int, j: int, k: int) -> dict[str, Any]:
     """Return what the names of a layout are filled with for stage i, block j and part k, all counted from 0."""
-    n, total, steps = i * config.blocks + j, config.stages * config.blocks, len(SHUFFLE_FACTORS[config.scale])
-    at = {"i": i, "j": j, "k": k, "n": n, "i1": i + 1, "j1": j + 1, "k1": k + 1, "k2": 2 * k, "k3": 3 * k}
+    n, total, steps = (
+        i * config.blocks + j,
+        config.stages * config.blocks,
+        len(SHUFFLE_FACTORS[config.scale * config.unshuffle]),
+    )
+    at = {"i": i, "j": j, "k": k, "n": n, "n1": n + 1, "i1": i + 1, "j1": j + 1, "k1": k + 1, "k2": 2 * k, "k3": 3 * k}
     at |= {"total": total, "even": 2 * n + 2, "odd": 2 * n + 3, "end": 2 * total + 2}  # of a chain of pairs
     at |= {"up": 3 * k + 3, "refine": 3 * steps + 2, "last": 3 * steps + 4}  # of ESRGAN's numbered modules
     return at | {"block": f"stages.{i}.blocks.{j}"} | config.to_dict()

@@ -8,9 +8,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import torch
 from torch import Tensor
+from torch.nn import functional
 
 from localsr.errors import ConfigError
+from localsr.models.config import MAX_HALO
 from localsr.models.presets import tapered
 
 TensorTable = dict[str, Tensor]
@@ -25,6 +28,7 @@ class KeyLayout:
     names: str  # of modules, between commas: ours, then theirs; the first that is in the file counts
     ignored: str = ""  # a regular expression: constants, tables of indices, scales other than {scale}
     white: int = 0  # in their colours, if it is not 1; it is folded into the first and the last convolution
+    folded: Callable[[TensorTable, dict[str, Any]], TensorTable] = lambda given, _: given  # several tensors as one
 
 
 def _size(given: TensorTable, *names: str, axis: int = 0) -> int:
@@ -90,9 +94,9 @@ def _swinir(given: TensorTable, scale: int | None) -> dict[str, Any]:
 def _rrdb(given: TensorTable, scale: int | None) -> dict[str, Any]:
     """Read width, growth, blocks and steps of enlargement, by BasicSR's names, the authors' or their older ones."""
     first = ("conv_first.weight", "model.0.weight")
-    if (inputs := _size(given, *first, axis=1)) != 3:
-        kind = "pixels of several places in one" if inputs in (12, 48) else f"{inputs} channels"
-        raise ConfigError(f"it begins with {kind}; only networks of three colours at full size can be imported")
+    unshuffle = {3: 1, 12: 2, 48: 4}.get(inputs := _size(given, *first, axis=1))
+    if unshuffle is None:
+        raise ConfigError(f"it begins with {inputs} channels; only networks of three colours can be imported")
     dense = ("body.0.rdb1.conv1.weight", "RRDB_trunk.0.RDB1.conv1.weight", "model.1.sub.0.RDB1.conv1.0.weight")
     stages = _blocks(given, r"()(?:body|RRDB_trunk|model\.1\.sub)\.([0-9]+)\.(?:rdb|RDB)1\.conv1(?:\.0)?\.weight")[
         "blocks"
@@ -100,9 +104,10 @@ def _rrdb(given: TensorTable, scale: int | None) -> dict[str, Any]:
     steps = sum(f"{name}{k}.weight" in given for name in ("conv_up", "upconv") for k in (1, 2, 3))
     if "model.0.weight" in given:  # each step is three modules: enlarge, convolve, activate
         steps = sum(bool(re.fullmatch(r"model\.[0-9]+\.weight", name)) for name in given) - 3
-    own = 3 if (scale, steps) == (3, 1) else 2**steps  # a step by 3 has the same weights as one by 2
+    own = 3 if (scale, steps) == (3, 1) else 2**steps // unshuffle  # a step by 3 has the same weights as one by 2
     sizes = {"backbone": "rrdb", "scale": own, "channels": _size(given, *first), "growth": _size(given, *dense)}
-    return sizes | {"stages": stages, "blocks": 1, "halo": tapered(80 if stages > 12 else 48, stages)}
+    sizes |= {"unshuffle": unshuffle, "stages": stages, "blocks": 1}
+    return sizes | {"halo": tapered(min(unshuffle * (80 if stages > 12 else 48), MAX_HALO), stages)}
 
 
 def _compact(given: TensorTable, scale: int | None) -> dict[str, Any]:
@@ -115,6 +120,41 @@ def _compact(given: TensorTable, scale: int | None) -> dict[str, Any]:
     sizes = {"backbone": "compact", "channels": _size(given, "body.0.weight"), "activation": "prelu"}
     sizes |= {"scale": math.isqrt(last // 3), "stages": row // blocks, "blocks": blocks}
     return sizes | {"halo": tapered(min(row + 2, 48), row // blocks)}
+
+
+def _span(given: TensorTable, scale: int | None) -> dict[str, Any]:
+    """Read width and length; a tensor without meaning but its name says that no mean colour is subtracted."""
+    blocks = _blocks(given, r"block_([0-9]+)\.()c1_r\.(?:.*\.)?weight")
+    sizes = {"backbone": "span", "channels": _size(given, "conv_cat.weight"), "centred": "no_norm" not in given}
+    own = math.isqrt(_size(given, "upsampler.0.weight") // 3)
+    return sizes | {"scale": own, **blocks, "halo": tapered(min(3 * blocks["stages"] + 2, 48), blocks["stages"])}
+
+
+def _plain_convs(given: TensorTable, sizes: dict[str, Any]) -> TensorTable:
+    """Fold SPAN's convolutions: a 1x1, a 3x3 and a 1x1 in a row, beside a 1x1, are one 3x3; colours reach to 255.
+
+    Where a file has both, the parts are what was trained; the authors keep their sum beside them as `eval_conv`, where
+    it may be old.
+    """
+    table = dict(given)
+    for name in [k.removesuffix(".sk.weight") for k in given if k.endswith(".sk.weight")]:
+        parts = [
+            f"{name}.{part}.{leaf}" for part in ("conv.0", "conv.1", "conv.2", "sk") for leaf in ("weight", "bias")
+        ]
+        (m, i), n, o = (_size(given, parts[0], axis=a) for a in (0, 1)), _size(given, parts[2]), _size(given, parts[4])
+        shapes = [(m, i, 1, 1), (m,), (n, m, 3, 3), (n,), (o, n, 1, 1), (o,), (o, i, 1, 1), (o,)]
+        if m < i or n < o or [tuple(given[k].shape) if k in given else None for k in parts] != shapes:
+            raise ConfigError(f"the parts of {name} do not fit each other")
+        w1, b1, w2, b2, w3, b3, skip, b4 = (table.pop(k).detach().double() for k in parts)
+        inner = torch.einsum("ompq,mi->oipq", w2, w1[:, :, 0, 0])
+        weight = torch.einsum("om,mipq->oipq", w3[:, :, 0, 0], inner) + functional.pad(skip, (1, 1, 1, 1))
+        bias = w3[:, :, 0, 0] @ (w2.sum((2, 3)) @ b1 + b2) + b3 + b4
+        table = {k: t for k, t in table.items() if not k.startswith(f"{name}.eval_conv.")}
+        table |= {f"{name}.weight": weight, f"{name}.bias": bias}
+    table = {k.replace(".eval_conv.", "."): tensor for k, tensor in table.items()}
+    if "conv_1.weight" in table and sizes["centred"]:
+        table["conv_1.weight"] = 255 * table["conv_1.weight"].double()
+    return table
 
 
 DENSE = ", ".join(
@@ -181,5 +221,13 @@ LAYOUTS = {
         sizes=_compact,
         names="""head.widen.conv body.0, head.widen.activation body.1, stages.{i}.{j}.conv body.{even},
             stages.{i}.{j}.activation body.{odd}, upsample.conv body.{end}""",
+    ),
+    "SPAN of its authors": KeyLayout(
+        mark=r"block_1\.c1_r\.(.*\.)?weight",
+        sizes=_span,
+        names="""head.conv conv_1, {block}.convs.{k} block_{n1}.c{k1}_r, tail.conv conv_2, tail.join conv_cat,
+            upsample.conv upsampler.0""",
+        ignored=r"no_norm",
+        folded=_plain_convs,
     ),
 }

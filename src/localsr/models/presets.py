@@ -47,6 +47,10 @@ PRESETS = {
     ),
     "esrgan": ModelConfig(backbone="rrdb", stages=23, blocks=1, halo=tapered(80, 23)),
     "esrgan-6b": ModelConfig(backbone="rrdb", stages=6, blocks=1, halo=tapered(48, 6)),
+    "esrgan-x2": ModelConfig(
+        backbone="rrdb", scale=2, unshuffle=2, stages=23, blocks=1, halo=tapered(160, 23), gcm_patch=8
+    ),
     "compact": ModelConfig(backbone="compact", stages=4, blocks=4, halo=tapered(18, 4)),
     "compact-32": ModelConfig(backbone="compact", stages=8, blocks=4, halo=tapered(34, 8)),
+    "span": ModelConfig(backbone="span", channels=48, stages=6, blocks=1, halo=tapered(20, 6)),
 }

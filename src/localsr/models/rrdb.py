@@ -1,7 +1,8 @@
 """RRDBNet of ESRGAN and Real-ESRGAN (Wang et al. 2018, 2021): residual in residual dense blocks without batch norm.
 
 A deep network: each block of three dense blocks looks 15 LR px further, so that the 23 blocks of x4plus see 349 px, of
-which they need about 80. At x4, with 64 channels and a growth of 32, a block costs 1.44 MFLOPs per LR pixel.
+which they need about 80. At x4, with 64 channels and a growth of 32, a block costs 1.44 MFLOPs per LR pixel. For x2
+and x1 they may take squares of 2 x 2 or 4 x 4 pixels as one (`unshuffle`), and see and need as many times more.
 """
 
 from __future__ import annotations
@@ -57,14 +58,15 @@ class RRDB(nn.Module):
 class RRDBHead(nn.Module):
     """Colours to features, which the long skip carries."""
 
-    def __init__(self, channels: int) -> None:
-        """Build at one width."""
+    def __init__(self, channels: int, unshuffle: int) -> None:
+        """Build at one width, for squares of `unshuffle` pixels."""
         super().__init__()
-        self.conv = conv3x3(3, channels)
+        self.unshuffle = unshuffle
+        self.conv = conv3x3(3 * unshuffle**2, channels)
 
     def forward(self, x: Tensor) -> Features:
         """Widen; unlike the paper's backbones, no mean colour is subtracted."""
-        z = self.conv(x)
+        z = self.conv(functional.pixel_unshuffle(x, self.unshuffle) if self.unshuffle > 1 else x)
         return Features(z, (z,))
 
 
@@ -94,10 +96,11 @@ class RRDBNet(Backbone):
     def __init__(self, config: ModelConfig) -> None:
         """Build at the config's width, growth, stages and blocks."""
         super().__init__(config)
-        c, growth, blocks = config.channels, config.growth, config.blocks
-        self.head = RRDBHead(c)
+        c, growth, blocks, unit = config.channels, config.growth, config.blocks, config.unshuffle
+        self.multiple = self.unit = unit
+        self.head = RRDBHead(c, unit)
         self.stages = nn.ModuleList(BlockStage(*(RRDB(c, growth) for _ in range(blocks))) for _ in range(config.stages))
         self.tail = LongSkip(c)
-        self.upsample = NearestUpsample(c, config.scale)
-        # Tail and upsampler: 1 LR px, then at x4 1/2 + 1/4 + 1/4 + 1/4, at x2 1/2 + 1/2 + 1/2, at x1 1 + 1, rounded up.
-        self.receptive_field = (1, *([15 * blocks] * config.stages), 3)
+        self.upsample = NearestUpsample(c, config.scale * unit)
+        # Tail and upsampler: 1 place, then by x4 1/2 + 1/4 + 1/4 + 1/4, by x2 1/2 + 1/2 + 1/2, by x1 1 + 1, rounded up.
+        self.receptive_field = (unit, *([15 * blocks * unit] * config.stages), 3 * unit)

@@ -18,34 +18,43 @@ class Taper:
     A window stops at the picture's border, so that the network pads there, and only there, as on the whole picture.
     Stages that work on a grid of `multiple` px find it start at the corner of `windows[0]`; only there is a window
     allowed to leave the picture, at the right and the bottom by less than a cell, where the picture's edge is repeated.
+    Where a place of the feature maps has `unit` px, every window lies on the grid of units from the picture's corner.
     """
 
     windows: tuple[Box, ...]
     roi: Box
     multiple: int = 1  # of LR px: the sides of all windows but the last, which no stage reads
+    unit: int = 1  # LR px; divides `multiple`, and the sides of the last window
 
     @classmethod
-    def around(cls, roi: Box, size: Size, halo: tuple[int, ...], multiple: int = 1, *, aligned: bool = False) -> Self:
+    def around(
+        cls, roi: Box, size: Size, halo: tuple[int, ...], multiple: int = 1, unit: int = 1, *, aligned: bool = False
+    ) -> Self:
         """Grow `roi` by `halo[k]` px at step k, clipped to a picture of `size`.
 
         Windows grow on to `multiple` px within the picture wherever that can be. `aligned` has them on the grid that
         starts at the picture's corner, as on the whole picture; they are so too where they would leave the picture.
         """
         windows = [roi.grow(h).clipped(size) for h in halo]
-        x, y = (0, 0) if aligned else (windows[0].left, windows[0].top)
+        x, y = (0, 0) if aligned or unit > 1 else (windows[0].left, windows[0].top)
         if not whole(size).contains(snapped(windows[0], multiple, x, y)):
             x, y = 0, 0
-        return cls._on_grid(windows, roi, multiple, x, y)
+        return cls._on_grid(windows, roi, (multiple, unit), x, y)
 
     @classmethod
-    def _on_grid(cls, windows: Sequence[Box], roi: Box, multiple: int, x: int, y: int) -> Self:
-        """Push all windows but the last out to the grid that starts at x, y."""
-        return cls((*(snapped(w, multiple, x, y) for w in windows[:-1]), windows[-1]), roi, multiple)
+    def _on_grid(cls, windows: Sequence[Box], roi: Box, steps: tuple[int, int], x: int, y: int) -> Self:
+        """Push windows out to the grid that starts at x, y: of the first of two steps, the last window to the second.
+
+        The steps are multiple and unit.
+        """
+        multiple, unit = steps
+        inner = (snapped(w, multiple, x, y) for w in windows[:-1])
+        return cls((*inner, snapped(windows[-1], unit, x, y)), roi, multiple, unit)
 
     def part(self, tile: Box, halo: tuple[int, ...]) -> Self:
         """Return the taper of a tile of this ROI: with the exact `halo`, the tile comes out as the whole ROI would."""
         windows = [tile.grow(h).intersection(w) for h, w in zip(halo, self.windows, strict=True)]
-        return self._on_grid(windows, tile, self.multiple, self.windows[0].left, self.windows[0].top)
+        return self._on_grid(windows, tile, (self.multiple, self.unit), self.windows[0].left, self.windows[0].top)
 
     def shifted(self, right: int, down: int) -> Self:
         """Move all of it by whole pixels."""
@@ -79,6 +88,11 @@ class NetworkGeometry:
     multiple: int = 1  # LR px that the sides of a window must be multiples of
     near_reach: tuple[int, ...] = ()  # LR px that the PIM looks beyond a pixel after each stage; none without PIM
     context: ContextGeometry | None = None  # None without GCM
+    unit: int = 1  # LR px whose square is one place of the feature maps
+
+    def taper(self, roi: Box, size: Size, halo: tuple[int, ...], *, aligned: bool = False) -> Taper:
+        """Return the windows of an ROI of a picture of `size` with a halo, as `Taper.around` has them."""
+        return Taper.around(roi, size, halo, self.multiple, self.unit, aligned=aligned)
 
     @property
     def has_context(self) -> bool:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.export import Dim
 from torch.overrides import TorchFunctionMode
 
-from localsr.geometry import Box, Size
+from localsr.geometry import Box, Size, snapped
 from localsr.models.clsr import CLSR
 from localsr.models.context import Context
 from localsr.models.windows import Taper
@@ -62,7 +62,7 @@ def attending(network: CLSR) -> bytes:
 def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return an example of what *restore* takes, and which of its axes are free."""
     config, multiple = network.config, network.backbone.multiple
-    taper = Taper.around(INNER, EXAMPLE, config.halo, multiple)
+    taper = network.geometry.taper(INNER, EXAMPLE, config.halo)
     near = network.geometry.near(taper, EXAMPLE)
     batch = Dim("batch", min=2)  # as `_symbols` has it
     rows, columns = ((Dim(n) if multiple == 1 else multiple * Dim(n)) for n in ("rows", "columns"))
@@ -118,6 +118,9 @@ class _Window:
         """Push the sides out to multiples of so many px."""
         row = torch.cat([self._row[:2] // multiple, (self._row[2:] + multiple - 1) // multiple]) * multiple
         return self.of(row, multiple)
+
+
+snapped.register(_Window, _Window.snapped)  # type: ignore[arg-type]  # a window stands for a box
 
 
 def _symbols(values: Tensor, least: int) -> list[int]:
@@ -186,9 +189,10 @@ class _Regions(nn.Module):
         network, steps = self.network, len(self.network.config.halo)
         with _Slices():
             near = _Window(windows[0], pixels.shape[3], pixels.shape[2])
-            units = [network.backbone.multiple] * (steps - 1) + [1, 1]  # as Taper has it: the last window's is 1
-            *kept, roi = (_Window.of(windows[k], unit) for k, unit in enumerate(units, start=1))
-            taper = Taper(cast(tuple[Box, ...], tuple(kept)), cast(Box, roi), network.backbone.multiple)
+            multiple, unit = network.backbone.multiple, network.backbone.unit
+            sides = [multiple] * (steps - 1) + [unit, 1]  # as Taper has it, then the ROI
+            *kept, roi = (_Window.of(windows[k], side) for k, side in enumerate(sides, start=1))
+            taper = Taper(cast(tuple[Box, ...], tuple(kept)), cast(Box, roi), multiple, unit)
             context = None if keys is None or values is None or places is None else Context(keys, values, places)
             at = pixels.new_zeros(1, 2) if origins is None else origins
             return self.result(pixels, cast(Box, near), taper, at, context)

@@ -42,6 +42,8 @@ class Region:
     origin: str = ""  # where it comes from, for messages
     size: Size | None = None  # of the picture it was made for, where the file says so
     problem: str = field(default="", repr=False)  # why it could not be read; digests of what is asked leave it out
+    given: str = field(default="", repr=False, compare=False)  # as it was typed, for messages
+    by_size: bool = field(default=False, repr=False, compare=False)  # it was given by width and height, not by corners
 
     @classmethod
     def attempt(cls, parse: Callable[[], Self]) -> Self:
@@ -77,21 +79,29 @@ class Region:
         """
         if self.problem:
             raise BoxError(self.problem)
+        place = f"{self.origin}: " if self.origin else ""
+        if self.size not in (None, size):
+            raise BoxError(place + self._describe_misfit(size))
         try:
-            if self.size not in (None, size):
-                raise BoxError(self._describe_misfit(size))
             width, height = (size.width, size.height) if self.relative else (1, 1)
             box = Box.outward(self.left * width, self.top * height, self.right * width, self.bottom * height)
             return Found(box.clipped(size) if clip else box.checked(size), self.label, self.score, self.origin)
         except BoxError as error:
-            if not self.origin:
-                raise
-            raise BoxError(f"{self.origin}: {error}") from None
+            advice = BoxError.POSITIVE if error.advice is BoxError.ORDERED and self.by_size else error.advice
+            given = self._describe()
+            raise BoxError(place + (f"box {given} {error.problem}" if given else error.fact), advice) from None
 
     def is_flat(self) -> bool:
         """Tell whether the region has no area and yet no side the wrong way round, as some tools write points."""
         width, height = self.right - self.left, self.bottom - self.top
         return min(width, height) == 0
+
+    def _describe(self) -> str:
+        """Return the region as it was given, "" where only its pixels say more."""
+        if self.given or self.relative or not self.by_size:
+            return self.given
+        sides = (self.left, self.top, self.right - self.left, self.bottom - self.top)
+        return ",".join(f"{side:.10g}" for side in sides)
 
     def _describe_misfit(self, size: Size) -> str:
         """Say why a region made for a picture of another size is refused."""

@@ -26,7 +26,12 @@ class RefusedRegion(NamedTuple):
     """A region that was given and that a picture does not take."""
 
     region: Region
-    reason: str
+    error: BoxError
+
+    @property
+    def reason(self) -> str:
+        """Why, in the library's words."""
+        return str(self.error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +105,7 @@ class RegionRequest:
         """
         found, refused = self.sift(photo)
         if refused:
-            raise BoxError(refused[0].reason)
+            raise refused[0].error
         return found
 
     def sift(self, photo: Photo) -> tuple[tuple[Found, ...], tuple[RefusedRegion, ...]]:
@@ -117,7 +122,7 @@ class RegionRequest:
             try:
                 found.append(region.on(photo.size, clip=self.clip))
             except BoxError as error:
-                refused.append(RefusedRegion(region, str(error)))
+                refused.append(RefusedRegion(region, error))
         if self.min_score is not None:
             found = [f for f in found if f.score is None or f.score >= self.min_score]
         min_score = DEFAULT_MIN_SCORE if self.min_score is None else self.min_score

@@ -49,4 +49,4 @@ def text(given: str, origin: str = "") -> Region:
     if not corners and (a <= 0 or b <= 0):
         raise BoxError(f"{prefix}{given!r} has no area; its width and height, the last two numbers, must be above 0")
     right, bottom = (a, b) if corners else (x + a, y + b)
-    return Region(x, y, right, bottom, relative, origin=origin)
+    return Region(x, y, right, bottom, relative, origin=origin, given=given.strip(), by_size=not corners)

@@ -172,7 +172,8 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
         """Restore boxes: the picture for one, a zip with an `index.json` for several."""
         boxes = work.sides(asked.boxes)
-        task = messages.RestoreTask(*work.about(request, key), boxes, asked.network, asked.strategy, asked.format)
+        about = work.about(request, key)
+        task = messages.RestoreTask(*about, boxes, asked.network, asked.strategy, asked.format, asked.saving)
         found, folder = await work.run(request, task, RestorationFacts)
         kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
         return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
@@ -222,7 +223,14 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
         """Return the whole picture with restored boxes in it, enlarged or at its own size."""
         boxes, about = work.sides(asked.boxes), work.about(request, key)
         task = messages.PasteTask(
-            *about, boxes, asked.network, asked.strategy, asked.format, asked.feather, asked.same_size
+            *about,
+            boxes,
+            asked.network,
+            asked.strategy,
+            asked.format,
+            asked.feather,
+            asked.same_size,
+            asked.saving,
         )
         found, folder = await work.run(request, task, PasteFacts)
         return FileAnswer(folder / f"result.{asked.format}", MEDIA_TYPES[asked.format], fact_headers(found))

@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 from msgspec import Struct, convert, to_builtins
 
 from localsr.geometry import Box
+from localsr.images import Saving
 
 Sides: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom as they were asked for; a worker checks them
 
@@ -57,6 +58,7 @@ class RestoreTask(PictureTask, frozen=True, tag="restore"):
     network: str | None
     strategy: str | None
     format: str
+    saving: Saving
 
 
 class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
@@ -89,6 +91,7 @@ class PasteTask(PictureTask, frozen=True, tag="paste"):
     format: str
     feather: int
     same_size: bool
+    saving: Saving
 
 
 WorkerTask: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask

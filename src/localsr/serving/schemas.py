@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from localsr.images import Saving
 from localsr.serving.messages import Sides
 
 PictureFormat = Literal["png", "tif", "webp", "jpg"]
@@ -73,6 +74,14 @@ class RestoreRequest(BoxesRequest, title="Restore"):
 
     strategy: Name = None
     format: PictureFormat = "png"
+    quality: Annotated[int | None, Field(strict=True, ge=1, le=100, description="Of a lossy format.")] = None
+    metadata: Annotated[bool, Field(strict=True, description="Carry on what the camera said.")] = True
+    provenance: Annotated[bool, Field(strict=True, description="Say in the picture how it was made.")] = True
+
+    @property
+    def saving(self) -> Saving:
+        """How the answer's files are written."""
+        return Saving(self.quality, self.metadata, self.provenance)
 
 
 class PasteRequest(RestoreRequest, title="Paste"):

@@ -116,9 +116,9 @@ class TaskRunner:
         scene, boxes = self._scene(task, task.boxes, progress)
         suffix, strategy, network = task.format, scene.strategy(task.strategy), task.network or self._default
         if len(boxes) == 1:
-            return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress)[0]
+            return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress, task.saving)[0]
         names = [f"{n}-{b.left}-{b.top}-{b.width}x{b.height}-x{scene.scale}.{suffix}" for n, b in enumerate(boxes, 1)]
-        facts = self._write(scene, boxes, [folder / name for name in names], strategy, network, progress)
+        facts = self._write(scene, boxes, [folder / name for name in names], strategy, network, progress, task.saving)
         index = [{"name": name, **to_builtins(fact)} for name, fact in zip(names, facts, strict=True)]
         with zipfile.ZipFile(folder / "result.zip", "w") as bundle:
             for name in names:
@@ -155,7 +155,7 @@ class TaskRunner:
         scale, strategy = 1 if task.same_size else scene.scale, scene.strategy(task.strategy)
         self._check_pixels(whole(scene.photo.size).area * scale**2)
         how = Pasting(task.feather, task.same_size)
-        paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress)
+        paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress, saving=task.saving)
         return PasteFacts(scale, str(strategy))
 
     def _scene(
@@ -179,13 +179,26 @@ class TaskRunner:
             raise TooLargeError(sentence)
 
     def _write(
-        self, scene: Scene, boxes: list[Box], paths: list[Path], strategy: Strategy, network: str, progress: Progress
+        self,
+        scene: Scene,
+        boxes: list[Box],
+        paths: list[Path],
+        strategy: Strategy,
+        network: str,
+        progress: Progress,
+        saving: images.Saving,
     ) -> list[RestorationFacts]:
         """Write each restored box and return its facts."""
         seconds = [0.0] * len(boxes)
         files = [nullcontext(path) for path in paths]
         for region in write_regions(
-            scene, boxes, files, strategy, max_pixels=MAX_PIXELS_HELD_BY_WORKER, progress=progress
+            scene,
+            boxes,
+            files,
+            strategy,
+            max_pixels=MAX_PIXELS_HELD_BY_WORKER,
+            progress=progress,
+            saving=saving,
         ):
             seconds[region.number] = region.seconds
         gflops = scene.planned(boxes, strategy).gflops / sum(

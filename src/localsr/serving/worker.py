@@ -116,7 +116,7 @@ def perform(runner: TaskRunner, inbox: Inbox, job: Job) -> JobDone | JobFailed:
         if isinstance(error, MemoryError) or "can't allocate memory" in str(error):
             return JobFailed(job.number, "out of memory; ask for fewer or smaller regions", "MemoryError")
         if isinstance(error, LocalSRError):
-            return JobFailed(job.number, without_paths(str(error), job), type(error).__name__)
+            return JobFailed(job.number, without_paths(error.told("service"), job), type(error).__name__)
         log.exception("job of request %s", job.task.request)
     except Exception:
         log.exception("job of request %s", job.task.request)

@@ -47,7 +47,7 @@ class Batches(IterableDataset[Batch]):
         rank: int = 0,
         ranks: int = 1,
     ) -> None:
-        """Remember the run; `ConfigError` for a batch that does not divide among the processes."""
+        """Take what the batches follow from; `ConfigError` for a batch that does not divide among the processes."""
         if batch % ranks:
             raise ConfigError(f"a batch of {batch} does not divide among {ranks} processes")
         self.crops, self.batch, self.roi, self.steps, self.start = crops, batch, roi, steps, start
@@ -55,7 +55,7 @@ class Batches(IterableDataset[Batch]):
         self.share = range(rank * batch // ranks, (rank + 1) * batch // ranks)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Yield in order; of several workers each makes every so manieth batch, and the loader takes them in turn."""
+        """Yield batches in order; of n workers each makes every n-th, and the loader takes them in turn."""
         worker = get_worker_info()
         first, every = (worker.id, worker.num_workers) if worker is not None else (0, 1)
         for step in range(self.start + first, self.steps, every):
@@ -64,7 +64,7 @@ class Batches(IterableDataset[Batch]):
             yield Batch(lr, hr, conditions, self._sides(step))
 
     def _sides(self, step: int) -> Tensor:
-        """Draw the ROI of a step: any side of the recipe's, in the middle of the context or anywhere in it."""
+        """Draw the ROI of a step, of a side in the recipe's range, in the middle of the context or anywhere in it."""
         random = np.random.Generator(np.random.Philox(key=[self.crops.seed + 2**32, step]))
         side = int(random.integers(self.roi[0], self.roi[1] + 1))
         room = self.crops.side - side

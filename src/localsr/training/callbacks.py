@@ -1,4 +1,4 @@
-"""What goes on beside the steps of a run: whole checkpoints, signals, time, and what the user hears."""
+"""What a run does besides its steps: checkpoints, signals, averages of weights, time and progress."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Watch = Callable[[str, int, int, dict[str, float]], None]  # (what, done, of, nu
 
 
 class WholeFiles(TorchCheckpointIO):
-    """Checkpoints that are written whole or not at all, and synced; lightning's own are not where /tmp is elsewhere."""
+    """Writes checkpoints whole or not at all, and synced; lightning does not where /tmp is another file system."""
 
     def save_checkpoint(
         self,
@@ -38,7 +38,7 @@ class WholeFiles(TorchCheckpointIO):
 
 
 class Stop(Callback):
-    """On SIGTERM or the first Ctrl-C: finish the step, save, leave; `signum` is the signal then, else 0."""
+    """Ends a run after the step in which SIGTERM or Ctrl-C came, and saves it; `signum` is then the signal, else 0."""
 
     def __init__(self, path: Path) -> None:
         """Take the path to save to."""
@@ -52,7 +52,7 @@ class Stop(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Save and leave if any of the processes has heard a signal."""
+        """Save and end if a signal has come to any of the processes."""
         if trainer.strategy.reduce_boolean_decision(bool(self._request.signum), all=False):
             self.signum = self._request.signum or signal.SIGTERM
             trainer.save_checkpoint(self.path)
@@ -60,14 +60,14 @@ class Stop(Callback):
 
 
 class Averages(WeightAveraging):
-    """Keeps an exponential moving average of the weights beside them, which is what is kept of the run.
+    """Keeps an exponential moving average of the weights, which becomes the run's network.
 
-    Its decay rises to the recipe's: n steps in it is at most (1 + n) / (10 + n). By 0.999 from the start, a tenth of
-    the random weights would still be in it after 2,300 steps.
+    Its decay rises to the recipe's: after n steps it is at most (1 + n) / (10 + n). With 0.999 from the start, a tenth
+    of the random weights would still be in the average after 2,300 steps.
     """
 
     def __init__(self, decay: float) -> None:
-        """Take the decay that it rises to."""
+        """Take the recipe's decay."""
 
         def average(mean: Tensor, now: Tensor, steps: Tensor | int) -> Tensor:
             return mean.lerp(now, 1 - min(decay, (1 + int(steps)) / (10 + int(steps))))
@@ -76,48 +76,48 @@ class Averages(WeightAveraging):
 
 
 class Hours(Callback):
-    """Counts the seconds of training across resumptions."""
+    """Counts the hours of training over all sessions of a run."""
 
     def __init__(self) -> None:
-        """Start at nothing."""
+        """Begin at zero, now."""
         self.before, self.began = 0.0, time.monotonic()
 
     @property
     def spent(self) -> float:
-        """Hours so far."""
+        """Hours of this session and those before."""
         return (self.before + time.monotonic() - self.began) / 3600
 
     def state_dict(self) -> dict[str, Any]:
-        """Keep what was spent."""
+        """Return the seconds so far, to be saved."""
         return {"seconds": self.spent * 3600}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Go on from there."""
+        """Continue from the saved seconds."""
         self.before, self.began = state_dict["seconds"], time.monotonic()
 
 
-class Told(Callback):
-    """Tells a `Watch` of each step and of each validation."""
+class ReportProgress(Callback):
+    """Reports each step and each validation to a `Watch`."""
 
     def __init__(self, watch: Watch) -> None:
-        """Remember whom to tell."""
+        """Take what hears of it."""
         self.watch = watch
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: object, batch: object, batch_idx: int
     ) -> None:
-        """Tell of a step."""
+        """Report a step and its loss."""
         loss = trainer.callback_metrics.get("loss")
         self.watch("training", trainer.global_step, trainer.max_steps, {} if loss is None else {"loss": float(loss)})
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tell of a validation."""
+        """Report a validation and its PSNR."""
         numbers = {"psnr_y": float(trainer.callback_metrics["psnr_y"])}
         self.watch("validation", trainer.global_step, trainer.max_steps, numbers)
 
 
-def fresh(folder: Path) -> None:
-    """Make a run's folder and clear it of files that a kill left half written."""
+def prepare_folder(folder: Path) -> None:
+    """Make a run's folder, and remove files from it that a killed run left half written."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:

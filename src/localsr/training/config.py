@@ -92,8 +92,8 @@ class Recipe:
             raise ConfigError("lr_folders must be one for each of folders, and leave no degradation to be made")
         if len(self.shares) not in (0, len(self.folders)) or not all(0 < share < math.inf for share in self.shares):
             raise ConfigError(f"shares {self.shares} must be numbers above 0, one for each of folders")
-        taught = len(self.folders) if self.teachers else 0
-        if len(self.teacher_shares) != taught or not all(0 <= share <= 1 for share in self.teacher_shares):
+        needed = len(self.folders) if self.teachers else 0
+        if len(self.teacher_shares) != needed or not all(0 <= share <= 1 for share in self.teacher_shares):
             raise ConfigError(f"teacher_shares {self.teacher_shares} must be in [0, 1], one for each of folders")
         for name in ("steps", "batch", "validate_every", "save_every"):
             if getattr(self, name) < 1:
@@ -145,7 +145,7 @@ class Recipe:
         return sum(side**2 for side in sides) / len(sides)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give every setting as plain values, for the checkpoint's header."""
+        """Return every setting as plain values, for the checkpoint's header."""
         return dataclasses.asdict(self)
 
     def to_toml(self) -> str:

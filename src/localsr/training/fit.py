@@ -19,8 +19,8 @@ from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from torch.utils.data import DataLoader
 
 from localsr.data.crops import Crops
+from localsr.data.distilled import DistilledPairs
 from localsr.data.pairs import Pairs
-from localsr.data.taught import Taught
 from localsr.errors import ConfigError, StoppedError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.files import write_whole
@@ -32,14 +32,15 @@ from localsr.models.config import ModelConfig
 from localsr.models.embedded import find_network
 from localsr.training.batches import Batch, Batches
 from localsr.training.branch import branch, saved_run
-from localsr.training.callbacks import Averages, Hours, Stop, Told, Watch, WholeFiles, fresh
+from localsr.training.callbacks import Averages, Hours, ReportProgress, Stop, Watch, WholeFiles, prepare_folder
 from localsr.training.config import Recipe
-from localsr.training.material import material
+from localsr.training.material import read_material
 from localsr.training.module import VALIDATION_ROI, Training
 
-# settings that may change when a run is resumed: no step depends on them, or the steps to come see other pictures
-ASIDE = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")
-PICTURES = ("folders", "lr_folders", "max_broken", "shares", "teachers", "teacher_shares")
+# settings that may change when a run is resumed: no step depends on the first; by the others, steps to come see other
+# pictures
+FREE_SETTINGS = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")
+PICTURE_SETTINGS = ("folders", "lr_folders", "max_broken", "shares", "teachers", "teacher_shares")
 
 
 def fit(
@@ -63,10 +64,10 @@ def fit(
     "training" and of "validation". Raises `StoppedError` after SIGTERM or Ctrl-C, with the step saved.
     """
     if decayed is not None:
-        recipe, resume = branch(recipe, runs, decayed, write=_leads()), True
+        recipe, resume = branch(recipe, runs, decayed, write=_is_main_process()), True
     folder = runs / recipe.name
     saved = folder / "last.ckpt"
-    first = _first(recipe, folder, resume, restart)
+    first = _first_step(recipe, folder, resume, restart)
     lightning.seed_everything(recipe.seed, verbose=False)
     origin = checkpoint.load(find_network(recipe.init)) if recipe.init else None
     twin, about = _twin(recipe, origin)
@@ -74,7 +75,7 @@ def fit(
     module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
     if other is not None:
         blended(module.network, other, 0.0)  # one that does not fit is refused now, not after the last step
-    parts = material(recipe, runs / "cache", watch)
+    parts = read_material(recipe, runs / "cache", watch)
     crops = Crops(parts, recipe.context, recipe.steps * recipe.batch, recipe.seed, recipe.shares)
     check = _benchmark(recipe)
     hours, stop = Hours(), Stop(saved)
@@ -82,12 +83,12 @@ def fit(
         warnings.filterwarnings("ignore", module="lightning.*")
         warnings.filterwarnings("ignore", "Grad strides do not match")  # of 1x1 convolutions under DDP; harmless
         logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
-        callbacks = [Averages(recipe.ema), hours, stop, Told(watch)]
+        callbacks = [Averages(recipe.ema), hours, stop, ReportProgress(watch)]
         trainer = _trainer(recipe, folder, first, devices, nodes, callbacks)
-        if _leads():  # the other processes find the folder ready
+        if _is_main_process():  # the other processes find the folder ready
             if restart:
                 shutil.rmtree(folder, ignore_errors=True)
-            fresh(folder)
+            prepare_folder(folder)
             write_whole(folder / "recipe.toml", recipe.to_toml().encode())
         if first < recipe.steps:
             data = Loaders(recipe, crops, check, first, workers)
@@ -110,7 +111,7 @@ def fit(
 def _trainer(
     recipe: Recipe, folder: Path, first: int, devices: int | str, nodes: int, callbacks: list[Callback]
 ) -> lightning.Trainer:
-    """Set lightning's Trainer up."""
+    """Configure lightning's Trainer."""
     every = recipe.save_every
     saving = ModelCheckpoint(folder, filename="last", every_n_train_steps=every, enable_version_counter=False)
     try:
@@ -141,13 +142,13 @@ def _trainer(
         raise ConfigError(f"{devices} devices on {nodes} nodes cannot be had here: {error}") from error
 
 
-def _leads() -> bool:
-    """Tell whether this is the process that writes; lightning starts the others with a rank in their environment."""
+def _is_main_process() -> bool:
+    """Tell whether this process writes the run's files; lightning gives the others a rank in their environment."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
 def _twin(recipe: Recipe, origin: tuple[CLSR, Card] | None) -> tuple[CLSR | None, dict[str, str]]:
-    """Give the plain network that a CLSR one starts from, if it is its twin, and what the card says of the twin."""
+    """Return the plain network that a CLSR one starts from, if that is its twin, and what the card says of the twin."""
     if origin is None or recipe.model.plain:
         return None, {}
     network, card = origin
@@ -170,7 +171,10 @@ def _benchmark(recipe: Recipe) -> Benchmark | None:
 
 
 def _finished(module: Training, saved: Path) -> float:
-    """Take the averaged weights of a run whose last step was saved; lightning would leave the raw ones. Give hours."""
+    """Load the averaged weights of a run that had saved its last step, and return its hours.
+
+    Lightning would leave the network with its raw weights.
+    """
     about = torch.load(saved, map_location="cpu", weights_only=True)
     module.load_state_dict(about["state_dict"])
     module.on_load_checkpoint(about)
@@ -178,10 +182,10 @@ def _finished(module: Training, saved: Path) -> float:
 
 
 class Loaders(lightning.LightningDataModule):
-    """The loaders of one process, made once it knows which of how many it is."""
+    """The loaders of one process, made when its rank is known."""
 
     def __init__(self, recipe: Recipe, crops: Crops, check: Benchmark | None, first: int, workers: int) -> None:
-        """Remember what to load."""
+        """Take what there is to load."""
         super().__init__()
         self.recipe, self.crops, self.check, self.first, self.workers = recipe, crops, check, first, workers
 
@@ -203,7 +207,7 @@ class Loaders(lightning.LightningDataModule):
 
     def val_dataloader(self) -> list[DataLoader[Pair]]:
         """Load the pictures to validate on, if any."""
-        return [DataLoader(self.check, batch_size=None, collate_fn=_as_it_is)] if self.check is not None else []
+        return [DataLoader(self.check, batch_size=None, collate_fn=_unchanged)] if self.check is not None else []
 
 
 def _strategy(recipe: Recipe, devices: int | str, nodes: int) -> str:
@@ -214,14 +218,14 @@ def _strategy(recipe: Recipe, devices: int | str, nodes: int) -> str:
     return "ddp_find_unused_parameters_true" if idle else "ddp"
 
 
-def _first(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> int:
-    """Give the step that a run begins at; refuse to lose a saved run or to go on with another recipe."""
+def _first_step(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> int:
+    """Return the step that a run begins at; refuse to lose a saved run or to go on with another recipe."""
     saved = folder / "last.ckpt"
     if not resume:
         there = [path for path in (saved, folder / f"{recipe.name}.safetensors") if path.exists()]
-        if there and not restart and _leads():
-            told = "go on with --resume, throw it away with --restart, or rename yours"
-            raise ConfigError(f"{there[0]} holds a run; {told}")
+        if there and not restart and _is_main_process():
+            advice = "go on with --resume, throw it away with --restart, or rename yours"
+            raise ConfigError(f"{there[0]} holds a run; {advice}")
         return 0
     if not saved.is_file():
         raise ConfigError(f"there is nothing to resume: {saved} does not exist")
@@ -229,7 +233,9 @@ def _first(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> int:
     before, step = dict(about["recipe"]), int(about["global_step"])
     before["model"] = ModelConfig.from_dict(before["model"]).to_dict()  # with the settings that came since
     now = recipe.to_dict()
-    if changed := [key for key in now if key not in ASIDE + PICTURES and before.get(key, now[key]) != now[key]]:
+    if changed := [
+        key for key in now if key not in FREE_SETTINGS + PICTURE_SETTINGS and before.get(key, now[key]) != now[key]
+    ]:
         raise ConfigError(f"{saved} was trained with another {', '.join(changed)}; a run goes on with its own recipe")
     return step
 
@@ -246,8 +252,8 @@ def start(recipe: Recipe, origin: CLSR | None = None) -> CLSR:
     return network if origin is None else started(recipe.model, origin)
 
 
-def _as_it_is(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it
-    """Keep arrays arrays."""
+def _unchanged(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it
+    """Return a pair as it is, where the loader would turn its arrays into tensors."""
     return pair
 
 
@@ -256,7 +262,7 @@ def export(
     recipe: Recipe,
     network: CLSR,
     skipped: int,
-    parts: Sequence[Pairs | Taught],
+    parts: Sequence[Pairs | DistilledPairs],
     steps: int,
     before: float,
     hours: float,

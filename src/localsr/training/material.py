@@ -1,4 +1,4 @@
-"""What a recipe trains on: pairs of each of its folders, taught or not."""
+"""What a recipe trains on: pairs of each of its folders, distilled from teachers or not."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import hashlib
 from functools import partial
 from pathlib import Path
 
+from localsr.data.distilled import DistilledPairs
 from localsr.data.pairs import Pairs
-from localsr.data.taught import Taught
 from localsr.training.callbacks import Watch
 from localsr.training.config import Recipe
 from localsr.training.teachers import read_teacher, teach
 
 
-def material(recipe: Recipe, cache: Path, watch: Watch) -> list[Pairs | Taught]:
-    """Map the pairs of each of a recipe's folders, and what its teachers make of them where they have a share.
+def read_material(recipe: Recipe, cache: Path, watch: Watch) -> list[Pairs | DistilledPairs]:
+    """Map the pairs of each of a recipe's folders, blended with what its teachers make of them where they have a share.
 
     Args:
         recipe: Names folders, teachers and shares.
@@ -32,7 +32,7 @@ def material(recipe: Recipe, cache: Path, watch: Watch) -> list[Pairs | Taught]:
     sha = hashlib.sha256()
     for path in recipe.teachers:
         sha.update(hashlib.sha256(Path(path).read_bytes()).digest())
-    parts: list[Pairs | Taught] = []
+    parts: list[Pairs | DistilledPairs] = []
     for k, folder in enumerate(recipe.folders):
         pairs = Pairs(
             [Path(folder)],
@@ -49,5 +49,5 @@ def material(recipe: Recipe, cache: Path, watch: Watch) -> list[Pairs | Taught]:
             parts.append(pairs)
             continue
         name, progress = sha.hexdigest()[:16], lambda done, of: watch("teaching", done, of, {})
-        parts.append(Taught(pairs, name, partial(teach, teachers), share, progress))
+        parts.append(DistilledPairs(pairs, name, partial(teach, teachers), share, progress))
     return parts

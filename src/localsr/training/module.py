@@ -26,14 +26,13 @@ from localsr.inference.strategies import NetworkPair
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.context import sample_patches
-from localsr.models.windows import Taper
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 from localsr.training.muon import Muon
 
 VALIDATION_ROI = 48  # LR px
 STRIPS = 6  # pictures of a validation that are shown
-PATIENCE = 50  # steps in a row without a finite gradient, after which a run is given up
+MAX_SKIPPED_IN_A_ROW = 50  # steps in a row without a finite gradient, after which a run is given up
 
 
 class Training(lightning.LightningModule):
@@ -45,8 +44,8 @@ class Training(lightning.LightningModule):
         self.recipe = recipe
         self.network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.skipped = 0  # steps whose gradient was not finite
-        self._row = 0  # of them, the last ones
-        self._beside = (twin,)  # in a tuple: it is no part of what is trained
+        self._row = 0  # how many of them came last, one after the other
+        self._beside = (twin,)  # in a tuple, so that lightning does not train it
         self._strips: list[NDArray[np.float32]] = []
         if recipe.compile:
             backbones = [network.backbone] + ([network.pim.slim] if network.pim is not None else [])
@@ -54,18 +53,18 @@ class Training(lightning.LightningModule):
                 part.compile(dynamic=True)  # ROIs come in many sizes
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Eq. 7: L1 of the ROI plus lambda times L1 of the context."""
+        """Return the loss of Eq. 7: L1 of the ROI plus lambda times L1 of the context."""
         weight = self.context_weight(self.global_step)
         roi, context = self.losses(batch, with_context=weight > 0)
         self.log("loss", roi)
         return roi if context is None else roi + weight * context
 
     def losses(self, batch: Batch, *, with_context: bool = True) -> tuple[Tensor, Tensor | None]:
-        """Give the two L1 of Eq. 7: of the ROI, and of the whole picture that the slim branch restores."""
+        """Return the two L1 of Eq. 7: of the ROI, and of the whole picture that the slim branch restores."""
         x, target = _pixels(batch.lr), _pixels(batch.hr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
-        taper = Taper.around(batch.roi, size, config.halo, network.backbone.multiple)
+        taper = network.geometry.taper(batch.roi, size, config.halo)
         context = near = rest = None
         if network.gcm is not None:
             boxes = sample_patches(size, config.gcm_patch, config.gcm_patches)
@@ -83,7 +82,7 @@ class Training(lightning.LightningModule):
         return roi, functional.l1_loss(network.pim.restore(rest).float(), target)
 
     def validation_step(self, pair: Pair, index: int) -> None:
-        """Restore a picture cell by cell, as a user would have it: in fp32, by the network's own strategy."""
+        """Restore a picture cell by cell in fp32 by the network's own strategy, and log its PSNR."""
         network = self.network.eval()
         with torch.autocast(self.device.type, enabled=False):
             networks = NetworkPair(self.recipe.name, network, network if network.config.plain else None)
@@ -98,7 +97,7 @@ class Training(lightning.LightningModule):
         network.train()
 
     def _strip(self, scene: Scene, pair: Pair) -> NDArray[np.float32]:
-        """Lay the middle of a picture out: LR, bicubic, plain if there is one, this network, HR; `(3, H, W)`."""
+        """Return the middle of a picture side by side: LR, bicubic, plain twin, this network, HR; `(3, H, W)`."""
         photo, (twin,) = scene.photo, self._beside
         size, scale = photo.size, self.network.config.scale
         middle = Box.from_xywh((size.width - 1) // 2, (size.height - 1) // 2, 1, 1)
@@ -144,24 +143,26 @@ class Training(lightning.LightningModule):
             parameter.grad = None
         self.skipped, self._row = self.skipped + 1, self._row + 1
         self.log("skipped", float(self.skipped))
-        if self._row >= PATIENCE:
-            raise ConfigError(f"{PATIENCE} steps in a row had no finite gradient; lower lr or choose precision 32-true")
+        if self._row >= MAX_SKIPPED_IN_A_ROW:
+            raise ConfigError(
+                f"{self._row} steps in a row had no finite gradient; lower lr or choose precision 32-true"
+            )
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keep the recipe, which a resumed run must share, and what was skipped."""
         checkpoint |= {"recipe": self.recipe.to_dict(), "skipped": self.skipped}
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on counting."""
+        """Continue to count the steps that were skipped."""
         self.skipped = checkpoint["skipped"]
 
     def context_weight(self, step: int) -> float:
-        """Give lambda of Eq. 7 at a step."""
+        """Return lambda of Eq. 7 at a step."""
         first, last = self.recipe.context_loss
         return first + (last - first) * min(step / self.recipe.steps, 1.0)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        """Adam, or Muon for the kernels, at a rate that rises, then falls to zero."""
+        """Choose Adam, or Muon for the kernels, at a rate that rises, then falls to zero."""
         lr = self.recipe.lr
         muon = self.recipe.optimizer == "muon"
         optimizer = Muon(self.network, lr) if muon else torch.optim.Adam(self.network.parameters(), lr=lr)
@@ -183,5 +184,5 @@ class Training(lightning.LightningModule):
 
 
 def _pixels(levels: Tensor) -> Tensor:
-    """8-bit levels to float in [0, 1], channels last, which the CPU's convolutions want."""
+    """Turn 8-bit levels into floats in [0, 1], channels last: convolutions on a CPU are faster so."""
     return levels.float().div(255).contiguous(memory_format=torch.channels_last)

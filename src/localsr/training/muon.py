@@ -1,4 +1,4 @@
-"""Muon: steps of a kernel that use all its directions alike, where Adam's use the few that the gradient favours."""
+"""The optimizer Muon, which moves a kernel along all its directions alike; Adam favours a few."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Muon(torch.optim.Adam):
         return loss
 
     def _move(self, kernels: Iterable[Tensor], rate: float) -> None:
-        """Move kernels; what has no gradient stays."""
+        """Move the kernels that have a gradient."""
         for kernel in kernels:
             if kernel.grad is None:
                 continue
@@ -56,7 +56,7 @@ class Muon(torch.optim.Adam):
             momentum = state["momentum"].mul_(MOMENTUM).add_(kernel.grad)
             towards = orthogonal(kernel.grad.add(momentum, alpha=MOMENTUM).flatten(1))
             kernel.add_(towards.view(kernel.shape), alpha=-rate * LIKE_ADAM * max(towards.shape) ** 0.5)
-            kernel.grad = None  # Adam leaves it alone
+            kernel.grad = None  # so that Adam leaves it alone
 
 
 def orthogonal(matrix: Tensor) -> Tensor:

@@ -111,7 +111,7 @@ def _region(annotation: CocoAnnotation, label: str, size: Size | None, origin: s
         if len(sides) != 4:
             raise BoxError(f"{origin}.bbox: has {len(sides)} numbers; a box has length 4: left, top, width, height")
         x, y, width, height = sides
-        return Region(x, y, x + width, y + height, False, label, annotation.score, origin, size)
+        return Region(x, y, x + width, y + height, False, label, annotation.score, origin, size, by_size=True)
     outline = bytes(annotation.segmentation)
     if outline.startswith(b"{"):
         painted = painted_sides(parse_json(outline, RunLengths, origin), origin)

@@ -14,6 +14,7 @@ passed over. In a manifest of `localsr batch`, a line may name a picture alone, 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +26,6 @@ from localsr.geometry import Size
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
-    Sides,
     check_count,
     check_objects,
     count_lines,
@@ -34,7 +34,7 @@ from localsr.regions.formats.documents import (
     split_lines,
 )
 from localsr.regions.formats.records import PICTURE_KEYS
-from localsr.regions.formats.tables import readable_regions
+from localsr.regions.formats.tables import misplaced, readable_regions
 from localsr.regions.region import Region
 from localsr.regions.text import text
 
@@ -78,9 +78,7 @@ def parse_json_lines(data: bytes, origin: str) -> Pictures:
     found: dict[str, list[Region]] = {}
     for picture, region, detector in iterate_lines(data, origin):
         if detector:
-            raise BoxError(
-                f"{origin}: the detector {detector} is for a manifest of `localsr batch`; here give --detect"
-            )
+            raise misplaced(detector, origin)
         found.setdefault(picture, []).extend([] if region is None else [region])
     return {picture: tuple(regions) for picture, regions in found.items()}
 
@@ -145,21 +143,16 @@ def _picture(said: RegionLine) -> str:
 
 def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
     """Read the region of an object that has `box` or `bbox`."""
-    sides, relative = _sides(said, origin)
-    return Region(*sides, relative, said.label, said.score, origin, size)
-
-
-def _sides(said: RegionLine, origin: str) -> tuple[Sides, bool]:
-    """Return left, top, right, bottom of an object's region, and whether they are shares of the picture."""
     if (said.box == NOTHING) == (said.bbox == NOTHING):
         raise BoxError(f"{origin}: must have one of box and bbox")
     if said.bbox != NOTHING:
         x, y, width, height = parse_json(bytes(said.bbox), tuple[float, float, float, float], f"{origin}, bbox")
-        return (x, y, x + width, y + height), False
+        return Region(x, y, x + width, y + height, False, said.label, said.score, origin, size, by_size=True)
     if bytes(said.box).startswith(b'"'):
         found = text(parse_json(bytes(said.box), str, origin), origin)
-        return (found.left, found.top, found.right, found.bottom), found.relative
+        return replace(found, label=said.label, score=said.score, size=size)
     box = parse_json(bytes(said.box), list[float], f"{origin}, box")
     if len(box) != 4:
         raise BoxError(f"{origin}: box must be a text, or left, top, right, bottom")
-    return (box[0], box[1], box[2], box[3]), False
+    left, top, right, bottom = box
+    return Region(left, top, right, bottom, False, said.label, said.score, origin, size)

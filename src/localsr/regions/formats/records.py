@@ -85,7 +85,7 @@ def _read_boxes(cell: Any, origin: str) -> list[Region]:  # noqa: ANN401  # a ce
         return _read_sides(cell, origin)
     if isinstance(cell, Sequence) and not any(isinstance(one, Sequence | Mapping) for one in cell) and len(cell) == 4:
         x, y, width, height = (_number(side, "box", origin) for side in cell)
-        return [Region(x, y, x + width, y + height, origin=origin)]
+        return [Region(x, y, x + width, y + height, origin=origin, by_size=True)]
     if isinstance(cell, Sequence) and all(isinstance(one, Sequence | Mapping) for one in cell):
         return [box for one in cell for box in _read_boxes(one, origin)]
     raise BoxError(f"{origin}: {str(cell)[:80]} is no region; give x, y, width and height")
@@ -98,8 +98,9 @@ def _read_sides(record: Record, origin: str) -> list[Region]:
         cells = [record[name] for name in names] if names[0] in record and all(name in record for name in names) else ()
         if not all(is_empty(cell) for cell in cells):
             a, b, c, d = (_number(cell, name, origin) for cell, name in zip(cells, names, strict=True))
-            right, bottom = (c, d) if names in CORNER_COLUMNS else (a + c, b + d)
-            found.append(Region(a, b, right, bottom, origin=origin))
+            by_size = names not in CORNER_COLUMNS
+            right, bottom = (a + c, b + d) if by_size else (c, d)
+            found.append(Region(a, b, right, bottom, origin=origin, by_size=by_size))
     return found
 
 

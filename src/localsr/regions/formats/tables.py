@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
-from localsr.errors import BoxError, DataError
+from localsr.errors import Advice, BoxError, DataError
 from localsr.extras import optional
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
@@ -35,7 +35,7 @@ def read_table_regions(path: Path) -> Pictures:
     found: dict[str, list[Region]] = {}
     for origin, record in iterate_table(load_document(path, MAX_JSON_BYTES), str(path)):
         if detectors := record_detectors(record):
-            raise BoxError(f"{origin}: the detector {detectors[0]} is for a manifest of `localsr batch`")
+            raise misplaced(detectors[0], origin)
         found.setdefault(record_picture(record), []).extend(readable_regions(record, origin))
     return {picture: tuple(regions) for picture, regions in found.items()}
 
@@ -46,6 +46,12 @@ def readable_regions(record: Record, origin: str) -> list[Region]:
         return record_regions(record, origin)
     except BoxError as error:
         return [Region.unreadable(str(error))]
+
+
+def misplaced(detector: str, origin: str) -> BoxError:
+    """Return the refusal of a detector that a file of regions asks for, and not a manifest of pictures."""
+    advice = Advice("ask for it by RegionRequest(detect=...)", "ask for it by --detect")
+    return BoxError(f"{origin}: the detector {detector} is for a manifest of pictures", advice)
 
 
 def iterate_table(data: bytes, place: str) -> Iterator[tuple[str, Record]]:

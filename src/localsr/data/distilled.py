@@ -1,4 +1,4 @@
-"""Pairs whose HR is blended with what teachers make of the LR: a third file beside the two of the pairs."""
+"""Pairs whose HR is blended with the mean of teacher networks, which lies in a third file beside the pairs' two."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from localsr.geometry import Box
 from localsr.resize import reduce
 
 
-class Taught:
-    """Pairs to train on with softer targets: `share` of the teachers' picture and the rest of HR.
+class DistilledPairs:
+    """Pairs whose targets are `share` of the teachers' picture and the rest of HR: knowledge distillation.
 
     The teachers see the clean LR that `resize.reduce` makes of HR, whatever degradation the pairs have.
     """
@@ -33,8 +33,8 @@ class Taught:
         """Map the teachers' pictures, making the file when it is not there.
 
         Args:
-            pairs: What is taught.
-            name: Of the teachers; tells their file from those of others.
+            pairs: The pairs.
+            name: Identifies the teachers in the name of their file.
             teach: Makes `(3, s h, s w)` of an LR `(3, h, w)`, both uint8 RGB.
             share: Of the teachers in the target, 0 to 1.
             progress: Hears how many pictures are done, and of how many, while the file is made.
@@ -50,7 +50,7 @@ class Taught:
         self._offsets = np.concatenate([[0], np.cumsum(counts)])
 
     def __len__(self) -> int:
-        """Count the pairs."""
+        """Return the number of pairs."""
         return len(self.pairs)
 
     def crop(self, k: int, box: Box, variant: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

@@ -1,0 +1,39 @@
+"""`localsr inspect`: what a picture is, and how it was made where localsr made it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import typer
+
+from localsr.cli.exits import ExitCode
+from localsr.cli.options import JsonLines, PhotoPath
+
+
+def inspect_command(picture: PhotoPath, *, as_json: JsonLines = False) -> None:
+    """Show what a picture is, and what computed it, from what.
+
+    Exit code 3: it does not say that localsr made it. Anyone can remove or write that; it is a statement, no proof.
+    """
+    from localsr import images
+
+    photo = images.read(picture)
+    found, density = photo.provenance, photo.metadata.density
+    about: dict[str, Any] = {
+        "file": str(picture),
+        "size": [photo.size.width, photo.size.height],
+        "depth": photo.depth,
+        "bands": photo.bands,
+        "profile_bytes": len(photo.profile or b""),
+        "resolution": None if density is None else list(density),
+    }
+    if as_json:
+        typer.echo(json.dumps(about | {"provenance": None if found is None else found.as_dict()}))
+    else:
+        typer.echo(f"{picture}: {photo.size} px, {photo.bands} bands of {photo.depth} bits")
+        for name, value in (found.as_dict() if found is not None else {}).items():
+            typer.echo(f"{name.replace('_', ' ')}: {value}")
+    if found is None:
+        typer.echo(f"localsr: {picture} does not say that localsr made it", err=True)
+        raise typer.Exit(ExitCode.INCOMPLETE)
