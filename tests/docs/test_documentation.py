@@ -17,6 +17,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
+import clips
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -63,6 +65,10 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (tmp_path / "photos").mkdir()
         for k in range(3):
             photo.convert("RGB").resize((256 + 16 * k, 256)).save(tmp_path / f"photos/{k}.jpg")
+        burst = [np.asarray(photo.convert("RGB").crop((k, k // 2, k + 256, k // 2 + 192))) for k in range(12)]
+        (tmp_path / "clip.mp4").write_bytes(clips.encoded(burst))
+        for name, pixels in zip("abc", burst, strict=False):
+            Image.fromarray(pixels).save(tmp_path / f"{name}.jpg", quality=92)
         (tmp_path / "small/HR").mkdir(parents=True)
         for k in range(2):
             photo.convert("RGB").crop((96 * k, 0, 96 * k + 192, 96)).save(tmp_path / f"small/HR/{k}.png")
@@ -100,9 +106,9 @@ def start(command: str, port: int) -> subprocess.Popen[bytes]:
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_what_a_page_says_runs(page: Path, here: Path, started: list[subprocess.Popen[bytes]]) -> None:
-    port, names = free_port(), {"__name__": "page"}
+    ports, names = {"8000": free_port(), "8765": free_port()}, {"__name__": "page"}
     for block in blocks(page):
-        text = re.sub(r"\b(8000|8765)\b", str(port), block.text)
+        text = re.sub(r"\b(8000|8765)\b", lambda named: str(ports[named[0]]), block.text)
         if block.note.startswith("not run: "):
             assert len(block.note) > len("not run: ") + 10, "say why"
         elif block.language == "toml":
@@ -112,7 +118,7 @@ def test_what_a_page_says_runs(page: Path, here: Path, started: list[subprocess.
         elif block.language == "python":
             exec(compile(text, f"{page.name}", "exec"), names)
         elif block.note == "background":
-            started.append(start(text, port))
+            started.append(start(text, ports["8765" if "8765" in block.text else "8000"]))
         elif not text.startswith(("pip install", "make ")):
             done = subprocess.run(["bash", "-e", "-c", text], capture_output=True, text=True, timeout=PATIENCE)
             assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"

@@ -178,7 +178,7 @@ def test_a_cut_picture_is_read_by_request(form: str, tmp_path: Path) -> None:
     data = file.getvalue()
     (tmp_path / "cut").write_bytes(data[: len(data) * 2 // 3])
     with pytest.raises(ImageError):
-        images.read(tmp_path / "cut").decode()
+        images.read(tmp_path / "cut").preview(1)
     whole_one, cut = images.read(data, tolerant=True), images.read(tmp_path / "cut", tolerant=True)
     assert not whole_one.damage
     assert cut.damage

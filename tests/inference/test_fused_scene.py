@@ -103,6 +103,13 @@ def test_what_became_of_each_frame(network: localsr.Restorer) -> None:
     assert all(use.used == (not use.reason) for use in uses)
 
 
+def test_two_frames_cannot_check_each_other(network: localsr.Restorer) -> None:
+    frames, _ = burst(4, 2)
+    found = network.encode(localsr.read_frames(frames)).restore(BOX)
+    assert [use.reason for use in found.uses] == ["it is the only one, and a second one would have to check it"]
+    assert np.array_equal(found.pixels, network.encode(frames[0]).restore(BOX).pixels)
+
+
 def test_one_frame_gives_the_bytes_of_a_photo() -> None:
     network = restorer(tiny())
     frames, _ = burst(5, 1)
@@ -137,7 +144,7 @@ def test_a_large_box_is_registered_in_parts_without_seams(
 ) -> None:
     from localsr.inference import fused_scene
 
-    frames, truth = burst(7, 2)
+    frames, truth = burst(7, 3)
     scene, box = network.encode(localsr.read_frames(frames)), Box(8, 8, 88, 60)
     whole = scene.restore(box).pixels
     monkeypatch.setattr(fused_scene, "TILE_SIDE", 40)

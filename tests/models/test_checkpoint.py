@@ -31,6 +31,18 @@ def with_header(path: Path, change: object) -> None:
     path.write_bytes(struct.pack("<Q", len(text)) + text + data[8 + length :])
 
 
+@pytest.mark.parametrize("start", [b"", bytes(9), struct.pack("<Q", 2**21) + b"{", struct.pack("<Q", 10) + b"["])
+def test_what_has_no_header_is_not_read_to_its_end(tmp_path: Path, start: bytes) -> None:
+    """Of weights that attack: a gigabyte of zeros was read before it was refused."""
+    path = tmp_path / "hollow.safetensors"
+    path.write_bytes(start)
+    with path.open("r+b") as file:
+        file.truncate(2**24)
+    assert len(checkpoint.read_bounded(path, "checkpoint", 2**30, header=True)) == 9
+    with pytest.raises(localsr.CheckpointError, match="is no checkpoint of localsr"):
+        checkpoint.read(path)
+
+
 def test_round_trip(saved: Path) -> None:
     network, card = checkpoint.load(saved)
     assert card.config == tiny()

@@ -2,8 +2,10 @@
 
 import dataclasses
 import hashlib
+import io
 import pickle
 import re
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -847,6 +849,72 @@ def test_files_larger_than_weights_are(tmp_path: Path, monkeypatch: pytest.Monke
     for path in (large, packed):
         with pytest.raises(localsr.CheckpointError, match=r"holds \d+ bytes; weights have at most 40000"):
             import_network(path)
+
+
+OLD_MARKS = pickle.dumps(0x1950A86A20F9469CFC6C, 2) + pickle.dumps(1001, 2) + pickle.dumps({"little_endian": True}, 2)
+
+
+def packed_table(pickled: bytes, *, parts: int = 0, compression: int = zipfile.ZIP_STORED) -> bytes:
+    """A file of torch around a pickle, with empty parts beside it."""
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", compression) as archive:
+        archive.writestr("a/data.pkl", pickled)
+        for n in range(parts):
+            archive.writestr(f"a/data/{n:0100}", b"")
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (packed_table(b"\x80\x02" + b"]" * 300_000 + b"."), "more than about 6553 tensors"),
+        (packed_table(b"\x80\x02" + b"N0" * 150_000 + b"}."), "more than about 6553 tensors"),
+        (OLD_MARKS + b"\x80\x02" + b"]" * 300_000 + b".", "more than about 6553 tensors"),
+        (b"\x80\x02" + b"}" * 300_000 + b".", "more than about 6553 tensors"),
+        (packed_table(b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\0\0\0\x80\0\x85R."), "can be read safely"),
+        (OLD_MARKS + b"\x80\x02cbuiltins\nbytearray\n\x8a\x05\0\0\0\x80\0\x85R.", "can be read safely"),
+        (packed_table(b"\x80\x02ctorch\nFloatTensor\n\x8a\x05\0\0\0\x80\0\x85R."), "can be read safely"),
+        (packed_table(b"\x80\x02ccollections\nCounter\n)R."), "can be read safely"),
+        (packed_table(b"\x80\x02}.", parts=15_000), "has a directory of .* bytes; that of weights has at most 2097152"),
+        (packed_table(b"\x80\x02}" + b" " * 10_000, compression=zipfile.ZIP_DEFLATED), "is packed"),
+        (packed_table(b"\x80\x02}" + b" " * 10_000, compression=zipfile.ZIP_BZIP2), "is packed"),
+        (OLD_MARKS + packed_table(b"\x80\x02}."), "can be read safely"),  # one thing to zipfile, another to torch
+        (b"PK\x03\x04", "can be read safely"),
+        (OLD_MARKS, "can be read safely"),
+    ],
+)
+def test_what_would_take_long_or_much_memory_is_not_given_to_torch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: bytes, reason: str
+) -> None:
+    """Of weights that attack: 20 kB took 11 s and 1.4 GB, 246 bytes took 2 GB."""
+    (tmp_path / "hostile.pth").write_bytes(data)
+    monkeypatch.setattr(torch, "load", None)
+    with pytest.raises(localsr.CheckpointError, match=reason):
+        import_network(tmp_path / "hostile.pth")
+
+
+def test_a_tar_is_no_file_of_weights(tmp_path: Path) -> None:
+    """Of weights that attack: torch would take pickles out of a tar that nobody has looked at."""
+    name = (OLD_MARKS + b"\x80\x02N.\x80\x02N.").decode("latin-1")
+    with tarfile.open(tmp_path / "hostile.pth", "w", format=tarfile.USTAR_FORMAT, encoding="latin-1") as archive:
+        archive.addfile(tarfile.TarInfo(name))
+    assert (tmp_path / "hostile.pth").read_bytes().startswith(OLD_MARKS)
+    with pytest.raises(localsr.CheckpointError, match="can be read safely"):
+        import_network(tmp_path / "hostile.pth")
+
+
+def test_more_blocks_than_tensors_are_not_built(tmp_path: Path) -> None:
+    """Of weights that attack: 1,000 names that tell of 1,000 blocks cost seconds of building."""
+    name = "layers.{}.residual_group.blocks.{}.attn.qkv.weight"
+    table = random(swinir(12, 1, 1, 2)) | {name.format(n, n): torch.zeros(1) for n in range(30)}
+    refused(table, tmp_path, "has too few tensors for 30 stages of 30 blocks")
+
+
+def test_both_formats_of_torch_are_read(tmp_path: Path) -> None:
+    table = random(msrresnet(4, 1, 2))
+    for new in (True, False):
+        torch.save({"iter": 5, "params": table}, tmp_path / "official.pth", _use_new_zipfile_serialization=new)
+        assert import_network(tmp_path / "official.pth").config.channels == 4
 
 
 # The command.

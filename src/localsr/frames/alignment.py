@@ -96,7 +96,7 @@ class Alignment(NamedTuple):
 
 
 def align(frames: Frames, around: Box) -> Alignment:
-    """Find a window of the reference in the other frames, and choose at most `frames.count - 1` of them."""
+    """Find a window of the reference in other frames; choose at most `frames.count - 1` of them, never one alone."""
     reference = window_of(frames.reference, around)
     found: list[View] = []
     uses: list[FrameUse] = [FrameUse(name, False, reason) for name, reason in frames.left_out]
@@ -121,6 +121,10 @@ def align(frames: Frames, around: Box) -> Alignment:
         else:
             found.append(view)
     chosen = _chosen(found, frames.count - 1)
+    if len(chosen) == 1:
+        alone = "it is the only one, and a second one would have to check it"
+        uses.append(FrameUse(chosen[0].name, False, alone, chosen[0].correlation, chosen[0].motion))
+        return Alignment([], uses)
     spare = [view for view in found if view not in chosen]
     uses += [FrameUse(v.name, False, "other frames bring more", v.correlation, v.motion) for v in spare]
     return Alignment(chosen, [*(FrameUse(v.name, True, "", v.correlation, v.motion) for v in chosen), *uses])

@@ -8,14 +8,17 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from localsr.frames.alignment import Pixels, View
+from localsr.frames.alignment import Pixels, View, luma
 from localsr.frames.registration import covered, opencv
 from localsr.geometry import Box
 
 Plane = NDArray[np.float32]  # (h, w)
 
-CONTRAST = 0.02  # share of the local variance that a difference may have: maps are never exact
-TOLERANCE = 4.0  # expected differences up to which a pixel counts in full
+CONTRAST = (0.02, 0.2)  # share of the local variance that a difference may have: under poor maps, under good ones
+TOLERANCE = (4.0, 8.0)  # expected differences up to which a pixel counts in full, likewise
+GOOD_MAP, POOR_MAP = 0.35, 0.55  # px of motion left over; rigid bursts have up to 0.34, two motions from 0.6 on
+MOTION_WINDOW = 3.0  # px, standard deviation of the neighbourhood in which motion is measured
+MOTION_RIDGE = 1e-4  # squared gradient below which there is none to measure
 NOISE_FLOOR = 2e-5  # variance; 8 bits and compression leave no less
 ITERATIONS = 3  # of back-projection
 STEP = 0.6
@@ -36,7 +39,8 @@ def consistency(reference: Pixels, views: Sequence[View]) -> list[Plane]:
     """Return how far each pixel of the reference's window agrees with each view, in [0, 1].
 
     The mean difference over 3 x 3 pixels is held against noise and local contrast. Noise is the smaller of what time
-    and space say: maps that are wrong everywhere do not pass for noise.
+    and space say: maps that are wrong everywhere do not pass for noise. How much contrast excuses depends on the motion
+    that a map has left over: pixels sampled at other places differ, and that is what they are wanted for.
     """
     cv2 = opencv()
     mean, square = cv2.blur(reference, (3, 3)), cv2.blur(reference * reference, (3, 3))
@@ -44,15 +48,31 @@ def consistency(reference: Pixels, views: Sequence[View]) -> list[Plane]:
     spatial = 2 * spatial_noise(reference) ** 2 / 9
     weights = []
     for view in views:
-        inside = view.inside
-        difference = cv2.blur(view.warped() - reference, (3, 3))
+        inside, warped = view.inside, view.warped()
+        trust = float(np.clip((POOR_MAP - motion_left(reference, warped, inside)) / (POOR_MAP - GOOD_MAP), 0, 1))
+        contrast, tolerance = (poor + trust * (good - poor) for poor, good in (CONTRAST, TOLERANCE))
+        difference = cv2.blur(warped - reference, (3, 3))
         square = np.square(difference).mean(-1)
         temporal = float(np.median(square[inside])) if inside.any() else 1.0
         noise = max(min(temporal, spatial), NOISE_FLOOR)
-        excess = square / (noise + CONTRAST * variance) / TOLERANCE - 1
+        excess = square / (noise + contrast * variance) / tolerance - 1
         weight = np.exp(-np.maximum(excess, 0)).astype(np.float32)
         weights.append(cv2.erode(weight, np.ones((3, 3), np.uint8)) * inside)
     return weights
+
+
+def motion_left(reference: Pixels, warped: Pixels, inside: NDArray[np.bool_]) -> float:
+    """Return the motion in px that nine in ten places of a warped frame stay below (Lucas and Kanade, 1981)."""
+    cv2 = opencv()
+    grey, left = luma(reference), luma(warped - reference)
+    x, y = (cv2.Sobel(grey, cv2.CV_32F, *order, ksize=3) / 8 for order in ((1, 0), (0, 1)))
+    xx, xy, yy, xt, yt = (
+        cv2.GaussianBlur(product, (0, 0), MOTION_WINDOW) for product in (x * x, x * y, y * y, x * left, y * left)
+    )
+    xx, yy = xx + MOTION_RIDGE, yy + MOTION_RIDGE
+    determinant = xx * yy - xy * xy
+    motion = np.hypot(yy * xt - xy * yt, xx * yt - xy * xt) / determinant
+    return float(np.quantile(motion[inside], 0.9)) if inside.any() else POOR_MAP
 
 
 def spatial_noise(pixels: Pixels) -> float:

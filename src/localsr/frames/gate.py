@@ -12,8 +12,9 @@ from localsr.frames.fusion import Plane, consistency, seen
 from localsr.frames.registration import opencv
 from localsr.geometry import Box
 
-NEIGHBOURHOOD = 4.0  # LR px over which errors are averaged
+NEIGHBOURHOOD = 6.0  # LR px over which errors are averaged
 SHARPNESS = 0.1  # of the single result's error: a difference as large opens or closes the gate
+HANDICAP = 0.5  # of such a difference, by which the fused result must be better: costs 0.01 dB, saves 0.04 at worst
 
 
 def gate(single: Pixels, held_out: Pixels, view: View, reference: Pixels, region: Box, scale: int) -> Plane:
@@ -38,7 +39,7 @@ def gate(single: Pixels, held_out: Pixels, view: View, reference: Pixels, region
         smooth = [cv2.GaussianBlur(part, (0, 0), NEIGHBOURHOOD) for part in (here * believed, believed)]
         errors.append(smooth[0] / (smooth[1] + 1e-3))
     one, other = errors
-    better = np.clip((one - other) / (SHARPNESS * one + 1e-6), -20, 20)
+    better = np.clip((one - other) / (SHARPNESS * one + 1e-6) - HANDICAP, -20, 20)
     share = (1 / (1 + np.exp(-better))).astype(np.float32)
     enlarged: Plane = cv2.resize(share, single.shape[1::-1], interpolation=cv2.INTER_LINEAR)
     return enlarged

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.errors import ConfigError, ImageError
-from localsr.frames.clip import MAX_HELD_BYTES, excerpt
+from localsr.frames.clip import MAX_HELD_BYTES, ClipFrame, excerpt
+from localsr.frames.pages import HEAD_BYTES, Page, page_excerpt, page_format
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo, Source
 
@@ -103,41 +104,54 @@ def read_frames(source: Source | Sequence[Source], *, at: float | None = None, c
         if at is not None:
             raise ConfigError("photos have no time; name the reference first and leave out the moment")
         return _of_photos(source, count)
+    moment, several = at or 0.0, count or DEFAULT_COUNT
     if isinstance(source, bytes):
-        return _of_clip(io.BytesIO(source), "the clip", "", at or 0.0, count or DEFAULT_COUNT)
+        return _of_file(io.BytesIO(source), "the clip", "", moment, several)
     if not isinstance(source, str | os.PathLike):
         return _of_photos([source], count)
     path = Path(source)
     try:
         with path.open("rb") as file:
-            return _of_clip(file, os.fspath(source), path.name, at or 0.0, count or DEFAULT_COUNT)
+            return _of_file(file, os.fspath(source), path.name, moment, several)
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _of_clip(file: IO[bytes], title: str, name: str, at: float, count: int) -> Frames:
-    """Decode a clip around a moment: half of what is looked at before it, half after."""
+def _of_file(file: IO[bytes], title: str, name: str, at: float, count: int) -> Frames:
+    """Decode a clip, or a file of pages, around a moment: half of what is looked at before it, half after."""
     reach = POOL * (count - 1) // 2
-    found = excerpt(file, title, at, reach, reach)
-    size = found.reference.size
+    kind = page_format(file.read(HEAD_BYTES))
+    file.seek(0)
+    if kind is not None:
+        pages = page_excerpt(file, kind, title, at, reach, reach)
+        reference, seconds = pages.reference.photo, pages.reference.seconds
+        before, after = _timed(pages.before), _timed(pages.after)
+    else:
+        found = excerpt(file, title, at, reach, reach)
+        reference, seconds = images.read(found.reference.levels(whole(found.reference.size))), found.reference.seconds
+        before, after = _timed(found.before), _timed(found.after)
+    near = [*((-n, *one) for n, one in enumerate(before, 1)), *((n, *one) for n, one in enumerate(after, 1))]
     others, left_out, held = [], [], 0
-    both = sorted(
-        [(-n, frame) for n, frame in enumerate(found.before, 1)]
-        + [(n, frame) for n, frame in enumerate(found.after, 1)],
-        key=lambda one: abs(one[0]),
-    )
-    for step, frame in both:
-        moment = f"{frame.seconds:.3f} s"
+    for step, moment, frame in sorted(near, key=lambda one: abs(one[0])):
         held += 2 * frame.size.width * frame.size.height * frame.depth // 8
-        if frame.size != size:
-            left_out.append((moment, f"it has {frame.size} px, the reference {size}"))
+        if frame.size != reference.size:
+            left_out.append((_shown(moment), f"it has {frame.size} px, the reference {reference.size}"))
         elif held > MAX_HELD_BYTES:
-            left_out.append((moment, f"{MAX_HELD_BYTES >> 20} MB of frames are held already"))
+            left_out.append((_shown(moment), f"{MAX_HELD_BYTES >> 20} MB of frames are held already"))
         else:
-            others.append(Frame(moment, frame, step))
-    reference = images.read(found.reference.levels(whole(size)))
-    moment = f"{found.reference.seconds:.3f} s"
-    return Frames(dataclasses.replace(reference, name=name), tuple(others), count, tuple(left_out), moment)
+            others.append(Frame(_shown(moment), frame, step))
+    named = dataclasses.replace(reference, name=name)
+    return Frames(named, tuple(others), count, tuple(left_out), _shown(seconds))
+
+
+def _timed(side: Sequence[Page | ClipFrame]) -> list[tuple[float, Photo | ClipFrame]]:
+    """Return frames with the moments that they are shown at."""
+    return [(one.seconds, one if isinstance(one, ClipFrame) else one.photo) for one in side]
+
+
+def _shown(seconds: float) -> str:
+    """Return how a moment is called."""
+    return f"{seconds:.3f} s"
 
 
 def _of_photos(sources: Sequence[Source], count: int | None) -> Frames:

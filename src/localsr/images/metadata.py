@@ -58,6 +58,11 @@ class SourceFile:
         """Remember the bytes of a file, or a path and what tells whether it still is the same file."""
         self._source, self._stamp, self._found = source, self._look(source), ""
 
+    def __getstate__(self) -> dict[str, object]:
+        """Return what another process gets: the sha256 in the place of bytes."""
+        self.sha256()
+        return {**vars(self), "_source": b"" if isinstance(self._source, bytes) else self._source}
+
     @staticmethod
     def _look(source: bytes | str | os.PathLike[str]) -> tuple[int, ...]:
         """Return size, place and age of a file; its size for bytes."""
@@ -75,9 +80,11 @@ class SourceFile:
         """Return the sha256; empty for a file of more bytes than the limit, or that has changed or gone since."""
         if not self._found and self.size <= limit:
             try:
+                if self._look(self._source) != self._stamp:
+                    return ""
                 if isinstance(self._source, bytes):
                     self._found = hashlib.sha256(self._source).hexdigest()
-                elif self._look(self._source) == self._stamp:
+                else:
                     with open(self._source, "rb") as file:
                         self._found = hashlib.file_digest(file, "sha256").hexdigest()
             except OSError:

@@ -6,10 +6,11 @@ become sRGB. Grey is its one band three times. Alpha is straight, never premulti
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
-from typing import cast
+from dataclasses import dataclass, field, replace
+from typing import Any, cast
 
 import numpy as np
 import pyvips
@@ -21,18 +22,18 @@ from localsr.images import xmp
 from localsr.images.damage import DamageLatch
 from localsr.images.metadata import MAX_HASHED_BYTES, Metadata
 from localsr.images.provenance import Provenance
+from localsr.images.source import PhotoSource
 from localsr.images.vips import (
     NUMPY_TYPES,
     SPACES,
     Pixels,
+    fetched,
     from_array,
     profile_of,
     rounded,
     translating_errors,
     with_profile,
 )
-
-MAX_FETCHED = 2**16  # pixels of a window; up to it Region.fetch wins (90 times at 24 x 24), above it libvips' threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,10 +72,11 @@ class Photo:
     name: str
     has_alpha: bool
     is_cmyk: bool
-    _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands
+    _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands; None where the pixels stayed elsewhere
     _alpha: pyvips.Image | None = field(repr=False)
     _latch: DamageLatch | None = field(repr=False, default=None)  # where damage is looked for
     metadata: Metadata = field(repr=False, default=Metadata())
+    _source: PhotoSource | None = field(repr=False, default=None)  # None for pixels in memory
     page: int = 1
     pages: int = 1
     damage: str = ""
@@ -171,20 +173,6 @@ class Photo:
         """
         return None if self._alpha is None else self._read(self._alpha, [box])[0]
 
-    def decode(self) -> None:
-        """Decode all pixels once, so that damage anywhere is found.
-
-        Raises:
-            ImageError: The file is damaged.
-
-        Example:
-            >>> import numpy as np
-            >>> import localsr
-            >>> localsr.read(np.zeros((48, 64), np.uint8)).decode()
-        """
-        with self._reading([whole(self.size)]):
-            self._colour.avg()
-
     def preview(self, max_side: int) -> NDArray[np.uint8]:
         """Return the whole picture for a screen, shrunk to fit and never enlarged.
 
@@ -204,6 +192,39 @@ class Photo:
             (75, 100, 3)
         """
         return self._shown(whole(self.size), max_side, max_side, "down")
+
+    def __copy__(self) -> Photo:
+        """Return the photo itself, which nothing can change."""
+        return self
+
+    def __deepcopy__(self, memo: object) -> Photo:
+        """Return the photo itself, which nothing can change."""
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Return what opens the photo in another process: its path, or its bytes."""
+        if self._colour is None:
+            return copyreg.__newobj__, (type(self),), vars(self)  # type: ignore[attr-defined]
+        if self._source is None or type(self) is not Photo:
+            advice = "send the array and read it there, or save it and read the file"
+            raise ImageError(
+                f"{self.name or 'a photo'} of pixels in memory cannot be sent to another process; {advice}"
+            )
+        return PhotoSource.open, (self._source,)
+
+    def detached(self) -> Photo:
+        """Return what a photo says of itself without its pixels, which may then be sent to any process.
+
+        Returns:
+            A photo whose pixels cannot be read.
+
+        Example:
+            >>> import numpy as np
+            >>> import localsr
+            >>> localsr.read(np.zeros((480, 640, 3), np.uint8)).detached().size
+            Size(width=640, height=480)
+        """
+        return replace(self, _colour=None, _alpha=None, _latch=None, _source=None)
 
     def shrunk(self, box: Box, size: Size) -> NDArray[np.uint8]:
         """Return a box for a screen, at a given size.
@@ -248,6 +269,8 @@ class Photo:
     @contextmanager
     def _reading(self, boxes: Sequence[Box]) -> Iterator[None]:
         """Name the picture in errors, check what boxes need of it, and read nothing from one found damaged."""
+        if self._colour is None:
+            raise ImageError(f"the pixels of {self.name or 'the picture'} stayed in another process; read it here")
         with (
             translating_errors(f"{self.name or 'the picture'} cannot be read"),
             nullcontext() if self._latch is None else self._latch.reading(boxes),
@@ -264,26 +287,10 @@ class Photo:
         found: dict[int, Pixels] = {}
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
         for sides, members in alike.items():
-            raw = np.frombuffer(_fetched(image, [boxes[n] for n in members]), dtype)
+            raw = np.frombuffer(fetched(image, [boxes[n] for n in members]), dtype)
             if dtype.kind == "f" and not (raw.min() >= 0 and raw.max() <= 1):  # NaN is neither
                 raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
             pixels = raw.reshape(-1, *sides, image.bands).transpose(0, 3, 1, 2).astype(np.float32, order="C")
             pixels /= levels
             found.update(zip(members, pixels, strict=True))
         return [found[n] for n in range(len(boxes))]
-
-
-def _fetched(image: pyvips.Image, boxes: Sequence[Box]) -> bytes:
-    """Read boxes as bytes, one after the other: their rows, of pixels, of bands."""
-    region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
-    try:
-        return b"".join(
-            region.fetch(box.left, box.top, box.width, box.height)
-            if box.area <= MAX_FETCHED
-            else image.crop(box.left, box.top, box.width, box.height).write_to_memory()
-            for box in boxes
-        )
-    except pyvips.Error as error:
-        raise error.with_traceback(None) from None  # whose frames have the region, and may be freed by another thread,
-    finally:
-        del region  # which libvips ends the process for

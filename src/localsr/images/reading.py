@@ -33,6 +33,7 @@ from localsr.images.metadata import SourceFile
 from localsr.images.origin import Origin
 from localsr.images.photo import Photo
 from localsr.images.signatures import READ_FORMATS, describe_other, kind_of
+from localsr.images.source import remembering
 from localsr.images.spool import spooled
 from localsr.images.tiff import Directory, read_pages
 from localsr.images.tiff_blocks import TiffBlocks
@@ -70,6 +71,7 @@ class Opened(NamedTuple):
     directory: Directory | None = None  # of a TIFF
 
 
+@remembering
 def read(
     source: Source,
     progress: Progress | None = None,
@@ -155,7 +157,7 @@ def _read_tolerantly(origin: Origin, options: ReadOptions) -> Photo:
     try:
         with translating_errors(title := f"{origin.title} cannot be read"):
             photo = _read_file(origin, options)
-            photo.decode()
+            photo.preview(1)  # which needs all pixels
             return photo
     except ImageError as error:
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import IO, Any, TypeAlias
 
@@ -12,10 +12,12 @@ import pyvips
 from numpy.typing import NDArray
 
 from localsr.errors import ImageError, LocalSRError, OutputError
+from localsr.geometry import Box
 
 VIPS_FORMATS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
 NUMPY_TYPES = {form: np.dtype(code) for code, form in VIPS_FORMATS.items()}
 SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  # of (bands, depth)
+MAX_FETCHED = 2**16  # pixels of a window; up to it Region.fetch wins (90 times at 24 x 24), above it libvips' threads
 MAX_REASON = 200  # characters of what another library says
 
 Pixels: TypeAlias = NDArray[np.float32]  # (bands, h, w) in [0, 1]
@@ -107,3 +109,19 @@ def rounded(pixels: Pixels, depth: int) -> NDArray[Any]:
     """Round `(bands, h, w)` in [0, 1] to the nearest levels of 8 or 16 bits, `(h, w, bands)`."""
     levels = np.rint(np.clip(pixels, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
     return np.ascontiguousarray(levels.transpose(1, 2, 0))
+
+
+def fetched(image: pyvips.Image, boxes: Sequence[Box]) -> bytes:
+    """Read boxes as bytes, one after the other: their rows, of pixels, of bands."""
+    region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
+    try:
+        return b"".join(
+            region.fetch(box.left, box.top, box.width, box.height)
+            if box.area <= MAX_FETCHED
+            else image.crop(box.left, box.top, box.width, box.height).write_to_memory()
+            for box in boxes
+        )
+    except pyvips.Error as error:
+        raise error.with_traceback(None) from None  # whose frames have the region, and may be freed by another thread,
+    finally:
+        del region  # which libvips ends the process for

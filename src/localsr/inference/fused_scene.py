@@ -193,9 +193,7 @@ class FusedScene(Scene):
             reference = window_of(self.photo, around)
             weights = fusion.consistency(reference, views)
             fused = self._restored(reference, views, weights, around, read, strategy)
-            held_out = fused  # a single view cannot be held out; it is predicted by what it helped to make
-            if len(views) > 1:
-                held_out = self._restored(reference, views[1:], weights[1:], around, read, strategy)
+            held_out = self._restored(reference, views[1:], weights[1:], around, read, strategy)
             share = gate(single, held_out, views[0], reference, read.within(around), self.scale)
             result = single + share[..., None] * (fused - single)
         inner = part.within(read).scaled(self.scale)

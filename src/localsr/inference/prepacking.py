@@ -32,6 +32,10 @@ class PackedConv(nn.Module):
         self._geometry = (conv.padding, conv.stride, conv.dilation, conv.groups)
         self._kept: tuple[torch.Size, Tensor | None] = (torch.Size(), None)  # set as one, for threads
 
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy gets: weights in oneDNN's order belong to this process."""
+        return {**vars(self), "_kept": (torch.Size(), None)}
+
     def forward(self, x: Tensor) -> Tensor:
         """`(B, c, h, w)` as the convolution takes it."""
         shape, weight = self._kept

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
 import torch
@@ -129,6 +130,18 @@ class Restoration:
         if self.photo.profile is not None and self.photo.bands in (3, 4) and not self.photo.is_cmyk:
             picture.info["icc_profile"] = self.photo.profile
         return picture
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what another process gets: all but the photo's own pixels."""
+        return {**vars(self), "photo": self.photo.detached()}
+
+    def __copy__(self) -> Self:
+        """Return a restoration that shares its pixels with this one."""
+        return replace(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        """Return a restoration whose pixels are its own."""
+        return replace(self, **{each.name: copy.deepcopy(getattr(self, each.name), memo) for each in fields(self)})
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""

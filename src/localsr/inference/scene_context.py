@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -32,6 +33,14 @@ class SceneContext:
         self.patches: list[Box] = []
         if (shape := network.geometry.context) is not None:
             self.patches = sample_patches(photo.size, shape.patch, shape.patches)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return all but the lock."""
+        return {name: value for name, value in vars(self).items() if name != "_lock"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what `__getstate__` gave, and a lock of its own."""
+        self.__dict__.update(state, _lock=Lock())
 
     def get(self) -> Context | None:
         """Return keys and values, and make them if no thread has yet; None for a network without GCM."""

@@ -27,7 +27,7 @@ def write_scene(path: Path, context: Context, identity: dict[str, str]) -> None:
 
 def read_scene(path: Path, network: RunnableNetwork, patches: int, identity: dict[str, str]) -> Context:
     """Read keys and values for a network; `CheckpointError` for a damaged file, or one that belongs to another."""
-    data = read_bounded(path, "scene", MAX_SCENE_BYTES)
+    data = read_bounded(path, "scene", MAX_SCENE_BYTES, header=True)
     about = checked_header(path, data, (SCENE_FORMAT, UNSIGNED_FORMAT), "scene", "encode the photo and save it")
     for key, value in identity.items():
         if about.get(key) != value:

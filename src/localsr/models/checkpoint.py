@@ -81,7 +81,7 @@ def write(path: Path, tensors: dict[str, Tensor], card: Card) -> Card:
 
 def read(path: Path) -> tuple[dict[str, Tensor], Card]:
     """Read the tensors and the card of a checkpoint, `CheckpointError` for what is none; nothing in it is executed."""
-    data = read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES)
+    data = read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES, header=True)
     about = checked_header(path, data, (CHECKPOINT_FORMAT,), "checkpoint", "`localsr models` lists what is at hand")
     try:
         tensors = load_tensors(data)
@@ -140,12 +140,18 @@ def digest(tensors: dict[str, Tensor]) -> str:
     return sha.hexdigest()
 
 
-def read_bounded(path: Path, what: str, max_bytes: int) -> bytes:
-    """Read a file of at most `max_bytes`; `what` is what a message calls it. Raises `CheckpointError`."""
+def read_bounded(path: Path, what: str, max_bytes: int, *, header: bool = False) -> bytes:
+    """Read a file of at most `max_bytes`; `what` is what a message calls it. Raises `CheckpointError`.
+
+    Of one that should begin with a `header` and does not, only the first bytes are read: `checked_header` refuses them.
+    """
     try:
         if path.stat().st_size > max_bytes:
             raise CheckpointError(f"{path} has {path.stat().st_size} bytes; a {what} has at most {max_bytes}")
-        return path.read_bytes()
+        with path.open("rb") as file:
+            start = file.read(9)
+            odd = start[8:] != b"{" or int.from_bytes(start[:8], "little") > MAX_HEADER_BYTES
+            return start if header and odd else start + file.read()
     except OSError as error:
         raise CheckpointError(f"{what} {path} cannot be read: {error.strerror}") from error
 
@@ -181,7 +187,7 @@ def _bounded_header(path: Path, data: bytes, what: str, refusal: str) -> Any:  #
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
     """Read the tensors of anybody's safetensors file; `CheckpointError` for what is none."""
-    data = read_bounded(path, "file of weights", MAX_CHECKPOINT_BYTES)
+    data = read_bounded(path, "file of weights", MAX_CHECKPOINT_BYTES, header=True)
     _bounded_header(path, data, "file of weights", f"{path} is no safetensors file")
     try:
         return load_tensors(data)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import re
-import zipfile
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -20,6 +19,7 @@ from localsr.models.config import ModelConfig
 from localsr.models.key_layouts import LAYOUTS, KeyLayout, TensorTable
 from localsr.models.layers import RGB_MEAN, SHUFFLE_FACTORS
 from localsr.models.presets import PRESETS
+from localsr.models.torch_file import load_torch_file, refuse_large
 
 WRAPPERS = ("params_ema", "params", "state_dict")  # keys that a file may hold its table under, the best first
 IMPORTED_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
@@ -39,6 +39,8 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
         sizes = layout.sizes(given, scale)
         if scale not in (None, sizes["scale"]):
             raise ConfigError(f"it enlarges x{sizes['scale']}, not x{scale}")
+        if 2 * sizes["stages"] * sizes["blocks"] > len(given):  # a block of any layout has more
+            raise ConfigError(f"it has too few tensors for {sizes['stages']} stages of {sizes['blocks']} blocks")
         with torch.device("meta"):
             network = CLSR(_config(sizes))
     except ConfigError as error:
@@ -61,25 +63,13 @@ def read_table(path: Path) -> TensorTable:
     """Read a file's tensors by their names; of a file of torch, it builds tensors and containers and nothing else."""
     if path.suffix == ".safetensors":
         return checkpoint.read_tensors(path)
-    try:
-        size = path.stat().st_size
-        if zipfile.is_zipfile(path):  # whose parts torch decompresses
-            with zipfile.ZipFile(path) as parts:
-                size = max(size, sum(part.file_size for part in parts.infolist()))
-        raw = torch.load(path, map_location="cpu", weights_only=True) if size <= checkpoint.MAX_CHECKPOINT_BYTES else {}
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror or error}") from error
-    except Exception as error:  # a damaged pickle raises anything, and torch's own words advise to run its code
-        reason = "it is no file of torch, is damaged, or holds more than tensors; save the network's state_dict() alone"
-        raise CheckpointError(f"{path} is no file of weights that can be read safely: {reason}") from error
+    raw = load_torch_file(path)
     raw = raw if isinstance(raw, dict) else {None: raw}  # whose name, not a string, is refused below
     raw = next((raw[key] for key in WRAPPERS if isinstance(raw.get(key), dict)), raw)
     tensors = [part for name, part in raw.items() if isinstance(name, str) and isinstance(part, Tensor)]
     if len(tensors) < len(raw) or not all(t.layout == torch.strided and t.is_cpu and not t.is_nested for t in tensors):
         raise CheckpointError(f"{path} is no table of tensors by name; save the network's state_dict() alone")
-    size = max(size, sum(t.numel() * t.element_size() for t in tensors))  # of broadcast tensors, more than is stored
-    if size > checkpoint.MAX_CHECKPOINT_BYTES:
-        raise CheckpointError(f"{path} holds {size} bytes; weights have at most {checkpoint.MAX_CHECKPOINT_BYTES}")
+    refuse_large(path, sum(t.numel() * t.element_size() for t in tensors))  # of broadcast ones, more than is stored
     prefix = "module." if all(name.startswith("module.") for name in raw) else ""
     return {name.removeprefix(prefix): tensor for name, tensor in raw.items()}
 
@@ -98,8 +88,9 @@ def _config(sizes: dict[str, Any]) -> ModelConfig:
 def _renamed(given: TensorTable, layout: KeyLayout, network: CLSR) -> TensorTable:
     """Return the tensors by our names, as float32; an unknown one keeps its name, which `checkpoint.fill` reports."""
     config, wanted, found = network.config, network.state_dict(), TensorTable()
+    settings = config.to_dict()  # once: of a deep network it takes a millisecond
     for i, j, k in product(range(config.stages), range(config.blocks), range(3)):
-        at = _numbers(config, i, j, k)
+        at = settings | _numbers(config, i, j, k)
         for words, leaf in product(layout.names.format(**at).split(","), ("", ".weight", ".bias")):
             ours, *theirs = (f"{name}{leaf}" for name in words.split())
             there = next((name for name in theirs if name in given), None)
@@ -118,7 +109,7 @@ def _numbers(config: ModelConfig, i: int, j: int, k: int) -> dict[str, Any]:
     at = {"i": i, "j": j, "k": k, "n": n, "n1": n + 1, "i1": i + 1, "j1": j + 1, "k1": k + 1, "k2": 2 * k, "k3": 3 * k}
     at |= {"total": total, "even": 2 * n + 2, "odd": 2 * n + 3, "end": 2 * total + 2}  # of a chain of pairs
     at |= {"up": 3 * k + 3, "refine": 3 * steps + 2, "last": 3 * steps + 4}  # of ESRGAN's numbered modules
-    return at | {"block": f"stages.{i}.blocks.{j}"} | config.to_dict()
+    return at | {"block": f"stages.{i}.blocks.{j}"}
 
 
 def _shift(given: TensorTable, module: str, white: int) -> tuple[Tensor, Tensor]:

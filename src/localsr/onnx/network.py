@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
@@ -12,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from localsr.errors import CheckpointError
+from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
 from localsr.models.clsr import count_scene, count_work, without_weights
 from localsr.models.config import ModelConfig
@@ -39,6 +38,14 @@ class OnnxNetwork:
         """Take the graphs of a config by their names: *restore*, for one with GCM *encode* and *attend* too."""
         self._config, self._graphs = config, graphs
 
+    def __deepcopy__(self, memo: object) -> Self:
+        """Return the network itself, whose graphs nothing can change."""
+        return self
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Refuse to be sent to another process, as graphs that are open cannot."""
+        raise ConfigError("graphs that are open cannot be sent to another process; load their folder there")
+
     @property
     def geometry(self) -> NetworkGeometry:
         """Where it looks."""
@@ -51,9 +58,7 @@ class OnnxNetwork:
 
     def with_halo(self, halo: int) -> Self:
         """Return this network, its graphs shared, keeping `halo` LR px around an ROI at every step."""
-        other = copy.copy(self)
-        other._config = self._config.with_halo(halo)
-        return other
+        return type(self)(self._config.with_halo(halo), self._graphs)
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
         """Make keys and values by the graph *encode*."""
