@@ -198,20 +198,19 @@ def test_a_hole_elsewhere_costs_nothing() -> None:
         photo.window(whole(photo.size))
 
 
-@pytest.mark.parametrize("progressive", [False, True])
-def test_padding_is_no_damage(progressive: bool) -> None:
+def test_padding_is_no_damage() -> None:
     """Family: bytes before the end of a JPEG and behind it that belong to no picture."""
-    data = jpeg(progressive=progressive)
+    data = jpeg()
     for odd in (data[:-2] + bytes(16) + data[-2:], data[:-2] + b"\xff" * 9 + data[-2:], data + bytes(3000)):
         assert np.array_equal(full(odd), full(data))
-    with pytest.raises(ImageError, match="Premature end"):
+    with pytest.raises(ImageError, match="cannot be read"):
         full(data[:-2])
 
 
 def test_the_last_rows_of_a_jpeg_may_not_be_grey() -> None:
     """Family: libvips does not see warnings of the last eight rows."""
     data = jpeg()
-    with pytest.raises(ImageError, match="premature end"):
+    with pytest.raises(ImageError, match="cannot be read"):
         full(data[:-100] + data[-2:])
 
 

@@ -41,9 +41,9 @@ from localsr.images.upright import upright_photo
 from localsr.images.vips import NUMPY_TYPES, translating_errors
 from localsr.progress import Progress
 
-# As strictly as libvips can, but for JPEG: its warnings are told apart by `check_jpeg`. "warning" of a PNG or a WebP is
+# As strictly as libvips can: "warning" of a PNG or a WebP is
 # about metadata.
-FAIL_ON = {"jpeg": "none", "png": "error", "tiff": "warning", "webp": "error", "heif": "error", "gif": "warning"}
+FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "warning", "webp": "error", "heif": "error", "gif": "warning"}
 HELD_WHOLE = ("webp", "heif", "gif")  # which libvips decodes at once
 MAX_BYTES_IN_MEMORY = 2**27  # decoded; what has more lies in a file in the user's cache
 HEAD_BYTES = 2**16  # looked at for the format and for a PNG's animation chunk
