@@ -1,5 +1,5 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
-SERVICE := $(addprefix service-,latency load slow fuzz endurance kill)
+SERVICE := $(addprefix service-,latency load slow fuzz endurance kill hostile)
 .PHONY: demo test test-fast test-pythons check docs page page-check page-latency $(SERVICE)
 .PHONY: regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3

@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from localsr.geometry import Box, Size
     from localsr.images import Photo, Saving, read
     from localsr.inference.restoration import Restoration
-    from localsr.inference.restorer import Restorer, restore
+    from localsr.inference.restorer import Restorer
     from localsr.inference.scene import Scene
     from localsr.inference.strategies import Strategy
-    from localsr.loading import load
+    from localsr.loading import load, restore
 
 __version__ = "0.1.0"
 
@@ -50,7 +50,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "load": "loading",
     "read": "images",
     "read_frames": "frames.reading",
-    "restore": "inference.restorer",
+    "restore": "loading",
 }
 
 __all__ = [

@@ -11,7 +11,14 @@ import torch
 from localsr import __version__
 from localsr.errors import Advice, CheckpointError, ConfigError
 from localsr.extras import need
+from localsr.foreign.files import is_foreign, load_foreign
+from localsr.geometry import Box
+from localsr.images import Source
+from localsr.inference.device import find_device
+from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
+from localsr.inference.strategies import Strategy
+from localsr.models.embedded import find_network
 from localsr.onnx.export import NEEDED, export, read_restorer
 from localsr.progress import Progress
 
@@ -31,9 +38,9 @@ def load(
     """Load a network, to be run by torch or by onnxruntime.
 
     Args:
-        name_or_path: A network of the package by its name, or a checkpoint by its path; the default of `scale` when
-            None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is exported once,
-            into the user's cache.
+        name_or_path: A network of the package or an imported one by its name, or a checkpoint by its path; the default
+            of `scale` when None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is
+            exported once, into the user's cache.
         runtime: What computes it: `torch` or `onnx`, which runs on the CPU in fp32.
         scale: How many times a region must be enlarged: 2, 3 or 4; by default what the network does.
         device: torch's name of a device, or `auto` for an accelerator where there is one.
@@ -61,19 +68,68 @@ def load(
         if is_folder:
             advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
             raise ConfigError(f"{folder} is a folder", advice)
-        return Restorer.load(name_or_path, scale=scale, device=device, precision=precision, max_memory=max_memory)
+        path = find_network(name_or_path, scale)
+        if is_foreign(path):
+            network, card = load_foreign(path, find_device(device))
+            if scale not in (None, card.config.scale):
+                raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
+            return Restorer(network, card, None, precision, max_memory=max_memory)
+        return Restorer.load(path, scale=scale, device=device, precision=precision, max_memory=max_memory)
     need("onnx", *NEEDED)
     if device not in ("auto", "cpu") or precision != "fp32":
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
         return read_restorer(folder, scale, max_memory)
-    restorer = Restorer.load(name_or_path, scale=scale, device="cpu")
+    return as_graphs(Restorer.load(name_or_path, scale=scale, device="cpu"), max_memory, progress)
+
+
+def as_graphs(restorer: Restorer, max_memory: int | None = None, progress: Progress = lambda *_: None) -> Restorer:
+    """Return a restorer's network as graphs from the user's cache; those that are not there yet are exported into it.
+
+    Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
+    """
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, scale, max_memory)
+        return read_restorer(cached, None, max_memory)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, scale, max_memory)
+    return read_restorer(cached, None, max_memory)
+
+
+def restore(
+    source: Source,
+    box: Box,
+    *,
+    model: str | PathLike[str] | None = None,
+    scale: int | None = None,
+    strategy: Strategy | str | None = None,
+    clip: bool = False,
+) -> Restoration:
+    """Restore one box of a picture in one call.
+
+    Args:
+        source: A path, the bytes of a file, a Pillow image or a NumPy array, as `localsr.read` takes.
+        box: The region, in LR px of the upright picture.
+        model: A network of the package by its name, or a checkpoint by its path; the default of `scale` when None.
+        scale: How many times the region must be enlarged; 4 without a model.
+        strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
+        clip: Cut off what leaves the picture instead of refusing the box.
+
+    Returns:
+        The restoration.
+
+    Raises:
+        ImageError: The source is no picture.
+        BoxError: The box leaves the picture.
+        CheckpointError: The model's file is no sound checkpoint.
+        ConfigError: The network cannot do what is asked.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
+        <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
+    """
+    return load(model, scale=scale).encode(source).restore(box, strategy, clip=clip)
 
 
 def _cache_folder(restorer: Restorer) -> Path:

@@ -19,6 +19,7 @@ from localsr.inference.execution import read_windows
 from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
+from localsr.loading import as_graphs
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 
@@ -128,7 +129,9 @@ def _onnx(restorer: Restorer) -> Check:
         need("onnx", *onnx.NEEDED)
     except ConfigError as error:
         return Check(name, None, onnx.MAX_DIFFERENCE, str(error))
-    return Check(name, onnx.traced(restorer)[0].difference, onnx.MAX_DIFFERENCE)
+    if not restorer.card.sha256:  # nothing would tell its graphs from another's
+        return Check(name, onnx.traced(restorer)[0].difference, onnx.MAX_DIFFERENCE)
+    return Check(name, onnx.compare(restorer, as_graphs(restorer)), onnx.MAX_DIFFERENCE)
 
 
 @torch.inference_mode()

@@ -33,6 +33,19 @@ def test_what_kills_its_worker_is_tried_three_times_and_last(many, setup) -> Non
     assert read_table(setup.folder)["status"].unique().to_list() == [Status.DONE]
 
 
+def test_what_is_done_starts_no_worker(many, setup) -> None:
+    """Until a result is gone, or a picture has changed."""
+    run_batch(many, setup, lambda: InlineEngine(setup))
+    tally = run_batch(many, setup, lambda: pytest.fail("a worker was started"))
+    assert (tally.kept, tally.states) == (12, {Status.DONE: 12})
+    table = read_table(setup.folder)
+    (Path(setup.folder) / table["output"][3]).unlink()
+    os.utime(many[5].picture, ns=(1, 1))
+    engine = InlineEngine(setup)
+    assert run_batch(many, setup, lambda: engine).kept == 10
+    assert engine.sent == sorted({Path(table["input"][3]).stem, "05"})
+
+
 def test_a_lost_machine_is_no_pictures_fault(many, setup) -> None:
     engine = InlineEngine(setup, {"03": 9, "04": 99}, blamed=False)
     assert run_batch(many, setup, lambda: engine).states == {Status.DONE: 11, Status.ASIDE: 1}

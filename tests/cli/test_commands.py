@@ -127,11 +127,16 @@ def test_a_frame_of_a_clip_and_its_neighbours(nets, here):
     args = ("--at", "0.2s", "--frames", 5, "--box", "20,20,24,16", "--model", model)
     result = run("restore", "clip.mp4", *args, "-o", "plate.png", "--compare", "sheet.png")
     assert result.exit_code == 0, result.output
-    assert "plate.png: 96 x 64 px, halo, " in result.stdout
+    assert re.search(r"plate.png: 96 x 64 px, halo from [1-5] frames \(\d+% of it\), ", result.stdout)
+    assert "sheet.png: compared with bicubic and one frame" in result.stdout
     assert images.read("plate.png").size.width == 96
     assert images.read("sheet.png").size.width > 900
     result = run("restore", "clip.mp4", *args)
     assert "clip-20-20-24x16-x4.png: 96 x 64 px" in result.stdout
+    told = json.loads(run("restore", "clip.mp4", *args, "--json").stdout)["regions"][0]["frames"]
+    assert {"used", "left_out", "fused_share"} == set(told)
+    assert len(told["used"]) + len(told["left_out"]) == 8
+    assert all(one["reason"] for one in told["left_out"])
     fails(run("restore", "clip.mp4", "--at", "soon", "--box", "0,0,9,9"), 2, "'soon' is no moment", "12.4s")
     fails(run("restore", "clip.mp4", "--at", "1:00", "--box", "0,0,9,9"), 2, "no frame at 60 s", "lasts 0.48 s")
 

@@ -205,6 +205,21 @@ def test_a_picture_made_from_nothing_stays_marked_as_one() -> None:
     assert again.network == "net"
 
 
+@pytest.mark.parametrize(
+    "inner",
+    [
+        "<a>" * 30_000 + "</a>" * 30_000,
+        "".join(f'<a xmlns:b="urn:{n}" b:c="1"/>' for n in range(9000)),
+        "<a/>" * 200_000,
+    ],
+)
+def test_hostile_xmp_costs_neither_the_picture_nor_time(inner: str) -> None:
+    """Family: XMP that is deep, of thousands of namespaces, or wide."""
+    packet = XMP.format("").replace("A &amp;", inner).encode()
+    made = xmp.made_by(xmp.packet_for(packet, MADE))
+    assert made == MADE
+
+
 def test_a_source_is_hashed_once_and_only_if_it_is_still_the_same(tmp_path: Path) -> None:
     path = tmp_path / "a.png"
     Image.fromarray(NOISE).save(path)

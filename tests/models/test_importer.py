@@ -938,6 +938,7 @@ def fails(*args: object, words: str) -> None:
 @pytest.fixture
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     torch.save(random(carn(16)), "official.pth")
     return tmp_path
 
@@ -946,8 +947,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_an_imported_network_restores(kind: str, here: Path, noise: localsr.Photo) -> None:
     torch.save(random(TINY[kind](2)), "official.pth")
     lines = run("official.pth", "--as", kind, "--context").splitlines()
-    assert [line.split(":")[0] for line in lines] == [f"{kind}.safetensors", f"{kind}-clsr.safetensors"]
-    plain, clsr = (localsr.Restorer.load(f"{name}.safetensors") for name in (kind, f"{kind}-clsr"))
+    kept = here / "data/localsr/networks"
+    assert [line.split(":")[0] for line in lines] == [f"{kept / kind}.safetensors", f"{kept / kind}-clsr.safetensors"]
+    plain, clsr = (localsr.load(name) for name in (kind, f"{kind}-clsr"))
     box = Box(14, 9, 31, 24)
     expected = plain.encode(noise).restore(box, "halo").pixels
     scene = clsr.encode(noise)
@@ -979,7 +981,7 @@ def test_a_strange_file_name(here: Path) -> None:
     name = "of\x1bficial\n.pth"
     (here / "official.pth").rename(name)
     run(name, "--as", "one")
-    assert checkpoint.load(here / "one.safetensors")[1].training["imported"] == "of?ficial?.pth"
+    assert checkpoint.load(here / "data/localsr/networks/one.safetensors")[1].training["imported"] == "of?ficial?.pth"
 
 
 def test_what_the_command_refuses(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -995,8 +997,16 @@ def test_what_the_command_refuses(here: Path, monkeypatch: pytest.MonkeyPatch) -
     fails("official.pth", "--as", "../x", "-o", "x.safetensors", words="'../x' is no name")
     fails("official.pth", "--as", "x", "-o", "folder.safetensors", words="folder.safetensors is a folder")
     fails("official.pth", "--as", "x", "-o", "same.safetensors", words="same.safetensors is the file to import")
-    fails("official.pth", "--as", "other", "--context", words="other-clsr.safetensors is the file to import")
-    fails("same.safetensors", "--as", "same", words="same.safetensors is the file to import")
+    fails(
+        "official.pth",
+        "--as",
+        "other",
+        "-o",
+        "other.safetensors",
+        "--context",
+        words="other-clsr.safetensors is the file to import",
+    )
+    fails("same.safetensors", "--as", "same", "-o", "same.safetensors", words="same.safetensors is the file to import")
     fails("none.pth", "--as", "x", words="none.pth cannot be read: No such file or directory")
     assert (here / "official.pth").read_bytes() == before
     assert not (here / "x.safetensors").exists()

@@ -268,6 +268,9 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
             for either in (here, remote):
                 with pytest.raises(BoxError, match=r"\(1, 2, 3, 4\) is no localsr\.Box"):
                     either.restore((1, 2, 3, 4))
+            for shared in (remote.restore, remote.stream, remote.cost):
+                with pytest.raises(ConfigError, match="leave share out"):
+                    shared(boxes, share=True)
             remote.restore(boxes[0], "halo").save(tmp_path / "sign.png")
             remote.paste(tmp_path / "all.png", boxes)
             assert images.read(tmp_path / "all.png").size == whole(remote.photo.size).scaled(4).size

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
+from localsr.batch import storage
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import LocalSRError
 
@@ -72,6 +74,18 @@ def failure_row(task: Task, setup: Setup, status: Status, reason: str) -> Result
         ask=setup.digest(task),
         finished=time.time(),
     )
+
+
+def rows_hold(task: Task, rows: Sequence[ResultRow], setup: Setup) -> bool:
+    """Tell whether an earlier run's rows are still true: the same file, asked the same, and all results there.
+
+    Raises `OSError` for a picture that is gone.
+    """
+    if not rows or any(row.ask != setup.digest(task) or row.status not in FINAL for row in rows):
+        return False
+    if rows[0].stamp != storage.file_stamp(task.picture):
+        return False
+    return all(storage.exists(storage.join(setup.folder, r.output)) for r in rows if r.status == Status.DONE)
 
 
 def describe_error(error: BaseException) -> str:

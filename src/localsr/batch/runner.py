@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 
-from localsr.batch.rows import FINAL, Rows, Status, failure_row
+from localsr.batch import storage
+from localsr.batch.rows import FINAL, Rows, Status, failure_row, rows_hold
 from localsr.batch.supervisor import Engine, supervise
 from localsr.batch.table import ResultTable
 from localsr.batch.tasks import Setup, Task
@@ -59,6 +60,16 @@ class Tally:
 ReportTally = Callable[[Tally], None]
 
 
+def _holds_here(task: Task, rows: Rows, setup: Setup) -> bool:
+    """Tell whether a picture is done, where that takes no more than a look at this machine's files."""
+    if not rows or storage.is_remote(task.picture) or storage.is_remote(setup.folder):
+        return False
+    try:
+        return rows_hold(task, rows, setup)
+    except OSError:
+        return False
+
+
 def run_batch(
     tasks: Sequence[Task],
     setup: Setup,
@@ -86,14 +97,23 @@ def run_batch(
     with (
         ResultTable(setup.folder) as table,
         stop_requests(f"stopped at once; {RESUME}") as stop,
-        closing(start_engine()) as engine,
+        ExitStack() as workers,
     ):
 
         def before(task: Task) -> Rows:
             return table.before(task.picture, setup.digest(task))
 
+        left = []
+        for task in tasks:
+            rows = before(task)
+            if _holds_here(task, rows, setup):  # what needs no worker starts none
+                tally.add(rows, kept=True)
+            else:
+                left.append(task)
+        report(tally)
         try:
-            for outcome in supervise(engine, tasks, before, lambda: bool(stop.signum)):
+            engine = workers.enter_context(closing(start_engine())) if left else None
+            for outcome in supervise(engine, left, before, lambda: bool(stop.signum)) if engine else ():
                 tally.deaths += outcome.deaths
                 rows, earlier = outcome.rows, before(outcome.task)
                 if not rows:

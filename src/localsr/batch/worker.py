@@ -14,7 +14,7 @@ import torch
 
 from localsr import images
 from localsr.batch import storage
-from localsr.batch.rows import FINAL, NoRoom, ResultRow, Rows, Status, describe_error, failure_row
+from localsr.batch.rows import NoRoom, ResultRow, Rows, Status, describe_error, failure_row, rows_hold
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import CheckpointError, DataError, LocalSRError
 from localsr.images import Photo
@@ -68,7 +68,7 @@ class BatchWorker:
         """Restore what is missing of a picture; `before`, its rows of an earlier run, is returned if it holds."""
         began, local = time.perf_counter(), task.picture
         try:
-            if self._holds(task, before):
+            if rows_hold(task, before, self.setup):
                 return list(before)
             with storage.fetched(task.picture) as path:
                 local = str(path)
@@ -84,14 +84,6 @@ class BatchWorker:
             log.exception("%s", task.picture)
             reason = f"unexpected {type(error).__name__}: {describe_error(error)}"
         return [failure_row(task, self.setup, Status.FAILED, reason)]
-
-    def _holds(self, task: Task, before: Sequence[ResultRow]) -> bool:
-        """Tell whether an earlier run's rows are still true: the same file, asked the same, and all results there."""
-        if not before or any(row.ask != self.setup.digest(task) or row.status not in FINAL for row in before):
-            return False
-        if before[0].stamp != storage.file_stamp(task.picture):
-            return False
-        return all(storage.exists(self._place(row.output)) for row in before if row.status == Status.DONE)
 
     def _restore(self, task: Task, path: Path, began: float) -> Rows:
         """Restore the regions of a picture that lies at `path`, write those that are missing, and return all rows."""

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from localsr.errors import ConfigError
+from localsr.errors import CheckpointError, ConfigError
 
 if TYPE_CHECKING:
     from localsr.models.clsr import CLSR
@@ -19,12 +20,19 @@ SUFFIX = ".safetensors"
 def import_command(
     official: Annotated[
         Path,
-        typer.Argument(metavar="OFFICIAL.pth", help="CARN, CARN-M, SRResNet, RCAN or SwinIR.", show_default=False),
+        typer.Argument(
+            metavar="FILE",
+            help="A .pth, .safetensors or .onnx: CARN, SRResNet, RCAN, SwinIR, ESRGAN, Compact or SPAN; with the extra "
+            "[spandrel] 40 kinds more.",
+            show_default=False,
+        ),
     ],
-    name: Annotated[str, typer.Option("--as", metavar="NAME", help="What to call the network.", show_default=False)],
+    name: Annotated[
+        str | None, typer.Option("--as", metavar="NAME", help="What to call the network; by default as its file.")
+    ] = None,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar=f"OUT{SUFFIX}", help=f"Without it: NAME{SUFFIX} in this folder."),
+        typer.Option("--output", "-o", metavar=f"OUT{SUFFIX}", help="A file; by default it is kept under its name."),
     ] = None,
     scale: Annotated[
         int | None,
@@ -35,11 +43,17 @@ def import_command(
         typer.Option("--context", help="Also write OUT-clsr, the same with context, which adds nothing until trained."),
     ] = False,
 ) -> None:
-    """Import a network of another project. Nothing in its file is executed; all of it must fit."""
+    """Import a network of another project, to be named to other commands. Nothing in its file is executed."""
     from localsr.models import checkpoint
+    from localsr.models.embedded import embedded_networks, imported_folder
 
-    checkpoint.checked_name(name)
-    plain_file = output or Path(f"{name}{SUFFIX}")
+    name = checkpoint.checked_name(official.stem if name is None else name)
+    if output is None and name in embedded_networks():
+        raise ConfigError(f"{name} is the name of a network of the package; choose another by --as")
+    plain_file = output or imported_folder() / f"{name}{SUFFIX}"
+    if official.suffix == ".onnx":
+        import_foreign(official, plain_file.with_suffix(".onnx"))
+        return
     check_output(plain_file, official)
     context_file = plain_file.with_name(f"{plain_file.stem}-clsr{SUFFIX}")
     if context:
@@ -49,7 +63,16 @@ def import_command(
     from localsr.models.clsr import started
     from localsr.models.importer import import_network
 
-    plain = import_network(official, scale)
+    try:
+        plain = import_network(official, scale)
+    except CheckpointError as error:
+        if context or scale is not None or find_spec("spandrel") is None:
+            raise
+        try:
+            import_foreign(official, plain_file)
+        except CheckpointError:
+            raise error from None  # what it lacks to be one of ours says more
+        return
     with official.open("rb") as file:
         source = {
             "imported": printable(official.name),
@@ -67,6 +90,21 @@ def import_command(
         about = checkpoint.Card(f"{name}-clsr", network.config, training=source, plain=twin)
         checkpoint.save(context_file, network, about)
         typer.echo(f"{context_file}: {describe_network(network)}; its context adds nothing until it is trained")
+
+
+def import_foreign(official: Path, target: Path) -> None:
+    """Keep a network of others that runs as a black box, measured; what `--context` could be added to it is not."""
+    import torch
+
+    from localsr.files import write_whole
+    from localsr.foreign.files import load_foreign, read_foreign
+
+    file = read_foreign(official, torch.device("cpu"))
+    write_whole(target, file.data)
+    box, _ = load_foreign(target, torch.device("cpu"))
+    grid = "" if box.found.grid == 1 else f" on a grid of {box.found.grid} px"
+    reach = "it looks at all of a picture" if box.found.is_global else f"it needs {box.found.halo} px of halo{grid}"
+    typer.echo(f"{target}: {file.network.architecture}, x{file.network.scale}; {reach}")
 
 
 def check_output(path: Path, official: Path) -> None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from localsr.cli.terminal import print_table
+from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -19,13 +20,23 @@ def models_command(
         list[str] | None,
         typer.Argument(metavar="[NAME|PATH]...", help="Networks to show; a single one with its whole card."),
     ] = None,
+    remove: Annotated[str | None, typer.Option(metavar="NAME", help="Remove an imported network.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead of a table.")] = False,
 ) -> None:
-    """List the networks in the package: what they are and what they scored."""
-    from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network
+    """List the networks in the package and the imported ones: what they are and what they scored."""
+    from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network, imported_networks
 
-    files = {Path(name).stem: find_network(name) for name in names} if names else embedded_networks()
+    own = imported_networks()
+    if remove is not None:
+        if remove not in own:
+            raise ConfigError(f"no network {remove!r} was imported, only {', '.join(own) or 'none'}")
+        own[remove].unlink()
+        return
+    files = {Path(name).stem: find_network(name) for name in names} if names else own | embedded_networks()
     rows = [describe(name, path, not names and name in DEFAULT_NETWORKS.values()) for name, path in files.items()]
+    for row in rows:
+        if row["name"] in own:
+            row |= describe_need(row)
     if as_json:
         typer.echo(json.dumps({"models": rows}))
     elif names and len(rows) == 1:
@@ -34,6 +45,10 @@ def models_command(
         print_table(networks_table(rows))
     else:
         typer.echo("there is no network in this package; give `--model` the path of a checkpoint")
+    for row in rows if not names and not as_json else []:
+        if "halo" in row:
+            need = f"{row['halo']} px of halo, {row['gflops_64']} GFLOPs for 64 x 64 px"
+            typer.echo(f"{row['name']}, imported: {need}; {row['licence']}; sha256 {row['sha256'][:12]}")
     if not names and not as_json:
         typer.echo(f"Not trained yet: {', '.join(untrained())}. `localsr import` takes their authors' weights.")
 
@@ -56,9 +71,10 @@ def untrained() -> list[str]:
 
 def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
     """Return what the header of a checkpoint holds."""
+    from localsr.foreign.files import is_foreign, read_about
     from localsr.models import checkpoint
 
-    tensors, card = checkpoint.read(path)
+    tensors, card = read_about(path) if is_foreign(path) else checkpoint.read(path)
     return {
         "name": name,
         "default": default,
@@ -74,6 +90,21 @@ def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
         "training": card.training,
         "protocol": card.protocol,
     }
+
+
+def describe_need(row: dict[str, Any]) -> dict[str, Any]:
+    """Return what an imported network needs: its halo, the GFLOPs of a region of 64 x 64 px, and its licence."""
+    from localsr.geometry import Size
+    from localsr.inference.cost import count_roi
+    from localsr.inference.strategies import Strategy
+    from localsr.loading import load
+    from localsr.models.licences import licence
+
+    network = load(row["name"], device="cpu").network
+    size = Size(2 * max(network.geometry.exact_halo[0], 128), 2 * max(network.geometry.exact_halo[0], 128))
+    gflops = count_roi(network, Strategy.HALO, 64, size).roi / 1e9
+    known = licence(row["training"].get("imported_sha256", row["sha256"]))
+    return {"halo": network.geometry.halo[0], "gflops_64": round(gflops, 2), "licence": known}
 
 
 def print_card(row: dict[str, Any]) -> None:
@@ -96,6 +127,8 @@ def print_card(row: dict[str, Any]) -> None:
         "hours": training.get("hours"),
         "device": training.get("device"),
         "imported": training.get("imported"),
+        "halo": f"{row['halo']} LR px; {row['gflops_64']} GFLOPs for a region of 64 x 64" if "halo" in row else None,
+        "licence": row.get("licence"),
         "limits": recipe.get("limits"),
     }
     for name, value in lines.items():

@@ -50,6 +50,7 @@ class RestoredRegion(NamedTuple):
     found: Found
     path: Path | None = None  # where it is written alone
     seconds: float = 0.0
+    frames: dict[str, Any] | None = None  # what each frame brought, where there are several
 
 
 class WritingOptions(NamedTuple):
@@ -119,19 +120,14 @@ def restore_command(
             answer |= {"pieces": joint[0], "gflops": round(joint[1], 3)}
         typer.echo(json.dumps(answer))
     else:
-        for r in done:
-            if r.path is not None:
-                size = r.found.box.scaled(scene.scale).size
-                typer.echo(f"{r.path}: {size} px, {scene.strategy(chosen)}, {r.seconds:.2f} s")
-        if files.compare is not None:
-            typer.echo(f"{files.compare}: compared with nearest neighbour and bicubic")
+        print_regions(done, scene.scale, scene.strategy(chosen), files.compare)
         if joint is not None:
             (pieces, gflops), (_, apart) = joint, scene.planned(boxes, chosen)
             typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
         if files.into is not None:
             print_pasted(files.into, whole, boxes, files.feather)
-    for note in notes if not as_json else ():
-        typer.echo(note, err=True)
+        for note in notes:
+            typer.echo(note, err=True)
     if left_out:
         raise typer.Exit(ExitCode.INCOMPLETE)
 
@@ -153,6 +149,7 @@ def write_results(
     boxes = [one.box for one in found]
     if compare is not None and any(box.area * scene.scale**2 > most for box in boxes):
         raise ConfigError(f"a sheet shows regions of up to {most / 1e6:.0f} megapixels; leave out --compare")
+    from localsr.inference.fused_scene import FusedRestoration
     from localsr.inference.output import write_regions
 
     done: dict[int, RestoredRegion] = {}
@@ -171,7 +168,8 @@ def write_results(
             saving=how.saving,
         ):
             n, restoration = region.number, region.restoration
-            done[n] = RestoredRegion(found[n], paths[n], region.seconds)
+            frames = restoration.frames_as_dict() if isinstance(restoration, FusedRestoration) else None
+            done[n] = RestoredRegion(found[n], paths[n], region.seconds, frames)
             if restoration is not None and (compare is not None or (how.keep and held < most)):
                 kept[n], held = restoration, held + restoration.pixels[0].size
     if compare is not None:
@@ -196,6 +194,18 @@ def describe_left_out(
     return tuple(dict.fromkeys(notes))
 
 
+def print_regions(done: Sequence[RestoredRegion], scale: int, strategy: Strategy, compare: Path | None) -> None:
+    """Print what the files of regions hold."""
+    for region in done:
+        if region.path is not None:
+            size = region.found.box.scaled(scale).size
+            typer.echo(f"{region.path}: {size} px, {strategy}{from_frames(region)}, {region.seconds:.2f} s")
+    if compare is not None:
+        fused = any(region.frames is not None for region in done)
+        others = "bicubic and one frame" if fused else "nearest neighbour and bicubic"
+        typer.echo(f"{compare}: compared with {others}")
+
+
 def print_pasted(into: Path, size: Size, boxes: Sequence[Box], feather: int) -> None:
     """Print what the whole picture's file holds."""
     from localsr.inference.paste import rim
@@ -203,6 +213,13 @@ def print_pasted(into: Path, size: Size, boxes: Sequence[Box], feather: int) -> 
     rims = sorted({rim(box, feather) for box in boxes})
     width = f"a rim of {' to '.join(map(str, {rims[0], rims[-1]}))} px" if rims[-1] else "no rim"
     typer.echo(f"{into}: {size} px, {counted(len(boxes), 'region')} restored with {width}")
+
+
+def from_frames(region: RestoredRegion) -> str:
+    """Return from how many frames a region was made, and how much of it; nothing where there is only one."""
+    if region.frames is None:
+        return ""
+    return f" from {1 + len(region.frames['used'])} frames ({region.frames['fused_share']:.0%} of it)"
 
 
 def json_answer(
@@ -237,4 +254,5 @@ def region_as_dict(region: RestoredRegion, scale: int) -> dict[str, Any]:
     if region.path is not None:
         answer["output"] = str(region.path)
         answer |= {"width": box.width * scale, "height": box.height * scale, "seconds": round(region.seconds, 4)}
+    answer |= {} if region.frames is None else {"frames": region.frames}
     return answer

@@ -25,6 +25,7 @@ Upscale = Callable[[Pixels], Pixels]  # (3, h, w) RGB in [0, 1] -> (3, s h, s w)
 
 VERSION = 1  # of what follows: measurements of another version are made anew
 HALF_LEVEL = 0.5 / 255  # a difference that rounding to 8 bits hides
+EXACT = 1e-6  # a difference that sums in another order make
 MARGIN = 1.1  # what is added to the distance measured: patches differ
 MAX_GRID = 64  # px; no architecture in use has larger windows
 REACHES = (48, 96, 192)  # px from the cut that are looked at, one after the other until the difference has gone
@@ -52,6 +53,11 @@ class Measurement:
     is_global: bool
     largest: tuple[float, ...]
     rms: tuple[float, ...]
+
+    @property
+    def reach(self) -> int:
+        """The smallest distance from which on nothing differs by `EXACT`; all that was tried where there is none."""
+        return next((d for d, most in enumerate(self.largest) if most < EXACT), len(self.largest))
 
     def psnr(self, halo: int) -> float:
         """Predict the PSNR in dB of a region of 48 x 48 px with a halo, against the same region of the whole picture.

@@ -52,7 +52,7 @@ class JpegTables(NamedTuple):
         try:
             source = JpegImagePlugin.JpegImageFile(io.BytesIO(header))
             sampling = JpegImagePlugin.get_sampling(source)
-        except (OSError, SyntaxError, ValueError, KeyError, IndexError, struct.error):
+        except (OSError, SyntaxError, ValueError, TypeError, LookupError, ArithmeticError, struct.error):
             return None
         tables = [source.quantization[number] for number in sorted(source.quantization)]
         if not tables or source.mode != {1: "L", 3: "RGB"}.get(bands) or (bands == 3 and sampling < 0):

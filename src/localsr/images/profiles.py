@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple, TypeAlias
 
 import numpy as np
@@ -77,7 +77,7 @@ def is_srgb(colours: Colours) -> bool:
     return near and (colours.curve == SRGB_CURVE or (len(colours.curve) == 1 and abs(colours.curve[0] - 2.2) < 0.003))
 
 
-@cache
+@lru_cache(maxsize=64)  # strangers choose the colours
 def made(colours: Colours, bands: int) -> bytes | None:
     """Return a profile of version 4 for colours of a picture of 1 or 3 bands; None for points that are no colours."""
     points = np.array([(x / y, 1, (1 - x - y) / y) if y > 0 else (np.nan,) * 3 for x, y in colours[:4]]).T

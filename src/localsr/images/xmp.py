@@ -19,7 +19,9 @@ FRAME = "".join(
         '  <rdf:Description rdf:about=""{}>{}</rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>\n<?xpacket end="r"?>',
     )
 )
-MAX_BYTES = 2**20  # of a packet that is looked into
+MAX_BYTES = 2**18  # of a packet that is looked into; 200,000 elements would take seconds
+MAX_DEPTH = 50  # of its elements; structures in lists in structures need 12
+MAX_DESCRIPTIONS = 100
 PREFIXES = {  # of what people and cameras say of a picture; others say where its parts lie, or what is in other files
     "http://purl.org/dc/elements/1.1/": "dc",
     XMP: "xmp",
@@ -67,7 +69,12 @@ def parsed(packet: bytes) -> list[ElementTree.Element]:
         root = ElementTree.fromstring(text.removeprefix(b"\xef\xbb\xbf"))
     except (ElementTree.ParseError, UnicodeDecodeError, ValueError):
         return []
-    return list(root.iter(f"{{{RDF}}}Description"))[:100] if root is not None else []
+    level = [root]
+    for _ in range(MAX_DEPTH):
+        level = [child for element in level for child in element]
+    if level:  # which would not be written again: that recurses
+        return []
+    return list(root.iter(f"{{{RDF}}}Description"))[:MAX_DESCRIPTIONS]
 
 
 def properties(packet: bytes, namespace: str) -> dict[str, str]:
@@ -89,7 +96,7 @@ def made_by(packet: bytes) -> Provenance | None:
 
 def packet_for(found: bytes, made: Provenance | None) -> bytes:
     """Return the packet of a result: what is still true of its photo's packet `found`, and how it was made."""
-    names = {"rdf": RDF}
+    names = {RDF: "rdf"}
     attributes, children = "", ""
     source_type = properties(found, EXT).get("DigitalSourceType", "") if found else ""
     for description in _top(parsed(found)) if found else ():
@@ -102,17 +109,17 @@ def packet_for(found: bytes, made: Provenance | None) -> bytes:
                 child.tail = ""
                 children += ElementTree.tostring(child, "unicode")
     if made is not None:
-        names |= {"localsr": NAMESPACE, "xmp": XMP}
+        names |= {NAMESPACE: "localsr", XMP: "xmp"}
         attributes += f" xmp:CreatorTool={quoteattr(made.software)}"
         attributes += "".join(f" localsr:{name}={quoteattr(value)}" for name, value in made.properties().items())
         if source_type not in SYNTHETIC:
             source_type = made.source_type
     if source_type:
-        names["Iptc4xmpExt"] = EXT
+        names[EXT] = "Iptc4xmpExt"
         attributes += f" Iptc4xmpExt:DigitalSourceType={quoteattr(source_type)}"
     if not attributes and not children:
         return b""
-    declared = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for prefix, uri in names.items())
+    declared = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for uri, prefix in names.items())
     return FRAME.format(declared, attributes, children).encode()
 
 
@@ -139,14 +146,13 @@ def _stays(name: str) -> bool:
 
 
 def _prefixed(name: str, names: dict[str, str]) -> str:
-    """Return `prefix:name` for `{namespace}name`, and remember the prefix."""
+    """Return `prefix:name` for `{namespace}name`; `names` has the prefixes by their namespaces."""
     namespace, _, local = name.removeprefix("{").partition("}")
     if namespace == XML:
         return f"xml:{local}"
-    known = {uri: prefix for prefix, uri in names.items()} | PREFIXES
-    prefix = known.get(namespace) or f"ns{len(names)}"
-    names[prefix] = namespace
-    return f"{prefix}:{local}"
+    if namespace not in names:
+        names[namespace] = PREFIXES.get(namespace) or f"ns{len(names)}"
+    return f"{names[namespace]}:{local}"
 
 
 def _rename(element: ElementTree.Element, names: dict[str, str]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,6 +64,16 @@ class FusedRestoration(Restoration):
     single: NDArray[np.float32]  # (3, s h, s w), from the reference alone
     uses: tuple[FrameUse, ...]  # of each frame but the reference
     share: NDArray[np.float32]  # (s h, s w) in [0, 1]: of the fused result at each pixel; the rest is the single one's
+
+    def frames_as_dict(self) -> dict[str, Any]:
+        """Return what became of each frame, and the mean share of the fused result, as plain values for JSON."""
+        used = [
+            {"frame": use.name, "correlation": round(use.correlation, 4), "motion": [round(px, 3) for px in use.motion]}
+            for use in self.uses
+            if use.used
+        ]
+        left_out = [{"frame": use.name, "reason": use.reason} for use in self.uses if not use.used]
+        return {"used": used, "left_out": left_out, "fused_share": round(float(self.share.mean()), 4)}
 
 
 class _Part(NamedTuple):

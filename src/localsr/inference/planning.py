@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, tiles, whole
+from localsr.inference.memory import available
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.strategies import Strategy
 from localsr.models.counting import WorkLoad
@@ -56,6 +57,8 @@ def plan_work(boxes: Sequence[Box], settings: WorkSettings, *, share: bool = Fal
     would take more than the memory allowed. With `share`, boxes that crowd become one tile wherever that is cheaper.
     """
     geometry, size = settings.network.geometry, settings.size
+    if geometry.sees_all and settings.memory is None:
+        settings = settings._replace(memory=available())
     exact = geometry.exact_halo
     margin = exact[0]
     side = max(TILE_SIDE, 2 * margin)
@@ -68,6 +71,12 @@ def plan_work(boxes: Sequence[Box], settings: WorkSettings, *, share: bool = Fal
         if small and (settings.memory is None or item.load(settings).bytes <= settings.memory):
             items.append(item)
             continue
+        if geometry.sees_all:
+            taken, left = item.load(settings).bytes, settings.memory or 0
+            raise ConfigError(
+                f"this network looks at all of a picture, and {taper.windows[0].size} px of it at once take "
+                f"{taken >> 20} MB, but only {left >> 20} MB are left; choose a smaller box with halo or crop"
+            )
         parts = [taper.part(tile, exact) for tile in tiles(box, _tile_side(side, settings))]
         items += [WorkItem((n,), part, geometry.near(part, size), bounds) for part in parts]
     return _share_tiles(items, settings) if share and settings.strategy is not Strategy.CROP else items

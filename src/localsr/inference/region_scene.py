@@ -83,8 +83,7 @@ class RegionScene(Enlarger):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> scene.restore(localsr.Box(10, 10, 34, 30)).pixels.shape
             (3, 80, 96)
             >>> len(scene.restore([localsr.Box(0, 0, 8, 8), localsr.Box(20, 10, 28, 18)], "crop"))
@@ -122,8 +121,7 @@ class RegionScene(Enlarger):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> for number, restoration in scene.stream([localsr.Box(0, 0, 8, 8), localsr.Box(20, 10, 28, 18)]):
             ...     print(number, restoration.box)
             0 (0, 0, 8, 8)
@@ -147,8 +145,7 @@ class RegionScene(Enlarger):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> costs = scene.cost(localsr.Box(10, 10, 34, 34))
             >>> costs["crop"].gflops < costs["halo"].gflops < costs["full"].gflops
             True
@@ -171,8 +168,7 @@ class RegionScene(Enlarger):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> found = scene.attention(localsr.Box(10, 10, 34, 34))
             >>> len(found.patches), round(sum(found.shares), 3)
             (48, 1.0)
@@ -205,8 +201,7 @@ class RegionScene(Enlarger):
 
         Example:
             >>> import localsr, numpy as np, tempfile
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     scene.paste(f"{folder}/large.png", [localsr.Box(10, 10, 34, 34)])
             ...     print(localsr.read(f"{folder}/large.png").size)

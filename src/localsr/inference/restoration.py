@@ -34,8 +34,8 @@ class Restoration:
 
     Example:
         >>> import localsr, numpy as np
-        >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-        >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+        >>> picture, box = np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30)
+        >>> found = localsr.restore(picture, box, model="edsr-light-x4")
         >>> found
         <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
     """
@@ -70,8 +70,8 @@ class Restoration:
 
         Example:
             >>> import localsr, numpy as np, tempfile
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+            >>> picture, box = np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30)
+            >>> found = localsr.restore(picture, box, model="edsr-light-x4")
             >>> with tempfile.TemporaryDirectory() as folder:
             ...     found.save(f"{folder}/region.png")
             ...     print(localsr.read(f"{folder}/region.png").size)
@@ -95,8 +95,8 @@ class Restoration:
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+            >>> picture, box = np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30)
+            >>> found = localsr.restore(picture, box, model="edsr-light-x4")
             >>> np.asarray(found).shape, np.asarray(found).dtype, np.asarray(found, np.float32).dtype
             ((80, 96, 3), dtype('uint8'), dtype('float32'))
         """
@@ -119,8 +119,8 @@ class Restoration:
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> found = localsr.load("edsr-light-x4", device="cpu").encode(photo).restore(localsr.Box(10, 10, 34, 30))
+            >>> picture, box = np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30)
+            >>> found = localsr.restore(picture, box, model="edsr-light-x4")
             >>> found.to_pil().size
             (96, 80)
         """

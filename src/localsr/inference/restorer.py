@@ -11,7 +11,6 @@ from typing import Self
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.frames.reading import Frames
-from localsr.geometry import Box
 from localsr.inference.batching import torch_on_cpu
 from localsr.inference.device import find_device
 from localsr.inference.execution import PRECISIONS
@@ -19,7 +18,6 @@ from localsr.inference.fused_scene import FusedScene
 from localsr.inference.memory import keep_freed, tensor_room
 from localsr.inference.prepacking import packed
 from localsr.inference.protocols import RunnableNetwork
-from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Enlarger, NetworkPair, Strategy
 from localsr.models import checkpoint
@@ -194,8 +192,7 @@ class Restorer(Enlarger):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("clsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> scene.restore(localsr.Box(10, 10, 34, 34)).pixels.shape
             (3, 96, 96)
         """
@@ -209,40 +206,3 @@ class Restorer(Enlarger):
             path=None if saved is None else Path(saved),
         )
         return scene if frames is None or not frames.others else FusedScene(frames, scene)
-
-
-def restore(
-    source: images.Source,
-    box: Box,
-    *,
-    model: str | PathLike[str] | None = None,
-    scale: int | None = None,
-    strategy: Strategy | str | None = None,
-    clip: bool = False,
-) -> Restoration:
-    """Restore one box of a picture in one call.
-
-    Args:
-        source: A path, the bytes of a file, a Pillow image or a NumPy array, as `localsr.read` takes.
-        box: The region, in LR px of the upright picture.
-        model: A network of the package by its name, or a checkpoint by its path; the default of `scale` when None.
-        scale: How many times the region must be enlarged; 4 without a model.
-        strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
-        clip: Cut off what leaves the picture instead of refusing the box.
-
-    Returns:
-        The restoration.
-
-    Raises:
-        ImageError: The source is no picture.
-        BoxError: The box leaves the picture.
-        CheckpointError: The model's file is no sound checkpoint.
-        ConfigError: The network cannot do what is asked.
-
-    Example:
-        >>> import localsr, numpy as np
-        >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
-        <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
-    """
-    restorer = Restorer.load(model, scale=scale)
-    return restorer.encode(source).restore(box, strategy, clip=clip)

@@ -103,8 +103,7 @@ class Scene(RegionScene):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> scene.provenance([localsr.Box(0, 0, 8, 8)]).strategy
             'halo'
         """
@@ -122,8 +121,7 @@ class Scene(RegionScene):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> scene.bounded(2**25).restore(localsr.Box(10, 10, 30, 30)).pixels.shape
             (3, 80, 80)
         """
@@ -198,8 +196,7 @@ class Scene(RegionScene):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> [piece.pixels.shape for piece in scene.pieces(localsr.Box(0, 0, 60, 40))]
             [(3, 160, 240)]
         """
@@ -227,8 +224,7 @@ class Scene(RegionScene):
 
         Example:
             >>> import localsr, numpy as np
-            >>> photo = localsr.read(np.zeros((40, 60, 3), np.uint8))
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(photo)
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
             >>> scene.planned([localsr.Box(10, 10, 34, 34), localsr.Box(0, 0, 9, 9)], "crop").pieces
             2
         """

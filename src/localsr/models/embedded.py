@@ -1,10 +1,12 @@
-"""The networks that come in the package, and where any network is found by its name."""
+"""The networks that come in the package, those that the user imported, and where any is found by its name."""
 
 from __future__ import annotations
 
 import os
 from os import PathLike
 from pathlib import Path
+
+import platformdirs
 
 from localsr.errors import CheckpointError, ConfigError
 from localsr.models import checkpoint
@@ -22,9 +24,23 @@ def embedded_networks() -> dict[str, Path]:
     return {path.stem: path for path in sorted(EMBEDDED_FOLDER.glob("*.safetensors"))}
 
 
+def imported_folder() -> Path:
+    """Return the folder that imported networks are kept in."""
+    return platformdirs.user_data_path("localsr") / "networks"
+
+
+def imported_networks() -> dict[str, Path]:
+    """Return the files of the networks that the user imported, by name."""
+    try:
+        found = sorted(imported_folder().iterdir())
+    except OSError:  # nothing was imported yet
+        return {}
+    return {path.stem: path for path in found if path.suffix in (".safetensors", ".onnx") and path.name[0] != "."}
+
+
 def find_network(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> Path:
-    """Return the file of a network of the package or of a path; the default of `scale` (4) for None."""
-    named = embedded_networks()
+    """Return the file of a network by its name or its path; the default of `scale` (4) for None."""
+    named = imported_networks() | embedded_networks()
     if name_or_path is None:
         if (scale or 4) not in DEFAULT_NETWORKS:
             scales = ", x".join(map(str, DEFAULT_NETWORKS))

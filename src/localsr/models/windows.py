@@ -89,6 +89,7 @@ class NetworkGeometry:
     near_reach: tuple[int, ...] = ()  # LR px that the PIM looks beyond a pixel after each stage; none without PIM
     context: ContextGeometry | None = None  # None without GCM
     unit: int = 1  # LR px whose square is one place of the feature maps
+    sees_all: bool = False  # whether only the whole picture is exact: then there are no tiles
 
     def taper(self, roi: Box, size: Size, halo: tuple[int, ...], *, aligned: bool = False) -> Taper:
         """Return the windows of an ROI of a picture of `size` with a halo, as `Taper.around` has them."""

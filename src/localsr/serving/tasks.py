@@ -23,7 +23,7 @@ from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.loading import load
-from localsr.models.embedded import OFFERED_NETWORKS
+from localsr.models.embedded import OFFERED_NETWORKS, imported_networks
 from localsr.progress import Progress
 from localsr.serving.messages import (
     AttentionFacts,
@@ -57,7 +57,7 @@ class TaskRunner:
 
     def __init__(self, settings: WorkerSettings) -> None:
         """Load the networks and run one once, so that the first request does not wait for libraries."""
-        names = settings.networks or OFFERED_NETWORKS
+        names = settings.networks or (*OFFERED_NETWORKS, *imported_networks())
         self._restorers = {Path(name).stem: load(name, runtime=settings.runtime) for name in names}
         self._default = next(name for name in (*OFFERED_NETWORKS, *self._restorers) if name in self._restorers)
         self._pictures = OpenPictures(settings.memory, settings.megapixels)

@@ -1,0 +1,75 @@
+"""Networks of others on disk: read once from where they were found, kept as safetensors or ONNX, and loaded."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+from safetensors.torch import save as save_tensors
+
+from localsr.foreign.black_box import BlackBox, ForeignNetwork
+from localsr.foreign.measured import known
+from localsr.foreign.onnx_networks import count_graph, read_graph
+from localsr.foreign.spandrel_networks import build
+from localsr.models.checkpoint import Card, digest, read_tensors
+from localsr.models.config import MAX_HALO, ModelConfig
+from localsr.models.importer import read_table
+from localsr.onnx.folder import digest as graph_digest
+
+FORMAT = "localsr-foreign-1"
+log = logging.getLogger(__name__)
+
+
+class ForeignFile(NamedTuple):
+    """A network of others, and what its file holds."""
+
+    network: ForeignNetwork
+    sha256: str
+    data: bytes  # as it is kept
+
+
+def is_foreign(path: Path) -> bool:
+    """Tell whether a file is kept for a network that is no checkpoint of localsr: by its name, or its first bytes."""
+    if path.suffix == ".onnx":
+        return True
+    try:
+        with path.open("rb") as file:
+            return f'"{FORMAT}"'.encode() in file.read(4096)
+    except OSError:
+        return False
+
+
+def read_foreign(path: Path, device: torch.device) -> ForeignFile:
+    """Read anybody's file of a network: `.onnx`, or tensors that spandrel knows; nothing in it is executed."""
+    if path.suffix == ".onnx":
+        data, network = read_graph(path)
+        return ForeignFile(network, graph_digest(data), data)
+    tensors = {k: t.detach().contiguous().clone() for k, t in read_table(path).items()}
+    network = build(path, tensors, device)
+    return ForeignFile(network, digest(tensors), save_tensors(tensors, {"format": FORMAT}))
+
+
+def read_about(path: Path) -> tuple[dict[str, torch.Tensor], Card]:
+    """Return the tensors of a kept network, and a card; those of a graph stay in it, and none is returned."""
+    box, card = load_foreign(path, torch.device("cpu"))
+    return {} if box.network.runtime == "onnxruntime" else read_tensors(path), card
+
+
+def load_foreign(path: Path, device: torch.device) -> tuple[BlackBox, Card]:
+    """Load a network that was kept, and measure it if that was never done."""
+    file = read_foreign(path, device)
+    network = file.network
+    count = (lambda: count_graph(file.data)) if network.runtime == "onnxruntime" else None
+    found, per_pixel = known(network, file.sha256, count)
+    if found.is_global:
+        log.warning(
+            "%s looks at all of a picture: a region with a halo of %d px is %.1f dB from the whole picture's",
+            path.stem,
+            found.halo,
+            found.psnr(found.halo),
+        )
+    halo = min(found.halo, MAX_HALO)
+    config = ModelConfig(backbone=network.architecture, scale=network.scale, stages=1, halo=(halo, 0))
+    return BlackBox(network, found, per_pixel), Card(path.stem, config, sha256=file.sha256)

@@ -1,0 +1,99 @@
+"""Networks of other people as ONNX graphs: of standard operators, with their weights in them, of any size."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from localsr.errors import CheckpointError
+from localsr.extras import need
+from localsr.foreign.black_box import ForeignNetwork
+from localsr.models.checkpoint import read_bounded
+from localsr.models.config import SCALES
+from localsr.models.counting import WorkLoad
+from localsr.onnx.folder import MAX_GRAPH_BYTES, check_graph
+from localsr.onnx.network import open_graph
+
+TRIED_SIDE = 64  # px of a picture that is run once to see how many times it becomes larger
+COUNTED_AT = 64  # px of a side at which shapes are inferred
+
+
+class GraphInput(NamedTuple):
+    """What a graph takes."""
+
+    name: str
+    channels: int
+    dtype: np.dtype[Any]
+
+
+def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
+    """Read and check a graph, then run it on one small picture; nothing runs before the checks."""
+    need("onnx", "onnx", "onnxruntime", what="an ONNX network")
+    data = read_bounded(path, "graph", MAX_GRAPH_BYTES)
+    check_graph(path, data)
+    taken = _input(path, data)
+    session = open_graph(path, data)
+
+    def run(x: Tensor) -> Tensor:
+        pictures = x.numpy().astype(taken.dtype)
+        try:  # graphs are often exported for a batch of one
+            parts = [session.run(None, {taken.name: pictures[k : k + 1]})[0] for k in range(len(pictures))]
+        except Exception as error:  # a class for each of its codes, none of them public
+            raise CheckpointError(f"{path} cannot be run: {str(error).splitlines()[0][:200]}") from error
+        return torch.from_numpy(np.concatenate(parts).astype(np.float32))
+
+    made = run(torch.full((1, taken.channels, TRIED_SIDE, TRIED_SIDE), 0.5))
+    scale = made.shape[-1] // TRIED_SIDE if made.ndim == 4 else 0
+    if scale not in SCALES or made.shape != (1, taken.channels, scale * TRIED_SIDE, scale * TRIED_SIDE):
+        shapes = f"{tuple(made.shape)} of {(1, taken.channels, TRIED_SIDE, TRIED_SIDE)}"
+        raise CheckpointError(f"{path} makes {shapes}; a network enlarges x{', x'.join(map(str, SCALES))}")
+    return data, ForeignNetwork(run, "ONNX", scale, taken.channels, "onnxruntime", torch.device("cpu"))
+
+
+def _input(path: Path, data: bytes) -> GraphInput:
+    """Return what a checked graph takes; `CheckpointError` where that is no picture of any size."""
+    import onnx
+
+    graph = onnx.load_model_from_string(data).graph
+    weights = {tensor.name for tensor in graph.initializer}
+    given = [value for value in graph.input if value.name not in weights]
+    if len(given) != 1 or len(graph.output) != 1:
+        raise CheckpointError(f"{path} takes {len(given)} inputs; only networks from one picture to one are imported")
+    tensor = given[0].type.tensor_type
+    types: dict[int, np.dtype[Any]] = {onnx.TensorProto.FLOAT: np.dtype("f4"), onnx.TensorProto.FLOAT16: np.dtype("f2")}
+    sides = [axis.dim_value for axis in tensor.shape.dim]
+    if tensor.elem_type not in types or len(sides) != 4 or sides[0] > 1 or sides[1] not in (1, 3):
+        raise CheckpointError(f"{path} takes {sides}; a network takes floats, 1 x 3 or 1 colours x height x width")
+    if sides[2] or sides[3]:
+        raise CheckpointError(f"{path} takes {sides[3]} x {sides[2]} px alone; export it with free height and width")
+    return GraphInput(given[0].name, sides[1], types[tensor.elem_type])
+
+
+def count_graph(data: bytes) -> WorkLoad:
+    """Count the FLOPs of convolutions and matrix products of an LR pixel, and three times its largest tensor."""
+    import onnx
+
+    model = onnx.load_model_from_string(data)
+    given = next(v for v in model.graph.input if v.name not in {t.name for t in model.graph.initializer})
+    for axis, side in zip(given.type.tensor_type.shape.dim, (1, None, COUNTED_AT, COUNTED_AT), strict=True):
+        if side is not None:
+            axis.dim_value = side
+    del model.graph.output[0].type.tensor_type.shape.dim[:]
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in (*graph.value_info, *graph.output)}
+    shapes |= {tensor.name: list(tensor.dims) for tensor in graph.initializer}
+    flops = 0
+    for node in graph.node:
+        out = math.prod(shapes.get(node.output[0], [0]))
+        factor = shapes.get(node.input[1]) if len(node.input) > 1 else None
+        if node.op_type == "Conv" and factor:
+            flops += 2 * out * math.prod(factor[1:])
+        elif node.op_type in ("MatMul", "Gemm") and factor:
+            flops += 2 * out * factor[-2]
+    largest = max((math.prod(shape) for shape in shapes.values()), default=0)
+    return WorkLoad(flops // COUNTED_AT**2, 3 * 4 * largest // COUNTED_AT**2)
