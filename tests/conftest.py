@@ -10,6 +10,7 @@ import pytest
 from hypothesis import settings
 
 import localsr
+from localsr.images.vips import secure_process
 
 SHARED = Path(__file__).parents[2] / "shared"
 
@@ -20,6 +21,7 @@ if find_spec("torch") is not None:  # on a Python without a build of it, what ne
 settings.register_profile("short", deadline=None)  # a busy machine is no fault of what is tested
 settings.register_profile("long", deadline=None, max_examples=20_000)  # `make regions`
 settings.load_profile("short")
+secure_process()  # as in processes of our own
 
 
 @pytest.fixture(scope="session", autouse=True)

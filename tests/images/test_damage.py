@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+import zlib
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -145,3 +146,82 @@ def test_a_segment_may_not_be_lost_in_stray_bytes() -> None:
     assert not np.array_equal(full(rgb), full(data))
     with pytest.raises(ImageError, match="extraneous bytes"):
         full(rgb[:6] + b"\0\0" + rgb[8:])
+
+
+def webp(**options: Any) -> bytes:
+    file = io.BytesIO()
+    smooth = np.linspace(0, 200, 128)[None, :, None] + COLOURS % 16
+    Image.fromarray(smooth.astype(np.uint8)).save(file, "WEBP", **options)
+    return file.getvalue()
+
+
+CHECKED = {
+    "deflate strips": tiff(compression="deflate"),
+    "deflate tiles": tiff(tile=True, compression="deflate"),
+    "deflate tiles, predicted": tiff(tile=True, compression="deflate", predictor="horizontal"),
+    "JPEG tiles": tiff(tile=True, compression="jpeg"),
+    "JPEG": jpeg(),
+    "progressive JPEG": jpeg(progressive=True),
+    "lossy WebP": webp(quality=90),
+    "lossless WebP": webp(lossless=True),
+}
+
+
+UNSEEN = {"JPEG tiles": 1, "lossless WebP": 3}  # of 12: their decoders found as many bytes as they needed
+
+
+@pytest.mark.parametrize("name", CHECKED)
+def test_a_hole_is_seen(name: str) -> None:
+    """Family: bytes inside that became zeros or others; by checksum, or by what a decoder leaves over or lacks."""
+    data = CHECKED[name]
+    pixels, rng, seen = full(data), np.random.default_rng(2), 0
+    first = max(data.find(b"\xff\xda", 500), len(data) // 4)
+    for n in range(12):
+        place = first + (len(data) * 2 // 3 - first) * n // 12
+        hole = bytes(200) if n % 2 else rng.bytes(200)
+        try:
+            full(data[:place] + hole + data[place + 200 :])
+        except ImageError:
+            seen += 1
+    assert seen >= 12 - UNSEEN.get(name, 0)
+    assert np.array_equal(full(data), pixels)
+
+
+def test_a_hole_elsewhere_costs_nothing() -> None:
+    """Family: damaged tiles that nobody reads."""
+    data = CHECKED["deflate tiles"]
+    photo = images.read(data[:20_000] + bytes(100) + data[20_100:])
+    assert np.array_equal(
+        photo.window(Box(0, 0, 32, 32)), COLOURS[:32, :32].transpose(2, 0, 1).astype(np.float32) / 255
+    )
+    with pytest.raises(ImageError, match="incorrect data check"):
+        photo.window(whole(photo.size))
+
+
+def test_padding_is_no_damage() -> None:
+    """Family: bytes before the end of a JPEG and behind it that belong to no picture."""
+    data = jpeg()
+    for odd in (data[:-2] + bytes(16) + data[-2:], data[:-2] + b"\xff" * 9 + data[-2:], data + bytes(3000)):
+        assert np.array_equal(full(odd), full(data))
+    with pytest.raises(ImageError, match="cannot be read"):
+        full(data[:-2])
+
+
+def test_the_last_rows_of_a_jpeg_may_not_be_grey() -> None:
+    """Family: libvips does not see warnings of the last eight rows."""
+    data = jpeg()
+    with pytest.raises(ImageError, match="cannot be read"):
+        full(data[:-100] + data[-2:])
+
+
+def test_what_is_decoded_at_once_is_bounded() -> None:
+    """Family: forms of pictures that take memory for all of their pixels, however they are read: interlaced PNG."""
+    row = zlib.compress(bytes(2**20), 9)
+    header = struct.pack(">IIBBBBB", 15_000, 15_000, 16, 2, 0, 0, 1)
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    data = b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", row + bytes(200_000)) + chunk(b"IEND", b"")
+    with pytest.raises(ImageError, match="decoded all at once, to 1287 MB; allowed are 512"):
+        images.read(data)

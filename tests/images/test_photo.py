@@ -434,7 +434,7 @@ def test_preview_fits_and_never_enlarges() -> None:
 
 
 @pytest.mark.parametrize("data", [
-    b"<svg xmlns='http://www.w3.org/2000/svg' width='4' height='4'/>", b"GIF89a" + bytes(40), b"%PDF-1.7 ...",
+    b"<svg xmlns='http://www.w3.org/2000/svg' width='4' height='4'/>", b"%PDF-1.7 ...",
     b"\0\0\0\x18ftypheic" + bytes(40), b"\0\0\0\x0cjXL \r\n\x87\n", b"RIFF\0\0\0\0WAVE", b"hello", b"\0",
     b"P6 1 1 255 abc", b"SIMPLE  =  T", b"#?RADIANCE\n", b"\x76\x2f\x31\x01",
 ])  # fmt: skip
@@ -442,11 +442,11 @@ def test_other_formats_are_refused(tmp_path: Path, data: bytes) -> None:
     """With the first bytes and the list of what is read."""
     (tmp_path / "a.png").write_bytes(data)
     for source in (data, tmp_path / "a.png"):
-        with pytest.raises(ImageError, match="localsr reads JPEG, PNG, TIFF, WebP and BMP"):
+        with pytest.raises(ImageError, match="localsr reads JPEG, PNG, TIFF, WebP, AVIF, GIF and BMP"):
             images.read(source)
 
 
-@pytest.mark.parametrize("loader", ["svgload_buffer", "gifload_buffer", "vipsload_source"])
+@pytest.mark.parametrize("loader", ["svgload_buffer", "csvload_source", "vipsload_source"])
 def test_libvips_loads_nothing_else(loader: str) -> None:
     """Other loaders are blocked, should a file ever get past its first bytes."""
     source = pyvips.Source.new_from_memory(b"<svg/>") if loader.endswith("source") else b"<svg/>"
@@ -542,16 +542,6 @@ def test_a_real_bomb_and_an_honest_blank() -> None:
     assert page.window(Box(4_000, 7_000, 4_010, 7_016)).max() == 0
     with pytest.raises(ImageError, match="claims 40000 x 40000 pixels"):
         images.read(blank_png(40_000, 40_000))
-
-
-@pytest.mark.parametrize("kind", ["webp", "apng", "tiff"])
-def test_several_frames_are_refused(tmp_path: Path, kind: str) -> None:
-    """Animated WebP and PNG, TIFF of two pages."""
-    first, *rest = (Image.fromarray(scene(24, 24 + k, 3)[:, :24]) for k in range(3))
-    suffix = {"webp": "webp", "apng": "png", "tiff": "tif"}[kind]
-    first.save(tmp_path / f"a.{suffix}", save_all=True, append_images=rest)
-    with pytest.raises(ImageError, match="frames or pages; give one picture"):
-        images.read(tmp_path / f"a.{suffix}")
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, 1.5, -0.5])

@@ -7,6 +7,7 @@ import json
 import typer
 
 from localsr.cli.options import JsonTable, MaxMemory, NetworkOptions, PhotoPath, takes_groups
+from localsr.cli.picture_options import PictureOptions
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.restore import Share
 from localsr.cli.terminal import counted, print_table
@@ -16,6 +17,7 @@ from localsr.cli.terminal import counted, print_table
 def cost_command(
     photo: PhotoPath,
     *,
+    picture: PictureOptions,
     regions: RegionOptions,
     network: NetworkOptions,
     max_memory: MaxMemory = None,
@@ -26,7 +28,7 @@ def cost_command(
 
     The first call for a network measures the machine for a second or two; it is kept in your cache folder.
     """
-    source, found, _ = regions.find(photo, silent=as_json)
+    source, found, _ = regions.find(photo, picture, silent=as_json)
     restorer = network.load(max_memory)
     estimates = restorer.encode(source).cost([one.box for one in found], share=share)
     if as_json:

@@ -8,24 +8,28 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.options import Model, PhotoPath, Runtime, Scale, load_network
+from localsr.cli.options import Model, PhotoPath, Runtime, Scale, load_network, takes_groups
+from localsr.cli.picture_options import PictureOptions
 from localsr.errors import ConfigError
 
 
+@takes_groups
 def explain_command(
     photo: PhotoPath,
     box: Annotated[str, typer.Option("--box", metavar="X,Y,W,H", help="Region, as for restore.", show_default=False)],
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png", help="The picture to write.")],
+    *,
+    picture: PictureOptions,
     scale: Scale = None,
     model: Model = None,
     runtime: Runtime = "torch",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
 ) -> None:
     """Draw which of the sampled patches the global context module drew on for a region (the paper's Figure 8)."""
-    from localsr import images, regions
+    from localsr import regions
 
     region = regions.text(box)
-    source = images.read(photo)
+    source = picture.read(photo)
     inside = region.on(source.size).box
     if output.suffix.lower() != ".png":
         raise ConfigError(f"{output} must end in .png")

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from localsr.images import Saving
     from localsr.inference.restorer import Restorer
 
-PhotoPath = Annotated[Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF, WebP or BMP.", show_default=False)]
+PhotoPath = Annotated[
+    Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF, WebP, AVIF or BMP.", show_default=False)
+]
 Model = Annotated[
     str | None,
     typer.Option("--model", metavar="NAME|PATH", help="A network of `localsr models`, or a checkpoint's path."),

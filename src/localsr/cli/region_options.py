@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localsr.cli.exits import ExitCode
-from localsr.cli.terminal import progress_bar, spinner
+from localsr.cli.picture_options import PictureOptions
+from localsr.cli.terminal import spinner
 from localsr.errors import BoxError, ConfigError
 
 if TYPE_CHECKING:
@@ -103,7 +104,9 @@ class RegionOptions:
             return request
         return replace(request, given=request.given + annotated_regions(photo, self.boxes))
 
-    def find(self, photo: Path, *, silent: bool = False, opened: Photo | None = None) -> tuple[Photo, list[Found], int]:
+    def find(
+        self, photo: Path, picture: PictureOptions, *, silent: bool = False, opened: Photo | None = None
+    ) -> tuple[Photo, list[Found], int]:
         """Open a photo and find its regions; print what a detector found, unless `silent`; count those left out.
 
         A photo that is `opened` already, as a frame of a clip is, is taken as it is.
@@ -111,10 +114,7 @@ class RegionOptions:
         there is no region, print why and leave with exit code 3.
         """
         request = self.request_of(photo)
-        from localsr import images
-
-        with progress_bar("decoding") as progress:
-            source = images.read(photo, progress) if opened is None else opened
+        source = picture.read(photo) if opened is None else opened
         with spinner(f"looking for {' and '.join(request.detect)}"):
             found, refused = request.sift(source)
         for region, error in refused:

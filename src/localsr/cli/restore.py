@@ -13,6 +13,7 @@ import typer
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import FrameOptions
 from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
+from localsr.cli.picture_options import PictureOptions, picture_facts
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
 from localsr.cli.terminal import counted, progress_bar
@@ -68,6 +69,7 @@ def restore_command(
     photos: PhotoPaths,
     *,
     frames: FrameOptions,
+    picture: PictureOptions,
     regions: RegionOptions,
     files: ResultFiles,
     strategy: StrategyOption = None,
@@ -84,7 +86,7 @@ def restore_command(
     """
     photo, several = photos[0], frames.read(photos)
     opened = None if several is None else several.reference
-    source, found, left_out = regions.find(photo, silent=as_json, opened=opened)
+    source, found, left_out = regions.find(photo, picture, silent=as_json, opened=opened)
     boxes = [one.box for one in found]
     from localsr.inference.memory import tensor_room
     from localsr.inference.restoration import MAX_PIXELS_HELD
@@ -114,6 +116,7 @@ def restore_command(
     if as_json:
         answer = json_answer(photo, restorer, scene, chosen, done, files)
         answer |= {"notes": list(notes)} if notes else {}
+        answer |= picture_facts(source)
         if joint is not None:
             answer |= {"pieces": joint[0], "gflops": round(joint[1], 3)}
         typer.echo(json.dumps(answer))

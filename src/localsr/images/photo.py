@@ -27,14 +27,13 @@ from localsr.images.vips import (
     NUMPY_TYPES,
     SPACES,
     Pixels,
+    fetched,
     from_array,
     profile_of,
     rounded,
     translating_errors,
     with_profile,
 )
-
-MAX_FETCHED = 2**16  # pixels of a window; up to it Region.fetch wins (90 times at 24 x 24), above it libvips' threads
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +51,9 @@ class Photo:
         has_alpha: Whether there is a band of opacity.
         is_cmyk: Whether the source is CMYK; windows of it are sRGB.
         metadata: What the file says besides its pixels.
+        page: Which page of a document or frame of an animation it is, from 1.
+        pages: How many of them the file holds.
+        damage: What is wrong with the file, of which a part is lost; empty for a sound one.
 
     Example:
         >>> import numpy as np
@@ -72,9 +74,12 @@ class Photo:
     is_cmyk: bool
     _colour: pyvips.Image = field(repr=False)  # 1 or 3 bands; None where the pixels stayed elsewhere
     _alpha: pyvips.Image | None = field(repr=False)
-    _latch: DamageLatch | None = field(repr=False, default=None)  # of a tiled picture
+    _latch: DamageLatch | None = field(repr=False, default=None)  # where damage is looked for
     metadata: Metadata = field(repr=False, default=Metadata())
     _source: PhotoSource | None = field(repr=False, default=None)  # None for pixels in memory
+    page: int = 1
+    pages: int = 1
+    damage: str = ""
 
     def sha256(self, limit: float = MAX_HASHED_BYTES) -> str:
         """Return the sha256 of the picture's file, which is read for it once.
@@ -247,7 +252,7 @@ class Photo:
     def _shown(self, box: Box, width: int, height: int, fit: str) -> NDArray[np.uint8]:
         """Shrink a box for a screen; `fit` is libvips' word for how width and height bind."""
         bands = [self._colour] if self._alpha is None else [self._colour, self._alpha]
-        with self._reading():
+        with self._reading([box]):
             parts = [band.crop(box.left, box.top, box.width, box.height) for band in bands]
             if {band.format for band in bands} not in ({"uchar"}, {"ushort"}):
                 parts = [from_array(rounded(self._levels(b, [box])[0], 8), SPACES[b.bands, 8]) for b in bands]
@@ -258,17 +263,17 @@ class Photo:
 
     def _read(self, image: pyvips.Image, boxes: Sequence[Box]) -> list[Pixels]:
         """Read boxes of the colour or of the alpha: `(bands, h, w)`, [0, 1]."""
-        with self._reading():
+        with self._reading(boxes):
             return self._levels(image, boxes)
 
     @contextmanager
-    def _reading(self) -> Iterator[None]:
-        """Name the picture in errors, and read nothing from a tiled one that was found damaged."""
+    def _reading(self, boxes: Sequence[Box]) -> Iterator[None]:
+        """Name the picture in errors, check what boxes need of it, and read nothing from one found damaged."""
         if self._colour is None:
             raise ImageError(f"the pixels of {self.name or 'the picture'} stayed in another process; read it here")
         with (
             translating_errors(f"{self.name or 'the picture'} cannot be read"),
-            nullcontext() if self._latch is None else self._latch.reading(),
+            nullcontext() if self._latch is None else self._latch.reading(boxes),
         ):
             yield
 
@@ -281,18 +286,11 @@ class Photo:
         dtype = NUMPY_TYPES[image.format]
         found: dict[int, Pixels] = {}
         levels = np.float32(1 if dtype.kind == "f" else np.iinfo(dtype).max)
-        region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
         for sides, members in alike.items():
-            raw = np.frombuffer(b"".join(_fetched(image, region, boxes[n]) for n in members), dtype)
+            raw = np.frombuffer(fetched(image, [boxes[n] for n in members]), dtype)
             if dtype.kind == "f" and not (raw.min() >= 0 and raw.max() <= 1):  # NaN is neither
                 raise ImageError(f"{self.name or 'the picture'} has float pixels that are not in [0, 1]")
             pixels = raw.reshape(-1, *sides, image.bands).transpose(0, 3, 1, 2).astype(np.float32, order="C")
             pixels /= levels
             found.update(zip(members, pixels, strict=True))
         return [found[n] for n in range(len(boxes))]
-
-
-def _fetched(image: pyvips.Image, region: pyvips.Region, box: Box) -> Any:  # noqa: ANN401  # bytes or a buffer
-    """Read a box as bytes: its rows, of pixels, of bands."""
-    corner = (box.left, box.top, box.width, box.height)
-    return region.fetch(*corner) if box.area <= MAX_FETCHED else image.crop(*corner).write_to_memory()

@@ -12,7 +12,7 @@ import platformdirs
 import pyvips
 
 from localsr.errors import ImageError, OutputError
-from localsr.images.vips import NUMPY_TYPES, fields_of
+from localsr.images.vips import NUMPY_TYPES, fields_of, mapped
 from localsr.progress import Progress
 
 MIN_FREE_BYTES = 2**28  # that must be left on the disk
@@ -65,9 +65,7 @@ def spooled(image: pyvips.Image, title: str, progress: Progress) -> pyvips.Image
                 raise
         if stopped:
             raise stopped[0]
-        raw = pyvips.Image.rawload(
-            f"/dev/fd/{file.fileno()}", image.width, image.height, image.bands, format=image.format
-        )
+        raw = mapped(file, image.width, image.height, image.bands, image.format)
     progress(image.height, image.height)
     raw = raw.copy(interpretation=image.interpretation)
     for name, kind, value in fields_of(image):  # profile, orientation, metadata

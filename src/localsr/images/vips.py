@@ -1,30 +1,41 @@
-"""libvips as this project uses it: which loaders may run, its errors as ours, arrays and profiles in and out."""
+"""libvips as this project uses it: its settings, errors as ours, arrays and profiles in and out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import mmap
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import IO, Any, TypeAlias
 
 import numpy as np
 import pyvips
 from numpy.typing import NDArray
 
 from localsr.errors import ImageError, LocalSRError, OutputError
+from localsr.geometry import Box
 
 VIPS_FORMATS = {"u1": "uchar", "u2": "ushort", "f4": "float"}  # NumPy's types and libvips' formats
 NUMPY_TYPES = {form: np.dtype(code) for code, form in VIPS_FORMATS.items()}
 SPACES = {(1, 8): "b-w", (1, 16): "grey16", (3, 8): "srgb", (3, 16): "rgb16"}  # of (bands, depth)
+MAX_FETCHED = 2**16  # pixels of a window; up to it Region.fetch wins (90 times at 24 x 24), above it libvips' threads
 MAX_REASON = 200  # characters of what another library says
 
-pyvips.operation_block_set("VipsForeignLoad", True)
-for _family in ("Jpeg", "Png", "Tiff", "Webp"):
-    pyvips.operation_block_set(f"VipsForeignLoad{_family}", False)
-pyvips.block_untrusted_set(True)
-pyvips.operation_block_set("VipsForeignLoadRaw", False)  # for our own files; no user's is tried by it
-pyvips.cache_set_max(0)  # the cache would keep the files and pixels of the last hundred operations
-
 Pixels: TypeAlias = NDArray[np.float32]  # (bands, h, w) in [0, 1]
+
+LOADERS = ("Jpeg", "Png", "Tiff", "Webp", "Heif", "Nsgif")  # that `localsr.images` calls, by libvips' names
+
+
+def secure_process() -> None:
+    """Let libvips in this process run no loader but those of our formats, and keep no operation's result.
+
+    For our own processes alone: the settings are libvips', and a program that uses it has its own. `localsr.images`
+    calls loaders by name, after it has looked at a file's first bytes, and does not rely on them.
+    """
+    pyvips.operation_block_set("VipsForeignLoad", True)
+    for family in LOADERS:
+        pyvips.operation_block_set(f"VipsForeignLoad{family}", False)
+    pyvips.block_untrusted_set(True)
+    pyvips.cache_set_max(0)  # the cache would keep the files and pixels of the last hundred operations
 
 
 @contextmanager
@@ -50,6 +61,12 @@ def from_array(pixels: NDArray[Any], space: str) -> pyvips.Image:
     form = VIPS_FORMATS[pixels.dtype.str[1:]]
     data = pixels.astype(NUMPY_TYPES[form]).tobytes()  # pyvips holds it for all operations but copy_memory()
     return pyvips.Image.new_from_memory(data, width, height, bands, form).copy(interpretation=space)
+
+
+def mapped(file: IO[bytes], width: int, height: int, bands: int, form: str) -> pyvips.Image:
+    """Return the raw pixels of an open file as an image that reads them as they are needed; it may have no name."""
+    pixels = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    return pyvips.Image.new_from_memory(pixels, width, height, bands, form)
 
 
 def fields_of(image: pyvips.Image) -> Iterator[tuple[str, int, Any]]:
@@ -92,3 +109,19 @@ def rounded(pixels: Pixels, depth: int) -> NDArray[Any]:
     """Round `(bands, h, w)` in [0, 1] to the nearest levels of 8 or 16 bits, `(h, w, bands)`."""
     levels = np.rint(np.clip(pixels, 0, 1) * np.float32(2**depth - 1)).astype(f"u{depth // 8}")
     return np.ascontiguousarray(levels.transpose(1, 2, 0))
+
+
+def fetched(image: pyvips.Image, boxes: Sequence[Box]) -> bytes:
+    """Read boxes as bytes, one after the other: their rows, of pixels, of bands."""
+    region = pyvips.Region.new(image)  # one for each call: a region belongs to one thread
+    try:
+        return b"".join(
+            region.fetch(box.left, box.top, box.width, box.height)
+            if box.area <= MAX_FETCHED
+            else image.crop(box.left, box.top, box.width, box.height).write_to_memory()
+            for box in boxes
+        )
+    except pyvips.Error as error:
+        raise error.with_traceback(None) from None  # whose frames have the region, and may be freed by another thread,
+    finally:
+        del region  # which libvips ends the process for

@@ -34,6 +34,7 @@ from localsr.images.vips import (
     VIPS_FORMATS,
     Pixels,
     from_array,
+    mapped,
     profile_of,
     rounded,
     translating_errors,
@@ -164,9 +165,7 @@ class Canvas:
             replacing(self.path) as temporary,
             translating_errors(f"{self.path} could not be written", OutputError, "; what was there is untouched"),
         ):
-            raw = pyvips.Image.rawload(
-                f"/dev/fd/{self._file.fileno()}", self.size.width, self.size.height, self._bands, format=form
-            )
+            raw = mapped(self._file, self.size.width, self.size.height, self._bands, form)
             _save(temporary, self._kind, raw, self.like, self._made, self._saving)
 
 

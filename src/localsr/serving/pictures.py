@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from localsr import images
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo
+from localsr.images.bounds import MAX_PIXELS
 from localsr.inference.scene import Scene
 from localsr.progress import Progress
 from localsr.serving.messages import PictureFile
@@ -64,8 +65,8 @@ class OpenPictures:
     def get(self, file: PictureFile, progress: Progress) -> OpenPicture:
         """Return a picture that is at hand, or open it and close those that were used longest ago."""
         if file.id not in self._open:
-            bound = {} if file.any_size else {"max_pixels": self._max_pixels}
-            self._open[file.id] = OpenPicture(images.read(Path(file.path), progress, **bound))
+            most = MAX_PIXELS if file.any_size else self._max_pixels
+            self._open[file.id] = OpenPicture(images.read(Path(file.path), progress, max_pixels=most))
         self._open.move_to_end(file.id)
         while len(self._open) > 1 and (len(self._open) > MAX_OPEN_PICTURES or self._bytes > self._budget):
             self._open.popitem(last=False)

@@ -81,8 +81,10 @@ def main() -> None:
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
     inbox = Inbox(sys.stdin.buffer)
     messages = iter(inbox)
+    from localsr.images.vips import secure_process
     from localsr.serving.tasks import TaskRunner  # torch, which takes seconds while the settings come
 
+    secure_process()
     settings = next(messages)
     assert isinstance(settings, WorkerSettings)
     try:

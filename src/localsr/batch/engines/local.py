@@ -14,6 +14,7 @@ from localsr.batch.supervisor import Died, Ready, Reply
 from localsr.batch.tasks import Setup, Task
 from localsr.batch.worker import BatchWorker
 from localsr.errors import LocalSRError
+from localsr.images.vips import secure_process
 from localsr.inference.memory import MEGABYTE, available
 from localsr.interrupts import ignore_signals
 
@@ -99,6 +100,7 @@ class LocalEngine:
 def run_worker(pipe: Connection[object, object], setup: Setup) -> None:
     """Process tasks until the pipe ends, as it does when the command that reads from it is killed."""
     ignore_signals()  # the command decides what is finished
+    secure_process()
     try:
         try:
             worker = BatchWorker(setup)
