@@ -1,4 +1,4 @@
-"""Train the estimator of a picture's noise and blur: src/localsr/weights/conditions.safetensors.
+"""Train the estimator of a picture's noise and blur: src/localsr/conditions.safetensors.
 
 python training/conditions.py ../shared/data/train/{cid22,clic2025,bsds500} runs/data/budgie-half
 

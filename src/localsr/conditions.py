@@ -38,7 +38,7 @@ BANDS = ((1, 1), (2, 2), (3, 4), (5, 6), (7, 8), (9, 14))  # of a block's coeffi
 QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)  # of the blocks
 NOISE_OFFSET = 0.3  # levels; the estimator tells the logarithm of noise and this
 NOISE_SCALE = math.log1p(25)  # noise of 25 levels is encoded as 1
-ESTIMATOR = Path(__file__).parent / "weights" / "conditions.safetensors"  # made by training/conditions.py
+ESTIMATOR = Path(__file__).with_name("conditions.safetensors")  # made by training/conditions.py
 
 
 class Conditions(NamedTuple):
