@@ -34,7 +34,7 @@ PhotoPaths = Annotated[
     list[Path],
     typer.Argument(
         metavar="PHOTO...",
-        help="A JPEG, PNG, TIFF, WebP or BMP; a clip with --at; several with --together.",
+        help="A JPEG, PNG, TIFF, WebP, AVIF, GIF or BMP; a clip with --at; several with --together.",
         show_default=False,
     ),
 ]

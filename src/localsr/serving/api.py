@@ -116,7 +116,7 @@ def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
     async def upload(
         request: Request, name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture"
     ) -> dict[str, Any]:
-        """Take a JPEG, PNG, TIFF, WebP or BMP as the raw body; `name` is what it is called in answers."""
+        """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF or BMP as the raw body; `name` is what it is called in answers."""
         picture = store.new(name)
         declared = request.headers.get("content-length")
         with store.reserve(None if declared is None else int(declared)):
