@@ -38,10 +38,10 @@ def run_example(name: str, *args: str) -> str:
 
 
 def is_restored(path: str) -> bool:
-    """Tell whether a file holds what the library makes of `BOX`, but for the rounding to 8 bits."""
+    """Tell whether a file holds what the library makes of `BOX`, but for rounding to 8 bits, in 16 bits perhaps."""
     expected = localsr.restore("street.jpg", BOX).pixels
     found = localsr.read(path).window(localsr.Box(0, 0, 512, 384))
-    return float(np.abs(found - expected).max()) < 1 / 255
+    return float(np.abs(found - expected).max()) < 2 / 255  # of pure noise; 16 bits are one level of photos apart
 
 
 def test_every_example_is_tested() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -121,7 +122,11 @@ def _onnx(restorer: Restorer) -> Check:
         return Check(name, None, onnx.MAX_DIFFERENCE, str(error))
     if not restorer.card.sha256:  # nothing would tell its graphs from another's
         return Check(name, onnx.traced(restorer)[0].difference, onnx.MAX_DIFFERENCE)
-    return Check(name, onnx.compare(restorer, as_graphs(restorer)), onnx.MAX_DIFFERENCE)
+    try:
+        graphs = as_graphs(restorer)
+    except ConfigError as error:  # they differ, and none is written
+        return Check(name, math.inf, onnx.MAX_DIFFERENCE, str(error))
+    return Check(name, onnx.compare(restorer, graphs), onnx.MAX_DIFFERENCE)
 
 
 @torch.inference_mode()

@@ -96,7 +96,7 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     assert bill["strategies"]["clsr"]["seconds"] > 0
     told = CliRunner().invoke(app, ["explain", *about, "--runtime", "onnx", "-o", str(tmp_path / "map.png")])
     assert "patches, the largest share" in told.stdout, told.output
-    serving = TaskRunner(WorkerSettings((str(exported),), "onnx", 64, 100, 100))
+    serving = TaskRunner(WorkerSettings((str(exported),), "onnx", "auto", 64, 100, 100))
     task = AttentionTask(PictureFile("a", about[0], "a", any_size=False), "1", (5, 6, 25, 16), None)
     shares = restorer(small()).encode(localsr.read(pixels)).attention(localsr.Box(5, 6, 25, 16)).shares
     found = [patch.weight for patch in serving.run(task, tmp_path, print).patches]
@@ -135,6 +135,7 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 
 def test_what_is_far_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     card = folders.GraphCard("a", small(), "0", {}, difference=float("nan"))
     monkeypatch.setattr(module, "traced", lambda one, progress=None: (card, {}))
     with pytest.raises(ConfigError, match="differ from torch by nan"):
