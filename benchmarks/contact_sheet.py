@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.util
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 import localsr
+from localsr.geometry import Size
 from localsr.inference.restoration import bicubic
 from localsr.models.embedded import BENCHMARK_NETWORKS, DEFAULT_NETWORKS
 
@@ -34,17 +36,25 @@ def main() -> None:
     parser.add_argument("models", nargs="*", default=[BENCHMARK_NETWORKS[4], DEFAULT_NETWORKS[4]])
     asked = parser.parse_args()
     restorers = [localsr.Restorer.load(name) for name in asked.models]
-    triples = []
-    for (package, name), corners in REGIONS.items():
-        photo = localsr.read(found(package) / name)
-        scenes = [restorer.encode(photo) for restorer in restorers]
-        for x, y in corners:
-            box = localsr.Box.from_xywh(x, y, WIDTH, HEIGHT)
-            panels = [bicubic(photo, box, 4), *(scene.restore(box).pixels for scene in scenes)]
-            triples.append([np.rint(panel * 255).astype(np.uint8).transpose(1, 2, 0) for panel in panels])
+    triples = panels_of(REGIONS, Size(WIDTH, HEIGHT), restorers)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     laid(triples).save(asked.out)
     print(asked.out)
+
+
+def panels_of(
+    regions: Mapping[tuple[str, str], Sequence[tuple[int, int]]], size: Size, restorers: Sequence[localsr.Restorer]
+) -> list[list[np.ndarray]]:
+    """Return for each region, x4, what bicubic and each restorer make of it: `(h, w, 3)` in 8 bits."""
+    rows = []
+    for (package, name), corners in regions.items():
+        photo = localsr.read(found(package) / name)
+        scenes = [restorer.encode(photo) for restorer in restorers]
+        for x, y in corners:
+            box = localsr.Box.from_xywh(x, y, size.width, size.height)
+            panels = [bicubic(photo, box, 4), *(scene.restore(box).pixels for scene in scenes)]
+            rows.append([np.rint(panel * 255).astype(np.uint8).transpose(1, 2, 0) for panel in panels])
+    return rows
 
 
 def found(package: str) -> Path:

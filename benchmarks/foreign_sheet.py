@@ -10,11 +10,11 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from contact_sheet import found
+from contact_sheet import panels_of
 from PIL import Image, ImageDraw, ImageFont
 
 import localsr
-from localsr.inference.restoration import bicubic
+from localsr.geometry import Size
 from localsr.models.embedded import DEFAULT_NETWORKS
 
 REGIONS = {  # package, picture: left upper corners
@@ -37,15 +37,7 @@ def main() -> None:
     parser.add_argument("--precision", default="fp32")
     asked = parser.parse_args()
     restorers = [localsr.load(name, precision=asked.precision) for name in (DEFAULT_NETWORKS[4], *asked.networks)]
-    rows = []
-    for (package, name), corners in REGIONS.items():
-        photo = localsr.read(found(package) / name)
-        scenes = [restorer.encode(photo) for restorer in restorers]
-        for x, y in corners:
-            box = localsr.Box.from_xywh(x, y, WIDTH, HEIGHT)
-            panels = [bicubic(photo, box, 4), *(scene.restore(box).pixels for scene in scenes)]
-            rows.append([np.rint(panel * 255).astype(np.uint8).transpose(1, 2, 0) for panel in panels])
-            print(name, box, flush=True)
+    rows = panels_of(REGIONS, Size(WIDTH, HEIGHT), restorers)
     laid(rows, ["bicubic", *(restorer.card.name for restorer in restorers)]).save(asked.out, optimize=True)
     print(asked.out)
 

@@ -94,11 +94,6 @@ class CLSR(nn.Module):
         return next(self.parameters()).device
 
     @property
-    def torch_on_cpu(self) -> bool:
-        """Whether torch computes it on the CPU, where threads and the order of weights are ours to choose."""
-        return self.runtime == "torch" and self.device.type == "cpu"
-
-    @property
     def geometry(self) -> NetworkGeometry:
         """Where it looks."""
         config, backbone = self.config, self.backbone
