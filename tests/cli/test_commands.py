@@ -187,6 +187,33 @@ def test_json(nets, here):
     assert files(here) == ["photo-0-0-8x8-x4.png", "photo-0-20-5x10-x4.png", "s.png"]
 
 
+def test_any_size(nets, here):
+    """Of sizes that no network gives: by the command, in names, lines, JSON and files."""
+    result = restore(nets, "--box", "0,0,10,8", "--scale", "1.5")
+    assert result.exit_code == 0, result.output
+    assert "photo-0-0-10x8-x1.5.png: 15 x 12 px" in result.stdout
+    Path("r.jsonl").write_text('{"box": [0, 0, 10, 8]}\n{"box": [0, 0, 5, 4]}\n')
+    result = restore(nets, "--boxes", "r.jsonl", "--size", "30x", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 3  # the second would be enlarged six times
+    assert "left out: a region of 5 x 4 px would be enlarged 6 times" in result.stderr
+    (region,) = told["regions"]
+    assert (region["output"], region["width"], region["height"], region["scale"]) == (
+        "photo-0-0-10x8-30x24.png",
+        30,
+        24,
+        3,
+    )
+    assert json.loads(run("inspect", region["output"], "--json").stdout)["provenance"]["scale"] == 3
+    result = restore(nets, "--box", "0,0,10,8", "--size", "x90", "--into", "all.png")
+    assert result.exit_code == 0, result.output
+    assert "all.png: 120 x 90 px" in result.stdout
+    cost = run(
+        "cost", "photo.png", "--box", "0,0,10,8", "--scale", "3", "--model", nets / "plain.safetensors", "--json"
+    )
+    assert json.loads(cost.stdout)["results"] == [[30, 24]]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -196,7 +223,12 @@ def test_json(nets, here):
         (("--box", "90,90,8,8", "--clip"), ("outside", "40 x 30")),
         (("--box", "0,0,8,8", "--strategy", "clip"), ("'clip'", "crop, halo, clsr, full")),
         (("--box", "0,0,8,8", "--strategy", "clsr"), ("plain backbone",)),
-        (("--box", "0,0,8,8", "--scale", "3"), ("x4, not x3",)),
+        (("--box", "0,0,8,8", "--scale", "5"), ("x4, not x5; ask for at most x4",)),
+        (("--box", "0,0,8,8", "--scale", "9"), ("a scale of 9.0 cannot be", "1 to 8")),
+        (("--box", "0,0,8,8", "--size", "large"), ("'large' is no size", "1200x")),
+        (("--box", "0,0,8,8", "--size", "99x"), ("would be enlarged 12.38 times", "at most 32 x 32 px")),
+        (("--box", "0,0,8,8", "--size", "20x", "--scale", "3"), ("leave one out",)),
+        (("--box", "0,0,8,8", "--size", "20x", "-o", "a.png", "--into", "b.png"), ("--size is of one file",)),
         (("--box", "0,0,8,8", "--model", "nothing"), ("'nothing'",)),
         (("--box", "0,0,8,8", "--model", "photo.png"), ("photo.png", "localsr models")),
         (("--box", "0,0,8,8", "-o", "a.gif"), ("a.gif", ".png", ".jpg")),

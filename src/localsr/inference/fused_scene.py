@@ -5,8 +5,8 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,11 +15,12 @@ from localsr.frames import fusion
 from localsr.frames.alignment import Alignment, FrameUse, View, align, window_of
 from localsr.frames.gate import gate
 from localsr.frames.reading import Frames
-from localsr.geometry import Box, checked_boxes, tiles
+from localsr.geometry import Box, Enlargement, tiles
 from localsr.images import Photo
 from localsr.inference.cost import CostEstimate, WorkCount
-from localsr.inference.region_scene import Restorations
-from localsr.inference.restoration import Piece, Restoration, enlarged_alpha
+from localsr.inference.reduction import joint_precision
+from localsr.inference.region_scene import RegionScene, Restorations
+from localsr.inference.restoration import Piece, Restoration, enlarged_alpha, reduced
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
@@ -66,6 +67,14 @@ class FusedRestoration(Restoration):
     uses: tuple[FrameUse, ...]  # of each frame but the reference
     share: NDArray[np.float32]  # (s h, s w) in [0, 1]: of the fused result at each pixel; the rest is the single one's
 
+    def reduced(self, to: Enlargement) -> Self:
+        """Return the restoration at a smaller scale or size; see `Restoration.reduced`."""
+        found = super().reduced(to)
+        if found is self:
+            return self
+        share = reduced(self.share[None], found.size)[0]
+        return replace(found, single=reduced(self.single, found.size), share=share)
+
     def frames_as_dict(self) -> dict[str, Any]:
         """Return what became of each frame, and the mean share of the fused result, as plain values for JSON."""
         used = [
@@ -105,19 +114,13 @@ class FusedScene(Scene):
 
     def bounded(self, memory: int) -> FusedScene:
         """Return this scene with a bound on the memory of a batch's tensors; see `Scene.bounded`."""
-        return FusedScene(self.frames, self._one.bounded(memory))
+        other = copy.copy(self)
+        other._memory, other._one = memory, self._one.bounded(memory)
+        return other
 
-    def pieces(
-        self,
-        box: Box,
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[Piece]:
-        """Restore a box, which is held in memory, as one piece; see `Scene.pieces`."""
-        for _, found in self.stream(checked_boxes(box, self.photo.size, clip=clip), strategy, progress=progress):
-            yield Piece(found.box, found.pixels, found.precision)
+    def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
+        """Restore a box as one piece: its parts fade into each other."""
+        return RegionScene._pieces(self, box, strategy, progress)
 
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
@@ -159,39 +162,37 @@ class FusedScene(Scene):
             done += box.area
             if progress is not None:
                 progress(done, total)
-            yield (
-                n,
-                FusedRestoration(
-                    pixels=_planes(found.fused),
-                    alpha=enlarged_alpha(self.photo, box, self.scale),
-                    box=box,
-                    scale=self.scale,
-                    strategy=strategy,
-                    model=self._networks.name,
-                    precision=found.precision,
-                    seconds=time.perf_counter() - began,
-                    photo=self.photo,
-                    sha256=self._sha256,
-                    single=_planes(found.single),
-                    uses=_together([uses for _, uses in aligned]),
-                    share=found.share,
-                ),
+            restoration = FusedRestoration(
+                pixels=_planes(found.fused),
+                alpha=enlarged_alpha(self.photo, box, self.network_scale),
+                box=box,
+                scale=self.network_scale,
+                strategy=strategy,
+                model=self._networks.name,
+                precision=found.precision,
+                seconds=time.perf_counter() - began,
+                photo=self.photo,
+                sha256=self._sha256,
+                single=_planes(found.single),
+                uses=_together([uses for _, uses in aligned]),
+                share=found.share,
             )
+            yield n, restoration.reduced(self.enlargement)
 
     def _joined(self, box: Box, parts: Sequence[Box], aligned: Sequence[Alignment], strategy: Strategy) -> _Part:
         """Restore the parts of a box, and let them fade into each other."""
-        size = box.scaled(self.scale).size
+        size = box.scaled(self.network_scale).size
         sums = np.zeros((size.height, size.width, 8), np.float32)  # fused, single, share, weight
         precisions = set()
         for part, (views, _) in zip(parts, aligned, strict=True):
             found = self._fused(part, views, strategy)
-            there, weight = part.within(box).scaled(self.scale), _fade(part, box, self.scale)
+            there, weight = part.within(box).scaled(self.network_scale), _fade(part, box, self.network_scale)
             planes = [found.fused, found.single, found.share[..., None], np.ones_like(found.share)[..., None]]
             sums[there.rows, there.columns] += np.concatenate(planes, -1) * weight[..., None]
             precisions.add(found.precision)
         joined = sums / sums[..., 7:]
-        precision = "fp32" if "fp32" in precisions else precisions.pop()
-        return _Part(joined[..., :3], joined[..., 3:6], np.ascontiguousarray(joined[..., 6]), precision)
+        share = np.ascontiguousarray(joined[..., 6])
+        return _Part(joined[..., :3], joined[..., 3:6], share, joint_precision(precisions))
 
     def _fused(self, part: Box, views: Sequence[View], strategy: Strategy) -> _Part:
         """Restore one part from frames, and hold it against the reference alone."""
@@ -205,9 +206,9 @@ class FusedScene(Scene):
             weights = fusion.consistency(reference, views)
             fused = self._restored(reference, views, weights, around, read, strategy)
             held_out = self._restored(reference, views[1:], weights[1:], around, read, strategy)
-            share = gate(single, held_out, views[0], reference, read.within(around), self.scale)
+            share = gate(single, held_out, views[0], reference, read.within(around), self.network_scale)
             result = single + share[..., None] * (fused - single)
-        inner = part.within(read).scaled(self.scale)
+        inner = part.within(read).scaled(self.network_scale)
         result, single, share = (array[inner.rows, inner.columns] for array in (result, single, share))
         return _Part(result, single, share, one.precision)
 
@@ -228,7 +229,7 @@ class FusedScene(Scene):
         averaged.photo = photo
         restored = _rows(averaged.restore(read, strategy).pixels)
         seen = fusion.observations(reference, views, weights)
-        return fusion.back_project(restored, seen, read.within(around), self.scale).clip(0, 1)
+        return fusion.back_project(restored, seen, read.within(around), self.network_scale).clip(0, 1)
 
 
 def _parts(box: Box) -> list[Box]:
