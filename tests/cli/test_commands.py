@@ -22,7 +22,7 @@ from localsr import images
 from localsr.cli import app
 from localsr.errors import ImageError, OutputError
 from localsr.evaluation import paper
-from localsr.geometry import Box
+from localsr.geometry import Box, Enlargement
 from localsr.inference import restorer
 from localsr.inference.scene import Scene
 from localsr.models import checkpoint, embedded
@@ -356,11 +356,13 @@ def test_default_names(here):
     from localsr.cli.result_files import default_name
 
     box = Box(1, 2, 4, 6)
-    assert default_name(Path("a/street.TIF"), box, 2) == "street-1-2-3x4-x2.tif"
-    assert default_name(Path("street.jpg"), box, 4) == "street-1-2-3x4-x4.png"
-    assert default_name(Path("--my $(photo) 'é'.v2.webp"), box, 4) == "my_photo_é_.v2-1-2-3x4-x4.webp"
-    assert default_name(Path("$$$.png"), box, 4) == "picture-1-2-3x4-x4.png"
-    assert len(default_name(Path("é" * 120 + ".png"), box, 4).encode()) <= 255
+    assert default_name(Path("a/street.TIF"), box, Enlargement(2)) == "street-1-2-3x4-x2.tif"
+    assert default_name(Path("street.jpg"), box, Enlargement(4)) == "street-1-2-3x4-x4.png"
+    assert default_name(Path("--my $(photo) 'é'.v2.webp"), box, Enlargement(4)) == "my_photo_é_.v2-1-2-3x4-x4.webp"
+    assert default_name(Path("$$$.png"), box, Enlargement(4)) == "picture-1-2-3x4-x4.png"
+    assert default_name(Path("a.png"), box, Enlargement(1.5)) == "a-1-2-3x4-x1.5.png"
+    assert default_name(Path("a.png"), box, Enlargement(width=6)) == "a-1-2-3x4-6x8.png"
+    assert len(default_name(Path("é" * 120 + ".png"), box, Enlargement(4)).encode()) <= 255
 
 
 def test_models(nets, monkeypatch):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, whole
+from localsr.geometry import Box, Enlargement, whole
 
 if TYPE_CHECKING:
     from localsr.images import Photo, Saving
@@ -80,7 +80,7 @@ class ResultFiles:
         """Name the file of each box; with `--into` alone there are none."""
         if self.whole_alone:
             return []
-        names = [default_name(photo, box, restorer) for box in boxes]
+        names = [default_name(photo, box, restorer.enlargement) for box in boxes]
         if self.output is None:
             return [Path(name) for name in names]
         path = Path(self.output)
@@ -154,11 +154,11 @@ class ResultFiles:
             raise ConfigError(f"a sheet shows at most {MAX_ROWS} regions, not {len(paths)}; leave out --compare")
 
 
-def default_name(photo: Path, box: Box, restorer: Restorer) -> str:
+def default_name(photo: Path, box: Box, to: Enlargement) -> str:
     """Make a name that says what is in the file and that needs no quotes in a shell."""
     stem = re.sub(r"[^\w.-]+", "_", photo.stem).strip("._-") or "picture"
     stem = stem.encode(errors="replace")[:MAX_STEM_BYTES].decode(errors="ignore")
-    size, scale = restorer.size_of(box), restorer.enlargement.scale
+    size, scale = to.of(box.size), to.scale
     large = max(size.width, size.height) > max_side(photo)
     suffix = photo.suffix.lower() if photo.suffix.lower() in LOSSLESS_SUFFIXES and not large else ".png"
     enlarged = f"{size.width}x{size.height}" if scale is None else f"x{scale:g}"

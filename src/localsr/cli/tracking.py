@@ -89,7 +89,7 @@ def clip_target(output: str | None, clip: Path, box: Box, restorer: Restorer) ->
     from localsr.frames.writing import CLIP_SUFFIXES
     from localsr.images import FORMATS
 
-    name = default_name(clip, box, restorer)
+    name = default_name(clip, box, restorer.enlargement)
     if output is None:
         return Path(name).with_suffix(CLIP_SUFFIXES[0])
     path = Path(output)
