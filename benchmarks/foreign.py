@@ -67,6 +67,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("part", choices=("equal", "probe", "regions", "photo"))
     parser.add_argument("--ncnn", type=Path, default=Path("runs/ncnn/models"))
+    parser.add_argument("--count", type=int, default=20, help="so many of the 20 regions")
     parser.add_argument("--only", nargs="*", choices=NETWORKS, default=NETWORKS)
     asked = parser.parse_args()
     KEPT.mkdir(parents=True, exist_ok=True)
@@ -164,7 +165,8 @@ def print_probe(asked: argparse.Namespace) -> None:
             kept(f"probe-toy{n}-{way}", lambda way=way, run=upscale: found_in(measure(run, 1, patches=on[way])))
             for way in on
         ]
-        print(f"| {title} | {' | '.join(map(told, rows))} | {rows[-1]['load']} |", flush=True)
+        cells = " | ".join(f"{told(row)}, sees {row['reach']}" for row in rows)
+        print(f"| {title} | {cells} | {rows[-1]['load']} |", flush=True)
     for name in asked.only:
         rows = [measured(name, asked.ncnn, way, patches) for way, patches in on.items()]
         print(f"| {name} | {' | '.join(map(told, rows))} | {rows[-1]['load']} |", flush=True)
@@ -190,7 +192,7 @@ def told(row: dict[str, Any]) -> str:
 
 def print_regions(asked: argparse.Namespace) -> None:
     """Print how far regions are from the same places of the whole, and what they cost."""
-    print("| network | halo, px | worst of 20, levels | median | over half a level | of 512 px | of 2,048 px | load |")
+    print("| network | halo, px | worst, levels | median | over half a level | of 512 px | of 2,048 px | load |")
     print("|---|---|---:|---:|---:|---:|---:|---|")
     for name in asked.only:
         found, restorer = measured(name, asked.ncnn), network_of(name, asked.ncnn)
@@ -204,7 +206,8 @@ def print_regions(asked: argparse.Namespace) -> None:
             ways[f"{ends[0]} to {ends[-1]}"] = with_halos(restorer, ends)
         side = SIDE_OF_X4PLUS if name == "x4plus" else SIDE
         rows = [
-            kept(f"region-{name}-{k}", partial(region, restorer, ways, *place)) for k, place in enumerate(places(side))
+            kept(f"region-{name}-{k}", partial(region, restorer, ways, *place))
+            for k, place in enumerate(places(side)[: asked.count])
         ]
         for way, runs in ways.items():
             levels = [row[way] for row in rows]

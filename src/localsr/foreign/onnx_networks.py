@@ -58,9 +58,8 @@ def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
     if scale not in SCALES or made.shape != (1, taken.channels, scale * size.height, scale * size.width):
         shapes = f"{tuple(made.shape)} of {shape}"
         raise CheckpointError(f"{path} makes {shapes}; a network enlarges x{', x'.join(map(str, SCALES))}")
-    if taken.size is not None:
-        run = in_windows(run, taken.size, scale)
-    return data, ForeignNetwork(run, "ONNX", scale, taken.channels, "onnxruntime", torch.device("cpu"))
+    any_size = run if taken.size is None else in_windows(run, taken.size, scale)
+    return data, ForeignNetwork(any_size, "ONNX", scale, taken.channels, "onnxruntime", torch.device("cpu"))
 
 
 def _input(path: Path, data: bytes) -> GraphInput:
