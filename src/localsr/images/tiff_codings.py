@@ -45,7 +45,8 @@ def _codes(data: bytes, place: int, count: int) -> NDArray[np.intp]:
     first = (place & 7) + PLACES[:count]
     part = np.frombuffer(data[start : start + (int(PLACES[count]) >> 3) + 2] + PADDING, np.uint8).astype(np.uint32)
     words = part[:-3] << 24 | part[1:-2] << 16 | part[2:-1] << 8 | part[3:]
-    codes: NDArray[np.uint32] = words[first >> 3] >> (32 - (first & 7) - WIDTHS[:count]).astype(np.uint32) & MASKS[:count]
+    shift = (32 - (first & 7) - WIDTHS[:count]).astype(np.uint32)
+    codes: NDArray[np.uint32] = words[first >> 3] >> shift & MASKS[:count]
     return codes.astype(np.intp)
 
 
