@@ -83,8 +83,10 @@ def load(
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
         return read_restorer(folder, max_memory).sized(scale)
-    torch_restorer = Restorer.load(name_or_path, scale=scale, device="cpu", precision="fp32")
-    return as_graphs(torch_restorer, max_memory, progress).sized(scale)
+    if is_foreign(find_network(name_or_path, scale)):
+        raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
+    exported = Restorer.load(name_or_path, scale=scale, device="cpu", precision="fp32")
+    return as_graphs(exported, max_memory, progress).sized(scale)
 
 
 def as_graphs(restorer: Restorer, max_memory: int | None = None, progress: Progress = lambda *_: None) -> Restorer:
