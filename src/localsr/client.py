@@ -118,7 +118,7 @@ class Client:
         """Send a picture, and return what its regions can be asked of.
 
         Args:
-            source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is, and so does a photo's,
+            source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is, so does a photo's,
                 damaged or not; pixels in memory and pages go as PNG, in their depth and with their metadata.
 
         Returns:
