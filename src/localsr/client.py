@@ -101,19 +101,21 @@ class Client:
             raise ConfigError(f"the service has no network {name!r}; choose one of {', '.join(known)}")
         return known[name]
 
-    def encode(self, source: Source) -> RemoteScene:
+    def encode(self, source: Source, *, denoise: float | None = None, deblur: float | None = None) -> RemoteScene:
         """Send a picture, and return what its regions can be asked of.
 
         Args:
             source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is; other pictures go as
                 PNG, in their own depth.
+            denoise: How much noise to take away, 0 to 100, as in `Scene.adjusted`; by default as much as is measured.
+            deblur: How much blur to take away, 0 to 100; by default as much as is measured.
 
         Returns:
             A scene that is asked as a `localsr.Scene` is.
 
         Raises:
             ImageError: The picture cannot be read.
-            ConfigError: The service has no network of the client's `model`.
+            ConfigError: The service has no network of the client's `model`, or it cannot be told of noise and blur.
             ServiceError: The service refuses or cannot be reached.
         """
         source = images.file_bytes(source)
@@ -125,7 +127,7 @@ class Client:
                 raise ImageError(f"{source} cannot be read: {error.strerror}") from error
         else:
             data = source if isinstance(source, bytes) else encode_png(photo)
-        return RemoteScene(self, photo, data, self.network())
+        return RemoteScene(self, photo, data, self.network()).adjusted(denoise, deblur)
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's options
         """Make a request, again while the service is busy; its refusals become the library's errors."""

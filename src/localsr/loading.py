@@ -106,6 +106,8 @@ def restore(
     scale: int | None = None,
     strategy: Strategy | str | None = None,
     clip: bool = False,
+    denoise: float | None = None,
+    deblur: float | None = None,
 ) -> Restoration:
     """Restore one box of a picture in one call.
 
@@ -116,6 +118,8 @@ def restore(
         scale: How many times the region must be enlarged; 4 without a model.
         strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
         clip: Cut off what leaves the picture instead of refusing the box.
+        denoise: How much noise to take away, 0 to 100, as in `Scene.adjusted`; by default as much as is measured.
+        deblur: How much blur to take away, 0 to 100; by default as much as is measured.
 
     Returns:
         The restoration.
@@ -131,7 +135,8 @@ def restore(
         >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
         <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
     """
-    return load(model, scale=scale).encode(source).restore(box, strategy, clip=clip)
+    scene = load(model, scale=scale).encode(source, denoise=denoise, deblur=deblur)
+    return scene.restore(box, strategy, clip=clip)
 
 
 def _cache_folder(restorer: Restorer) -> Path:

@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from string import Formatter
 from typing import NamedTuple
 
+from localsr.conditions import Adjustment
 from localsr.errors import BoxError, ConfigError
 from localsr.images import FORMATS, Photo, Saving, check_quality
 from localsr.regions import Found, RefusedRegion, RegionRequest
@@ -51,6 +52,7 @@ class Setup:
     max_memory: int | None = None  # MB of a worker
     detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
     saving: Saving = Saving()  # noqa: RUF009  # frozen
+    adjustment: Adjustment = Adjustment()  # noqa: RUF009  # frozen
 
     def __post_init__(self) -> None:
         """Refuse a layout that names no file, or not one of its own for each result."""
@@ -76,7 +78,8 @@ class Setup:
         """What all outputs follow from besides picture and region, in one line."""
         runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
         saving = "" if self.saving == Saving() else f" {self.saving}"
-        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}{saving}"
+        adjustment = "" if self.adjustment == Adjustment() else f" {self.adjustment}"
+        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}{saving}{adjustment}"
 
     def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""

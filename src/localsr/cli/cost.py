@@ -6,6 +6,7 @@ import json
 
 import typer
 
+from localsr.cli.condition_options import condition_facts
 from localsr.cli.options import JsonTable, MaxMemory, NetworkOptions, PhotoPath, takes_groups
 from localsr.cli.picture_options import PictureOptions
 from localsr.cli.region_options import RegionOptions
@@ -30,10 +31,12 @@ def cost_command(
     """
     source, found, _ = regions.find(photo, picture, silent=as_json)
     restorer = network.load(max_memory)
-    estimates = restorer.encode(source).cost([one.box for one in found], share=share)
+    scene = restorer.encode(source)
+    estimates = scene.cost([one.box for one in found], share=share)
     if as_json:
         strategies = {str(strategy): estimate._asdict() for strategy, estimate in estimates.items()}
-        typer.echo(json.dumps({"input": str(photo), "model": restorer.card.name, "strategies": strategies}))
+        answer = {"input": str(photo), "model": restorer.card.name, "strategies": strategies}
+        typer.echo(json.dumps(answer | condition_facts(scene.conditions)))
         return
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -52,3 +55,5 @@ def cost_command(
             f"{estimate.megabytes:.0f}",
         )
     print_table(table)
+    if scene.conditions is not None:
+        typer.echo(f"{photo}: {scene.conditions.described()}, measured once a picture")

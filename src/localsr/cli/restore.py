@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from localsr.cli.condition_options import ConditionOptions, condition_facts
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import FrameOptions
 from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
@@ -74,6 +75,7 @@ def restore_command(
     files: ResultFiles,
     strategy: StrategyOption = None,
     network: NetworkOptions,
+    conditions: ConditionOptions,
     saving: SavingOptions,
     share: Share = False,
     max_memory: MaxMemory = None,
@@ -84,7 +86,7 @@ def restore_command(
     Nothing is written if a --box is bad; a bad one of --boxes is left out. Existing files are replaced, the photo
     itself never. Exit code 3: there was no region, or some were left out.
     """
-    photo, several = photos[0], frames.read(photos)
+    photo, several, wished = photos[0], frames.read(photos), conditions.adjustment()
     opened = None if several is None else several.reference
     source, found, left_out = regions.find(photo, picture, silent=as_json, opened=opened)
     boxes = [one.box for one in found]
@@ -94,11 +96,12 @@ def restore_command(
 
     chosen = Strategy.named(strategy) if strategy is not None else None
     restorer = network.load(max_memory)
+    restorer.adjustment(*wished)
     paths = files.region_paths(photo, boxes, restorer.scale)
     files.check(photo, source, boxes, restorer.scale, paths, saving.saving)
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
-    scene, most = restorer.encode(several or source), MAX_PIXELS_HELD
+    scene, most = restorer.encode(several or source).adjusted(*wished), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
@@ -122,6 +125,8 @@ def restore_command(
         typer.echo(json.dumps(answer))
     else:
         print_regions(done, scene.scale, scene.strategy(chosen), files.compare)
+        if scene.conditions is not None:
+            typer.echo(f"{photo}: restored as of {scene.conditions.described()}")
         if joint is not None:
             (pieces, gflops), (_, apart) = joint, scene.planned(boxes, chosen)
             typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
@@ -242,6 +247,7 @@ def json_answer(
         "scale": restorer.scale,
         "strategy": made.strategy,
         "provenance": made.as_dict(),
+        **condition_facts(scene.conditions),
         "regions": [region_as_dict(region, restorer.scale) for region in done],
         **({} if files.compare is None else {"compare": str(files.compare)}),
         **({} if files.into is None else {"into": str(files.into)}),

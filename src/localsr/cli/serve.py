@@ -13,7 +13,9 @@ from typing import Annotated
 
 import typer
 
+from localsr.cli.condition_options import AUTO, Deblur, Denoise, number
 from localsr.cli.options import PhotoPath, Precision, Runtime, load_network, takes_groups
+from localsr.conditions import Adjustment
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
 from localsr.serving.settings import Limits, Settings
@@ -131,6 +133,8 @@ def view_command(
     model: Networks = None,
     runtime: Runtime = "torch",
     precision: Precision = "auto",
+    denoise: Denoise = AUTO,
+    deblur: Deblur = AUTO,
     workers: Workers = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     verbose: Verbose = False,
@@ -146,6 +150,7 @@ def view_command(
         runtime=runtime,
         precision=precision,
         workers=workers,
+        adjustment=Adjustment(number("denoise", denoise), number("deblur", deblur)),
         limits=VIEW,
         photo=photo.resolve(),
     )

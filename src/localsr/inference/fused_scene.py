@@ -107,6 +107,10 @@ class FusedScene(Scene):
         """Return this scene with a bound on the memory of a batch's tensors; see `Scene.bounded`."""
         return FusedScene(self.frames, self._one.bounded(memory))
 
+    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> FusedScene:
+        """Return this scene with a user's word on noise and blur; see `Scene.adjusted`."""
+        return FusedScene(self.frames, self._one.adjusted(denoise, deblur))
+
     def pieces(
         self,
         box: Box,
@@ -172,6 +176,7 @@ class FusedScene(Scene):
                     seconds=time.perf_counter() - began,
                     photo=self.photo,
                     sha256=self._sha256,
+                    conditions=self.conditions,
                     single=_planes(found.single),
                     uses=_together([uses for _, uses in aligned]),
                     share=found.share,

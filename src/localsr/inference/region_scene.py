@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from os import PathLike
-from typing import overload
+from typing import Self, overload
 
+from localsr.conditions import Adjustment, Conditions
 from localsr.geometry import Box, checked_boxes
 from localsr.images import Photo, Saving
 from localsr.inference.cost import CostEstimate
@@ -24,12 +26,43 @@ class RegionScene(Enlarger):
     def __init__(self, photo: Photo, networks: NetworkOffer) -> None:
         """Take the photo, and the networks that restore its regions."""
         self.photo, self._networks = photo, networks
+        self._adjustment = Adjustment()
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
         name, strategies = self.photo.name or "a photo", ", ".join(self.strategies)
         kind, size = type(self).__name__, self.photo.size
         return f"<{kind} of {name}, {size} px, by {self._networks.name}, x{self.scale}: {strategies}>"
+
+    @property
+    def conditions(self) -> Conditions | None:
+        """What the networks are told: as measured once, or as a user says; None where they cannot be told."""
+        return self._adjustment.of(self._measured()) if self.conditioned else None
+
+    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> Self:
+        """Return this scene with a user's word on noise and blur; it shares all but that with this one.
+
+        Args:
+            denoise: How much of noise and of traces of compression to take away, 0 to 100; None for what was measured.
+            deblur: How much blur to take away, 0 to 100; None for what was measured.
+
+        Returns:
+            The scene.
+
+        Raises:
+            ConfigError: A number is out of range, or the network cannot be told.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
+            >>> scene.adjusted(denoise=30)
+            Traceback (most recent call last):
+            ...
+            localsr.errors.ConfigError: edsr-light-x4 cannot be told how much to denoise or to deblur; leave denoise ...
+        """
+        other = copy.copy(self)
+        other._adjustment = self.adjustment(denoise, deblur)
+        return other
 
     @overload
     def restore(
@@ -214,6 +247,10 @@ class RegionScene(Enlarger):
         self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None, *, share: bool, together: bool
     ) -> Restorations:
         """Restore boxes; a service does so by one request if all are waited for `together`."""
+
+    @abstractmethod
+    def _measured(self) -> Conditions:
+        """Return how the photo was degraded, as measured over all of it."""
 
     @abstractmethod
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:

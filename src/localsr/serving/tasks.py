@@ -29,6 +29,8 @@ from localsr.serving.messages import (
     AttentionFacts,
     AttentionTask,
     BicubicTask,
+    ConditionFacts,
+    ConditionsTask,
     CostTask,
     OfferedNetwork,
     OpenTask,
@@ -46,6 +48,8 @@ from localsr.serving.messages import (
     WorkerTask,
 )
 from localsr.serving.pictures import TILE_SIDE, OpenPictures
+
+SceneTask = RestoreTask | CostTask | AttentionTask | PasteTask | ConditionsTask
 
 
 class TooLargeError(LocalSRError):
@@ -79,6 +83,7 @@ class TaskRunner:
                 describe_network(restorer),
                 default_strategy=str(restorer.strategy()),
                 attention=restorer.card.config.gcm,
+                conditioned=restorer.conditioned,
             )
             for name, restorer in self._restorers.items()
         ]
@@ -116,6 +121,7 @@ class TaskRunner:
     def restore(self, task: RestoreTask, folder: Path, progress: Progress) -> RestorationFacts:
         """Restore boxes: one picture, or a zip of them with an index."""
         scene, boxes = self._scene(task, task.boxes, progress)
+        scene = scene.adjusted(*task.adjustment)
         suffix, strategy, network = task.format, scene.strategy(task.strategy), task.network or self._default
         if len(boxes) == 1:
             return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress, task.saving)[0]
@@ -154,15 +160,21 @@ class TaskRunner:
     def paste(self, task: PasteTask, folder: Path, progress: Progress) -> PasteFacts:
         """Put restored boxes back into their picture."""
         scene, boxes = self._scene(task, task.boxes, progress)
+        scene = scene.adjusted(*task.adjustment)
         scale, strategy = 1 if task.same_size else scene.scale, scene.strategy(task.strategy)
         self._check_pixels(whole(scene.photo.size).area * scale**2)
         how = Pasting(task.feather, task.same_size)
         paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress, saving=task.saving)
         return PasteFacts(scale, str(strategy), self._restorers[task.network or self._default].precision)
 
-    def _scene(
-        self, task: RestoreTask | CostTask | AttentionTask | PasteTask, sides: Sequence[Sides], progress: Progress
-    ) -> tuple[Scene, list[Box]]:
+    def conditions(self, task: ConditionsTask, _: Path, progress: Progress) -> ConditionFacts:
+        """Measure how a picture was degraded."""
+        found = self._scene(task, [], progress)[0].conditions
+        if found is None:
+            raise ConfigError(f"{task.network or self._default} cannot be told how the picture was degraded")
+        return ConditionFacts(*found, found.denoise, found.deblur, found.described())
+
+    def _scene(self, task: SceneTask, sides: Sequence[Sides], progress: Progress) -> tuple[Scene, list[Box]]:
         """Return the scene of a picture for the network that is asked for, and the boxes, within it and its limit."""
         name = task.network or self._default
         if name not in self._restorers:
@@ -220,6 +232,7 @@ HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
     CostTask: TaskRunner.cost,
     AttentionTask: TaskRunner.attention,
     PasteTask: TaskRunner.paste,
+    ConditionsTask: TaskRunner.conditions,
 }
 
 
