@@ -18,6 +18,7 @@ from localsr.cli.picture_options import PictureOptions, picture_facts
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
 from localsr.cli.terminal import counted, progress_bar
+from localsr.cli.tracking import Tracking, track_region
 from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -97,6 +98,13 @@ def restore_command(
     chosen = Strategy.named(strategy) if strategy is not None else None
     restorer = network.load(max_memory)
     restorer.adjustment(*wished)
+    if frames.track:
+        if wished != (None, None):
+            raise ConfigError("--track takes away what each frame shows; leave out --denoise and --deblur")
+        tracking = Tracking(photo, boxes, frames, chosen, saving.saving)
+        if not track_region(restorer, tracking, files, as_json=as_json):
+            raise typer.Exit(ExitCode.INCOMPLETE)
+        return
     paths = files.region_paths(photo, boxes, restorer.scale)
     files.check(photo, source, boxes, restorer.scale, paths, saving.saving)
     if files.into is not None and share:
