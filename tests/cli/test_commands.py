@@ -412,7 +412,23 @@ def test_evaluate(nets, here):
     assert checkpoint.digest(tensors) == card.sha256
     fails(run(*args, "--record", "--limit", 1), 2, "--limit")
     fails(run(*args, "--strategy", "crop,best"), 2, "'best'")
-    fails(run("evaluate", "--data", "gone", "--model", net), 2, "gone")
+    fails(run("evaluate", "--data", "gone", "--model", net), 2, "gone", "wherever it lies", "--root")
+
+
+def test_evaluate_several_data_sets_and_what_it_would_cost(nets, here):
+    for name in ("Urban100", "deep/manga109"):
+        (here / "sets" / name).mkdir(parents=True)
+        (here / "sets" / name / "0.png").write_bytes(Path("photo.png").read_bytes())
+    args = ("evaluate", "--root", "sets", "--data", "urban100", "--data", "manga109", "--roi", 3, "--strategy", "crop")
+    args = (*args, "--model", nets / "plain.safetensors", "-o", "kept")
+    told = run(*args, "--dry-run")
+    assert told.exit_code == 0, told.stderr
+    for words in ("urban100, 1 pictures, 6 ROIs of 3, plain", "manga109, 1 pictures", "GFLOPs", "time here"):
+        assert words in told.stdout
+    assert not Path("kept").exists()
+    assert run(*args).exit_code == 0
+    for name in ("urban100", "manga109"):
+        assert json.loads(Path(f"kept/{name}/result.json").read_text())["protocol"]["data"] == name
 
 
 def test_usage_errors(here):

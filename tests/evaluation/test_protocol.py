@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -17,7 +19,9 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 import localsr
 from localsr import metrics
+from localsr.cli.evaluate import result_table
 from localsr.evaluation.benchmark import Benchmark
+from localsr.evaluation.estimate import estimate_evaluation
 from localsr.evaluation.methods import Method
 from localsr.evaluation.protocol import default_methods, evaluate
 from localsr.evaluation.records import EvaluationSettings, plain_values
@@ -175,7 +179,7 @@ def test_rois_and_pictures_agree(benchmark: Benchmark, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, asked = restorer(tiny()), methods("crop", "halo", "clsr")
     unbroken = evaluate(benchmark, one, tmp_path / "a", roi=8, methods=asked)
 
@@ -189,6 +193,19 @@ def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         evaluate(benchmark, one, tmp_path / "b", roi=8, methods=asked, progress=kill)
     (tmp_path / "b" / "parts" / "00002-rois.parquet").write_bytes(b"half a file")  # its picture is not said to be done
+    away = tmp_path / "elsewhere" / "set"  # another machine, which goes on with what was copied to it
+    for part in ("set", "b"):
+        shutil.copytree(tmp_path / part, away.parent / part)
+    for file in away.rglob("*.png"):
+        os.utime(file, (1e9, 1e9))
+    with monkeypatch.context() as patch:
+        patch.setattr("localsr.evaluation.protocol.describe_machine", lambda: {"cpu": "another", "cores": 99})
+        moved = evaluate(Benchmark(away, 4, 8), one, away.parent / "b", roi=8, methods=asked)
+    assert moved.rois().equals(unbroken.rois())
+    assert result_table(moved).columns == result_table(unbroken).columns
+    assert [list(c.cells) for c in result_table(moved).columns] == [
+        list(c.cells) for c in result_table(unbroken).columns
+    ]
     with pytest.raises(localsr.DataError, match=r"another run: .*roi was 8, is 4"):
         evaluate(Benchmark(tmp_path / "set", 4, 8), one, tmp_path / "b", roi=4, methods=asked)
     told = json.loads((tmp_path / "b" / "run.json").read_text())
@@ -224,6 +241,24 @@ def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
         evaluate(benchmark, one, tmp_path / "c", roi=8, methods=asked)
     (tmp_path / "c" / "parts").rmdir()
     assert evaluate(benchmark, one, tmp_path / "c[1]", roi=8, methods=asked).rois().height == unbroken.rois().height
+
+
+def test_an_estimate_counts_what_is_done(benchmark: Benchmark, tmp_path: Path) -> None:
+    one, asked = restorer(tiny()), methods("bicubic", "crop", "halo-1", "clsr", "clsr-in-2", "full")
+    for sample in (None, 3):
+        estimate = estimate_evaluation(benchmark, one, roi=8, methods=asked, sample=sample)
+        done = evaluate(benchmark, one, tmp_path / f"{sample}", roi=8, methods=asked, sample=sample)
+        rois = done.pictures.filter(pl.col("way") == "crop")["rois"].sum()
+        assert (estimate.pictures, estimate.rois) == (3, rois)
+        for name in ("crop", "halo-1"):
+            assert estimate.methods[name].gflops == pytest.approx(rois * done.record.means[name].gflops_roi, rel=1e-3)
+        means = done.record.means["clsr"]
+        scenes = 3 * (means.gflops_first_roi - means.gflops_roi)
+        assert estimate.methods["clsr"].gflops == pytest.approx(rois * means.gflops_roi + scenes, rel=1e-3)
+        assert estimate.methods["clsr-in-2"].gflops > estimate.methods["clsr"].gflops / 3
+        assert estimate.methods["bicubic"].gflops == 0 < estimate.methods["bicubic"].seconds < estimate.seconds
+        if sample is None:  # a picture at once
+            assert estimate.methods["full"].gflops == pytest.approx(3 * done.record.means["full"].gflops_roi, rel=1e-3)
 
 
 def test_a_sample_of_rois(benchmark: Benchmark, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,6 +17,7 @@ from localsr.data.degradation import DEGRADATIONS, Degradation
 from localsr.data.pictures import read_rgb
 from localsr.errors import ConfigError, DataError
 from localsr.evaluation.datasets import data_set_name, list_data_set
+from localsr.images.metadata import SourceFile
 from localsr.resize import reduce
 
 DEGRADATION_SEED = 2**32  # of the degradations that are measured on; recipes have smaller ones
@@ -65,11 +67,10 @@ class Benchmark(Dataset[Pair]):
 
     @property
     def digest(self) -> str:
-        """Return a hash of names, sizes and times of all files: it changes when a picture does."""
+        """Return a hash of names and contents of all files, the same on every machine; a second for 1.7 GB."""
         entries = []
         for name, *paths in self.files:
-            stats = [path.stat() for path in paths if path is not None]
-            entries.append([name, *((s.st_size, s.st_mtime_ns) for s in stats)])
+            entries.append([name, *(SourceFile(path).sha256(math.inf) for path in paths if path is not None)])
         return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
 
     def draw_degradation(self, k: int) -> Degradation:

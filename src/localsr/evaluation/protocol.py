@@ -106,21 +106,21 @@ def _measure(pair: Pair, runner: MethodRunner, rois: Sequence[Box], roi: int) ->
         began = time.perf_counter()
         restored = metrics.levels(runner.restore(method, pair.lr, rois))
         seconds = time.perf_counter() - began
-        scores = _scores(restored, originals)
+        scores = compare_pictures(restored, originals)
         names: dict[str, Any] = {"picture": pair.name, METHOD_COLUMN: str(method)}
         places = {"left": [box.left for box in rois], "top": [box.top for box in rois]}
         by_roi.append(pl.DataFrame({**names, **places, **scores}))
         stitched_scores = {"psnr_y": math.nan, "psnr_rgb": math.nan, "ssim_y": math.nan}
         if complete:
             stitched = [metrics.stitch(part, width // roi)[None] for part in (restored, originals)]
-            stitched_scores = {key: values[0] for key, values in _scores(*stitched).items()}
+            stitched_scores = {key: values[0] for key, values in compare_pictures(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
         gflops = count_gflops(runner.network(method), method, roi, Size(width, height))
         by_picture.append({**names, **stitched_scores, **means, "rois": len(rois), "seconds": seconds, **gflops})
     return pl.concat(by_roi), pl.DataFrame(by_picture)
 
 
-def _scores(restored: Tensor, originals: Tensor) -> dict[str, list[float]]:
+def compare_pictures(restored: Tensor, originals: Tensor) -> dict[str, list[float]]:
     """Compare pictures `(n, 3, h, w)` in levels one by one."""
     y = metrics.luma(restored), metrics.luma(originals)
     found = {"psnr_y": metrics.psnr(*y), "psnr_rgb": metrics.psnr(restored, originals), "ssim_y": metrics.ssim(*y)}
