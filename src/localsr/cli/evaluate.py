@@ -70,7 +70,8 @@ def evaluate_command(
         str | None,
         typer.Option(
             metavar="bicubic,crop,halo,clsr,full",
-            help="Which to compare, all by default; halo-4 has 4 px, clsr-in-3 sees three ROIs of the picture.",
+            help="Which to compare, all by default; halo-4 has 4 px, clsr-in-3 sees three ROIs of the picture; "
+            "halo-by-roi is told of the degradation by the ROI, -by-surroundings by what is around it too, -by-truth.",
             show_default=False,
         ),
     ] = None,
@@ -82,13 +83,17 @@ def evaluate_command(
     degradation: Annotated[
         str, typer.Option(metavar="bicubic|photo", help="How LR is made: as the papers do, or blur, noise and JPEG.")
     ] = "bicubic",
+    to_full: Annotated[
+        bool,
+        typer.Option("--to-full", help="Compare with the network's own `full` instead of HR: what a halo brings back."),
+    ] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only tell what it would cost.")] = False,
     timing: Annotated[bool, typer.Option("--timing", help="Measure seconds and memory by picture size, too.")] = False,
     record: Annotated[bool, typer.Option("--record", help="Keep the result in the checkpoint's header.")] = False,
 ) -> None:
     """Measure quality and cost of the strategies on a data set, by the protocol of the paper."""
-    if record and (limit is not None or sample is not None):
-        raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit and --sample")
+    if record and (limit is not None or sample is not None or to_full):
+        raise ConfigError("--record keeps the numbers of a whole data set; leave out --limit, --sample and --to-full")
     if network.precision == "auto":  # numbers of a network, not of a machine
         network = replace(network, precision="fp32")
     if record and network.precision != "fp32":
@@ -108,7 +113,7 @@ def evaluate_command(
         network = replace(network, model=BENCHMARK_NETWORKS.get(network.scale or 4))
     restorer = network.load()
     asked = [] if strategy is None else [Method.named(name.strip()) for name in strategy.split(",")]
-    methods = list(dict.fromkeys(asked)) or default_methods(restorer)
+    methods = list(dict.fromkeys(asked)) or default_methods(restorer, to_full=to_full)
     multiple = math.lcm(roi, restorer.multiple)
     folders = [find_data_set(name, root) for name in dict.fromkeys(data)]
     benchmarks = [Benchmark(f, restorer.scale, multiple, limit, degradation=degradation) for f in folders]
@@ -118,7 +123,7 @@ def evaluate_command(
         return
     for folder, benchmark in zip(folders, benchmarks, strict=True):
         kept = output if output is None or len(folders) == 1 else output / data_set_name(folder)
-        result = run_benchmark(benchmark, restorer, kept, roi, methods, sample)
+        result = run_benchmark(benchmark, restorer, kept, roi, methods, sample, to_full=to_full)
         if timing and kept is not None and result.timing is None:
             keep_timing(result, kept, roi, network, restorer.scale)
         if record:
@@ -132,6 +137,8 @@ def run_benchmark(
     roi: int,
     methods: Sequence[Method],
     sample: int | None,
+    *,
+    to_full: bool,
 ) -> Result:
     """Evaluate one data set and print its table; the result is kept in `output`, if there is one."""
     from localsr.evaluation.protocol import evaluate
@@ -144,6 +151,7 @@ def run_benchmark(
             roi=roi,
             methods=methods,
             sample=sample,
+            to_full=to_full,
             progress=progress,
         )
     print_table(result_table(result))

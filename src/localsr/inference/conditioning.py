@@ -20,10 +20,9 @@ WINDOWS = 64  # at most: 4,096 of JPEG's blocks, read and measured in 0.1 s
 class PhotoConditions:
     """A photo's conditions, measured when they are first asked for, and once."""
 
-    def __init__(self, photo: Photo) -> None:
-        """Take the photo; nothing is read yet."""
-        self._photo, self._lock = photo, Lock()
-        self._found: Conditions | None = None
+    def __init__(self, photo: Photo, known: Conditions | None = None) -> None:
+        """Take the photo; nothing is read yet. `known` is what is known already."""
+        self._photo, self._lock, self._found = photo, Lock(), known
 
     def __getstate__(self) -> dict[str, Any]:
         """Return all but the lock."""

@@ -124,6 +124,26 @@ class Scene(RegionScene):
         other._memory = memory
         return other
 
+    def told(self, conditions: Conditions) -> Scene:
+        """Return this scene with conditions that are known, which are then not measured.
+
+        Args:
+            conditions: How the photo was degraded.
+
+        Returns:
+            A scene that shares all else with this one.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> from localsr.conditions import Conditions
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
+            >>> scene.told(Conditions(noise=4.0)).conditions is None  # this network cannot be told
+            True
+        """
+        other = copy.copy(self)
+        other._photo_conditions = PhotoConditions(self.photo, conditions)
+        return other
+
     def save(self, path: str | PathLike[str]) -> None:
         """Write the keys and values, for `Restorer.encode(photo, path)` in another process.
 
