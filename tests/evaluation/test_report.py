@@ -194,7 +194,7 @@ def test_rows_of_table_3_differ_in_what_they_see_alone(recipe: str, tmp_path: Pa
     }
     for row in rows.values():
         assert (row.name.startswith(recipe), row.seed) == (True, 5)
-        aside = {"name": "", "seed": 0, "model": row.model.without_context().with_halo(0)}
+        aside = {"name": "row", "seed": 0, "model": row.model.without_context().with_halo(0)}
         assert dataclasses.replace(row, **aside) == dataclasses.replace(rows["crop"], **aside)
     asked = SimpleNamespace(recipe=path, set=[], runs=tmp_path, root=tmp_path, data=["bsd100"], results=tmp_path)
     name = rows["pim"].name

@@ -40,7 +40,8 @@ class Method:
         if not found:
             raise ConfigError(f"{name!r} is nothing to compare; give {BICUBIC}, or a strategy such as halo, halo-4")
         text, halo, context, told = found.groups()
-        method = cls(Strategy.named(text), *(None if n is None else int(n) for n in (halo, context)), told or "")
+        own, seen = (None if n is None else int(n) for n in (halo, context))
+        method = cls(Strategy.named(text), own, seen, told or "")
         if method.halo is not None and method.strategy not in (Strategy.HALO, Strategy.CLSR):
             raise ConfigError(f"{name}: only halo and clsr have a halo to choose")
         if method.context is not None and (method.strategy is not Strategy.CLSR or not method.context):
