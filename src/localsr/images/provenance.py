@@ -45,6 +45,7 @@ class Provenance:
     told: tuple[float, ...] = ()  # noise, blur and compression, as in `localsr.conditions`, that the network was told
     software: str = f"localsr {__version__}"
     source_type: str = ENHANCED
+    precision: str = ""  # that the network was asked to compute in: fp32, bf16 or fp16
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it; what is not known is left out."""
@@ -56,6 +57,7 @@ class Provenance:
             "boxes": [[b.left, b.top, b.right, b.bottom] for b in self.boxes],
             "scale": self.scale,
             "strategy": self.strategy,
+            "precision": self.precision,
             "whole": self.whole,
             "same_size": self.same_size,
             "told": dict(zip(CONDITIONS, (round(value, 3) for value in self.told), strict=False)),
@@ -80,6 +82,7 @@ class Provenance:
             "BoxCount": str(len(self.boxes)),
             "Scale": str(self.scale),
             "Strategy": self.strategy,
+            "Precision": self.precision,
             "Whole": "True" if self.whole else "",
             "SameSize": "True" if self.same_size else "",
             "Told": " ".join(f"{name}={value:.3f}" for name, value in zip(CONDITIONS, self.told, strict=False)),
@@ -109,4 +112,5 @@ class Provenance:
             tuple(map(float, told.groups())) if told else (),
             found["Software"],
             source_type,
+            found.get("Precision", ""),
         )

@@ -29,7 +29,7 @@ MAX_PIXELS_HELD = 2**26  # HR px of a result that is held before it is written; 
 MAX_PIXELS_HELD_BY_WORKER = 2**24  # the same in a process that shares its machine with others: 0.2 GB
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # two are the same if they are one: arrays cannot be compared as a whole
 class Restoration:
     """HR pixels of one box, and how they were made; in a notebook it shows itself.
 
@@ -57,7 +57,8 @@ class Restoration:
     def provenance(self) -> Provenance:
         """How it was made, as its file will say."""
         made = (self.model, self.sha256, self.photo.sha256(), (self.box,), self.scale)
-        return Provenance(*made, str(self.strategy), told=() if self.conditions is None else (*self.conditions,))
+        told = () if self.conditions is None else (*self.conditions,)
+        return Provenance(*made, str(self.strategy), precision=self.precision, told=told)
 
     def save(self, path: str | PathLike[str], saving: Saving = Saving()) -> None:  # noqa: B008  # frozen
         """Write a picture with the photo's depth, bands, profile and metadata, and with how it was made.

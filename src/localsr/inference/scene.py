@@ -102,8 +102,9 @@ class Scene(RegionScene):
             'halo'
         """
         made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), self.scale)
+        how = (str(self.strategy(strategy)), whole, same_size)
         told = () if self.conditions is None else (*self.conditions,)
-        return Provenance(*made, str(self.strategy(strategy)), whole, same_size, told)
+        return Provenance(*made, *how, precision=self._precision, told=told)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.

@@ -27,7 +27,7 @@ from localsr.files import write_whole
 from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
 from localsr.models.checkpoint import Card
-from localsr.models.clsr import CLSR, blended, started
+from localsr.models.clsr import CLSR, blended
 from localsr.models.config import ModelConfig
 from localsr.models.embedded import find_network
 from localsr.training.batches import Batch, Batches
@@ -36,6 +36,7 @@ from localsr.training.callbacks import Averages, Hours, ReportProgress, Stop, Wa
 from localsr.training.config import Recipe
 from localsr.training.material import read_material
 from localsr.training.module import VALIDATION_ROI, Training
+from localsr.training.origin import read_origin, start, twin_of
 
 # settings that may change when a run is resumed: no step depends on the first; by the others, steps to come see other
 # pictures
@@ -69,8 +70,8 @@ def fit(
     saved = folder / "last.ckpt"
     first = _first_step(recipe, folder, resume, restart)
     lightning.seed_everything(recipe.seed, verbose=False)
-    origin = checkpoint.load(find_network(recipe.init)) if recipe.init else None
-    twin, about = _twin(recipe, origin)
+    origin = read_origin(recipe.init) if recipe.init else None
+    twin, about = twin_of(recipe, origin)
     other = checkpoint.load(find_network(recipe.blend))[0] if recipe.blend else None
     module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
     if other is not None:
@@ -147,23 +148,12 @@ def _is_main_process() -> bool:
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
 
 
-def _twin(recipe: Recipe, origin: tuple[CLSR, Card] | None) -> tuple[CLSR | None, dict[str, str]]:
-    """Return the plain network that a CLSR one starts from, if that is its twin, and what the card says of the twin."""
-    if origin is None or recipe.model.plain:
-        return None, {}
-    network, card = origin
-    if not card.config.plain:
-        return None, card.plain
-    if card.config.scale != recipe.model.scale:
-        return None, {}
-    return network, {"name": card.name, "sha256": card.sha256}
-
-
 def _benchmark(recipe: Recipe) -> Benchmark | None:
     """Read the pictures to validate on once, so that what is wrong with them is said before the first step."""
     if not recipe.validation:
         return None
-    folder, scale, way = Path(recipe.validation), recipe.model.scale, recipe.degradation
+    folder, way = Path(recipe.validation), recipe.degradation
+    scale = recipe.model.scale if recipe.target == "hr" else 1
     check = Benchmark(folder, scale, VALIDATION_ROI, degradation=way)
     for k in range(len(check)):
         check[k]
@@ -240,18 +230,6 @@ def _first_step(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> in
     return step
 
 
-def start(recipe: Recipe, origin: CLSR | None = None) -> CLSR:
-    """Build the recipe's network, random or on the backbone of another."""
-    network = CLSR(recipe.model)
-    multiple, least = network.backbone.multiple, recipe.model.gcm_patch if recipe.model.gcm else 1
-    if recipe.context % multiple or recipe.context < least:
-        raise ConfigError(
-            f"a context of {recipe.context} LR px does not suit {recipe.model.backbone}: it must be a multiple of "
-            f"{multiple} and at least {least}"
-        )
-    return network if origin is None else started(recipe.model, origin)
-
-
 def _unchanged(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it
     """Return a pair as it is, where the loader would turn its arrays into tensors."""
     return pair
@@ -270,7 +248,7 @@ def export(
     twin: dict[str, str],
 ) -> None:
     """Write the network as a checkpoint with its card."""
-    pixels = sum(h * w for part in parts for h, w in part.sizes) * recipe.model.scale**2
+    pixels = sum(h * w * part.scale**2 for part in parts for h, w in part.sizes)
     about = {
         "pictures": sum(len(part) for part in parts),
         "hr_megapixels": round(pixels / 1e6, 1),
