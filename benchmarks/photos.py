@@ -55,7 +55,7 @@ def main() -> None:
             for denoise in [None, *(asked.denoise or [])] if restorer.conditioned else [None]:
                 pixels = restorer.encode(photo, denoise=denoise).restore(box).pixels
                 title = name if denoise is None else f"{name}, denoise {denoise:g}"
-                rows.setdefault(title, {})[photo.name] = kept(lr, pixels, restorer.scale)
+                rows.setdefault(title, {})[photo.name] = kept(lr, pixels, restorer.network_scale)
     for title, names in (
         ("good photos", [name for name, level in noise.items() if level <= NOISY]),
         (f"more than {NOISY:g} levels of noise", [name for name, level in noise.items() if level > NOISY]),

@@ -116,7 +116,7 @@ def evaluate_command(
     methods = list(dict.fromkeys(asked)) or default_methods(restorer, to_full=to_full)
     multiple = math.lcm(roi, restorer.multiple)
     folders = [find_data_set(name, root) for name in dict.fromkeys(data)]
-    benchmarks = [Benchmark(f, restorer.scale, multiple, limit, degradation=degradation) for f in folders]
+    benchmarks = [Benchmark(f, restorer.network_scale, multiple, limit, degradation=degradation) for f in folders]
     if dry_run:
         for benchmark in benchmarks:
             print_estimate(benchmark, restorer, roi, methods, sample)
@@ -125,7 +125,7 @@ def evaluate_command(
         kept = output if output is None or len(folders) == 1 else output / data_set_name(folder)
         result = run_benchmark(benchmark, restorer, kept, roi, methods, sample, to_full=to_full)
         if timing and kept is not None and result.timing is None:
-            keep_timing(result, kept, roi, network, restorer.scale)
+            keep_timing(result, kept, roi, network, restorer.network_scale)
         if record:
             record_in_checkpoint(network.model, restorer, result)
 
@@ -202,7 +202,7 @@ def record_in_checkpoint(model: str | None, restorer: Restorer, result: Result) 
     from localsr.models import checkpoint
     from localsr.models.embedded import find_network
 
-    path = find_network(model, restorer.scale)
+    path = find_network(model, restorer.network_scale)
     tensors, card = checkpoint.read(path)
     if card.sha256 != restorer.card.sha256:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")

@@ -29,7 +29,7 @@ class MethodRunner:
 
     def __init__(self, restorer: Restorer, methods: Sequence[Method]) -> None:
         """Prepare a restorer for each halo that the methods choose."""
-        self.methods, self.scale = tuple(methods), restorer.scale
+        self.methods, self.scale = tuple(methods), restorer.network_scale
         own = {m: restorer if m.halo is None else restorer.with_halo(m.halo) for m in methods}
         self._restorers = {Method(Strategy.FULL): restorer} | own
 
