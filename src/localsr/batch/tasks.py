@@ -53,6 +53,7 @@ class Setup:
     runtime: str = "torch"  # or "onnx"
     max_memory: int | None = None  # MB of a worker
     detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
+    tolerant: bool = False  # read damaged pictures as far as they go
     saving: Saving = Saving()  # noqa: RUF009  # frozen
     adjustment: Adjustment = Adjustment()  # noqa: RUF009  # frozen
 
@@ -85,9 +86,11 @@ class Setup:
         """What all outputs follow from besides picture and region, in one line."""
         runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
         saving = "" if self.saving == Saving() else f" {self.saving}"
+        tolerant = " tolerant" if self.tolerant else ""
         size = f" to {self.size}" if self.size else ""
         adjustment = "" if self.adjustment == Adjustment() else f" {self.adjustment}"
-        return f"{self.sha256} x{self.scale}{size} {self.strategy} {self.precision}{runtime}{saving}{adjustment}"
+        how = f"{self.precision}{runtime}{saving}{tolerant}{adjustment}"
+        return f"{self.sha256} x{self.scale}{size} {self.strategy} {how}"
 
     def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""

@@ -14,6 +14,7 @@ from localsr.cli.batch_progress import duration, report_batch
 from localsr.cli.condition_options import ConditionOptions
 from localsr.cli.exits import ExitCode
 from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
+from localsr.cli.picture_options import Tolerant
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
@@ -93,6 +94,7 @@ def batch_command(
         str | None, typer.Option(metavar="GLOB", help="Which pictures of a folder, such as '**/*.jpg'; by default all.")
     ] = None,
     regions: BatchRegionOptions,
+    tolerant: Tolerant = False,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -148,6 +150,7 @@ def batch_command(
         network.model,
         device=network.device,
         size=network.size or "",
+        tolerant=tolerant,
         runtime=network.runtime,
         max_memory=max_memory,
         detectors=tuple(files.items()),
@@ -179,6 +182,7 @@ def batch_command(
                     **states,
                     "regions": tally.regions,
                     "refused": tally.refused,
+                    "noted": tally.noted,
                     "kept": tally.kept,
                 }
             )
@@ -208,7 +212,9 @@ def print_estimate(tasks: list[Task], restorer: Restorer, setup: Setup, workers:
     from localsr.inference.strategies import Strategy
 
     with progress_bar("opening a sample") as progress:
-        estimate = estimate_batch(tasks, restorer, Strategy.named(setup.strategy), progress=progress)
+        estimate = estimate_batch(
+            tasks, restorer, Strategy.named(setup.strategy), progress=progress, tolerant=setup.tolerant
+        )
     count = count_workers(workers)
     if as_json:
         typer.echo(json.dumps({**estimate._asdict(), "workers": count}))

@@ -15,6 +15,7 @@ import typer
 
 from localsr.cli.condition_options import AUTO, Deblur, Denoise, number
 from localsr.cli.options import PhotoPath, Precision, Runtime, load_network, takes_groups
+from localsr.cli.picture_options import Tolerant
 from localsr.conditions import Adjustment
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
@@ -127,6 +128,7 @@ def serve_command(
 
 def view_command(
     photo: PhotoPath,
+    tolerant: Tolerant = False,
     port: Port = 0,
     allow_host: AllowedHosts = None,
     root_path: RootPath = "",
@@ -153,6 +155,7 @@ def view_command(
         adjustment=Adjustment(number("denoise", denoise), number("deblur", deblur)),
         limits=VIEW,
         photo=photo.resolve(),
+        tolerant=tolerant,
     )
     run_service(settings, verbose=verbose, browser=browser)
 

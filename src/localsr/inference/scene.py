@@ -108,7 +108,7 @@ class Scene(RegionScene):
         made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), scale)
         how = (str(self.strategy(strategy)), whole, same_size)
         told = () if self.conditions is None else (*self.conditions,)
-        return Provenance(*made, *how, precision=self._precision, told=told)
+        return Provenance(*made, *how, precision=self._precision, source_damage=self.photo.damage, told=told)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.

@@ -61,6 +61,7 @@ class Settings:
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
     photo: Path | None = None  # that `localsr view` shows
+    tolerant: bool = False  # whether it is read as far as it goes
     adjustment: Adjustment = Adjustment()  # noqa: RUF009  # frozen; that the page starts with
 
     def __post_init__(self) -> None:
