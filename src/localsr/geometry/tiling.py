@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
+from typing import Any
 
 from localsr.errors import BoxError
 from localsr.geometry.box import Box
@@ -44,8 +45,11 @@ def checked_boxes(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False)
 
     Raises `BoxError` for what is not a `Box`, leaves the picture or, clipped, lies outside it.
     """
-    several = isinstance(boxes, Iterable) and not isinstance(boxes, Box | str | Mapping)
-    each = list(boxes) if several else [boxes]
+    each: list[Any]
+    if isinstance(boxes, Box | str | Mapping) or not isinstance(boxes, Iterable):
+        each = [boxes]
+    else:
+        each = list(boxes)
     for box in each:
         if not isinstance(box, Box):
             given = box if isinstance(box, Iterable) else boxes  # four numbers alone are meant as one box
