@@ -6,6 +6,8 @@ export interface ServiceInfo {
   readonly picture: string | null;
   readonly limits: Readonly<Record<string, number | null>>;
   readonly version: string;
+  readonly denoise: number | null; // that the reader starts with
+  readonly deblur: number | null;
 }
 
 export interface Network {
@@ -16,6 +18,7 @@ export interface Network {
   readonly description: string;
   readonly default_strategy: string;
   readonly attention: boolean; // whether it can be asked where its context came from
+  readonly conditioned: boolean; // whether it can be asked to denoise and to deblur
 }
 
 export interface Picture extends Size {
@@ -26,10 +29,23 @@ export interface Picture extends Size {
   readonly tiles: { readonly size: number; readonly levels: number };
 }
 
-/** How regions are restored. */
-export interface Method {
+/** How much is to be taken away, 0 to 100; null for as much as was measured. */
+export interface Adjustment {
+  readonly denoise: number | null;
+  readonly deblur: number | null;
+}
+
+/** How regions are restored; the adjustment is for networks that can be told. */
+export interface Method extends Partial<Adjustment> {
   readonly network: string;
   readonly strategy: string;
+}
+
+/** How a picture was degraded, and the adjustment that stands for it. */
+export interface Conditions {
+  readonly denoise: number;
+  readonly deblur: number;
+  readonly described: string;
 }
 
 /** What came back for one box; the box is the one that the service used. */
@@ -129,6 +145,9 @@ export const cost = async (id: string, boxes: readonly Box[], network: string): 
 export async function attention(id: string, box: Box, network: string): Promise<Patch[]> {
   return (await (await post(`/pictures/${id}/attention`, { box, network })).json()).patches;
 }
+
+export const conditions = async (id: string, network: string): Promise<Conditions> =>
+  (await post(`/pictures/${id}/conditions`, { network })).json();
 
 /** Send a picture; `progress` hears the share that has gone, 0 to 1. */
 export function upload(file: Blob, progress: (share: number) => void, signal: AbortSignal): Promise<Picture> {

@@ -1,6 +1,6 @@
 // What the page knows: the picture, its regions, what is chosen. Views listen and draw; nothing here touches the DOM.
 
-import type { CostEstimate, Method, Network, Patch, Picture, Restored } from "./api";
+import type { Adjustment, CostEstimate, Method, Network, Patch, Picture, Restored } from "./api";
 import { same, type Box } from "./geometry";
 
 export interface Region {
@@ -25,6 +25,7 @@ export class Model {
   networks: readonly Network[] = [];
   network: Network | null = null;
   strategy = "";
+  adjustment: Adjustment = { denoise: null, deblur: null };
   regions: Region[] = [];
   selected: Region | null = null;
   draft: Box | null = null; // while it is drawn
@@ -53,7 +54,8 @@ export class Model {
   }
 
   get method(): Method {
-    return { network: this.network?.name ?? "", strategy: this.strategy };
+    const method = { network: this.network?.name ?? "", strategy: this.strategy };
+    return this.network?.conditioned ? { ...method, ...this.adjustment } : method;
   }
 
   /** Start on a picture, or on none. */

@@ -84,6 +84,12 @@ class FusedScene(Scene):
         other._memory, other._one = memory, self._one.bounded(memory)
         return other
 
+    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> FusedScene:
+        """Return this scene with a user's word on noise and blur; see `Scene.adjusted`."""
+        other = super().adjusted(denoise, deblur)
+        other._one = self._one.adjusted(denoise, deblur)
+        return other
+
     def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
         """Restore a box as one piece: its parts fade into each other."""
         return RegionScene._pieces(self, box, strategy, progress)
@@ -139,6 +145,7 @@ class FusedScene(Scene):
                 seconds=time.perf_counter() - began,
                 photo=self.photo,
                 sha256=self._sha256,
+                conditions=self.conditions,
                 single=_planes(found.single),
                 uses=_together([uses for _, uses in aligned]),
                 share=found.share,

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, convert, to_builtins
 
+from localsr.conditions import Adjustment
 from localsr.geometry import Box
 from localsr.images import Saving
 
@@ -68,6 +69,7 @@ class RestoreTask(NetworkTask, frozen=True, tag="restore"):
     strategy: str | None
     format: str
     saving: Saving
+    adjustment: Adjustment
 
 
 class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
@@ -93,9 +95,16 @@ class PasteTask(NetworkTask, frozen=True, tag="paste"):
     feather: int
     same_size: bool
     saving: Saving
+    adjustment: Adjustment
 
 
-WorkerTask: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask
+class ConditionsTask(NetworkTask, frozen=True, tag="conditions"):
+    """Measure how the picture was degraded, without boxes: `ConditionFacts`."""
+
+
+WorkerTask: TypeAlias = (
+    OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask | ConditionsTask
+)
 
 
 class Job(Struct, frozen=True, tag="job"):
@@ -182,6 +191,17 @@ class AttentionFacts(Struct, frozen=True):
     patches: list[PatchShare]
 
 
+class ConditionFacts(Struct, frozen=True):
+    """How a picture was degraded, as measured; the `denoise` and `deblur` that stand for it, and all in words."""
+
+    noise: float
+    blur: float
+    compression: float
+    denoise: float
+    deblur: float
+    described: str
+
+
 class OfferedNetwork(Struct, frozen=True):
     """A network that a worker has loaded."""
 
@@ -192,6 +212,7 @@ class OfferedNetwork(Struct, frozen=True):
     description: str
     default_strategy: str
     attention: bool  # whether it has a global context module, of which `AttentionTask` asks
+    conditioned: bool = False  # whether it can be told how much to denoise and to deblur; earlier services have none
 
 
 class WorkerReady(Struct, frozen=True, tag="ready"):

@@ -31,6 +31,8 @@ from localsr.serving.messages import (
     AttentionFacts,
     AttentionTask,
     BicubicTask,
+    ConditionFacts,
+    ConditionsTask,
     CostTask,
     NetworkTask,
     OfferedNetwork,
@@ -80,6 +82,7 @@ class TaskRunner:
                 describe_network(restorer),
                 default_strategy=str(restorer.strategy()),
                 attention=restorer.card.config.gcm,
+                conditioned=restorer.conditioned,
             )
             for name, restorer in self._restorers.items()
         ]
@@ -118,6 +121,7 @@ class TaskRunner:
     def restore(self, task: RestoreTask, folder: Path, progress: Progress) -> RestorationFacts:
         """Restore boxes: one picture, or a zip of them with an index."""
         network, scene, boxes = self._scene(task, progress)
+        scene = scene.adjusted(*task.adjustment)
         suffix, strategy = task.format, scene.strategy(task.strategy)
         if len(boxes) == 1:
             return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress, task.saving)[0]
@@ -160,12 +164,21 @@ class TaskRunner:
     def paste(self, task: PasteTask, folder: Path, progress: Progress) -> PasteFacts:
         """Put restored boxes back into their picture."""
         network, scene, boxes = self._scene(task, progress)
+        scene = scene.adjusted(*task.adjustment)
         size, strategy = scene.photo.size, scene.strategy(task.strategy)
         scale = 1 if task.same_size else scene.enlargement.factor(size)
         self._check_pixels(whole(size if task.same_size else scene.size_of(whole(size))).area)
         how = Pasting(task.feather, task.same_size)
         paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress, saving=task.saving)
         return PasteFacts(scale, str(strategy), self._restorers[network].precision)
+
+    def conditions(self, task: ConditionsTask, _: Path, progress: Progress) -> ConditionFacts:
+        """Measure how a picture was degraded."""
+        network, scene, _boxes = self._scene(task, progress)
+        found = scene.conditions
+        if found is None:
+            raise ConfigError(f"{network} cannot be told how the picture was degraded")
+        return ConditionFacts(*found, found.denoise, found.deblur, found.described())
 
     def _scene(self, task: NetworkTask, progress: Progress) -> tuple[str, Scene, list[Box]]:
         """Return the network that is asked for, a picture's scene for it, and the boxes, within it and its limit."""
@@ -241,6 +254,7 @@ HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
     CostTask: TaskRunner.cost,
     AttentionTask: TaskRunner.attention,
     PasteTask: TaskRunner.paste,
+    ConditionsTask: TaskRunner.conditions,
 }
 
 
