@@ -1,6 +1,6 @@
 """How well a picture's noise, blur and JPEG quality are told: `python benchmarks/conditions.py FOLDERS...`.
 
-Every twelfth picture of the folders, which `training/conditions.py` keeps aside when it is given the same, is degraded
+Every twelfth picture of the folders, which `training/estimation.py` keeps aside when it is given the same, is degraded
 three or four times over, half of them as "photo", half as "broad"; 200 in all. Noise is what noise has left in the
 picture after compression. Weak noise is told by no estimator to 15 % where JPEG has rounded it away, and no network
 could use it: it is trained with conditions that are wrong by `CONDITION_ERRORS`, so the last column counts those within
@@ -16,11 +16,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from localsr.conditions import CLEAN, NOISE_SCALE, Conditions, measure
+from localsr.conditions import CLEAN, NOISE_SCALE, Conditions
 from localsr.data.crops import CONDITION_ERRORS
 from localsr.data.degradation import Degradation, true_conditions
 from localsr.data.pictures import list_pictures, read_rgb
 from localsr.data.second_order import draw_broad
+from localsr.estimation import measure
 from localsr.resize import reduce
 
 COUNT, EVERY, MAX_SIDE, SEED = 200, 12, 320, 5

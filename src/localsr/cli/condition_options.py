@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from localsr.conditions import Adjustment
+from localsr.conditions import Adjustment, Conditions
 from localsr.errors import ConfigError
-
-if TYPE_CHECKING:
-    from localsr.conditions import Conditions
 
 AUTO = "auto"
 Denoise = Annotated[

@@ -20,7 +20,8 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from localsr.conditions import LUMA, Conditions
+from localsr.conditions import Conditions
+from localsr.estimation import LUMA
 from localsr.geometry import MAX_STRIP_PIXELS, Size, strips
 from localsr.resize import cubic
 

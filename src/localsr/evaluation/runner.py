@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from localsr import images
-from localsr.conditions import BLOCK, Conditions, measure
+from localsr.conditions import Conditions
+from localsr.estimation import BLOCK, measure
 from localsr.evaluation.methods import Method
 from localsr.geometry import Box, whole
 from localsr.inference.protocols import RunnableNetwork

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from localsr.conditions import BLOCK, Conditions, measure, quality_of
+from localsr.conditions import Conditions
+from localsr.estimation import BLOCK, measure, quality_of
 from localsr.geometry import whole
 from localsr.images import Photo
 from localsr.images.encoding import JpegTables
