@@ -15,10 +15,12 @@ from PIL import Image
 
 from localsr import images
 from localsr.batch import storage
+from localsr.batch.clips import open_picture
 from localsr.batch.rows import Status
 from localsr.batch.table import as_text, read_table
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
+from localsr.frames.moments import split_moment
 from localsr.geometry import Box
 from localsr.html_pages import data_url, render_page
 from localsr.images import Photo
@@ -91,8 +93,9 @@ def write_contact_sheet(
 def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
     """Return what the page shows of a region."""
     box = Box(row["left"], row["top"], row["right"], row["bottom"])
-    with storage.fetched(row["input"]) as path:
-        before, by = _before(images.read(path), box, row["scale"])
+    place, moment = split_moment(row["input"])
+    with storage.fetched(place) as path:
+        before, by = _before(open_picture(path, moment, 1).photo, box, row["scale"])
     with storage.fetched(storage.join(folder, row["output"])) as path:
         after = images.read(path).preview(MAX_SIDE)
     change = float(np.abs(_fitted(before, after) - after.astype(np.float32)).mean())

@@ -13,7 +13,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import IO, Any, NamedTuple
 
 import numpy as np
@@ -29,6 +29,7 @@ MAX_HELD_BYTES = 2**29  # of all frames that are kept: 21 of 4K
 MAX_PIXEL_BYTES = 3  # of a decoded frame in 10 bit, chroma at half its resolution
 MAX_DECODED = 20_000  # frames from where decoding must begin to the one asked for
 MAX_SECONDS = 60.0  # of decoding
+MAX_PACKETS = 2_000_000  # of a clip whose frames are counted: nine hours at 60 a second
 MAX_PROBED_BYTES = 2**24  # read to find out what a file holds
 MATRICES = {1: "bt709", 4: "fcc", 5: "bt601", 6: "bt601", 7: "smpte240m", 9: "bt2020"}  # by the codes of H.273
 UNSPECIFIED, RGB, FULL_RANGE = 2, 0, 2
@@ -158,6 +159,12 @@ def facts(file: IO[bytes], title: str) -> ClipFacts:
         return _Decoder(file, title).facts
 
 
+def stamps(file: IO[bytes], title: str) -> list[float]:
+    """Return when each frame of a clip is shown, in seconds from its beginning; nothing is decoded."""
+    with _reading(title, 0):
+        return _Decoder(file, title).stamps()
+
+
 def held_aside(size: Size) -> int:
     """Return how many frames of a size may be held on each side of one."""
     return MAX_HELD_BYTES // (MAX_PIXEL_BYTES * size.width * size.height) // 2
@@ -231,6 +238,12 @@ class _Decoder:
                     yield number, frame
                     number += 1
                     self._decoded, self._until = 0, time.monotonic() + MAX_SECONDS
+
+    def stamps(self) -> list[float]:
+        """Return when each frame is shown."""
+        with self._opened() as (container, stream):
+            found = [packet.pts for packet in islice(container.demux(stream), MAX_PACKETS) if packet.pts is not None]
+        return [float((stamp - self._start) * self._tick) for stamp in sorted(set(found))]
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
