@@ -69,7 +69,7 @@ export class Restorations {
     if (signal.aborted) return sharp?.close();
     if (!sharp) return this.fail(region, restored, "It is restored, but too large for this browser to show: save it.");
     release(region);
-    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", problem: "", attention: null });
+    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", problem: "", attention: null, frames: [] });
     this.model.changed();
     afterPaint(() => performance.measure("localsr:sharp", { start }));
     if (region === this.model.selected) this.estimateSoon();
@@ -80,9 +80,17 @@ export class Restorations {
 
   /** Get what a sharp region is compared with, and what it drew on where that is shown. */
   private async loadComparison(region: Region, restored: api.Restored, signal: AbortSignal): Promise<void> {
-    const bicubic = await createImageBitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
-    if (signal.aborted) return bicubic.close();
-    region.bicubic = bicubic;
+    const method = this.model.method;
+    const several = method.frames > 1;
+    const one = several
+      ? api.restore(this.id, restored.box, { ...method, frames: 1 }, "png", signal).then(({ file }) => file)
+      : api.bicubic(this.id, restored.box, restored.scale, signal);
+    const plain = await createImageBitmap(await one);
+    if (signal.aborted) return plain.close();
+    region.plain = plain;
+    this.model.changed();
+    if (several) region.frames = await api.frames(this.id, restored.box, method, signal);
+    if (signal.aborted) return;
     this.model.changed();
     if (region === this.model.selected && this.model.showsAttention) await this.loadAttention(region, signal);
   }

@@ -12,7 +12,7 @@ from localsr import images
 from localsr.batch import storage
 from localsr.batch.tasks import Task
 from localsr.errors import BoxError, ConfigError, DataError
-from localsr.frames.clip import stamps
+from localsr.frames.decoding import stamps
 from localsr.frames.moments import CLIP_SUFFIXES, at_moment, read_moment
 from localsr.frames.reading import Frames, opened, read_frames
 from localsr.images import Photo

@@ -23,6 +23,23 @@ CLIP_SUFFIXES = (
     ".wmv",
     ".flv",
 )
+SNIFFED_BYTES = 16
+CLIP_SIGNATURES = (  # Matroska and WebM, FLV, ASF, MPEG program streams, Ogg, MXF
+    b"\x1aE\xdf\xa3",
+    b"FLV\x01",
+    b"0&\xb2u",
+    b"\x00\x00\x01\xba",
+    b"OggS",
+    b"\x06\x0e+4",
+)
+STILL_BRANDS = (b"avif", b"avis", b"heic", b"heix", b"heim", b"heis", b"mif1", b"msf1")  # of pictures in MP4's boxes
+
+
+def looks_like_clip(head: bytes) -> bool:
+    """Tell by its first bytes whether a file is of a kind that holds clips."""
+    if head[4:8] in (b"ftyp", b"moov", b"mdat", b"wide", b"free"):
+        return head[8:12] not in STILL_BRANDS
+    return head.startswith(CLIP_SIGNATURES) or (head[:4] == b"RIFF" and head[8:11] == b"AVI")
 
 
 def read_moment(text: str) -> float:

@@ -32,10 +32,11 @@ FACT_HEADERS = {
         ("Network", "which one", "string"),
         ("Seconds", "of the work", "number"),
         ("Gflops", "of the work", "number"),
+        ("Frames", "that it was made from", "integer"),
         ("Precision", "that the pixels were computed in: fp32, bf16 or fp16", "string"),
     )
 }
-PictureId = Annotated[str, Path(max_length=64, description="A picture's id.")]
+PictureId = Annotated[str, Path(max_length=64, description="A picture's id; of a clip also ID~SECONDS, a moment.")]
 Side = Annotated[int, Query(ge=0, lt=2**31)]
 
 
@@ -116,7 +117,7 @@ def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
     async def upload(
         request: Request, name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture"
     ) -> dict[str, Any]:
-        """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF or BMP as the raw body; `name` is what it is called in answers."""
+        """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP or a clip as the raw body; answers call it `name`."""
         picture = store.new(name)
         declared = request.headers.get("content-length")
         with store.reserve(None if declared is None else int(declared)):
@@ -171,13 +172,21 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
         responses=picture_response("png", "tif", "webp", "jpg", "zip", headers=FACT_HEADERS) | refusals(*WORK_REFUSALS),
     )
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
-        """Restore boxes: the picture for one, a zip with an `index.json` for several."""
+        """Restore boxes: the picture for one, a zip with an `index.json` for several; of a clip from several frames."""
         boxes = work.sides(asked.boxes)
         about = work.about(request, key)
-        task = messages.RestoreTask(*about, boxes, asked.network, asked.strategy, asked.format, asked.saving)
+        task = messages.RestoreTask(
+            *about, boxes, asked.network, asked.strategy, asked.format, asked.saving, asked.frames
+        )
         found, folder = await work.run(request, task, RestorationFacts)
         kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
         return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
+
+    @api.post("/pictures/{key}/frames", response_model=list[schemas.FrameAnswer], responses=refusals(*WORK_REFUSALS))
+    async def frames(request: Request, key: PictureId, asked: schemas.FramesRequest) -> list[messages.FrameFacts]:
+        """Return what the frames around a moment of a clip show of a box, and which of them are used."""
+        task = messages.StripTask(*work.about(request, key), asked.box.sides, asked.network, asked.frames)
+        return await work.facts(request, task, list[messages.FrameFacts])
 
     @api.get(
         "/pictures/{key}/bicubic",

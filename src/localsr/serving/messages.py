@@ -10,6 +10,7 @@ from msgspec import Struct, convert, to_builtins
 from localsr.geometry import Box
 from localsr.images import Saving
 
+MOMENT_SIGN = "~"  # between a clip's id and the seconds of a moment of it
 Sides: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom as they were asked for; a worker checks them
 
 
@@ -31,6 +32,7 @@ class PictureFile(Struct, frozen=True):
     path: str
     name: str  # as the client calls it: what errors say instead of the path
     any_size: bool  # the picture that `localsr view` was started on has no limit
+    at: float | None = None  # of a clip, the moment in seconds
 
 
 class PictureTask(Struct, frozen=True):
@@ -60,6 +62,15 @@ class RestoreTask(PictureTask, frozen=True, tag="restore"):
     strategy: str | None
     format: str
     saving: Saving
+    frames: int = 1  # of a clip: from how many frames a region may be made
+
+
+class StripTask(PictureTask, frozen=True, tag="strip"):
+    """Show what the frames around a moment of a clip show of a box: a list of `FrameFacts`."""
+
+    box: Sides
+    network: str | None
+    frames: int
 
 
 class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
@@ -95,7 +106,9 @@ class PasteTask(PictureTask, frozen=True, tag="paste"):
     saving: Saving
 
 
-WorkerTask: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask
+WorkerTask: TypeAlias = (
+    OpenTask | TileTask | RestoreTask | StripTask | BicubicTask | CostTask | AttentionTask | PasteTask
+)
 
 
 class Job(Struct, frozen=True, tag="job"):
@@ -125,14 +138,22 @@ class TilePyramid(Struct, frozen=True):
     levels: int
 
 
+class ClipSpan(Struct, frozen=True):
+    """How long a clip is."""
+
+    seconds: float
+    rate: float  # frames a second, on average
+
+
 class PictureFacts(Struct, frozen=True):
-    """What the header of a picture says."""
+    """What the header of a picture says, of a clip with its first frame."""
 
     width: int
     height: int
     depth: int  # bits
     alpha: bool
     tiles: TilePyramid
+    clip: ClipSpan | None = None
 
 
 class RestorationFacts(Struct, frozen=True):
@@ -145,6 +166,18 @@ class RestorationFacts(Struct, frozen=True):
     seconds: float
     gflops: float
     precision: str = "fp32"  # that its pixels were computed in; services of earlier versions have this one
+    frames: int = 1  # that it was made from
+
+
+class FrameFacts(Struct, frozen=True):
+    """What a frame beside a moment of a clip brings to a box."""
+
+    name: str
+    used: bool
+    reason: str  # why it is not used
+    correlation: float
+    motion: tuple[float, float]  # of the region against the moment's frame, in px
+    picture: str  # what it shows of the box, a data URL; empty for one that is not used
 
 
 class PasteFacts(Struct, frozen=True):

@@ -13,9 +13,15 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from localsr import images
+from localsr.drawing.frame_report import frame_strip
 from localsr.drawing.rings import ring_radius
 from localsr.errors import ConfigError, LocalSRError
+from localsr.frames.reading import Frames, read_frames
 from localsr.geometry import Box, whole
+from localsr.html_pages import data_url
+from localsr.images import Photo
+from localsr.inference.fused_restoration import FusedRestoration
+from localsr.inference.fused_scene import FusedScene
 from localsr.inference.output import write_bicubic, write_regions
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
@@ -30,6 +36,7 @@ from localsr.serving.messages import (
     AttentionTask,
     BicubicTask,
     CostTask,
+    FrameFacts,
     OfferedNetwork,
     OpenTask,
     PasteFacts,
@@ -40,6 +47,7 @@ from localsr.serving.messages import (
     RestoreTask,
     Sides,
     StrategyCost,
+    StripTask,
     TilePyramid,
     TileTask,
     WorkerSettings,
@@ -98,7 +106,7 @@ class TaskRunner:
         """Judge a picture by its header."""
         picture = self._pictures.get(task.picture, progress)
         size, depth, alpha = picture.photo.size, picture.photo.depth, picture.photo.has_alpha
-        return PictureFacts(size.width, size.height, depth, alpha, TilePyramid(TILE_SIDE, picture.levels))
+        return PictureFacts(size.width, size.height, depth, alpha, TilePyramid(TILE_SIDE, picture.levels), picture.clip)
 
     def tile(self, task: TileTask, folder: Path, progress: Progress) -> None:
         """Cut a tile of the Deep Zoom pyramid."""
@@ -115,7 +123,7 @@ class TaskRunner:
 
     def restore(self, task: RestoreTask, folder: Path, progress: Progress) -> RestorationFacts:
         """Restore boxes: one picture, or a zip of them with an index."""
-        scene, boxes = self._scene(task, task.boxes, progress)
+        scene, boxes = self._scene(task, task.boxes, progress, task.frames)
         suffix, strategy, network = task.format, scene.strategy(task.strategy), task.network or self._default
         if len(boxes) == 1:
             return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress, task.saving)[0]
@@ -127,6 +135,19 @@ class TaskRunner:
                 bundle.write(folder / name, name)
             bundle.writestr("index.json", json.dumps({"pictures": index}, indent=1))
         return replace(facts[0], seconds=sum(f.seconds for f in facts), gflops=sum(f.gflops for f in facts))
+
+    def strip(self, task: StripTask, _: Path, progress: Progress) -> list[FrameFacts]:
+        """Show what each frame around a moment of a clip shows of a box, the moment's own first."""
+        scene, (box,) = self._scene(task, [task.box], progress, task.frames)
+        if not isinstance(scene, FusedScene):
+            return []
+        uses = scene.uses(box)
+        shown = {one.name: data_url(one.png) for one in frame_strip(scene.frames, box, uses)}
+        own = FrameFacts(scene.frames.name, True, "", 1.0, (0.0, 0.0), shown[scene.frames.name])
+        return [
+            own,
+            *(FrameFacts(u.name, u.used, u.reason, u.correlation, u.motion, shown.get(u.name, "")) for u in uses),
+        ]
 
     def cost(self, task: CostTask, _: Path, progress: Progress) -> dict[str, StrategyCost]:
         """Estimate what boxes would cost, by strategy."""
@@ -161,7 +182,11 @@ class TaskRunner:
         return PasteFacts(scale, str(strategy), self._restorers[task.network or self._default].precision)
 
     def _scene(
-        self, task: RestoreTask | CostTask | AttentionTask | PasteTask, sides: Sequence[Sides], progress: Progress
+        self,
+        task: RestoreTask | StripTask | CostTask | AttentionTask | PasteTask,
+        sides: Sequence[Sides],
+        progress: Progress,
+        count: int = 1,
     ) -> tuple[Scene, list[Box]]:
         """Return the scene of a picture for the network that is asked for, and the boxes, within it and its limit."""
         name = task.network or self._default
@@ -170,9 +195,15 @@ class TaskRunner:
         picture = self._pictures.get(task.picture, progress)
         boxes = [Box(*each).checked(picture.photo.size) for each in sides]
         self._check_pixels(sum(box.area for box in boxes) * self._restorers[name].scale ** 2)
-        if name not in picture.scenes:
-            picture.scenes[name] = self._restorers[name].encode(picture.photo)
-        return picture.scenes[name], boxes
+        count = 1 if picture.clip is None else count
+        if (name, count) not in picture.scenes:
+            source: Photo | Frames = picture.photo
+            if count > 1:
+                if count not in picture.frames:
+                    picture.frames[count] = read_frames(task.picture.path, at=task.picture.at or 0.0, count=count)
+                source = picture.frames[count]
+            picture.scenes[name, count] = self._restorers[name].encode(source)
+        return picture.scenes[name, count], boxes
 
     def _check_pixels(self, pixels: int) -> None:
         """Refuse an answer that is too large."""
@@ -191,7 +222,7 @@ class TaskRunner:
         saving: images.Saving,
     ) -> list[RestorationFacts]:
         """Write each restored box and return its facts."""
-        seconds, precisions = [0.0] * len(boxes), [""] * len(boxes)
+        seconds, precisions, frames = [0.0] * len(boxes), [""] * len(boxes), [1] * len(boxes)
         files = [nullcontext(path) for path in paths]
         for region in write_regions(
             scene,
@@ -203,12 +234,14 @@ class TaskRunner:
             saving=saving,
         ):
             seconds[region.number], precisions[region.number] = region.seconds, region.precision
+            if isinstance(region.restoration, FusedRestoration):
+                frames[region.number] += sum(use.used for use in region.restoration.uses)
         gflops = scene.planned(boxes, strategy).gflops / sum(
             box.area for box in boxes
         )  # shared by area, as seconds are
         return [
-            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area, precision)
-            for box, spent, precision in zip(boxes, seconds, precisions, strict=True)
+            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area, precision, count)
+            for box, spent, precision, count in zip(boxes, seconds, precisions, frames, strict=True)
         ]
 
 
@@ -216,6 +249,7 @@ HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
     OpenTask: TaskRunner.open,
     TileTask: TaskRunner.tile,
     RestoreTask: TaskRunner.restore,
+    StripTask: TaskRunner.strip,
     BicubicTask: TaskRunner.bicubic,
     CostTask: TaskRunner.cost,
     AttentionTask: TaskRunner.attention,
