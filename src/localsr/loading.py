@@ -82,6 +82,8 @@ def load(
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
         return read_restorer(folder, scale, max_memory)
+    if is_foreign(find_network(name_or_path, scale)):
+        raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
     return as_graphs(Restorer.load(name_or_path, scale=scale, device="cpu", precision="fp32"), max_memory, progress)
 
 

@@ -214,6 +214,7 @@ def test_json(nets, here):
         "boxes": [[0, 0, 8, 8], [0, 20, 5, 30]],
         "scale": 4,
         "strategy": "halo",
+        "precision": "fp32",
         "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced",
     }
     assert told == {

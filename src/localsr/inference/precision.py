@@ -9,14 +9,15 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from torch import nn
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
-from localsr.inference.calibration import recall, remember
+from localsr.inference.calibration import only_one, recall, remember
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.prepacking import packed, shortened
-from localsr.inference.protocols import RunnableNetwork
+from localsr.inference.protocols import RunnableNetwork, ShortenableNetwork
 from localsr.inference.sample import sample_photo
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import NetworkPair, Strategy
@@ -48,15 +49,9 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
     """
     device = networks.network.device
     precision = "bf16" if device.type == "cpu" else "fp16"
-    if not isinstance(networks.network, nn.Module):
+    if _in_16_bits(networks.network, precision) is None:
         return "fp32"
-    key = f"{sha256[:16]} {precision} to fp32 {device}"
-    numbers = recall(key) if sha256 else []
-    if len(numbers) != len(Gain._fields):
-        numbers = list(measure_gain(networks, precision))
-        if sha256:
-            remember(key, numbers)
-    gain = Gain(*numbers)
+    gain = _known_gain(networks, precision, sha256)
     if gain.levels > MAX_LEVELS:
         apart = f"{gain.levels:.1f} levels of 255 from fp32" if math.isfinite(gain.levels) else "not finite"
         log.warning("%s is %s in %s on a sample, so it runs in fp32", networks.name, apart, precision)
@@ -66,6 +61,21 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
         log.info("%s runs in fp32; %s is %.2f and %.2f times as fast", networks.name, precision, gain.small, gain.large)
         return "fp32"
     return precision
+
+
+def _known_gain(networks: NetworkPair, precision: str, sha256: str) -> Gain:
+    """Return what is kept of networks on this machine; where nothing is, one process measures and others wait for it.
+
+    Workers of a service start together: measured by each, beside each other, they might choose differently.
+    """
+    if not sha256:
+        return measure_gain(networks, precision)
+    key = f"{sha256[:16]} {precision} to fp32 {networks.network.device}, {torch.get_num_threads()} threads"
+    with only_one(key):
+        numbers = recall(key)
+        if len(numbers) != len(Gain._fields):
+            numbers = remember(key, list(measure_gain(networks, precision)))
+    return Gain(*numbers)
 
 
 def measure_gain(networks: NetworkPair, precision: str) -> Gain:
@@ -88,11 +98,19 @@ def shortened_pair(networks: NetworkPair, precision: str) -> NetworkPair:
     """Return networks in a precision of 16 bits; `ConfigError` for those that torch does not compute."""
 
     def convert(network: RunnableNetwork) -> RunnableNetwork:
-        if not isinstance(network, nn.Module):
+        short = _in_16_bits(network, precision)
+        if short is None:
             raise ConfigError(f"{networks.name} runs by {network.runtime}, in fp32 alone, not in {precision}")
-        return shortened(network, PRECISIONS[precision])
+        return short
 
     return networks.converted(convert)
+
+
+def _in_16_bits(network: RunnableNetwork, precision: str) -> RunnableNetwork | None:
+    """Return a network in a precision of 16 bits; None for one that cannot run so."""
+    if isinstance(network, nn.Module):
+        return shortened(network, PRECISIONS[precision])
+    return network.shortened(PRECISIONS[precision]) if isinstance(network, ShortenableNetwork) else None
 
 
 def _levels_apart(scenes: Sequence[Scene], box: Box, strategy: Strategy) -> float:

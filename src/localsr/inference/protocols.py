@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self
+from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
 
 if TYPE_CHECKING:
     import torch
@@ -61,6 +61,14 @@ class RunnableNetwork(Protocol):
 
     def count_scene(self, patches: int) -> WorkLoad:
         """Count what making keys and values of so many patches takes; nothing without GCM."""
+
+
+@runtime_checkable
+class ShortenableNetwork(Protocol):
+    """A network of others' code that knows how to run in 16 bits; ours are converted by `prepacking.shortened`."""
+
+    def shortened(self, dtype: torch.dtype) -> RunnableNetwork | None:
+        """Return this network in 16 bits, None where it cannot run so."""
 
 
 class PictureEncoder(Protocol):

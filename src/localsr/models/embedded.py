@@ -57,7 +57,7 @@ def find_network(name_or_path: str | PathLike[str] | None, scale: int | None = N
 def find_twin(card: Card, path: Path) -> CLSR | None:
     """Find the plain network that a CLSR network started from, by name and sha256."""
     wanted = f"{Path(card.plain.get('name', '')).name}.safetensors"  # a name, whatever a hostile header says
-    for folder in (path.parent, path.parent.parent / Path(wanted).stem, EMBEDDED_FOLDER):
+    for folder in (path.parent, path.parent.parent / Path(wanted).stem, imported_folder(), EMBEDDED_FOLDER):
         try:
             network, twin = checkpoint.load(folder / wanted)
         except CheckpointError:  # not there, or another's; only crop, halo and full need it, and say so
