@@ -24,7 +24,7 @@ from localsr.regions.formats.tables import readable_regions
 MOT_CELLS = 6  # frame, identity, left, top, width, height; what follows is a score, and what no box needs
 
 
-class Opened(NamedTuple):
+class TaskPicture(NamedTuple):
     """A picture of a task, and the frames around it where it is of a clip."""
 
     photo: Photo
@@ -36,12 +36,12 @@ class Opened(NamedTuple):
         return self.frames or self.photo
 
 
-def open_picture(path: Path, moment: float | None, count: int | None) -> Opened:
+def open_picture(path: Path, moment: float | None, count: int | None) -> TaskPicture:
     """Open a picture, or a clip around a moment, of which a region is made from `count` frames at most."""
     if moment is None:
-        return Opened(images.read(path), None)
+        return TaskPicture(images.read(path), None)
     frames = read_frames(path, at=moment, count=count)
-    return Opened(frames.reference, frames)
+    return TaskPicture(frames.reference, frames)
 
 
 def is_clip(place: str) -> bool:

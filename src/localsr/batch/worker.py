@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 
 from localsr.batch import storage
-from localsr.batch.clips import Opened, open_picture
+from localsr.batch.clips import TaskPicture, open_picture
 from localsr.batch.rows import NoRoom, ResultRow, Rows, Status, describe_error, failure_row, rows_hold
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import CheckpointError, DataError, LocalSRError
@@ -137,7 +137,7 @@ class BatchWorker:
         unique = {(name, one.label): Output(one, name) for one, name in zip(found, names, strict=True)}
         return list(unique.values())
 
-    def _write(self, picture: Opened, outputs: Sequence[Output], missing: set[int]) -> dict[int, Spent]:
+    def _write(self, picture: TaskPicture, outputs: Sequence[Output], missing: set[int]) -> dict[int, Spent]:
         """Write the results that are missing, and return what each took by its number."""
         boxes = [output.found.box for output in outputs]
         targets = [storage.storing(self._place(o.name)) if n in missing else None for n, o in enumerate(outputs)]
