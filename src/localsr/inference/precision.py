@@ -71,7 +71,7 @@ def _known_gain(networks: NetworkPair, precision: str, sha256: str) -> Gain:
     if not sha256:
         return measure_gain(networks, precision)
     key = f"{sha256[:16]} {precision} to fp32 {networks.network.device}, {torch.get_num_threads()} threads"
-    with only_one(key):
+    with only_one():
         numbers = recall(key)
         if len(numbers) != len(Gain._fields):
             numbers = remember(key, list(measure_gain(networks, precision)))
