@@ -13,7 +13,7 @@ import math
 import torch
 from torch import Tensor
 
-from localsr.geometry import MAX_STRIP_PIXELS, Box
+from localsr.geometry import MAX_STRIP_PIXELS, Box, Size
 
 
 def resize(picture: Tensor, height: int, width: int) -> Tensor:
@@ -28,14 +28,49 @@ def resize(picture: Tensor, height: int, width: int) -> Tensor:
     return picture
 
 
-def enlarge(window: Tensor, around: Box, box: Box, scale: int) -> Tensor:
-    """Enlarge a box of a window `(..., h, w)` by bicubic to `(..., s box.h, s box.w)`, both in [0, 1].
+def resample(window: Tensor, around: Box, box: Box, size: Size, part: Box, limits: Box | None = None) -> Tensor:
+    """Resize a box of a picture to `size`, from a window of the picture, and return `part` of that.
 
-    The window covers `around`: the box and, as far as the picture goes, the 2 px around it that the kernel sees.
+    The kernel sees pixels beyond the box, as far as `limits`, whose edge is repeated; without them that of the window.
+    Pixels within the limits that the window has not count as zero: the results of windows that share out the limits
+    among them sum up to that of a window with all of them.
+
+    Args:
+        window: `(..., h, w)` of floats.
+        around: What the window covers, in px of the picture.
+        box: What becomes `size` px.
+        size: The result's.
+        part: Of the result, in its px.
+        limits: Of what the kernel sees, in px of the picture.
+
+    Returns:
+        `(..., part.height, part.width)`; values may overshoot their range.
     """
-    inside = box.within(around).scaled(scale)
-    large = resize(window, around.height * scale, around.width * scale)
-    return large[..., inside.rows, inside.columns].clamp(0, 1)
+    limits = limits or around
+    steps = [
+        (size.height / box.height, -2, (box.top, box.height, size.height, part.rows, limits.rows, around.rows)),
+        (size.width / box.width, -1, (box.left, box.width, size.width, part.columns, limits.columns, around.columns)),
+    ]
+    for _, dim, (start, before, after, wanted, seen, had) in sorted(steps, key=lambda step: step[0]):
+        weights, indices = _taps(before, after, wanted.start, wanted.stop)
+        indices = (indices + start).clamp(seen.start, seen.stop - 1)
+        outside = (indices < had.start) | (indices >= had.stop)
+        indices = (indices - had.start).clamp(0, had.stop - had.start - 1)
+        window = _weighted(window, dim, weights.masked_fill(outside, 0), indices)
+    return window
+
+
+def needed(part: Box, box: Box, size: Size) -> Box:
+    """Return what the kernel sees of a picture for a part of a box resized to `size`, and a pixel more at most."""
+
+    def along(first: int, last: int, start: int, before: int, after: int) -> tuple[int, int]:
+        reach = 2 * max(before / after, 1)  # px of the picture, from the middle of a pixel of the result
+        low, high = (first + 0.5) * before / after, (last - 0.5) * before / after
+        return start + math.floor(low - reach), start + math.ceil(high + reach)
+
+    left, right = along(part.left, part.right, box.left, box.width, size.width)
+    top, bottom = along(part.top, part.bottom, box.top, box.height, size.height)
+    return Box(left, top, right, bottom)
 
 
 def reduce(picture: Tensor, scale: int) -> Tensor:
@@ -58,33 +93,41 @@ def reduce(picture: Tensor, scale: int) -> Tensor:
 
 
 def _along(picture: Tensor, dim: int, length: int) -> Tensor:
-    """Resize one dimension, a tap of the kernel at a time: no more memory than the result's is needed."""
+    """Resize one dimension."""
     size = picture.shape[dim]
     if size == length:
         return picture
-    weights, indices = _taps(size, length)
+    weights, indices = _taps(size, length, 0, length)
+    return _weighted(picture, dim, weights, indices.clamp(0, size - 1))
+
+
+def _weighted(picture: Tensor, dim: int, weights: Tensor, indices: Tensor) -> Tensor:
+    """Return weighted sums along a dimension, a tap at a time: no more memory than the result's is needed."""
     shape = [1] * picture.ndim
-    shape[dim] = length
+    shape[dim] = len(weights)
+    used = weights.abs().amax(0) > 0
+    used[0] |= not used.any()  # of a window that has nothing of the result, zeros
     result = torch.zeros(())
-    for weight, index in zip(weights.T, indices.T, strict=True):
+    for weight, index in zip(weights.T[used], indices.T[used], strict=True):
         part = picture.index_select(dim, index.to(picture.device)) * weight.to(picture).view(shape)
         result = part if result.ndim == 0 else result.add_(part)
     return result
 
 
-def _taps(size: int, length: int) -> tuple[Tensor, Tensor]:
-    """Return weights and source indices `(length, taps)` for a resize from `size` to `length` pixels."""
+def _taps(size: int, length: int, first: int, last: int) -> tuple[Tensor, Tensor]:
+    """Return weights and indices `(n, taps)` for px `first` to before `last` of `length` that `size` px become.
+
+    Indices are those of the source, and beyond it at its ends.
+    """
     factor = length / size
     shrink = min(factor, 1.0)
     support = 4.0 / shrink
     taps = math.ceil(support) + 2
-    centre = (torch.arange(1, length + 1, dtype=torch.float64) / factor) + 0.5 * (1 - 1 / factor)
-    first = torch.floor(centre - support / 2)
-    index = first[:, None] + torch.arange(taps, dtype=torch.float64)
+    centre = (torch.arange(first + 1, last + 1, dtype=torch.float64) / factor) + 0.5 * (1 - 1 / factor)
+    start = torch.floor(centre - support / 2)
+    index = start[:, None] + torch.arange(taps, dtype=torch.float64)
     weight = shrink * cubic(shrink * (centre[:, None] - index))
-    weight = weight / weight.sum(1, keepdim=True)
-    used = weight.abs().amax(0) > 0
-    return weight[:, used], (index[:, used] - 1).long().clamp(0, size - 1)
+    return weight / weight.sum(1, keepdim=True), (index - 1).long()
 
 
 def cubic(x: Tensor, a: float = -0.5) -> Tensor:

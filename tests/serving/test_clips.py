@@ -44,21 +44,21 @@ def test_a_moment_is_a_picture(runner: TaskRunner, clip: Path, tmp_path: Path) -
     assert (facts.clip.seconds, facts.clip.rate) == (pytest.approx(0.36, abs=0.05), pytest.approx(25))
     moment = PictureFile("c~0.160", str(clip), "a.mp4", any_size=False, at=0.16)
     saving = images.Saving()
-    one = runner.run(RestoreTask(moment, "1", [BOX], None, None, "png", saving), tmp_path, print)
+    one = runner.run(RestoreTask(moment, "1", [BOX], None, None, None, None, "png", saving), tmp_path, print)
     assert one.frames == 1
     alone = localsr.read(tmp_path / "result.png").window(Box(0, 0, 128, 112))
-    several = runner.run(RestoreTask(moment, "1", [BOX], None, None, "png", saving, 5), tmp_path, print)
+    several = runner.run(RestoreTask(moment, "1", [BOX], None, None, None, None, "png", saving, 5), tmp_path, print)
     assert several.frames > 2
     assert np.abs(localsr.read(tmp_path / "result.png").window(Box(0, 0, 128, 112)) - alone).mean() > 1e-3
     runner.run(TileTask(moment, "1", facts.tiles.levels - 1, 0, 0), tmp_path, print)
     shown = images.read(tmp_path / "result.jpg").window(Box(0, 0, 96, 64))
     assert np.abs(shown - localsr.read_frames(clip, at=0.16, count=1).reference.window(Box(0, 0, 96, 64))).mean() < 0.03
-    strip = runner.run(StripTask(moment, "1", BOX, None, 5), tmp_path, print)
+    strip = runner.run(StripTask(moment, "1", [BOX], None, None, None, 5), tmp_path, print)
     assert (strip[0].name, strip[0].used) == ("0.160 s", True)
     assert sum(frame.used for frame in strip) == several.frames
     assert all(frame.picture.startswith("data:image/png;base64,") == frame.used for frame in strip)
     assert {frame.name: frame.motion for frame in strip}["0.200 s"] == pytest.approx((-1, 0), abs=0.15)
-    assert runner.run(StripTask(moment, "1", BOX, None, 1), tmp_path, print) == []
+    assert runner.run(StripTask(moment, "1", [BOX], None, None, None, 1), tmp_path, print) == []
     runner.forget("c")
     assert not runner._pictures._open
 

@@ -13,7 +13,7 @@ import typer
 from localsr.cli.batch_progress import duration, report_batch
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import Count
-from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
+from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
@@ -109,7 +109,7 @@ def batch_command(
         ),
     ] = None,
     strategy: StrategyOption = None,
-    network: NetworkOptions,
+    network: SizedNetworkOptions,
     saving: SavingOptions,
     max_memory: MaxMemory = None,
     engine: EngineOptions,
@@ -151,12 +151,13 @@ def batch_command(
     for name in sorted({name for task in tasks for name in task.request.detect}):
         if sha256 := check_detector(name):
             files[name] = sha256
-    restorer = network.load(max_memory)
+    restorer = network.load(max_memory=max_memory)
     setup = Setup(
         folder,
         layout or LAYOUT,
         network.model,
         device=network.device,
+        size=network.size or "",
         runtime=network.runtime,
         max_memory=max_memory,
         detectors=tuple(files.items()),

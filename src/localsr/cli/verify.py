@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from localsr.cli.exits import ExitCode
-from localsr.cli.options import Device, Model, Scale
+from localsr.cli.options import Device, Model, NetworkScale, of_scale
 from localsr.cli.terminal import print_table, spinner
 
 
-def verify_command(model: Model = None, scale: Scale = None, device: Device = "auto") -> None:
+def verify_command(model: Model = None, scale: NetworkScale = None, device: Device = "auto") -> None:
     """Check that a region comes out the same by every route: alone, in a list, in tiles, from a saved scene."""
     from rich import box
     from rich.table import Table
@@ -18,7 +18,7 @@ def verify_command(model: Model = None, scale: Scale = None, device: Device = "a
     from localsr.selfcheck import verify
 
     def load(place: str) -> Restorer:
-        return Restorer.load(model, scale=scale, device=place, precision="fp32")
+        return of_scale(Restorer.load(model, scale=scale, device=place, precision="fp32"), scale)
 
     restorer = load(device)
     table = Table(title=f"{restorer.card.name}: largest differences of a pixel in [0, 1]", box=box.SIMPLE_HEAD)

@@ -77,14 +77,14 @@ class Restorer(Enlarger):
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
-        return f"<Restorer of {self.card.name}, x{self.scale}: {', '.join(self.strategies)}>"
+        return f"<Restorer of {self.card.name}, {self.enlargement}: {', '.join(self.strategies)}>"
 
     @classmethod
     def load(
         cls,
         name_or_path: str | PathLike[str] | None = None,
         *,
-        scale: int | None = None,
+        scale: float | None = None,
         device: str = "auto",
         precision: str = AUTO,
         max_memory: int | None = None,
@@ -96,7 +96,8 @@ class Restorer(Enlarger):
         Args:
             name_or_path: A network of the package by its name, or a checkpoint by its path; the default of `scale` when
                 None.
-            scale: How many times a region must be enlarged; by default what the network does, and 4 without a name.
+            scale: How many times a region is enlarged, 1 to 8: at most what the network does, whose results are reduced
+                to less. By default what it does; without a name the network that enlarges least of those that suffice.
             device: torch's name of a device, or `auto` for an accelerator where there is one.
             precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is
                 faster and at most one level of 255 from fp32, as measured once for the network and the machine.
@@ -118,10 +119,9 @@ class Restorer(Enlarger):
         place = find_device(device)
         path = find_network(name_or_path, scale)
         network, card = checkpoint.load(path)
-        if scale is not None and scale != card.config.scale:
-            raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
         plain = None if network.config.plain else find_twin(card, path)
-        return cls(network.to(place), card, plain and plain.to(place), precision, max_memory=max_memory)
+        found = cls(network.to(place), card, plain and plain.to(place), precision, max_memory=max_memory)
+        return found.sized(scale)
 
     @property
     def precision(self) -> str:
@@ -181,7 +181,9 @@ class Restorer(Enlarger):
         network = self.network.with_halo(halo)
         plain = self.plain and self.plain.with_halo(halo)
         card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
-        return type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
+        other = type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
+        other._asked = self._asked
+        return other
 
     @cached_property
     def _running(self) -> NetworkPair:
@@ -230,7 +232,9 @@ class Restorer(Enlarger):
             path=None if saved is None else Path(saved),
             conditions=measure_photo(photo) if self.network.conditioned else None,
         )
-        return scene if frames is None or not frames.others else FusedScene(frames, scene)
+        found = scene if frames is None or not frames.others else FusedScene(frames, scene)
+        found._asked = self._asked
+        return found
 
     def track(
         self,

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec.structs import asdict
 
 from localsr import __version__
-from localsr.geometry import Box
+from localsr.geometry import MAX_SCALE, Box
 from localsr.serving import messages, schemas
 from localsr.serving.messages import PasteFacts, PictureFacts, RestorationFacts, Sides
 from localsr.serving.pool import Pool
@@ -174,9 +174,16 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
         """Restore boxes: the picture for one, a zip with an `index.json` for several; of a clip from several frames."""
         boxes = work.sides(asked.boxes)
-        about = work.about(request, key)
         task = messages.RestoreTask(
-            *about, boxes, asked.network, asked.strategy, asked.format, asked.saving, asked.frames
+            *work.about(request, key),
+            boxes,
+            asked.network,
+            asked.scale,
+            asked.size,
+            asked.strategy,
+            asked.format,
+            asked.saving,
+            asked.frames,
         )
         found, folder = await work.run(request, task, RestorationFacts)
         kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
@@ -185,7 +192,7 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
     @api.post("/pictures/{key}/frames", response_model=list[schemas.FrameAnswer], responses=refusals(*WORK_REFUSALS))
     async def frames(request: Request, key: PictureId, asked: schemas.FramesRequest) -> list[messages.FrameFacts]:
         """Return what the frames around a moment of a clip show of a box, and which of them are used."""
-        task = messages.StripTask(*work.about(request, key), asked.box.sides, asked.network, asked.frames)
+        task = messages.StripTask(*work.about(request, key), [asked.box.sides], asked.network, None, None, asked.frames)
         return await work.facts(request, task, list[messages.FrameFacts])
 
     @api.get(
@@ -200,7 +207,7 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
         top: Side,
         right: Side,
         bottom: Side,
-        scale: Annotated[int, Query(ge=1, le=8)],
+        scale: Annotated[float, Query(ge=1, le=MAX_SCALE)],
     ) -> Response:
         """Enlarge a box by bicubic, to compare with."""
         task = messages.BicubicTask(*work.about(request, key), (left, top, right, bottom), scale)
@@ -215,13 +222,13 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
     async def cost(request: Request, key: PictureId, asked: schemas.BoxesRequest) -> dict[str, messages.StrategyCost]:
         """Estimate what boxes would cost, by strategy; the first call for a network measures the machine."""
         boxes = work.sides(asked.boxes)
-        task = messages.CostTask(*work.about(request, key), boxes, asked.network)
+        task = messages.CostTask(*work.about(request, key), boxes, asked.network, asked.scale, asked.size)
         return await work.facts(request, task, dict[str, messages.StrategyCost])
 
     @api.post("/pictures/{key}/attention", response_model=schemas.AttentionAnswer, responses=refusals(*WORK_REFUSALS))
     async def attention(request: Request, key: PictureId, asked: schemas.AttentionRequest) -> messages.AttentionFacts:
         """Return from which patches of the picture a box's context comes."""
-        task = messages.AttentionTask(*work.about(request, key), asked.box.sides, asked.network)
+        task = messages.AttentionTask(*work.about(request, key), [asked.box.sides], asked.network, None, None)
         return await work.facts(request, task, messages.AttentionFacts)
 
     @api.post(
@@ -236,6 +243,8 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
             *about,
             boxes,
             asked.network,
+            asked.scale,
+            asked.size,
             asked.strategy,
             asked.format,
             asked.feather,

@@ -54,22 +54,27 @@ class TileTask(PictureTask, frozen=True, tag="tile"):
     row: int
 
 
-class RestoreTask(PictureTask, frozen=True, tag="restore"):
-    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+class NetworkTask(PictureTask, frozen=True):
+    """What tasks say that a network is for: boxes, which network, and how large results are."""
 
     boxes: list[Sides]
     network: str | None
+    scale: float | None  # as `Scene.sized` takes both
+    size: str | None
+
+
+class RestoreTask(NetworkTask, frozen=True, tag="restore"):
+    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+
     strategy: str | None
     format: str
     saving: Saving
     frames: int = 1  # of a clip: from how many frames a region may be made
 
 
-class StripTask(PictureTask, frozen=True, tag="strip"):
-    """Show what the frames around a moment of a clip show of a box: a list of `FrameFacts`."""
+class StripTask(NetworkTask, frozen=True, tag="strip"):
+    """Show what the frames around a moment of a clip show of a box, the only one: a list of `FrameFacts`."""
 
-    box: Sides
-    network: str | None
     frames: int
 
 
@@ -77,28 +82,20 @@ class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
     """Enlarge a box by bicubic, as PNG."""
 
     box: Sides
-    scale: int
+    scale: float
 
 
-class CostTask(PictureTask, frozen=True, tag="cost"):
+class CostTask(NetworkTask, frozen=True, tag="cost"):
     """Estimate the cost of boxes: a `StrategyCost` by strategy."""
 
-    boxes: list[Sides]
-    network: str | None
+
+class AttentionTask(NetworkTask, frozen=True, tag="attention"):
+    """Find what a box, the only one, draws on: `AttentionFacts`."""
 
 
-class AttentionTask(PictureTask, frozen=True, tag="attention"):
-    """Find what a box draws on: `AttentionFacts`."""
-
-    box: Sides
-    network: str | None
-
-
-class PasteTask(PictureTask, frozen=True, tag="paste"):
+class PasteTask(NetworkTask, frozen=True, tag="paste"):
     """Restore boxes and put them back into the picture: `PasteFacts`."""
 
-    boxes: list[Sides]
-    network: str | None
     strategy: str | None
     format: str
     feather: int
@@ -160,7 +157,7 @@ class RestorationFacts(Struct, frozen=True):
     """How a box was restored; for several, the first box with the seconds and GFLOPs of all."""
 
     box: Box
-    scale: int
+    scale: int | float
     strategy: str
     network: str
     seconds: float
@@ -183,7 +180,7 @@ class FrameFacts(Struct, frozen=True):
 class PasteFacts(Struct, frozen=True):
     """How a picture with restored boxes was made."""
 
-    scale: int
+    scale: int | float
     strategy: str
     precision: str
 
