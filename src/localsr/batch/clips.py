@@ -36,10 +36,10 @@ class TaskPicture(NamedTuple):
         return self.frames or self.photo
 
 
-def open_picture(path: Path, moment: float | None, count: int | None) -> TaskPicture:
+def open_picture(path: Path, moment: float | None, count: int | None, *, tolerant: bool = False) -> TaskPicture:
     """Open a picture, or a clip around a moment, of which a region is made from `count` frames at most."""
     if moment is None:
-        return TaskPicture(images.read(path), None)
+        return TaskPicture(images.read(path, tolerant=tolerant), None)
     frames = read_frames(path, at=moment, count=count)
     return TaskPicture(frames.reference, frames)
 

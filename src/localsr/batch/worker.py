@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import torch
 
+from localsr import images
 from localsr.batch import storage
 from localsr.batch.clips import TaskPicture, open_picture
 from localsr.batch.rows import NoRoom, ResultRow, Rows, Status, describe_error, failure_row, rows_hold
@@ -90,7 +91,7 @@ class BatchWorker:
     def _restore(self, task: Task, path: Path, began: float) -> Rows:
         """Restore the regions of a picture that lies at `path`, write those that are missing, and return all rows."""
         setup, stamp = self.setup, storage.file_stamp(task.file)
-        picture = open_picture(path, task.moment, setup.frames)
+        picture = open_picture(path, task.moment, setup.frames, tolerant=setup.tolerant)
         photo = picture.photo
         content = photo.sha256(limit=math.inf)
         if not content:
@@ -114,6 +115,7 @@ class BatchWorker:
             stamp=stamp,
             ask=setup.digest(task),
             finished=time.time(),
+            notes="; ".join(images.notes_of(photo)),
         )
         done = [
             common._replace(

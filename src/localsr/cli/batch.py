@@ -14,6 +14,7 @@ from localsr.cli.batch_progress import duration, report_batch
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import Count
 from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
+from localsr.cli.picture_options import Tolerant
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
@@ -100,6 +101,7 @@ def batch_command(
     ] = None,
     regions: BatchRegionOptions,
     frames: Count = None,
+    tolerant: Tolerant = False,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -158,6 +160,7 @@ def batch_command(
         network.model,
         device=network.device,
         size=network.size or "",
+        tolerant=tolerant,
         runtime=network.runtime,
         max_memory=max_memory,
         detectors=tuple(files.items()),
@@ -189,6 +192,7 @@ def batch_command(
                     **states,
                     "regions": tally.regions,
                     "refused": tally.refused,
+                    "noted": tally.noted,
                     "kept": tally.kept,
                 }
             )
@@ -218,7 +222,9 @@ def print_estimate(tasks: list[Task], restorer: Restorer, setup: Setup, workers:
     from localsr.inference.strategies import Strategy
 
     with progress_bar("opening a sample") as progress:
-        estimate = estimate_batch(tasks, restorer, Strategy.named(setup.strategy), progress=progress)
+        estimate = estimate_batch(
+            tasks, restorer, Strategy.named(setup.strategy), progress=progress, tolerant=setup.tolerant
+        )
     count = count_workers(workers)
     if as_json:
         typer.echo(json.dumps({**estimate._asdict(), "workers": count}))

@@ -32,6 +32,7 @@ class PictureFile(Struct, frozen=True):
     path: str
     name: str  # as the client calls it: what errors say instead of the path
     any_size: bool  # the picture that `localsr view` was started on has no limit
+    tolerant: bool = False  # read a damaged one as far as it goes
     at: float | None = None  # of a clip, the moment in seconds
 
 
@@ -150,6 +151,7 @@ class PictureFacts(Struct, frozen=True):
     depth: int  # bits
     alpha: bool
     tiles: TilePyramid
+    notes: tuple[str, ...] = ()  # what is odd with its file
     clip: ClipSpan | None = None
 
 

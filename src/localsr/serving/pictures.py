@@ -96,7 +96,7 @@ def open_picture(file: PictureFile, progress: Progress, most: int) -> OpenPictur
     with path.open("rb") as data:
         is_clip = looks_like_clip(data.read(SNIFFED_BYTES))
         if not is_clip:
-            return OpenPicture(images.read(path, progress, max_pixels=most))
+            return OpenPicture(images.read(path, progress, max_pixels=most, tolerant=file.tolerant))
         data.seek(0)
         about = facts(data, file.name)
     if about.size.width * about.size.height > most:
