@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from localsr.errors import ConfigError
+
 BLOCK = 8  # px, side of JPEG's blocks
 LUMA = np.array([0.299, 0.587, 0.114])  # of JFIF's Y
 TABLE = np.array(  # of luminance at quality 50, ITU-T T.81, table K.1
@@ -38,6 +40,8 @@ BANDS = ((1, 1), (2, 2), (3, 4), (5, 6), (7, 8), (9, 14))  # of a block's coeffi
 QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)  # of the blocks
 NOISE_OFFSET = 0.3  # levels; the estimator tells the logarithm of noise and this
 NOISE_SCALE = math.log1p(25)  # noise of 25 levels is encoded as 1
+MAX_NOISE = 25.0  # levels, which `denoise` 100 stands for
+MAX_BLUR = 1.2  # px, which `deblur` 100 stands for
 ESTIMATOR = Path(__file__).with_name("conditions.safetensors")  # made by training/conditions.py
 
 
@@ -57,21 +61,85 @@ class Conditions(NamedTuple):
         """Return the numbers as a network takes them, each from 0 to about 1."""
         return [math.log1p(self.noise) / NOISE_SCALE, self.blur, self.compression / 100]
 
+    def described(self) -> str:
+        """Return the numbers in words.
 
-def measure(windows: Iterable[NDArray[np.uint8]]) -> Conditions:
+        Returns:
+            Noise, blur and the quality of the JPEG, each with its unit.
+
+        Example:
+            >>> Conditions(noise=3.0, blur=0.42, compression=25).described()
+            'noise of 3.0 levels of 255, blur of 0.42 px, JPEG of quality 75'
+            >>> Conditions(blur=-0.2).described()
+            'noise of 0.0 levels of 255, sharpened by 0.20 px, no JPEG'
+        """
+        blur = f"sharpened by {-self.blur:.2f} px" if self.blur <= -0.005 else f"blur of {abs(self.blur):.2f} px"
+        file = f"JPEG of quality {self.quality:.0f}" if self.compression else "no JPEG"
+        return f"noise of {self.noise:.1f} levels of 255, {blur}, {file}"
+
+    @property
+    def quality(self) -> float:
+        """The quality of the JPEG, `CLEAN` for none."""
+        return CLEAN - self.compression
+
+    @property
+    def denoise(self) -> float:
+        """The `Adjustment.denoise`, 0 to 100, that stands for the noise."""
+        return 100 * math.sqrt(min(self.noise / MAX_NOISE, 1.0))
+
+    @property
+    def deblur(self) -> float:
+        """The `Adjustment.deblur`, 0 to 100, that stands for the blur."""
+        return 100 * min(max(self.blur / MAX_BLUR, 0.0), 1.0)
+
+
+class Adjustment(NamedTuple):
+    """A user's word on how much is to be taken away, from 0 for nothing to 100; None for as much as was measured.
+
+    Example:
+        >>> Adjustment(denoise=0).of(Conditions(noise=3.0, blur=0.5, compression=25))
+        Conditions(noise=0.0, blur=0.5, compression=0.0)
+    """
+
+    denoise: float | None = None  # of noise and of traces of compression
+    deblur: float | None = None
+
+    @classmethod
+    def checked(cls, denoise: float | None, deblur: float | None) -> Adjustment:
+        """Return the adjustment; `ConfigError` for a number out of range."""
+        for name, value in (("denoise", denoise), ("deblur", deblur)):
+            if value is not None and not 0 <= value <= 100:
+                raise ConfigError(f"{name} {value:g} is not between 0 and 100")
+        return cls(denoise, deblur)
+
+    def of(self, measured: Conditions) -> Conditions:
+        """Return conditions in which the user's word takes the place of what was measured."""
+        noise, blur, compression = measured
+        if self.denoise is not None:
+            share = self.denoise / 100
+            noise = MAX_NOISE * share**2  # squared: noise is mostly small
+            compression *= min(2 * share, 1.0)
+        if self.deblur is not None:
+            blur = MAX_BLUR * self.deblur / 100
+        return Conditions(noise, blur, compression)
+
+
+def measure(windows: Iterable[NDArray[np.uint8]], quality: int | None = None) -> Conditions:
     """Measure a picture's conditions.
 
     Args:
         windows: Windows of it `(3, h, w)`, RGB, whose corners lie on multiples of 8 px from the picture's corner. A
             hundred blocks of 8 x 8 px are enough to tell something, a thousand are better.
+        quality: Of the JPEG, where its file tells; None for it to be told from the pixels.
 
     Returns:
-        The conditions, all 0 for windows that hold next to no blocks.
+        The conditions; noise and blur are 0 for windows that hold next to no blocks.
     """
     found = coefficients_of(windows)
     if len(found) < MIN_BLOCKS:
-        return Conditions()
-    quality = jpeg_quality(found)
+        return Conditions(compression=CLEAN - (quality or CLEAN))
+    if quality is None:
+        quality = jpeg_quality(found)
     noise, blur = _estimate(statistics(found, quality))
     return Conditions(max(math.exp(noise) - NOISE_OFFSET, 0.0), blur, CLEAN - quality)
 

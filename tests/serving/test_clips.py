@@ -9,6 +9,7 @@ from networks import awake, tiny
 
 import localsr
 from localsr import images
+from localsr.conditions import Adjustment
 from localsr.errors import LocalSRError
 from localsr.geometry import Box
 from localsr.models import checkpoint
@@ -44,10 +45,14 @@ def test_a_moment_is_a_picture(runner: TaskRunner, clip: Path, tmp_path: Path) -
     assert (facts.clip.seconds, facts.clip.rate) == (pytest.approx(0.36, abs=0.05), pytest.approx(25))
     moment = PictureFile("c~0.160", str(clip), "a.mp4", any_size=False, at=0.16)
     saving = images.Saving()
-    one = runner.run(RestoreTask(moment, "1", [BOX], None, None, None, None, "png", saving), tmp_path, print)
+    one = runner.run(
+        RestoreTask(moment, "1", [BOX], None, None, None, None, "png", saving, Adjustment()), tmp_path, print
+    )
     assert one.frames == 1
     alone = localsr.read(tmp_path / "result.png").window(Box(0, 0, 128, 112))
-    several = runner.run(RestoreTask(moment, "1", [BOX], None, None, None, None, "png", saving, 5), tmp_path, print)
+    several = runner.run(
+        RestoreTask(moment, "1", [BOX], None, None, None, None, "png", saving, Adjustment(), 5), tmp_path, print
+    )
     assert several.frames > 2
     assert np.abs(localsr.read(tmp_path / "result.png").window(Box(0, 0, 128, 112)) - alone).mean() > 1e-3
     runner.run(TileTask(moment, "1", facts.tiles.levels - 1, 0, 0), tmp_path, print)

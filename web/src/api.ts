@@ -6,6 +6,8 @@ export interface ServiceInfo {
   readonly picture: string | null;
   readonly limits: Readonly<Record<string, number | null>>;
   readonly version: string;
+  readonly denoise: number | null; // that the reader starts with
+  readonly deblur: number | null;
 }
 
 export interface Network {
@@ -16,6 +18,7 @@ export interface Network {
   readonly description: string;
   readonly default_strategy: string;
   readonly attention: boolean; // whether it can be asked where its context came from
+  readonly conditioned: boolean; // whether it can be asked to denoise and to deblur
 }
 
 export interface Picture extends Size {
@@ -43,11 +46,24 @@ export interface Frame {
   readonly picture: string; // a data URL, empty for a frame that is not used
 }
 
-/** How regions are restored. */
-export interface Method {
+/** How much is to be taken away, 0 to 100; null for as much as was measured. */
+export interface Adjustment {
+  readonly denoise: number | null;
+  readonly deblur: number | null;
+}
+
+/** How regions are restored; the adjustment is for networks that can be told. */
+export interface Method extends Partial<Adjustment> {
   readonly network: string;
   readonly strategy: string;
   readonly frames: number; // of a clip, from how many; 1 of a picture
+}
+
+/** How a picture was degraded, and the adjustment that stands for it. */
+export interface Conditions {
+  readonly denoise: number;
+  readonly deblur: number;
+  readonly described: string;
 }
 
 /** What came back for one box; the box is the one that the service used. */
@@ -137,8 +153,8 @@ export const paste = async (
   how: Pasting,
   format: string,
 ): Promise<Blob> => {
-  const { network, strategy } = method;
-  return body(await post(`/pictures/${id}/paste`, { boxes, network, strategy, ...how, format }));
+  const { frames: _, ...own } = method; // the whole picture is one frame's
+  return body(await post(`/pictures/${id}/paste`, { boxes, ...own, ...how, format }));
 };
 
 export const frames = async (id: string, box: Box, method: Method, signal?: AbortSignal): Promise<Frame[]> => {
@@ -166,6 +182,9 @@ export const cost = async (id: string, boxes: readonly Box[], network: string): 
 export async function attention(id: string, box: Box, network: string): Promise<Patch[]> {
   return (await (await post(`/pictures/${id}/attention`, { box, network })).json()).patches;
 }
+
+export const conditions = async (id: string, network: string): Promise<Conditions> =>
+  (await post(`/pictures/${id}/conditions`, { network })).json();
 
 /** Send a picture; `progress` hears the share that has gone, 0 to 1. */
 export function upload(file: Blob, progress: (share: number) => void, signal: AbortSignal): Promise<Picture> {

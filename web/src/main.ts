@@ -1,6 +1,7 @@
 // The page: puts its parts together, and starts on the picture that the server was started on, if any.
 
 import * as api from "./api";
+import { ConditionSliders } from "./conditions";
 import { Downloads } from "./downloads";
 import { Frames } from "./frames";
 import { describe, placed, type Box } from "./geometry";
@@ -36,6 +37,12 @@ const overlay = new Overlay(find<HTMLCanvasElement>("overlay"), viewer, model);
 const downloads = new Downloads(model, session, notices);
 const timeline = new Timeline(model, goTo, () => restorations.requestAll());
 const settings = new Settings(model, () => restorations.requestAll());
+const sliders = new ConditionSliders(
+  model,
+  session,
+  () => void restorations.slide(),
+  () => restorations.requestAll(),
+);
 let service: api.ServiceInfo | null = null;
 
 const gestures = new Gestures(stage, viewer, model, {
@@ -131,6 +138,7 @@ function update(): void {
   }
   timeline.update();
   settings.update();
+  sliders.update();
   list.update();
   downloads.update();
   session.save();
@@ -203,6 +211,7 @@ async function start(): Promise<void> {
   const usual = networks.find((network) => network.default) ?? networks[0];
   if (!usual) throw new api.Refusal("The server has no network to restore with.", 0);
   model.choose(usual);
+  model.adjustment = { denoise: info.denoise, deblur: info.deblur };
   const bytes = maxBytes(info);
   if (bytes) find("limit").textContent = `, up to ${Math.round(bytes / 2 ** 20)} MiB`;
   session.keepAlive(info.limits.keep ?? KEEP_SECONDS);
@@ -218,6 +227,7 @@ function resume(picture: api.Picture, saved: NonNullable<ReturnType<typeof Sessi
   open(picture);
   const network = model.networks.find((other) => other.name === saved.network);
   if (network) model.choose(network, saved.strategy);
+  model.adjustment = { denoise: saved.denoise ?? null, deblur: saved.deblur ?? null };
   for (const box of saved.boxes) restorations.request(model.add(box));
 }
 

@@ -1,6 +1,6 @@
 // What the page knows: the picture, its regions, what is chosen. Views listen and draw; nothing here touches the DOM.
 
-import type { CostEstimate, Frame, Method, Network, Patch, Picture, Restored } from "./api";
+import type { Adjustment, CostEstimate, Frame, Method, Network, Patch, Picture, Restored } from "./api";
 import { same, type Box } from "./geometry";
 
 export interface Region {
@@ -26,6 +26,7 @@ export class Model {
   networks: readonly Network[] = [];
   network: Network | null = null;
   strategy = "";
+  adjustment: Adjustment = { denoise: null, deblur: null };
   regions: Region[] = [];
   selected: Region | null = null;
   draft: Box | null = null; // while it is drawn
@@ -55,7 +56,9 @@ export class Model {
   }
 
   get method(): Method {
-    return { network: this.network?.name ?? "", strategy: this.strategy, frames: this.picture?.clip ? this.frames : 1 };
+    const frames = this.picture?.clip ? this.frames : 1;
+    const method = { network: this.network?.name ?? "", strategy: this.strategy, frames };
+    return this.network?.conditioned ? { ...method, ...this.adjustment } : method;
   }
 
   /** What regions are compared with. */

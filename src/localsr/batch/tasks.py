@@ -10,6 +10,7 @@ from pathlib import PurePosixPath
 from string import Formatter
 from typing import NamedTuple
 
+from localsr.conditions import Adjustment
 from localsr.errors import BoxError, ConfigError
 from localsr.frames.moments import split_moment
 from localsr.geometry import Enlargement
@@ -65,6 +66,7 @@ class Setup:
     detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
     tolerant: bool = False  # read damaged pictures as far as they go
     saving: Saving = Saving()  # noqa: RUF009  # frozen
+    adjustment: Adjustment = Adjustment()  # noqa: RUF009  # frozen
     frames: int | None = None  # from how many frames of a clip a region may be made; 9 without it
 
     def __post_init__(self) -> None:
@@ -98,7 +100,9 @@ class Setup:
         saving = "" if self.saving == Saving() else f" {self.saving}"
         tolerant = " tolerant" if self.tolerant else ""
         size = f" to {self.size}" if self.size else ""
-        return f"{self.sha256} x{self.scale}{size} {self.strategy} {self.precision}{runtime}{saving}{tolerant}"
+        adjustment = "" if self.adjustment == Adjustment() else f" {self.adjustment}"
+        how = f"{self.precision}{runtime}{saving}{tolerant}{adjustment}"
+        return f"{self.sha256} x{self.scale}{size} {self.strategy} {how}"
 
     def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""

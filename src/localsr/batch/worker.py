@@ -149,7 +149,10 @@ class BatchWorker:
         boxes = [output.found.box for output in outputs]
         targets = [storage.storing(self._place(o.name)) if n in missing else None for n, o in enumerate(outputs)]
         with FlopCounter() as counter:
-            scene, strategy = self._restorer.encode(picture.source), self.setup.strategy
+            scene, strategy = (
+                self._restorer.encode(picture.source).adjusted(*self.setup.adjustment),
+                self.setup.strategy,
+            )
             most, saving = MAX_PIXELS_HELD_BY_WORKER, self.setup.saving
             written = write_regions(scene, boxes, targets, strategy, max_pixels=most, saving=saving)
             seconds = {region.number: region.seconds for region in written}

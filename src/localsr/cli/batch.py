@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localsr.cli.batch_progress import duration, report_batch
+from localsr.cli.condition_options import ConditionOptions
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import Count
 from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
@@ -112,6 +113,7 @@ def batch_command(
     ] = None,
     strategy: StrategyOption = None,
     network: SizedNetworkOptions,
+    conditions: ConditionOptions,
     saving: SavingOptions,
     max_memory: MaxMemory = None,
     engine: EngineOptions,
@@ -128,6 +130,7 @@ def batch_command(
     """
     need("batch", "polars", "jinja2", "fsspec")
     engine.check()
+    wished = conditions.adjustment()
     if contact_sheet is not None and contact_sheet.suffix.lower() != ".html":
         raise ConfigError(f"{contact_sheet} must end in .html")
     from localsr.batch import storage
@@ -154,6 +157,7 @@ def batch_command(
         if sha256 := check_detector(name):
             files[name] = sha256
     restorer = network.load(max_memory=max_memory)
+    adjustment = restorer.adjustment(*wished)
     setup = Setup(
         folder,
         layout or LAYOUT,
@@ -165,6 +169,7 @@ def batch_command(
         max_memory=max_memory,
         detectors=tuple(files.items()),
         saving=saving.saving,
+        adjustment=adjustment,
         frames=frames,
     )
     setup = add_network(setup, restorer, strategy)

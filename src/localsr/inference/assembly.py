@@ -38,4 +38,9 @@ def assemble(
             waiting[n] -= 1
             if not waiting[n]:
                 alpha, made = enlarged_alpha(photo, box, scale), (precisions[n], seconds[n])
-                yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made, photo, sha256)
+                yield (
+                    n,
+                    Restoration(
+                        pixels.pop(n), alpha, box, scale, strategy, name, *made, photo, sha256, inputs.conditions
+                    ),
+                )

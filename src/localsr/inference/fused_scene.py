@@ -84,6 +84,12 @@ class FusedScene(Scene):
         other._memory, other._one = memory, self._one.bounded(memory)
         return other
 
+    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> FusedScene:
+        """Return this scene with a user's word on noise and blur; see `Scene.adjusted`."""
+        other = super().adjusted(denoise, deblur)
+        other._one = self._one.adjusted(denoise, deblur)
+        return other
+
     def uses(self, box: Box) -> tuple[FrameUse, ...]:
         """Return what becomes of each frame for a box, without restoring it; `BoxError` for a box that is none.
 
@@ -162,6 +168,7 @@ class FusedScene(Scene):
                 seconds=time.perf_counter() - began,
                 photo=self.photo,
                 sha256=self._sha256,
+                conditions=self.conditions,
                 single=_planes(found.single),
                 uses=_together([uses for _, uses in aligned]),
                 share=found.share,

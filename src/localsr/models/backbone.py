@@ -24,7 +24,12 @@ class Features(NamedTuple):
 
 
 def crop(maps: Tensor, box: Box, unit: int = 1) -> Tensor:
-    """Cut `(..., h, w)` to `box`, whose sides are multiples of `unit`, the px that a place of the maps has: a view."""
+    """Cut `(..., h, w)` to `box`, whose sides are multiples of `unit`, the px that a place of the maps has: a view.
+
+    Maps that are the box are returned as they are: in training, the gradients of views are a fifth of a step.
+    """
+    if (0, 0, *maps.shape[-2:]) == (box.left, box.top, box.height // unit, box.width // unit):
+        return maps
     rows = maps.narrow(-2, box.top // unit, box.height // unit)
     return rows.narrow(-1, box.left // unit, box.width // unit)
 

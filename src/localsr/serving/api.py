@@ -11,6 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec.structs import asdict
 
 from localsr import __version__
+from localsr.conditions import Adjustment
 from localsr.geometry import MAX_SCALE, Box
 from localsr.serving import messages, schemas
 from localsr.serving.messages import PasteFacts, PictureFacts, RestorationFacts, Sides
@@ -75,23 +76,23 @@ class PictureWork:
         return found
 
 
-def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
+def make_router(pool: Pool, store: Store, started_on: str | None, adjustment: Adjustment) -> APIRouter:
     """Return the routes over a pool and a store; their names and docstrings are part of OpenAPI, which clients read."""
     api, work = APIRouter(prefix="/api/v1"), PictureWork(pool, store)
-    _add_service_routes(api, pool, started_on)
+    _add_service_routes(api, pool, {"picture": started_on, **adjustment._asdict()})
     _add_picture_routes(api, work)
     _add_pixel_routes(api, work)
     _add_whole_routes(api, work)
     return api
 
 
-def _add_service_routes(api: APIRouter, pool: Pool, started_on: str | None) -> None:
+def _add_service_routes(api: APIRouter, pool: Pool, start: dict[str, Any]) -> None:
     """Add what describes the service."""
 
     @api.get("/session", response_model=schemas.SessionAnswer, responses=refusals())
     async def session() -> dict[str, Any]:
         """Return the picture that the service was started on, and its limits."""
-        return {"picture": started_on, "limits": vars(pool.limits), "version": __version__}
+        return {**start, "limits": vars(pool.limits), "version": __version__}
 
     @api.get("/networks", response_model=list[schemas.NetworkAnswer], responses=refusals(503))
     async def networks() -> list[messages.OfferedNetwork]:
@@ -186,6 +187,7 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
             asked.strategy,
             asked.format,
             asked.saving,
+            asked.adjustment,
             asked.frames,
         )
         found, folder = await work.run(request, task, RestorationFacts)
@@ -234,6 +236,12 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
         task = messages.AttentionTask(*work.about(request, key), [asked.box.sides], asked.network, None, None)
         return await work.facts(request, task, messages.AttentionFacts)
 
+    @api.post("/pictures/{key}/conditions", response_model=schemas.ConditionsAnswer, responses=refusals(*WORK_REFUSALS))
+    async def conditions(request: Request, key: PictureId, asked: schemas.ConditionsRequest) -> messages.ConditionFacts:
+        """Measure how the picture was degraded, which `network` is told where nothing else is asked for."""
+        task = messages.ConditionsTask(*work.about(request, key), [], asked.network, None, None)
+        return await work.facts(request, task, messages.ConditionFacts)
+
     @api.post(
         "/pictures/{key}/paste",
         response_class=Response,
@@ -253,6 +261,7 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
             asked.feather,
             asked.same_size,
             asked.saving,
+            asked.adjustment,
         )
         found, folder = await work.run(request, task, PasteFacts)
         return FileAnswer(folder / f"result.{asked.format}", MEDIA_TYPES[asked.format], fact_headers(found))

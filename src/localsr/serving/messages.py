@@ -7,6 +7,7 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, convert, to_builtins
 
+from localsr.conditions import Adjustment
 from localsr.geometry import Box
 from localsr.images import Saving
 
@@ -70,6 +71,7 @@ class RestoreTask(NetworkTask, frozen=True, tag="restore"):
     strategy: str | None
     format: str
     saving: Saving
+    adjustment: Adjustment
     frames: int = 1  # of a clip: from how many frames a region may be made
 
 
@@ -102,10 +104,15 @@ class PasteTask(NetworkTask, frozen=True, tag="paste"):
     feather: int
     same_size: bool
     saving: Saving
+    adjustment: Adjustment
+
+
+class ConditionsTask(NetworkTask, frozen=True, tag="conditions"):
+    """Measure how the picture was degraded, without boxes: `ConditionFacts`."""
 
 
 WorkerTask: TypeAlias = (
-    OpenTask | TileTask | RestoreTask | StripTask | BicubicTask | CostTask | AttentionTask | PasteTask
+    OpenTask | TileTask | RestoreTask | StripTask | BicubicTask | CostTask | AttentionTask | PasteTask | ConditionsTask
 )
 
 
@@ -213,6 +220,17 @@ class AttentionFacts(Struct, frozen=True):
     patches: list[PatchShare]
 
 
+class ConditionFacts(Struct, frozen=True):
+    """How a picture was degraded, as measured; the `denoise` and `deblur` that stand for it, and all in words."""
+
+    noise: float
+    blur: float
+    compression: float
+    denoise: float
+    deblur: float
+    described: str
+
+
 class OfferedNetwork(Struct, frozen=True):
     """A network that a worker has loaded."""
 
@@ -223,6 +241,7 @@ class OfferedNetwork(Struct, frozen=True):
     description: str
     default_strategy: str
     attention: bool  # whether it has a global context module, of which `AttentionTask` asks
+    conditioned: bool = False  # whether it can be told how much to denoise and to deblur; earlier services have none
 
 
 class WorkerReady(Struct, frozen=True, tag="ready"):

@@ -44,6 +44,14 @@ class OpenPicture:
         held = sum(len(frames.others) for frames in self.frames.values())
         return whole(self.photo.size).area * (self.photo.bands + 2 * held) * self.photo.depth // 8 + overview
 
+    def source(self, file: PictureFile, count: int) -> Photo | Frames:
+        """Return what a network is to look at: the photo, or of a clip `count` frames around it."""
+        if count == 1:
+            return self.photo
+        if count not in self.frames:
+            self.frames[count] = read_frames(file.path, at=file.at or 0.0, count=count)
+        return self.frames[count]
+
     @property
     def levels(self) -> int:
         """How many levels the pyramid has."""

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from localsr.conditions import Adjustment
 from localsr.geometry import MAX_SCALE
 from localsr.images import Saving
 from localsr.serving.messages import Sides
@@ -20,6 +21,10 @@ End = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Name = Annotated[str | None, Field(max_length=200, description="As `networks` and their `strategies` name them.")]
 FrameCount = Annotated[
     int, Field(strict=True, ge=1, le=33, description="Of a clip: from how many frames a region may be made.")
+]
+Share = Annotated[
+    float | None,
+    Field(strict=True, ge=0, le=100, description="How much to take away; null for as much as was measured."),
 ]
 MEDIA_TYPES: dict[MediaFormat, str] = {
     "png": "image/png",
@@ -89,11 +94,18 @@ class MethodRequest(BoxesRequest, title="Method"):
     quality: Annotated[int | None, Field(strict=True, ge=1, le=100, description="Of a lossy format.")] = None
     metadata: Annotated[bool, Field(strict=True, description="Carry on what the camera said.")] = True
     provenance: Annotated[bool, Field(strict=True, description="Say in the picture how it was made.")] = True
+    denoise: Share = None
+    deblur: Share = None
 
     @property
     def saving(self) -> Saving:
         """How the answer's files are written."""
         return Saving(self.quality, self.metadata, self.provenance)
+
+    @property
+    def adjustment(self) -> Adjustment:
+        """What is to be taken away."""
+        return Adjustment(self.denoise, self.deblur)
 
 
 class RestoreRequest(MethodRequest, title="Restore"):
@@ -121,6 +133,12 @@ class AttentionRequest(RequestBody, title="Look"):
     """A box whose attention is wanted."""
 
     box: BoxSides
+    network: Name = None
+
+
+class ConditionsRequest(RequestBody, title="Condition"):
+    """What is to be told how the picture was degraded."""
+
     network: Name = None
 
 
@@ -175,6 +193,8 @@ class SessionAnswer(BaseModel, title="Session"):
     """What this service is."""
 
     picture: Annotated[str | None, Field(description="The picture that the service was started on.")]
+    denoise: Annotated[float | None, Field(description="That the page starts with; null for as much as measured.")]
+    deblur: Annotated[float | None, Field(description="Likewise.")]
     limits: dict[str, float]
     version: str
 
@@ -189,6 +209,7 @@ class NetworkAnswer(BaseModel, title="Network"):
     description: str
     default_strategy: Annotated[str, Field(description="The strategy that runs where none is named.")]
     attention: Annotated[bool, Field(description="Whether `attention` can be asked of it.")]
+    conditioned: Annotated[bool, Field(description="Whether `denoise` and `deblur` can be asked of it.")]
 
 
 class CostAnswer(BaseModel, title="Bill"):
@@ -215,6 +236,17 @@ class AttentionAnswer(BaseModel, title="Attention"):
 
     box: BoxSides
     patches: list[PatchAnswer]
+
+
+class ConditionsAnswer(BaseModel, title="Conditions"):
+    """How a picture was degraded, as measured over all of it."""
+
+    noise: Annotated[float, Field(description="Standard deviation in the luminance, levels of 255.")]
+    blur: Annotated[float, Field(description="Standard deviation, pixels; negative for a sharpened picture.")]
+    compression: Annotated[float, Field(description="100 less the quality of the JPEG; 0 for none.")]
+    denoise: Annotated[float, Field(description="The `denoise` that stands for it, 0 to 100.")]
+    deblur: Annotated[float, Field(description="The `deblur` that stands for it, 0 to 100.")]
+    described: Annotated[str, Field(description="All of it in words.")]
 
 
 class HealthAnswer(BaseModel, title="Health"):

@@ -14,13 +14,9 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 
 from localsr import images
-from localsr.drawing.frame_report import frame_strip
 from localsr.drawing.rings import ring_radius
 from localsr.errors import ConfigError, LocalSRError
-from localsr.frames.reading import Frames, read_frames
 from localsr.geometry import Box, Enlargement, whole
-from localsr.html_pages import data_url
-from localsr.images import Photo
 from localsr.inference.fused_restoration import FusedRestoration
 from localsr.inference.fused_scene import FusedScene
 from localsr.inference.output import write_bicubic, write_regions
@@ -37,6 +33,8 @@ from localsr.serving.messages import (
     AttentionFacts,
     AttentionTask,
     BicubicTask,
+    ConditionFacts,
+    ConditionsTask,
     CostTask,
     FrameFacts,
     NetworkTask,
@@ -56,6 +54,7 @@ from localsr.serving.messages import (
     WorkerTask,
 )
 from localsr.serving.pictures import TILE_SIDE, OpenPictures
+from localsr.serving.strips import strip_facts
 
 log = logging.getLogger("localsr.serving.tasks")
 
@@ -88,6 +87,7 @@ class TaskRunner:
                 describe_network(restorer),
                 default_strategy=str(restorer.strategy()),
                 attention=restorer.card.config.gcm,
+                conditioned=restorer.conditioned,
             )
             for name, restorer in self._restorers.items()
         ]
@@ -126,6 +126,7 @@ class TaskRunner:
     def restore(self, task: RestoreTask, folder: Path, progress: Progress) -> RestorationFacts:
         """Restore boxes: one picture, or a zip of them with an index."""
         network, scene, boxes = self._scene(task, progress, task.frames)
+        scene = scene.adjusted(*task.adjustment)
         suffix, strategy = task.format, scene.strategy(task.strategy)
         if len(boxes) == 1:
             return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress, task.saving)[0]
@@ -145,15 +146,7 @@ class TaskRunner:
     def strip(self, task: StripTask, _: Path, progress: Progress) -> list[FrameFacts]:
         """Show what each frame around a moment of a clip shows of a box, the moment's own first."""
         scene, (box,) = self._scene(task, progress, task.frames)[1:]
-        if not isinstance(scene, FusedScene):
-            return []
-        uses = scene.uses(box)
-        shown = {one.name: data_url(one.png) for one in frame_strip(scene.frames, box, uses)}
-        own = FrameFacts(scene.frames.name, True, "", 1.0, (0.0, 0.0), shown[scene.frames.name])
-        return [
-            own,
-            *(FrameFacts(u.name, u.used, u.reason, u.correlation, u.motion, shown.get(u.name, "")) for u in uses),
-        ]
+        return strip_facts(scene, box) if isinstance(scene, FusedScene) else []
 
     def cost(self, task: CostTask, _: Path, progress: Progress) -> dict[str, StrategyCost]:
         """Estimate what boxes would cost, by strategy."""
@@ -181,12 +174,21 @@ class TaskRunner:
     def paste(self, task: PasteTask, folder: Path, progress: Progress) -> PasteFacts:
         """Put restored boxes back into their picture."""
         network, scene, boxes = self._scene(task, progress)
+        scene = scene.adjusted(*task.adjustment)
         size, strategy = scene.photo.size, scene.strategy(task.strategy)
         scale = 1 if task.same_size else scene.enlargement.factor(size)
         self._check_pixels(whole(size if task.same_size else scene.size_of(whole(size))).area)
         how = Pasting(task.feather, task.same_size)
         paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress, saving=task.saving)
         return PasteFacts(scale, str(strategy), self._restorers[network].precision)
+
+    def conditions(self, task: ConditionsTask, _: Path, progress: Progress) -> ConditionFacts:
+        """Measure how a picture was degraded."""
+        network, scene, _boxes = self._scene(task, progress)
+        found = scene.conditions
+        if found is None:
+            raise ConfigError(f"{network} cannot be told how the picture was degraded")
+        return ConditionFacts(*found, found.denoise, found.deblur, found.described())
 
     def _scene(self, task: NetworkTask, progress: Progress, count: int = 1) -> tuple[str, Scene, list[Box]]:
         """Return the network that is asked for, a picture's scene for it, and the boxes, within it and its limit."""
@@ -199,12 +201,7 @@ class TaskRunner:
         self._check_pixels(sum(box.area for box in boxes) * self._restorers[name].network_scale ** 2)
         count = 1 if picture.clip is None else count
         if (name, count) not in picture.scenes:
-            source: Photo | Frames = picture.photo
-            if count > 1:
-                if count not in picture.frames:
-                    picture.frames[count] = read_frames(task.picture.path, at=task.picture.at or 0.0, count=count)
-                source = picture.frames[count]
-            picture.scenes[name, count] = self._restorers[name].encode(source)
+            picture.scenes[name, count] = self._restorers[name].encode(picture.source(task.picture, count))
         return name, picture.scenes[name, count].sized(task.scale, task.size), boxes
 
     def _suiting(self, asked: Enlargement | None, boxes: Sequence[Box]) -> str:
@@ -272,6 +269,7 @@ HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
     CostTask: TaskRunner.cost,
     AttentionTask: TaskRunner.attention,
     PasteTask: TaskRunner.paste,
+    ConditionsTask: TaskRunner.conditions,
 }
 
 
