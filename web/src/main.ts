@@ -14,6 +14,7 @@ import { RegionList } from "./region_list";
 import { Restorations } from "./restorations";
 import { Session } from "./session";
 import { Settings } from "./settings";
+import { Timeline } from "./timeline";
 import { Upload } from "./upload";
 import { Viewer } from "./viewer";
 
@@ -34,6 +35,7 @@ const session = new Session(model, () => viewer.rename(model.picture!.id));
 const restorations = new Restorations(model, session, notices);
 const overlay = new Overlay(find<HTMLCanvasElement>("overlay"), viewer, model);
 const downloads = new Downloads(model, session, notices);
+const timeline = new Timeline(model, goTo, () => restorations.requestAll());
 const settings = new Settings(model, () => restorations.requestAll());
 const sliders = new ConditionSliders(
   model,
@@ -109,8 +111,17 @@ function open(picture: api.Picture, file: File | null = null): void {
   model.show(picture);
   update(); // the stage has its size from here on
   viewer.open(picture);
-  if (before && before.id !== service?.picture && before.id !== picture.id) api.forget(before.id).catch(() => {});
+  if (before && before.id !== service?.picture && before.id !== picture.id) api.forget(api.clipOf(before.id)).catch(() => {});
   notices.announce(`${picture.name ?? "The picture"} is open, ${picture.width} by ${picture.height} pixels`);
+}
+
+/** Show another moment of the clip that is open; its regions are restored anew in their places. */
+function goTo(seconds: number): void {
+  const picture = model.picture!;
+  model.picture = { ...picture, id: api.momentOf(picture.id, seconds) };
+  viewer.rename(model.picture.id);
+  restorations.requestAll();
+  model.changed();
 }
 
 function update(): void {
@@ -125,6 +136,7 @@ function update(): void {
   for (const button of stage.querySelectorAll<HTMLElement>("[data-tool]")) {
     button.setAttribute("aria-pressed", String(button.dataset.tool === model.tool));
   }
+  timeline.update();
   settings.update();
   sliders.update();
   list.update();

@@ -87,11 +87,11 @@ export class Restorations {
     const sharp = await createImageBitmap(restored.file).catch(() => null);
     if (signal.aborted) return sharp?.close();
     if (!sharp) return this.fail(region, restored, "It is restored, but too large for this browser to show: save it.");
-    const compared = isOf(region.restored, restored) ? region.bicubic : null; // of the same box
-    if (compared) region.bicubic = null;
+    const compared = !this.model.picture?.clip && isOf(region.restored, restored) ? region.plain : null; // bicubic, of the same box
+    if (compared) region.plain = null;
     release(region);
-    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", problem: "", attention: null });
-    region.bicubic = compared;
+    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", problem: "", attention: null, frames: [] });
+    region.plain = compared;
     this.model.changed();
     afterPaint(() => performance.measure("localsr:sharp", { start }));
     if (region === this.model.selected) this.estimateSoon();
@@ -102,12 +102,20 @@ export class Restorations {
 
   /** Get what a sharp region is compared with, and what it drew on where that is shown. */
   private async loadComparison(region: Region, restored: api.Restored, signal: AbortSignal): Promise<void> {
-    if (!region.bicubic) {
-      const bicubic = await createImageBitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
-      if (signal.aborted) return bicubic.close();
-      region.bicubic = bicubic;
+    const method = this.model.method;
+    const several = method.frames > 1;
+    if (!region.plain) {
+      const one = several
+        ? api.restore(this.id, restored.box, { ...method, frames: 1 }, "png", signal).then(({ file }) => file)
+        : api.bicubic(this.id, restored.box, restored.scale, signal);
+      const plain = await createImageBitmap(await one);
+      if (signal.aborted) return plain.close();
+      region.plain = plain;
       this.model.changed();
     }
+    if (several) region.frames = await api.frames(this.id, restored.box, method, signal);
+    if (signal.aborted) return;
+    this.model.changed();
     if (region === this.model.selected && this.model.showsAttention) await this.loadAttention(region, signal);
   }
 

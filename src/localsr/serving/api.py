@@ -33,10 +33,11 @@ FACT_HEADERS = {
         ("Network", "which one", "string"),
         ("Seconds", "of the work", "number"),
         ("Gflops", "of the work", "number"),
+        ("Frames", "that it was made from", "integer"),
         ("Precision", "that the pixels were computed in: fp32, bf16 or fp16", "string"),
     )
 }
-PictureId = Annotated[str, Path(max_length=64, description="A picture's id.")]
+PictureId = Annotated[str, Path(max_length=64, description="A picture's id; of a clip also ID~SECONDS, a moment.")]
 FORMATS: tuple[MediaFormat, ...] = get_args(schemas.PictureFormat)
 Side = Annotated[int, Query(ge=0, lt=2**31)]
 
@@ -120,7 +121,7 @@ def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
         name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture",
         tolerant: Annotated[bool, Query(description="Read a damaged one as far as it goes.")] = False,
     ) -> dict[str, Any]:
-        """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF or BMP as the raw body; `name` is what it is called in answers."""
+        """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP or a clip as the raw body; answers call it `name`."""
         picture = store.new(name, tolerant=tolerant)
         declared = request.headers.get("content-length")
         with store.reserve(None if declared is None else int(declared)):
@@ -175,7 +176,7 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
         responses=picture_response(*FORMATS, "zip", headers=FACT_HEADERS) | refusals(*WORK_REFUSALS),
     )
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
-        """Restore boxes: the picture for one, a zip with an `index.json` for several."""
+        """Restore boxes: the picture for one, a zip with an `index.json` for several; of a clip from several frames."""
         boxes = work.sides(asked.boxes)
         task = messages.RestoreTask(
             *work.about(request, key),
@@ -187,10 +188,17 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
             asked.format,
             asked.saving,
             asked.adjustment,
+            asked.frames,
         )
         found, folder = await work.run(request, task, RestorationFacts)
         kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
         return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
+
+    @api.post("/pictures/{key}/frames", response_model=list[schemas.FrameAnswer], responses=refusals(*WORK_REFUSALS))
+    async def frames(request: Request, key: PictureId, asked: schemas.FramesRequest) -> list[messages.FrameFacts]:
+        """Return what the frames around a moment of a clip show of a box, and which of them are used."""
+        task = messages.StripTask(*work.about(request, key), [asked.box.sides], asked.network, None, None, asked.frames)
+        return await work.facts(request, task, list[messages.FrameFacts])
 
     @api.get(
         "/pictures/{key}/bicubic",

@@ -11,6 +11,7 @@ from localsr.conditions import Adjustment
 from localsr.geometry import Box
 from localsr.images import Saving
 
+MOMENT_SIGN = "~"  # between a clip's id and the seconds of a moment of it
 Sides: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom as they were asked for; a worker checks them
 
 
@@ -33,6 +34,7 @@ class PictureFile(Struct, frozen=True):
     name: str  # as the client calls it: what errors say instead of the path
     any_size: bool  # the picture that `localsr view` was started on has no limit
     tolerant: bool = False  # read a damaged one as far as it goes
+    at: float | None = None  # of a clip, the moment in seconds
 
 
 class PictureTask(Struct, frozen=True):
@@ -70,6 +72,13 @@ class RestoreTask(NetworkTask, frozen=True, tag="restore"):
     format: str
     saving: Saving
     adjustment: Adjustment
+    frames: int = 1  # of a clip: from how many frames a region may be made
+
+
+class StripTask(NetworkTask, frozen=True, tag="strip"):
+    """Show what the frames around a moment of a clip show of a box, the only one: a list of `FrameFacts`."""
+
+    frames: int
 
 
 class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
@@ -103,7 +112,7 @@ class ConditionsTask(NetworkTask, frozen=True, tag="conditions"):
 
 
 WorkerTask: TypeAlias = (
-    OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask | ConditionsTask
+    OpenTask | TileTask | RestoreTask | StripTask | BicubicTask | CostTask | AttentionTask | PasteTask | ConditionsTask
 )
 
 
@@ -134,8 +143,15 @@ class TilePyramid(Struct, frozen=True):
     levels: int
 
 
+class ClipSpan(Struct, frozen=True):
+    """How long a clip is."""
+
+    seconds: float
+    rate: float  # frames a second, on average
+
+
 class PictureFacts(Struct, frozen=True):
-    """What the header of a picture says."""
+    """What the header of a picture says, of a clip with its first frame."""
 
     width: int
     height: int
@@ -143,6 +159,7 @@ class PictureFacts(Struct, frozen=True):
     alpha: bool
     tiles: TilePyramid
     notes: tuple[str, ...] = ()  # what is odd with its file
+    clip: ClipSpan | None = None
 
 
 class RestorationFacts(Struct, frozen=True):
@@ -155,6 +172,18 @@ class RestorationFacts(Struct, frozen=True):
     seconds: float
     gflops: float
     precision: str = "fp32"  # that its pixels were computed in; services of earlier versions have this one
+    frames: int = 1  # that it was made from
+
+
+class FrameFacts(Struct, frozen=True):
+    """What a frame beside a moment of a clip brings to a box."""
+
+    name: str
+    used: bool
+    reason: str  # why it is not used
+    correlation: float
+    motion: tuple[float, float]  # of the region against the moment's frame, in px
+    picture: str  # what it shows of the box, a data URL; empty for one that is not used
 
 
 class PasteFacts(Struct, frozen=True):

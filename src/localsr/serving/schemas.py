@@ -19,6 +19,9 @@ MediaFormat = Literal["png", "tif", "webp", "jpg", "avif", "zip"]
 Coordinate = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 End = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Name = Annotated[str | None, Field(max_length=200, description="As `networks` and their `strategies` name them.")]
+FrameCount = Annotated[
+    int, Field(strict=True, ge=1, le=33, description="Of a clip: from how many frames a region may be made.")
+]
 Share = Annotated[
     float | None,
     Field(strict=True, ge=0, le=100, description="How much to take away; null for as much as was measured."),
@@ -83,8 +86,8 @@ class BoxesRequest(RequestBody, title="Asked"):
     ] = None
 
 
-class RestoreRequest(BoxesRequest, title="Restore"):
-    """Boxes to restore."""
+class MethodRequest(BoxesRequest, title="Method"):
+    """Boxes, and how they are restored and written."""
 
     strategy: Name = None
     format: PictureFormat = "png"
@@ -105,7 +108,21 @@ class RestoreRequest(BoxesRequest, title="Restore"):
         return Adjustment(self.denoise, self.deblur)
 
 
-class PasteRequest(RestoreRequest, title="Paste"):
+class RestoreRequest(MethodRequest, title="Restore"):
+    """Boxes to restore."""
+
+    frames: FrameCount = 1
+
+
+class FramesRequest(RequestBody, title="Frames"):
+    """A box of a clip whose frames are wanted."""
+
+    box: BoxSides
+    network: Name = None
+    frames: FrameCount = 9
+
+
+class PasteRequest(MethodRequest, title="Paste"):
     """Boxes to restore and put back."""
 
     feather: Annotated[int, Field(strict=True, ge=0, le=256, description="Pixels over which a box fades in.")] = 4
@@ -140,6 +157,24 @@ class TilesAnswer(BaseModel, title="Tiles"):
     levels: int
 
 
+class ClipAnswer(BaseModel, title="Clip"):
+    """How long a clip is; a moment of it is a picture, whose id is the clip's, `~` and the seconds."""
+
+    seconds: float
+    rate: float
+
+
+class FrameAnswer(BaseModel, title="Frame"):
+    """What a frame beside a moment of a clip brings to a box."""
+
+    name: str
+    used: bool
+    reason: Annotated[str, Field(description="Why it is not used.")]
+    correlation: float
+    motion: Annotated[list[float], Field(description="Of the region against the moment's frame: x, y in pixels.")]
+    picture: Annotated[str, Field(description="What it shows of the box, as a data URL; empty for one not used.")]
+
+
 class PictureAnswer(BaseModel, title="Picture"):
     """A picture that can be asked about."""
 
@@ -151,6 +186,7 @@ class PictureAnswer(BaseModel, title="Picture"):
     alpha: bool
     notes: Annotated[list[str], Field(description="What is odd with its file, in sentences.")]
     tiles: TilesAnswer
+    clip: ClipAnswer | None
 
 
 class SessionAnswer(BaseModel, title="Session"):
