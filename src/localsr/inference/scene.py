@@ -22,7 +22,7 @@ from localsr.inference.paste import Pasting, paste
 from localsr.inference.planning import WorkSettings, plan_work
 from localsr.inference.reduction import Grid, reduced_pieces
 from localsr.inference.region_scene import RegionScene, Restorations
-from localsr.inference.restoration import Attention, Piece, Restoration
+from localsr.inference.restoration import Attention, Piece
 from localsr.inference.scene_context import SceneContext
 from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.progress import Progress
@@ -205,13 +205,8 @@ class Scene(RegionScene):
         settings = self._settings(strategy)
         items, inputs = plan_work(boxes, settings, share=share), self._inputs(settings)
         done = execute(batch_work(items, settings), inputs, progress)
-        found = assemble(boxes, items, done, inputs, strategy, self._networks.name, self._sha256)
-        return map(self._reduced, found)
-
-    def _reduced(self, numbered: tuple[int, Restoration]) -> tuple[int, Restoration]:
-        """Reduce a restoration from what the network makes to what the scene is asked for."""
-        number, restoration = numbered
-        return number, restoration.reduced(self.enlargement)
+        made_by = (self._networks.name, self._sha256)
+        return assemble(boxes, items, done, inputs, strategy, made_by, self.enlargement)
 
     def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
         """Restore a box in the tiles that its work is cut into."""
