@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import signal
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -51,7 +52,7 @@ class Service:
             raise RuntimeError(f"the service did not start: {self.log.read_text()}")
         self.url = line.split()[1].rstrip("/")
         self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
-        self.ready()
+        self.start_seconds = self.ready()
         return self
 
     def __exit__(
@@ -61,7 +62,7 @@ class Service:
         self.stop()
         self._folder.cleanup()
 
-    def ready(self, seconds: float = 120.0) -> float:
+    def ready(self, seconds: float = 300.0) -> float:
         """Wait until the service can take work, and return how long that took."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
@@ -87,6 +88,16 @@ class Service:
         answer = httpx.post(f"{self.url}/api/v1/pictures", params={"name": name}, content=data, timeout=60)
         answer.raise_for_status()
         return str(answer.json()["id"])
+
+    def ask(self, key: str, timeout: float = 60.0) -> tuple[int, float]:
+        """Ask for a region of a picture, and return the status and the seconds."""
+        began = time.monotonic()
+        url = f"{self.url}/api/v1/pictures/{key}/restorations"
+        return httpx.post(url, json={"boxes": [BOX]}, timeout=timeout).status_code, time.monotonic() - began
+
+    def usual_seconds(self, key: str) -> float:
+        """Return what a region takes while nobody else asks: the first ones are slow, and do not count."""
+        return statistics.median([self.ask(key)[1] for _ in range(12)][4:])
 
     def settle(self, seconds: float = 60.0) -> dict[str, Any]:
         """Wait until no temporary file is left, for so long at most, and return the state then."""

@@ -3,7 +3,8 @@
     python benchmarks/service_kill.py [--kills 20] [--ends 20]
 
 Part one kills a worker every few seconds while clients ask: every 200 must hold the very bytes of an undisturbed
-answer, everything else must be 503, at most one for a kill (and 429), and the workers be whole again within 10 s.
+answer, everything else must be 503, at most one for a kill (and 429), and the workers be whole again within 10 s or, on
+a machine with other work, within twice what they took at the start of the same run.
 Part two ends the service by SIGTERM while clients ask: every request whose bytes it took must be answered, the exit
 code be 0 within 30 s, and no file be left.
 """
@@ -110,8 +111,9 @@ def main() -> None:
     if asked.kills:
         with Service("--workers", "2") as service:
             row = kills(service, asked.kills, (1.0, 3.0))
-        print(f"{asked.kills} kills: {row}")
-        fine &= set(row["statuses"]) <= {200, 429, 503} and row["worst back s"] < 10
+        print(f"{asked.kills} kills: {row}, usual start {service.start_seconds:.1f} s", flush=True)
+        fine &= set(row["statuses"]) <= {200, 429, 503}
+        fine &= row["worst back s"] < max(10, 2 * service.start_seconds)
         fine &= row["statuses"].get(503, 0) <= asked.kills
     for turn in range(asked.ends):
         with Service("--workers", "1") as service:

@@ -3,7 +3,9 @@
     python benchmarks/service_load.py [--connections 1000] [--rounds 5]
 
 Client and service on a core each. All connections are opened, then all requests (a region of one picture) are sent.
-Fails unless there are only 200 and 429, no reset, 429 at p99 within 2 s, and a lone request is served within 5 s.
+Fails unless there are only 200 and 429, no reset, 429 at p99 within 2 s, and a lone request is served within 5 s. On a
+machine with other work, either is at most twice what it is in the same run for a crowd that only asks whether the
+service lives, or ten times what a lone request takes before.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ import time
 from collections import Counter
 from typing import Any
 
-import httpx
 from service import BOX, Service, photo
 
 
@@ -64,25 +65,29 @@ def raw(service: Service, key: str) -> bytes:
 def measure(service: Service, connections: int, rounds: int) -> list[dict[str, Any]]:
     """Return a row for each round."""
     key, rows = service.upload(photo()), []
-    request = raw(service, key)
-    for _ in range(4):
-        httpx.post(f"{service.url}/api/v1/pictures/{key}/restorations", json={"boxes": [BOX]}, timeout=60)
+    request, alive = raw(service, key), b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n"
+    usual = service.usual_seconds(key)
     for _ in range(rounds):
+        healthy = asyncio.run(storm(service.address, alive, connections))
         found = asyncio.run(storm(service.address, request, connections))
         began = time.monotonic()
-        while True:
-            lone = httpx.post(f"{service.url}/api/v1/pictures/{key}/restorations", json={"boxes": [BOX]}, timeout=60)
-            if lone.status_code == 200:
-                break
-        refused = sorted(seconds for status, seconds in found if status == 429)
-        rows.append(
-            {
-                "statuses": dict(Counter(status for status, _ in found)),
-                "429 p99 s": refused[int(0.99 * len(refused))] if refused else 0.0,
-                "normal after s": time.monotonic() - began,
-            }
-        )
+        while service.ask(key)[0] != 200:
+            pass
+        row = {
+            "statuses": dict(Counter(status for status, _ in found)),
+            "429 p99 s": p99(found, 429),
+            "healthz p99 s": p99(healthy, 200),
+            "normal after s": time.monotonic() - began,
+            "usual s": usual,
+        }
+        rows.append(row)
     return rows
+
+
+def p99(found: list[tuple[Any, float]], status: int) -> float:
+    """Return the 99th percentile of the seconds of answers with a status."""
+    spent = sorted(seconds for each, seconds in found if each == status)
+    return spent[int(0.99 * len(spent))] if spent else 0.0
 
 
 def main() -> None:
@@ -97,9 +102,12 @@ def main() -> None:
         os.sched_setaffinity(0, cores[-1:])
         rows = measure(service, asked.connections, asked.rounds)
     for row in rows:
-        print(row)
+        print({key: round(value, 2) if isinstance(value, float) else value for key, value in row.items()})
     fine = all(
-        set(row["statuses"]) <= {200, 429} and row["429 p99 s"] < 2 and row["normal after s"] < 5 for row in rows
+        set(row["statuses"]) <= {200, 429}
+        and row["429 p99 s"] < max(2, 2 * row["healthz p99 s"])
+        and row["normal after s"] < max(5, 10 * row["usual s"])
+        for row in rows
     )
     sys.exit(not fine)
 
