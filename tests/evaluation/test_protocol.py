@@ -95,7 +95,7 @@ def bicubic_by_both(benchmark: Benchmark) -> tuple[float, float]:
         lr, hr = torch.from_numpy(pair.lr).permute(2, 0, 1).float() / 255, torch.from_numpy(pair.hr).float()
         enlarged = functional.interpolate(lr[None], scale_factor=4, mode="bicubic", align_corners=False)[0]
         torchs.append(metrics.psnr_y(metrics.levels(enlarged), hr))
-        matlabs.append(metrics.psnr_y(metrics.levels(resize(lr, *hr.shape[1:])), hr))
+        matlabs.append(metrics.psnr_y(metrics.levels(torch.from_numpy(resize(lr.numpy(), *hr.shape[1:]))), hr))
     return float(np.mean(torchs)), float(np.mean(matlabs))
 
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
@@ -96,7 +95,7 @@ class Benchmark(Dataset[Pair]):
                 size, small = f"{hr.shape[2]} x {hr.shape[1]}", f"{lr.shape[2]} x {lr.shape[1]}"
                 raise DataError(f"{published} has {small} px, which is no x{scale} reduction of {path.name}, {size} px")
         else:
-            lr = reduce(torch.from_numpy(cut), scale).numpy()
+            lr = reduce(cut, scale)
         h, w = lr.shape[1] // multiple * multiple, lr.shape[2] // multiple * multiple
         if not h or not w:
             raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than the {multiple} of an ROI")

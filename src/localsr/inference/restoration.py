@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from localsr import images
@@ -185,11 +184,11 @@ class Piece(NamedTuple):
 def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
     """Enlarge a box by bicubic with what its kernel sees around it: `(3, s h, s w)` in [0, 1]."""
     around = box.grow(2).clipped(photo.size)
-    return enlarge(torch.from_numpy(photo.window(around)), around, box, scale).numpy()
+    return enlarge(photo.window(around), around, box, scale)
 
 
 def enlarged_alpha(photo: Photo, box: Box, scale: int) -> NDArray[np.float32] | None:
     """Enlarge a box of the photo's alpha by bicubic: `(1, s h, s w)` in [0, 1]; None for a photo without."""
     around = box.grow(2).clipped(photo.size)
     alpha = photo.alpha(around)
-    return None if alpha is None else enlarge(torch.from_numpy(alpha), around, box, scale).numpy()
+    return None if alpha is None else enlarge(alpha, around, box, scale)
