@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--heights", type=int, nargs="+", default=[6, 7, 8], help="of capitals in LR px")
     parser.add_argument("--sheet", type=Path, help="write the first page's versions side by side")
     asked = parser.parse_args()
-    restorers = {name: localsr.Restorer.load(name) for name in asked.networks}
+    restorers = {name: localsr.load(name) for name in asked.networks}
     said: dict[tuple[str, ...], list[str]] = defaultdict(list)
     truth: dict[tuple[str, ...], list[str]] = defaultdict(list)
     read = READERS[asked.reader]()

@@ -44,7 +44,7 @@ def main() -> None:
     random = np.random.default_rng(0)
     pixels = resize(random.random((3, 100, 100), np.float32), 1000, 1000).clip(0, 1).transpose(1, 2, 0)
     photo = localsr.read(np.rint(pixels * 255).astype(np.uint8))
-    restorer = localsr.Restorer.load(asked.model)
+    restorer = localsr.load(asked.model)
     scene = restorer.encode(photo)
     clock = time.thread_time if asked.threads == 1 else time.perf_counter
     conv = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)

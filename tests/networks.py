@@ -4,9 +4,10 @@ import torch
 from torch import nn
 
 import localsr
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
+from localsr.pytorch.network import TorchNetwork
 from localsr.selfcheck import probe_boxes
 
 BOXES = probe_boxes(localsr.Size(60, 50))
@@ -52,5 +53,9 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
     )
 
 
+def made(network: CLSR, card: Card, plain: CLSR | None = None, precision: str = "fp32") -> localsr.Restorer:
+    return localsr.Restorer(TorchNetwork(network), card, None if plain is None else TorchNetwork(plain), precision)
+
+
 def restorer(config: ModelConfig) -> localsr.Restorer:
-    return localsr.Restorer(awake(config), Card("tiny", config, sha256="0"), awake(config.without_context()))
+    return made(awake(config), Card("tiny", config, sha256="0"), awake(config.without_context()))

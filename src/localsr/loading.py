@@ -14,7 +14,6 @@ from localsr.extras import need
 from localsr.foreign.files import is_foreign, load_foreign
 from localsr.geometry import Box
 from localsr.images import Source
-from localsr.inference.device import find_device
 from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
@@ -22,6 +21,9 @@ from localsr.inference.strategies import Strategy
 from localsr.models.embedded import find_network
 from localsr.onnx.export import NEEDED, export, read_restorer
 from localsr.progress import Progress
+from localsr.pytorch.checkpoints import read_checkpoint
+from localsr.pytorch.device import find_device
+from localsr.pytorch.network import TorchNetwork
 
 RUNTIMES = ("torch", "onnx")
 
@@ -34,6 +36,7 @@ def load(
     device: str = "auto",
     precision: str = AUTO,
     max_memory: int | None = None,
+    threads: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> Restorer:
     """Load a network, to be run by torch or by onnxruntime.
@@ -48,6 +51,7 @@ def load(
         precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
             and at most one level of 255 from fp32, as measured once for the network and the machine.
         max_memory: MB that the process is to stay below, kept results aside.
+        threads: Of the CPU, to compute with; torch has one number for all of a process. By default all cores.
         progress: Called with how many graphs are exported, and of how many.
 
     Returns:
@@ -67,6 +71,8 @@ def load(
     folder = None if name_or_path is None else Path(name_or_path)
     is_folder = folder is not None and folder.is_dir()
     if runtime == "torch":
+        if threads is not None:
+            torch.set_num_threads(threads)
         if is_folder:
             advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
             raise ConfigError(f"{folder} is a folder", advice)
@@ -75,27 +81,33 @@ def load(
             network, card = load_foreign(path, find_device(device))
             if scale not in (None, card.config.scale):
                 raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
-            return Restorer(network, card, None, precision, max_memory=max_memory)
-        return Restorer.load(path, scale=scale, device=device, precision=precision, max_memory=max_memory)
+            return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory)
+        return read_checkpoint(path, scale, device, precision, max_memory)
     need("onnx", *NEEDED)
     if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
-        return read_restorer(folder, scale, max_memory)
-    return as_graphs(Restorer.load(name_or_path, scale=scale, device="cpu", precision="fp32"), max_memory, progress)
+        return read_restorer(folder, scale, max_memory, threads)
+    made = read_checkpoint(find_network(name_or_path, scale), scale, "cpu", "fp32")
+    return as_graphs(made, max_memory, threads, progress)
 
 
-def as_graphs(restorer: Restorer, max_memory: int | None = None, progress: Progress = lambda *_: None) -> Restorer:
+def as_graphs(
+    restorer: Restorer,
+    max_memory: int | None = None,
+    threads: int | None = None,
+    progress: Progress = lambda *_: None,
+) -> Restorer:
     """Return a restorer's network as graphs from the user's cache; those that are not there yet are exported into it.
 
     Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
     """
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, None, max_memory)
+        return read_restorer(cached, None, max_memory, threads)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, None, max_memory)
+    return read_restorer(cached, None, max_memory, threads)
 
 
 def restore(

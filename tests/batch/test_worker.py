@@ -20,14 +20,13 @@ from localsr.batch.worker import BatchWorker
 from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
 from localsr.inference.memory import resident
-from localsr.inference.restorer import Restorer
 from localsr.regions import RegionRequest, text
 
 
 def test_results_and_rows(many, setup) -> None:
     worker = BatchWorker(setup)
     rows = worker.process(many[2])
-    restorer = Restorer.load(setup.model, device="cpu")
+    restorer = localsr.load(setup.model, device="cpu")
     scene = restorer.encode(localsr.read(many[2].picture))
     assert [(r.left, r.top, r.right, r.bottom) for r in rows] == [(3, 4, 23, 18), (24, 20, 42, 35), (1, 1, 10, 10)]
     for row in rows:

@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from networks import restorer, tiny
+from networks import made, restorer, tiny
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch.nn import functional
@@ -28,7 +28,7 @@ from localsr.evaluation.run_folder import RunFolder
 from localsr.geometry import Box, Size
 from localsr.inference.cost import RoiFlops, count_roi
 from localsr.inference.strategies import Strategy
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import without_weights
 from localsr.models.config import ModelConfig
 from localsr.models.importer import import_network
@@ -80,7 +80,7 @@ def test_the_authors_carn_m_on_bsd100(shared: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(metrics, "ssim", lambda restored, original: torch.zeros(len(restored)))  # half the time
     network = import_network(shared / "weights/carn_m.pth", 4)
     network.config = dataclasses.replace(CARN_M, halo=(4, 4, 4, 4))
-    carn = localsr.Restorer(network, Card("carn-m", network.config))
+    carn = made(network, Card("carn-m", network.config))
     benchmark = Benchmark(shared / "data/test/bsd100", 4, 24)
     told = evaluate(benchmark, carn, tmp_path, methods=methods("crop", "halo", "full")).record.means
     assert told["crop"].psnr_y == pytest.approx(27.381, abs=0.01)
@@ -109,7 +109,7 @@ def test_bicubic_on_bsd100(shared: Path) -> None:
 def test_the_network_for_bicubic_on_photos_of_the_repository(cc0: Path, tmp_path: Path) -> None:
     benchmark = Benchmark(cc0, 4, 24)
     assert (benchmark.name, len(benchmark), benchmark.published) == ("cc0", 4, True)
-    result = evaluate(benchmark, localsr.Restorer.load("clsr-light-x4"), tmp_path)
+    result = evaluate(benchmark, localsr.load("clsr-light-x4"), tmp_path)
     psnr = {name: means.psnr_y for name, means in result.record.means.items()}
     by_torch, by_matlab = bicubic_by_both(benchmark)
     assert psnr["bicubic"] == pytest.approx(by_matlab, abs=1e-3)

@@ -22,8 +22,9 @@ from localsr.foreign.files import is_foreign, load_foreign, read_foreign
 from localsr.foreign.measured import known
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
 from localsr.geometry import Box
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.config import ModelConfig
+from localsr.pytorch.network import TorchNetwork
 
 CPU = torch.device("cpu")
 
@@ -100,7 +101,7 @@ def test_what_is_known_of_toys(tmp_path: Path) -> None:
 
 def test_windows_lie_on_the_grid(noise: localsr.Photo) -> None:
     network = box_of(toy(windowed), "1")
-    restorer = localsr.Restorer(network, Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
+    restorer = localsr.Restorer(TorchNetwork(network), Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
     scene = restorer.encode(noise)
     everything = scene.restore(Box(0, 0, noise.size.width, noise.size.height), "full").pixels
     for box in (Box(11, 7, 18, 12), Box(1, 1, 30, 30), Box(17, 3, 40, 41)):
@@ -113,7 +114,7 @@ def test_windows_lie_on_the_grid(noise: localsr.Photo) -> None:
 
 def test_a_network_that_sees_all_runs_whole_or_says_what_it_takes(noise: localsr.Photo) -> None:
     network = box_of(toy(nn.GroupNorm(1, 3).eval()), "2")
-    restorer = localsr.Restorer(network, Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
+    restorer = localsr.Restorer(TorchNetwork(network), Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
     scene, box = restorer.encode(noise), Box(11, 7, 18, 12)
     with torch.no_grad():
         x = torch.from_numpy(noise.window(Box(0, 0, noise.size.width, noise.size.height)))[None]

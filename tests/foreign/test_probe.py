@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from localsr.cli import app
 from localsr.foreign.probe import HALF_LEVEL, MARGIN, measure, measure_restorer
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 
 Pixels = NDArray[np.float32]
 

@@ -78,7 +78,7 @@ def test_at_its_own_size(scene: localsr.Scene, tmp_path: Path) -> None:
 
 
 def test_a_constant_picture_stays_constant(tmp_path: Path) -> None:
-    one = localsr.Restorer.load("clsr-light-x4")
+    one = localsr.load("clsr-light-x4")
     photo = localsr.read(np.full((90, 120, 3), (200, 90, 30), np.uint8))
     paste(tmp_path / "a.png", one.encode(photo), [Box(30, 30, 60, 60)])
     found = levels(tmp_path / "a.png")
@@ -207,7 +207,7 @@ from localsr.geometry import Box
 from localsr.inference.memory import peak
 from localsr.inference.paste import Pasting, paste
 photo = localsr.read(np.zeros((1500, 2000, 3), np.uint8))
-scene = localsr.Restorer.load("edsr-light-x4").encode(photo)
+scene = localsr.load("edsr-light-x4").encode(photo)
 scene.restore(Box(0, 0, 24, 24))
 before = peak()
 print(paste(sys.argv[1], scene, [Box(10, 10, 200, 200)]))

@@ -6,13 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import awake, tiny
+from networks import awake, made, tiny
 from networks import restorer as untold
 
 import localsr
 from localsr.conditions import Conditions
 from localsr.geometry import Box, Size
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.windows import Taper
 from localsr.onnx.export import export
@@ -56,7 +56,7 @@ def test_what_is_told_goes_along_to_a_network_that_starts_from_another() -> None
 def test_a_photo_is_measured_once_and_a_user_has_the_last_word(tmp_path: Path) -> None:
     config = dataclasses.replace(tiny("edsr"), conditioned=True)
     network = awake(config)
-    restorer = localsr.Restorer(network, Card("told", config, sha256="0"), awake(config.without_context()))
+    restorer = made(network, Card("told", config, sha256="0"), awake(config.without_context()))
     random = np.random.default_rng(0)
     noisy = np.clip(110 + random.normal(0, 12, (96, 128, 1)).repeat(3, 2), 0, 255).astype(np.uint8)
     scene = restorer.encode(noisy)
@@ -75,7 +75,7 @@ def test_a_photo_is_measured_once_and_a_user_has_the_last_word(tmp_path: Path) -
 @pytest.mark.slow
 def test_graphs_are_told_too(tmp_path: Path) -> None:
     config = dataclasses.replace(tiny("edsr"), conditioned=True)
-    restorer = localsr.Restorer(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
+    restorer = made(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
     export(restorer, tmp_path / "graphs")
     graphs = localsr.load(tmp_path / "graphs", runtime="onnx")
     noisy = np.random.default_rng(0).integers(60, 90, (96, 128, 3), dtype=np.uint8)

@@ -63,7 +63,7 @@ def test_the_network_for_bicubic_holds_what_is_promised_of_it() -> None:
 
 
 def test_the_default_has_context_and_brings_its_plain_twin(noise: localsr.Photo) -> None:
-    restorer = localsr.Restorer.load()
+    restorer = localsr.load()
     assert restorer.scale == 4
     scene = restorer.encode(noise)
     for way in localsr.Strategy:
@@ -72,13 +72,13 @@ def test_the_default_has_context_and_brings_its_plain_twin(noise: localsr.Photo)
 
 def test_a_scale_without_a_network() -> None:
     with pytest.raises(localsr.ConfigError, match="no embedded network enlarges x3, only x4, x2"):
-        localsr.Restorer.load(scale=3)
+        localsr.load(scale=3)
 
 
 def gains_over_bicubic(folder: Path, name: str, degradation: str) -> list[float]:
     """How much more PSNR Y a network has on each picture of a data set, restored whole."""
     gains = []
-    restorer = localsr.Restorer.load(name)
+    restorer = localsr.load(name)
     benchmark = Benchmark(folder, restorer.scale, 24, degradation=degradation)
     for k in range(len(benchmark)):
         pair = benchmark[k]

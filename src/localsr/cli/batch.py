@@ -137,7 +137,9 @@ def batch_command(
     for name in sorted({name for task in tasks for name in task.request.detect}):
         if sha256 := check_detector(name):
             files[name] = sha256
-    restorer = network.load(max_memory)
+    from localsr.batch.worker import THREADS
+
+    restorer = network.load(max_memory, THREADS)
     setup = Setup(
         folder,
         layout or LAYOUT,

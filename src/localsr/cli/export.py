@@ -22,11 +22,11 @@ def export_command(
 
     They are compared with torch first. `--runtime onnx --model DIR` runs them.
     """
-    from localsr.inference.restorer import Restorer
+    from localsr.loading import load
     from localsr.onnx.export import MAX_DIFFERENCE, export
 
     with progress_bar("exporting") as progress:
-        card = export(Restorer.load(model, scale=scale, device="cpu", precision="fp32"), output, progress)
+        card = export(load(model, runtime="torch", scale=scale, device="cpu", precision="fp32"), output, progress)
     for name in card.graphs:
         path = output / f"{name}.onnx"
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

@@ -134,11 +134,10 @@ class NetworkOptions:
     precision: Precision = "auto"
     runtime: Runtime = "torch"
 
-    def load(self, max_memory: int | None = None) -> Restorer:
-        """Load the network, bounded to `max_memory` MB."""
-        return load_network(
-            self.runtime, self.model, self.scale, device=self.device, precision=self.precision, max_memory=max_memory
-        )
+    def load(self, max_memory: int | None = None, threads: int | None = None) -> Restorer:
+        """Load the network, bounded to `max_memory` MB, for so many threads of the CPU."""
+        how = {"device": self.device, "precision": self.precision, "max_memory": max_memory, "threads": threads}
+        return load_network(self.runtime, self.model, self.scale, **how)
 
 
 def load_network(runtime: str, model: str | None, scale: int | None, **settings: Any) -> Restorer:  # noqa: ANN401

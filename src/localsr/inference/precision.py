@@ -9,14 +9,9 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-from torch import nn
 
-from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
 from localsr.inference.calibration import recall, remember
-from localsr.inference.execution import PRECISIONS
-from localsr.inference.prepacking import packed, shortened
-from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.sample import sample_photo
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import NetworkPair, Strategy
@@ -46,11 +41,11 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
         networks: The networks, in fp32.
         sha256: Of the network's weights; empty where they were never saved, and what is measured is not kept.
     """
-    device = networks.network.device
-    precision = "bf16" if device.type == "cpu" else "fp16"
-    if not isinstance(networks.network, nn.Module):
+    network = networks.network
+    precision, device = network.short_precision, network.device
+    if precision is None:
         return "fp32"
-    key = f"{sha256[:16]} {precision} to fp32 {device}"
+    key = f"{sha256[:16]} {precision} to fp32 {device} {network.version}"
     numbers = recall(key) if sha256 else []
     if len(numbers) != len(Gain._fields):
         numbers = list(measure_gain(networks, precision))
@@ -62,7 +57,7 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
         log.warning("%s is %s in %s on a sample, so it runs in fp32", networks.name, apart, precision)
         return "fp32"
     is_faster = gain.small >= MIN_GAINS[0] and gain.large >= MIN_GAINS[1]
-    if device.type == "cpu" and not is_faster:  # an accelerator waits for its calls with such small ROIs
+    if device == "cpu" and not is_faster:  # an accelerator waits for its calls with such small ROIs
         log.info("%s runs in fp32; %s is %.2f and %.2f times as fast", networks.name, precision, gain.small, gain.large)
         return "fp32"
     return precision
@@ -70,8 +65,9 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
 
 def measure_gain(networks: NetworkPair, precision: str) -> Gain:
     """Restore regions of a picture in fp32 and in a precision of 16 bits by turns."""
-    photo, exact = sample_photo(SAMPLE_SIZE), networks.converted(packed)
-    scenes = [Scene(photo, exact), Scene(photo, exact, precision, shortened_pair(networks, precision))]
+    photo, exact = sample_photo(SAMPLE_SIZE), networks.converted(lambda network: network.packed())
+    short = networks.converted(lambda network: network.shortened(precision))
+    scenes = [Scene(photo, exact), Scene(photo, exact, precision, short)]
     levels, times = 0.0, []
     for side in SAMPLE_ROIS:
         box = Box.from_xywh((SAMPLE_SIZE.width - side) // 2, (SAMPLE_SIZE.height - side) // 2, side, side)
@@ -82,17 +78,6 @@ def measure_gain(networks: NetworkPair, precision: str) -> Gain:
         if slow > PATIENCE:  # so much work is a large region's already
             break
     return Gain(levels, times[0], times[-1])
-
-
-def shortened_pair(networks: NetworkPair, precision: str) -> NetworkPair:
-    """Return networks in a precision of 16 bits; `ConfigError` for those that torch does not compute."""
-
-    def convert(network: RunnableNetwork) -> RunnableNetwork:
-        if not isinstance(network, nn.Module):
-            raise ConfigError(f"{networks.name} runs by {network.runtime}, in fp32 alone, not in {precision}")
-        return shortened(network, PRECISIONS[precision])
-
-    return networks.converted(convert)
 
 
 def _levels_apart(scenes: Sequence[Scene], box: Box, strategy: Strategy) -> float:

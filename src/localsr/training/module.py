@@ -25,7 +25,7 @@ from localsr.inference.scene import Scene
 from localsr.inference.strategies import NetworkPair
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
-from localsr.models.context import sample_patches
+from localsr.models.patches import sample_patches
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 from localsr.training.muon import Muon
