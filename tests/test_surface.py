@@ -26,6 +26,7 @@ PUBLIC = {
     "ServiceError",
     "Size",
     "Strategy",
+    "TrackLostError",
     "__version__",
     "load",
     "read",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         LocalSRError,
         OutputError,
         ServiceError,
+        TrackLostError,
     )
     from localsr.frames.reading import Frames, read_frames
     from localsr.geometry import Box, Size
@@ -47,6 +48,7 @@ _HOMES = {  # where each public name lives; loaded on first use, so that `locals
     "ServiceError": "errors",
     "Size": "geometry",
     "Strategy": "inference.strategies",
+    "TrackLostError": "errors",
     "load": "loading",
     "read": "images",
     "read_frames": "frames.reading",
@@ -72,6 +74,7 @@ __all__ = [
     "ServiceError",
     "Size",
     "Strategy",
+    "TrackLostError",
     "__version__",
     "load",
     "read",

@@ -6,6 +6,7 @@
     ├── ConfigError       a setting that does not exist, or a value that it cannot have
     ├── CheckpointError   weights that are damaged, of another architecture, or not safetensors
     ├── DataError         a folder of pictures that is missing, empty, mostly broken or in use
+    ├── TrackLostError    a region that a clip does not show any more
     ├── OutputError       a result that could not be written; what stood there is untouched
     ├── ServiceError      a service that refuses, is busy, or cannot be reached
     └── StoppedError      work that a signal stopped; its state is saved, and it can go on
@@ -87,6 +88,10 @@ class CheckpointError(LocalSRError, ValueError):
 
 class DataError(LocalSRError, ValueError):
     """A folder of pictures that is missing, empty, mostly broken or in use by another process."""
+
+
+class TrackLostError(LocalSRError):
+    """A region that the frames of a clip do not show any more; what was found before stands."""
 
 
 class OutputError(LocalSRError, OSError):

@@ -141,6 +141,44 @@ def test_a_frame_of_a_clip_and_its_neighbours(nets, here):
     fails(run("restore", "clip.mp4", "--at", "1:00", "--box", "0,0,9,9"), 2, "no frame at 60 s", "lasts 0.48 s")
 
 
+def test_a_region_is_tracked_through_a_clip(nets, here):
+    Path("clip.mp4").write_bytes(clips.encoded(clips.numbered(6)))
+    args = (
+        "restore",
+        "clip.mp4",
+        "--track",
+        "--frames",
+        1,
+        "--box",
+        "20,20,48,32",
+        "--model",
+        nets / "plain.safetensors",
+    )
+    result = run(*args, "--at", "0.04s", "--until", "0.16s", "-o", "plate.mp4")
+    assert result.exit_code == 0, result.output
+    assert result.stdout == "plate.mp4: 192 x 128 px, 4 frames from 0.040 s to 0.160 s\n"
+    assert localsr.read_frames("plate.mp4", at=0.13).reference.size == localsr.Size(192, 128)
+    told = json.loads(run(*args, "-o", "out", "--json").stdout)
+    assert [Path(one["output"]).name for one in told["frames"]] == [
+        f"clip-20-20-48x32-x4-0000{n}.png" for n in range(1, 7)
+    ]
+    assert told["frames"][3]["box"] == [20, 20, 68, 52]
+    assert images.read(told["frames"][5]["output"]).size == localsr.Size(192, 128)
+    changed = np.rint(np.random.default_rng(3).random((8, 12, 3)) * 255).astype(np.uint8).repeat(8, 0).repeat(8, 1)
+    Path("cut.mp4").write_bytes(clips.encoded([*clips.numbered(3), changed, changed]))
+    lost = run(*args[:1], "cut.mp4", *args[2:], "-o", "p{n}.png")
+    assert lost.exit_code == 3
+    assert lost.stdout.startswith("p{n}.png: 192 x 128 px, 3 frames")
+    assert "the region is lost at 0.120 s" in lost.stderr
+    assert sorted(path.name for path in Path().glob("p0*")) == ["p00001.png", "p00002.png", "p00003.png"]
+    fails(run(*args, "--box", "0,0,9,9"), 2, "follows one region, not 2")
+    fails(run(*args, "-o", "one.png"), 2, "one picture for many frames", "{n}")
+    fails(run(*args, "-o", "one.gif"), 2, "must end in .mp4")
+    fails(run(*args, "-o", "clip.mp4"), 2, "never replaced")
+    fails(run(*args, "--compare", "sheet.png"), 2, "leave out --into and --compare")
+    fails(run("restore", "clip.mp4", "--until", "3s", "--box", "0,0,9,9"), 2, "add --track")
+
+
 def test_photos_together(nets, here):
     for name in ("b.png", "c.png"):
         Path(name).write_bytes(Path("photo.png").read_bytes())

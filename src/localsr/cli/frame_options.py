@@ -40,6 +40,20 @@ Together = Annotated[
     bool, typer.Option("--together", help="The photos show the same: restore regions of the first from all of them.")
 ]
 
+TrackFlag = Annotated[
+    bool,
+    typer.Option(
+        "--track",
+        help="Follow the region through the clip from --at on: -o is a clip (.mp4), a folder, or a name with {n}.",
+    ),
+]
+Until = Annotated[
+    str | None,
+    typer.Option(
+        "--until", metavar="15s|M:SS.S", help="Of --track: the last moment; by default the end.", show_default=False
+    ),
+]
+
 
 @dataclass(frozen=True)
 class FrameOptions:
@@ -48,10 +62,26 @@ class FrameOptions:
     at: At = None
     frames: Count = None
     together: Together = False
+    track: TrackFlag = False
+    until: Until = None
+
+    @property
+    def moment(self) -> float | None:
+        """The moment that is asked for, in seconds."""
+        return None if self.at is None else seconds(self.at)
+
+    @property
+    def last_moment(self) -> float | None:
+        """Until when a region is tracked, in seconds."""
+        return None if self.until is None else seconds(self.until)
 
     def read(self, photos: Sequence[Path]) -> Frames | None:
-        """Read frames; None where one photo is meant."""
+        """Read frames, of a clip to be tracked the first; None where one photo is meant."""
+        if self.until is not None and not self.track:
+            raise ConfigError("--until is where --track ends; add --track or leave it out")
         if self.together:
+            if self.track:
+                raise ConfigError("--track is for a clip, --together for photos; leave one out")
             if self.at is not None:
                 raise ConfigError("--at is for a clip, --together for photos; leave one out")
             if len(photos) < 2:
@@ -60,13 +90,13 @@ class FrameOptions:
             raise ConfigError(
                 f"{len(photos)} photos are given; if they show the same, add --together, else see `batch`"
             )
-        elif self.at is None and self.frames is None:
+        elif self.at is None and self.frames is None and not self.track:
             return None
         from localsr.frames.reading import read_frames
 
-        moment = None if self.at is None else seconds(self.at)
+        count = 1 if self.track else self.frames
         with spinner("reading frames"):
-            return read_frames(list(photos) if self.together else photos[0], at=moment, count=self.frames)
+            return read_frames(list(photos) if self.together else photos[0], at=self.moment, count=count)
 
 
 def seconds(text: str) -> float:

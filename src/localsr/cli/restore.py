@@ -17,6 +17,7 @@ from localsr.cli.picture_options import PictureOptions, picture_facts
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
 from localsr.cli.terminal import counted, progress_bar
+from localsr.cli.tracking import Tracking, track_region
 from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -94,6 +95,11 @@ def restore_command(
 
     chosen = Strategy.named(strategy) if strategy is not None else None
     restorer = network.load(max_memory)
+    if frames.track:
+        tracking = Tracking(photo, boxes, frames, chosen, saving.saving)
+        if not track_region(restorer, tracking, files, as_json=as_json):
+            raise typer.Exit(ExitCode.INCOMPLETE)
+        return
     paths = files.region_paths(photo, boxes, restorer.scale)
     files.check(photo, source, boxes, restorer.scale, paths, saving.saving)
     if files.into is not None and share:

@@ -108,6 +108,7 @@ def align(frames: Frames, around: Box) -> Alignment:
         side = (frame.step > 0) - (frame.step < 0)
         near, moved = steps.get(side, (0, (0.0, 0.0)))
         guess = (0.0, 0.0) if near == 0 else (moved[0] * frame.step / near, moved[1] * frame.step / near)
+        guess = guess if frame.motion is None else frame.motion
         view = _located(frames, frame, reference, around, guess)
         if view is None or view.correlation < MIN_CORRELATION:
             correlation = 0.0 if view is None else view.correlation
@@ -135,7 +136,7 @@ def _located(frames: Frames, frame: Frame, reference: Pixels, around: Box, guess
     view = _registered(frame, reference, around, guess)
     if view is not None and view.correlation >= SURE_CORRELATION:
         return view
-    wide = _searched(frames, frame, around)
+    wide = searched(frames.reference, frame.picture, around)
     if wide is None or math.dist(wide, guess) < 1:
         return view
     other = _registered(frame, reference, around, wide)
@@ -145,7 +146,7 @@ def _located(frames: Frames, frame: Frame, reference: Pixels, around: Box, guess
 
 def _registered(frame: Frame, reference: Pixels, around: Box, guess: tuple[float, float]) -> View | None:
     """Register a frame's window, shifted by a guess in whole pixels as far as the frame goes."""
-    shift = _shift(around, frame.picture.size, guess)
+    shift = shift_within(around, frame.picture.size, guess)
     pixels = window_of(frame.picture, around.shifted(*shift))
     start = None
     if shift != (round(guess[0]), round(guess[1])):  # stopped at the border: the motion is in the window
@@ -165,22 +166,22 @@ def _view(name: str, pixels: Pixels, found: Registration, shift: tuple[int, int]
     return View(name, pixels, there, back, found.correlation, (float(motion[0]), float(motion[1])))
 
 
-def _shift(box: Box, size: Size, guess: tuple[float, float]) -> tuple[int, int]:
+def shift_within(box: Box, size: Size, guess: tuple[float, float]) -> tuple[int, int]:
     """Round a shift to whole pixels, and keep the box within a picture."""
     x = min(max(round(guess[0]), -box.left), size.width - box.right)
     y = min(max(round(guess[1]), -box.top), size.height - box.bottom)
     return x, y
 
 
-def _searched(frames: Frames, frame: Frame, around: Box) -> tuple[float, float] | None:
-    """Look for a large motion in a reduced surrounding; return it in px."""
+def searched(one: Window, other: Window, around: Box) -> tuple[float, float] | None:
+    """Look for a large motion of a window from one frame to another in a reduced surrounding; return it in px."""
     cv2 = opencv()
     reach = max(SEARCH_REACH, around.width, around.height)
-    wide = around.grow(reach).clipped(frames.reference.size)
+    wide = around.grow(reach).clipped(one.size)
     factor = max(1, math.ceil(max(wide.width, wide.height) / SEARCH_SIDE))
     small = [
         cv2.resize(luma(window_of(picture, wide)), None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA)
-        for picture in (frames.reference, frame.picture)
+        for picture in (one, other)
     ]
     found = register(small[0], small[1])
     if found is None:

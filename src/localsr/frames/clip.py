@@ -24,7 +24,8 @@ from localsr.geometry import Box, Size, snapped
 
 CONTAINERS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,mxf,ogg"
 MAX_CLIP_PIXELS = 2**26  # of a frame: 8K has half as many
-MAX_HELD_BYTES = 2**29  # of all frames that are kept: 40 of 4K
+MAX_HELD_BYTES = 2**29  # of all frames that are kept: 21 of 4K
+MAX_PIXEL_BYTES = 3  # of a decoded frame in 10 bit, chroma at half its resolution
 MAX_DECODED = 20_000  # frames from where decoding must begin to the one asked for
 MAX_SECONDS = 60.0  # of decoding
 MAX_PROBED_BYTES = 2**24  # read to find out what a file holds
@@ -37,7 +38,7 @@ FLAGS = "bicubic+accurate_rnd+full_chroma_int"
 
 
 class ClipFrame:
-    """A frame of a clip: as it was decoded, or a part of it in RGB (`around`)."""
+    """A frame of a clip, as it was decoded."""
 
     def __init__(self, picture: Any, seconds: float, title: str) -> None:  # noqa: ANN401  # av has no types here
         """Take a decoded frame that is shown from `seconds` on; `title` calls the clip in messages."""
@@ -49,13 +50,11 @@ class ClipFrame:
         sides = (picture.width, picture.height)
         self.size = Size(*(sides if self._turns % 2 == 0 else sides[::-1]))
         self.depth = 8 if max(part.bits for part in picture.format.components) == 8 else 16
-        self._kept: tuple[Box, NDArray[Any]] | None = None
 
-    def around(self, box: Box) -> ClipFrame:
-        """Return this frame with the pixels of a box alone, in RGB."""
-        kept = ClipFrame(self._picture, self.seconds, self._title)
-        kept._kept, kept._picture = (box, self.levels(box)), None
-        return kept
+    @property
+    def stamp(self) -> int:
+        """Where it stands in the clip, in ticks of the stream."""
+        return int(self._picture.pts)
 
     def window(self, box: Box) -> NDArray[np.float32]:
         """Read a box of the upright frame: `(3, h, w)` RGB in [0, 1]."""
@@ -64,9 +63,6 @@ class ClipFrame:
 
     def levels(self, box: Box) -> NDArray[Any]:
         """Read a box of the upright frame: `(h, w, 3)` RGB in 8 or 16 bits."""
-        if self._kept is not None:
-            inside = box.within(self._kept[0])
-            return self._kept[1][inside.rows, inside.columns]
         box.checked(self.size)
         w, h, turns = self._picture.width, self._picture.height, self._turns  # stored; turned against the clock
         left, top, right, bottom = box.left, box.top, box.right, box.bottom
@@ -111,6 +107,14 @@ class ClipFrame:
         return converted
 
 
+class ClipFacts(NamedTuple):
+    """What a clip's header says."""
+
+    size: Size  # of a frame as it is stored
+    rate: float  # frames a second, on average
+    seconds: float  # 0 where it does not say
+
+
 class Excerpt(NamedTuple):
     """What was decoded around a moment."""
 
@@ -129,11 +133,39 @@ def excerpt(file: IO[bytes], title: str, at: float, before: int, after: int) -> 
 
     `ConfigError` if the clip ends earlier; `ImageError` if it cannot be read, or is of a kind that is not read.
     """
+    with _reading(title, at):
+        return _Decoder(file, title).around(at, before, after)
+
+
+def sequence(file: IO[bytes], title: str, at: float, before: int) -> Iterator[tuple[int, ClipFrame]]:
+    """Decode the frames from the one shown `at` seconds after a clip's beginning on, and up to `before` before it.
+
+    Each comes with its number: 0 is shown at that moment, negative ones before it. Errors are those of `excerpt`. The
+    bounds on decoding hold for each frame anew, since between them one works.
+    """
+    with _reading(title, at):
+        yield from _Decoder(file, title).sequence(at, before)
+
+
+def facts(file: IO[bytes], title: str) -> ClipFacts:
+    """Read a clip's header; errors are those of `excerpt`."""
+    with _reading(title, 0):
+        return _Decoder(file, title).facts
+
+
+def held_aside(size: Size) -> int:
+    """Return how many frames of a size may be held on each side of one."""
+    return MAX_HELD_BYTES // (MAX_PIXEL_BYTES * size.width * size.height) // 2
+
+
+@contextmanager
+def _reading(title: str, at: float) -> Iterator[None]:
+    """Check a moment, and tell what FFmpeg says in our own words."""
     if not (math.isfinite(at) and at >= 0):
         raise ConfigError(f"a moment of a clip is a number of seconds from 0 on, not {at}")
     av = pyav()
     try:
-        return _Decoder(file, title).around(at, before, after)
+        yield
     except LocalSRError:
         raise
     except av.error.FFmpegError as error:
@@ -158,18 +190,20 @@ class _Decoder:
             context = stream.codec_context
             if not (context.width and context.height):
                 raise ImageError(f"{title} says no size of its frames; it is damaged")
-            if context.width * context.height > MAX_CLIP_PIXELS:
-                size = Size(context.width, context.height)
+            size = Size(context.width, context.height)
+            if size.width * size.height > MAX_CLIP_PIXELS:
                 raise ImageError(f"{title} has frames of {size} px; at most {MAX_CLIP_PIXELS / 1e6:.0f} megapixels")
-            self._rate = float(stream.average_rate or 25)
             self._tick = stream.time_base  # in s
             self._start = stream.start_time or 0  # in ticks, as all stamps
             self._length = stream.duration or 0
+            self.facts = ClipFacts(size, float(stream.average_rate or 25), float(self._length * self._tick))
 
     def around(self, at: float, before: int, after: int) -> Excerpt:
         """Return the frame shown at a moment and its neighbours; begin ever earlier until enough lie before it."""
         target = self._start + round(Fraction(at) / self._tick)
-        margin = (before + 1) / self._rate
+        most = held_aside(self.facts.size)
+        before, after = min(before, most), min(after, most)
+        margin = (before + 1) / self.facts.rate
         while True:
             begin = self._start + math.floor((Fraction(at) - Fraction(margin)) / self._tick)
             found, complete = self._from(begin, target, before, after), begin <= self._start
@@ -179,6 +213,19 @@ class _Decoder:
                 lasts = f"it lasts {float(self._length * self._tick):.2f} s" if self._length else "it is shorter"
                 raise ConfigError(f"{self._title} has no frame at {at:g} s; {lasts}")
             margin *= 4
+
+    def sequence(self, at: float, before: int) -> Iterator[tuple[int, ClipFrame]]:
+        """Yield the frames of a clip in their order, from up to `before` before a moment on, with their numbers."""
+        found = self.around(at, before, 0)
+        first, number = (found.before or [found.reference])[-1].stamp, -len(found.before)
+        with self._opened() as (container, stream):
+            if first > self._start:
+                container.seek(first, stream=stream, backward=True)
+            for stamp, frame in self._frames(container, stream):
+                if stamp >= first:
+                    yield number, frame
+                    number += 1
+                    self._decoded, self._until = 0, time.monotonic() + MAX_SECONDS
 
     @contextmanager
     def _opened(self) -> Iterator[tuple[Any, Any]]:
@@ -242,5 +289,5 @@ class _Decoder:
 
     def _ended_before(self, target: int, last: ClipFrame) -> bool:
         """Tell whether a clip has ended; without a length, its last frame is shown for a frame's time."""
-        end = max(float(self._length * self._tick), last.seconds + 1.5 / self._rate)
+        end = max(float(self._length * self._tick), last.seconds + 1.5 / self.facts.rate)
         return float((target - self._start) * self._tick) > end

@@ -15,6 +15,7 @@ from PIL import Image
 
 from localsr import images
 from localsr.errors import ConfigError, ImageError
+from localsr.frames.clip import MAX_HELD_BYTES
 from localsr.images import Photo
 from localsr.images.vips import translating_errors
 
@@ -23,6 +24,7 @@ SIGNATURES |= dict.fromkeys((b"II*\0", b"MM\0*"), "TIFF")
 HEAD_BYTES = 16
 MAX_PAGES = 10_000
 MAX_PAGE_PIXELS = 2**26
+PAGE_PIXEL_BYTES = 4
 TIFF_SECONDS = 1.0  # for which a page is taken to be shown
 LEAST_SECONDS = 0.01  # of a page that says no time of its own
 
@@ -59,6 +61,8 @@ def page_excerpt(file: IO[bytes], kind: str, title: str, at: float, before: int,
             raise ImageError(
                 f"{title} has pages of {width} x {height} px; at most {MAX_PAGE_PIXELS / 1e6:.0f} megapixels"
             )
+        most = MAX_HELD_BYTES // (PAGE_PIXEL_BYTES * width * height) // 2
+        before, after = min(before, most), min(after, most)
         earlier: deque[Page] = deque(maxlen=before + 1)
         later: list[Page] = []
         end = 0.0

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, NamedTuple, Protocol
@@ -15,10 +16,11 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.errors import ConfigError, ImageError
-from localsr.frames.clip import MAX_HELD_BYTES, ClipFrame, excerpt
+from localsr.frames.clip import ClipFrame, excerpt
 from localsr.frames.pages import HEAD_BYTES, Page, page_excerpt, page_format
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo, Source
+from localsr.images.metadata import SourceFile
 
 DEFAULT_COUNT = 9
 MAX_COUNT = 33
@@ -42,6 +44,7 @@ class Frame(NamedTuple):
     name: str  # the moment that it is shown at, its page or its file
     picture: Window
     step: int  # how many frames after the reference, negative before it; 0 where frames have no order
+    motion: tuple[float, float] | None = None  # of the region against the reference in px, where it is known already
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,44 +107,66 @@ def read_frames(source: Source | Sequence[Source], *, at: float | None = None, c
         if at is not None:
             raise ConfigError("photos have no time; name the reference first and leave out the moment")
         return _of_photos(source, count)
-    moment, several = at or 0.0, count or DEFAULT_COUNT
-    if isinstance(source, bytes):
-        return _of_file(io.BytesIO(source), "the clip", "", moment, several)
-    if not isinstance(source, str | os.PathLike):
+    if not isinstance(source, bytes | str | os.PathLike):
         return _of_photos([source], count)
+    with opened(source) as clip:
+        return _of_file(clip, at or 0.0, count or DEFAULT_COUNT)
+
+
+class OpenClip(NamedTuple):
+    """A clip or a file of pages that is open."""
+
+    file: IO[bytes]
+    title: str  # in messages
+    name: str  # of the file, without its folder; empty for bytes
+    source: SourceFile  # which its hash is made of
+
+    def photo(self, frame: ClipFrame) -> Photo:
+        """Return a frame as a photo, which knows the clip that it is from."""
+        return self.named(images.read(frame.levels(whole(frame.size))))
+
+    def named(self, photo: Photo) -> Photo:
+        """Return a photo with the clip's name and hash."""
+        return dataclasses.replace(
+            photo, name=self.name, metadata=dataclasses.replace(photo.metadata, source=self.source)
+        )
+
+
+@contextmanager
+def opened(source: bytes | str | os.PathLike[str]) -> Iterator[OpenClip]:
+    """Open a clip by its path or bytes."""
+    if isinstance(source, bytes):
+        yield OpenClip(io.BytesIO(source), "the clip", "", SourceFile(source))
+        return
     path = Path(source)
     try:
         with path.open("rb") as file:
-            return _of_file(file, os.fspath(source), path.name, moment, several)
+            yield OpenClip(file, os.fspath(source), path.name, SourceFile(path))
     except OSError as error:
         raise ImageError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _of_file(file: IO[bytes], title: str, name: str, at: float, count: int) -> Frames:
+def _of_file(clip: OpenClip, at: float, count: int) -> Frames:
     """Decode a clip, or a file of pages, around a moment: half of what is looked at before it, half after."""
     reach = POOL * (count - 1) // 2
-    kind = page_format(file.read(HEAD_BYTES))
-    file.seek(0)
+    kind = page_format(clip.file.read(HEAD_BYTES))
+    clip.file.seek(0)
     if kind is not None:
-        pages = page_excerpt(file, kind, title, at, reach, reach)
-        reference, seconds = pages.reference.photo, pages.reference.seconds
+        pages = page_excerpt(clip.file, kind, clip.title, at, reach, reach)
+        reference, seconds = clip.named(pages.reference.photo), pages.reference.seconds
         before, after = _timed(pages.before), _timed(pages.after)
     else:
-        found = excerpt(file, title, at, reach, reach)
-        reference, seconds = images.read(found.reference.levels(whole(found.reference.size))), found.reference.seconds
+        found = excerpt(clip.file, clip.title, at, reach, reach)
+        reference, seconds = clip.photo(found.reference), found.reference.seconds
         before, after = _timed(found.before), _timed(found.after)
     near = [*((-n, *one) for n, one in enumerate(before, 1)), *((n, *one) for n, one in enumerate(after, 1))]
-    others, left_out, held = [], [], 0
+    others, left_out = [], []
     for step, moment, frame in sorted(near, key=lambda one: abs(one[0])):
-        held += 2 * frame.size.width * frame.size.height * frame.depth // 8
-        if frame.size != reference.size:
-            left_out.append((_shown(moment), f"it has {frame.size} px, the reference {reference.size}"))
-        elif held > MAX_HELD_BYTES:
-            left_out.append((_shown(moment), f"{MAX_HELD_BYTES >> 20} MB of frames are held already"))
+        if frame.size == reference.size:
+            others.append(Frame(moment_name(moment), frame, step))
         else:
-            others.append(Frame(_shown(moment), frame, step))
-    named = dataclasses.replace(reference, name=name)
-    return Frames(named, tuple(others), count, tuple(left_out), _shown(seconds))
+            left_out.append((moment_name(moment), f"it has {frame.size} px, the reference {reference.size}"))
+    return Frames(reference, tuple(others), count, tuple(left_out), moment_name(seconds))
 
 
 def _timed(side: Sequence[Page | ClipFrame]) -> list[tuple[float, Photo | ClipFrame]]:
@@ -149,7 +174,7 @@ def _timed(side: Sequence[Page | ClipFrame]) -> list[tuple[float, Photo | ClipFr
     return [(one.seconds, one if isinstance(one, ClipFrame) else one.photo) for one in side]
 
 
-def _shown(seconds: float) -> str:
+def moment_name(seconds: float) -> str:
     """Return how a moment is called."""
     return f"{seconds:.3f} s"
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsr import extras
+from localsr.geometry import Box
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -115,6 +116,26 @@ def inverse(matrix: Map) -> Map:
     """Return the map back: from the frame's pixels to the reference's."""
     back = np.linalg.inv(matrix[:, :2])
     return np.hstack([back, -back @ matrix[:, 2:]])
+
+
+def composed(after: Map, first: Map) -> Map:
+    """Return one map after another."""
+    return np.hstack([after[:, :2] @ first[:, :2], after[:, :2] @ first[:, 2:] + after[:, 2:]])
+
+
+def between_frames(matrix: Map, one: Box, other: Box) -> Map:
+    """Carry a map from a window of one frame to a window of another over to the frames."""
+    return _further(matrix, np.array([other.left, other.top]) - matrix[:, :2] @ (one.left, one.top))
+
+
+def between_windows(matrix: Map, one: Box, other: Box) -> Map:
+    """Carry a map from one frame to another over to windows of them."""
+    return _further(matrix, matrix[:, :2] @ (one.left, one.top) - np.array([other.left, other.top]))
+
+
+def _further(matrix: Map, by: NDArray[np.float64]) -> Map:
+    """Return a map that shifts by so much more."""
+    return np.hstack([matrix[:, :2], matrix[:, 2:] + by[:, None]])
 
 
 def covered(where: NDArray[np.float32], height: int, width: int) -> NDArray[np.bool_]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Self
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.frames.reading import Frames
+from localsr.frames.tracking import follow
+from localsr.geometry import Box
 from localsr.inference.conditioning import measure_photo
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.fused_scene import FusedScene
@@ -19,7 +22,9 @@ from localsr.inference.precision import AUTO, choose_precision
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Enlarger, NetworkPair, Strategy
+from localsr.inference.tracking import TrackedRegion, restore_tracked
 from localsr.models.card import Card
+from localsr.progress import Progress
 
 
 class Restorer(Enlarger):
@@ -175,3 +180,50 @@ class Restorer(Enlarger):
             conditions=measure_photo(photo) if self.network.conditioned else None,
         )
         return scene if frames is None or not frames.others else FusedScene(frames, scene)
+
+    def track(
+        self,
+        clip: bytes | str | PathLike[str],
+        box: Box,
+        *,
+        at: float = 0.0,
+        until: float | None = None,
+        count: int | None = None,
+        strategy: Strategy | str | None = None,
+        progress: Progress | None = None,
+    ) -> Iterator[TrackedRegion]:
+        """Restore a region in every frame of a clip from a moment on, wherever it moves, each from its neighbours too.
+
+        Args:
+            clip: The clip: its path or bytes.
+            box: The region in the frame shown at `at`, in LR px; it keeps its size and follows what it shows.
+            at: The first moment, in seconds from the clip's beginning.
+            until: The last moment; the clip's end without it.
+            count: From how many frames each region may be made, 1 to 33; 9 without it.
+            strategy: As in `Scene.restore`.
+            progress: Called with the frames that are done, and about how many there are in all.
+
+        Returns:
+            An iterator over the restored regions; frames that are not asked for are not read.
+
+        Raises:
+            TrackLostError: A frame does not show the region any more; all before it have come.
+            BoxError: The box leaves the picture.
+            ConfigError: The clip has no such moment, a number is out of range, or a package is missing.
+            ImageError: The clip is damaged, or of a kind that is not read.
+
+        Example:
+            >>> import localsr, numpy as np, tempfile
+            >>> from localsr.frames.writing import writing_clip
+            >>> blocks = np.random.default_rng(0).random((3, 12, 16)).repeat(8, 1).repeat(8, 2)
+            >>> with tempfile.TemporaryDirectory() as folder:
+            ...     with writing_clip(f"{folder}/clip.mp4") as clip:
+            ...         for n in range(3):
+            ...             clip.add(blocks[:, :, n : n + 96], n / 25)
+            ...     restorer = localsr.load("edsr-light-x4", device="cpu")
+            ...     tracked = list(restorer.track(f"{folder}/clip.mp4", localsr.Box(40, 30, 64, 54)))
+            >>> [round(one.place[0]) for one in tracked], tracked[0].restoration.pixels.shape
+            ([40, 39, 38], (3, 96, 96))
+        """
+        found = follow(clip, box, at=at, until=until, count=count)
+        return restore_tracked(found, box, self.encode, strategy, progress)
