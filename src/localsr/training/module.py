@@ -26,6 +26,7 @@ from localsr.inference.strategies import NetworkPair
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.patches import sample_patches
+from localsr.pytorch.network import TorchNetwork
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 from localsr.training.muon import Muon
@@ -83,9 +84,10 @@ class Training(lightning.LightningModule):
 
     def validation_step(self, pair: Pair, index: int) -> None:
         """Restore a picture cell by cell in fp32 by the network's own strategy, and log its PSNR."""
-        network = self.network.eval()
+        module = self.network.eval()
+        network = TorchNetwork(module)
         with torch.autocast(self.device.type, enabled=False):
-            networks = NetworkPair(self.recipe.name, network, network if network.config.plain else None)
+            networks = NetworkPair(self.recipe.name, network, network if module.config.plain else None)
             scene = Scene(images.read(pair.lr), networks)
             cells = tiles(whole(scene.photo.size), VALIDATION_ROI)
             parts = torch.stack([torch.from_numpy(r.pixels) for r in scene.restore(cells)])
