@@ -5,15 +5,16 @@ A line is a region as `--box` takes it, `40,60,128,96`, or a JSON object:
     {"picture": "a.jpg", "box": [40, 60, 168, 156], "label": "sign", "score": 0.9}
 
 `box` is left, top, right, bottom in pixels, as `localsr restore --json` prints it, or a text as `--box` takes it;
-`bbox`, instead, is left, top, width, height in pixels, as COCO has it; four keys such as those of a table's columns
-(`records.py`) do too. All else may be left out; a region without `picture` (or another name of `PICTURE_KEYS`) is of
+`bbox`, instead, is left, top, width, height in pixels, as COCO has it; all that the columns of a table may say
+(`records.py`) does too. All else may be left out; a region without `picture` (or another name of `PICTURE_KEYS`) is of
 any picture. An object with `regions` has several, of its `input`: what `localsr restore --json` prints. Empty lines are
-passed over. In a manifest of `localsr batch`, a line may name a picture alone, or with a `"detector"`.
+passed over. In a manifest of `localsr batch`, a line may name a picture alone, or with a `"detector"`. A JSON array of
+such objects is read as their lines.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -33,7 +34,7 @@ from localsr.regions.formats.documents import (
     parse_json,
     split_lines,
 )
-from localsr.regions.formats.records import PICTURE_KEYS
+from localsr.regions.formats.records import canonical, name_regions, record_picture, sided_region
 from localsr.regions.formats.tables import misplaced, readable_regions
 from localsr.regions.region import Region
 from localsr.regions.text import text
@@ -46,13 +47,6 @@ class RegionLine(msgspec.Struct):
 
     box: msgspec.Raw = NOTHING
     bbox: msgspec.Raw = NOTHING
-    picture: str = ""
-    image: str = ""
-    file: str = ""
-    path: str = ""
-    file_name: str = ""
-    filename: str = ""
-    input: str = ""
     detector: str = ""
     label: str = ""
     score: float | None = None
@@ -75,8 +69,13 @@ def read_json_lines(path: Path) -> Pictures:
 
 def parse_json_lines(data: bytes, origin: str) -> Pictures:
     """Read lines; `BoxError` for one that asks for a detector, which is for a manifest."""
+    return _by_picture(iterate_lines(data, origin), origin)
+
+
+def _by_picture(entries: Iterable[LineEntry], origin: str) -> Pictures:
+    """Return what entries ask for by the names of pictures."""
     found: dict[str, list[Region]] = {}
-    for picture, region, detector in iterate_lines(data, origin):
+    for picture, region, detector in entries:
         if detector:
             raise misplaced(detector, origin)
         found.setdefault(picture, []).extend([] if region is None else [region])
@@ -99,11 +98,18 @@ def read_answer(path: Path) -> Pictures:
     data = load_document(path, MAX_JSON_BYTES)
     check_objects(data, b"box", str(path))
     try:
-        answer = parse_json(data, RegionLine, str(path))
+        return _by_picture(_read_object(data, str(path)), str(path))
     except BoxError:  # several, or malformed
         return parse_json_lines(data, str(path))
-    regions = tuple(entry.region for entry in _regions(answer, str(path)) if entry.region is not None)
-    return {_picture(answer): regions}
+
+
+def read_array(path: Path) -> Pictures:
+    """Read one JSON array whose entries are objects as of lines."""
+    data = load_document(path, MAX_JSON_BYTES)
+    check_objects(data, b"box", str(path))
+    entries = enumerate(parse_json(data, list[dict[str, msgspec.Raw]], str(path)))
+    encoded = ((msgspec.json.encode(entry), f"{path}[{n}]") for n, entry in entries)
+    return _by_picture((found for entry, place in encoded for found in _read_object(entry, place)), str(path))
 
 
 def _entries(line: str, origin: str) -> Iterator[LineEntry]:
@@ -111,34 +117,36 @@ def _entries(line: str, origin: str) -> Iterator[LineEntry]:
     if not line.startswith("{"):
         yield LineEntry("", text(line, origin), "")
         return
-    said = parse_json(line.encode(), RegionLine, origin)
+    yield from _read_object(line.encode(), origin)
+
+
+def _read_object(data: bytes, origin: str) -> Iterator[LineEntry]:
+    """Read a JSON object."""
+    said = parse_json(data, RegionLine, origin)
+    record = canonical(parse_json(data, dict[str, Any], origin))
+    picture = record_picture(record)
     if said.regions is not None:
-        yield from _regions(said, origin)
+        yield from (LineEntry(picture, region, "") for region in _regions(said, origin) or (None,))
         return
-    if (said.box, said.bbox) != (NOTHING, NOTHING):
-        yield LineEntry(_picture(said), Region.attempt(partial(_line_region, said, None, origin)), said.detector)
-        return
-    record = {key.lower(): cell for key, cell in parse_json(line.encode(), dict[str, Any], origin).items()}
-    regions = readable_regions(record, origin)
-    if not regions and not _picture(said):
+    given = [bytes(raw) for raw in (said.box, said.bbox) if raw != NOTHING]
+    if not given or any(raw.startswith(b"{") for raw in given):
+        found = readable_regions(record, origin)
+    else:
+        region = Region.attempt(partial(_line_region, said, None, origin))
+        found = [region] if region.problem else name_regions([region], record, origin)
+    nested = any(isinstance(cell, list) and any(isinstance(one, dict) for one in cell) for cell in record.values())
+    if not found and (nested or not picture):
         raise BoxError(f"{origin}: must have one of box and bbox")
-    yield from (LineEntry(_picture(said), region, said.detector) for region in regions or (None,))
+    yield from (LineEntry(picture, region, said.detector) for region in found or (None,))
 
 
-def _regions(answer: RegionLine, origin: str) -> Iterator[LineEntry]:
-    """Yield the regions of an object that has several, or that it has none."""
+def _regions(answer: RegionLine, origin: str) -> list[Region]:
+    """Return the regions of an object that has several, or none."""
     size = None if answer.size is None else Size(*answer.size)
-    picture = _picture(answer)
-    for n, said in enumerate(answer.regions or ()):
-        region = Region.attempt(partial(_line_region, said, size, f"{origin}, regions[{n}]"))
-        yield LineEntry(picture, region, "")
-    if not answer.regions:
-        yield LineEntry(picture, None, "")
-
-
-def _picture(said: RegionLine) -> str:
-    """Return the name of a line's picture, "" where it has none."""
-    return next((name for key in PICTURE_KEYS if (name := getattr(said, key))), "")
+    return [
+        Region.attempt(partial(_line_region, said, size, f"{origin}, regions[{n}]"))
+        for n, said in enumerate(answer.regions or ())
+    ]
 
 
 def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
@@ -147,7 +155,8 @@ def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
         raise BoxError(f"{origin}: must have one of box and bbox")
     if said.bbox != NOTHING:
         x, y, width, height = parse_json(bytes(said.bbox), tuple[float, float, float, float], f"{origin}, bbox")
-        return Region(x, y, x + width, y + height, False, said.label, said.score, origin, size, by_size=True)
+        region = sided_region((x, y, x + width, y + height), origin, by_size=True)
+        return replace(region, label=said.label, score=said.score, size=size)
     if bytes(said.box).startswith(b'"'):
         found = text(parse_json(bytes(said.box), str, origin), origin)
         return replace(found, label=said.label, score=said.score, size=size)
@@ -155,4 +164,4 @@ def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
     if len(box) != 4:
         raise BoxError(f"{origin}: box must be a text, or left, top, right, bottom")
     left, top, right, bottom = box
-    return Region(left, top, right, bottom, False, said.label, said.score, origin, size)
+    return replace(sided_region((left, top, right, bottom), origin), label=said.label, score=said.score, size=size)

@@ -1,29 +1,89 @@
 """One record of a table or of JSON lines: its picture, its regions and its detectors, by the names of its columns.
 
 A region is `box`, `bbox` or `boxes` (text as `--box` takes it; x, y, width, height; or a list or structure of such), or
-four columns of `BOX_COLUMNS`. What says two different boxes at once is refused: nobody knows which one counts.
+four columns of `BOX_COLUMNS`, however their names are spelt (`column_names`). Four numbers from 0 to 1 that are not all
+whole are shares of the picture: in pixels they would be less than one. What says two different boxes at once is
+refused: nobody knows which one counts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
 from localsr.errors import BoxError
+from localsr.regions.formats.documents import Sides, bounds
 from localsr.regions.region import Region
 from localsr.regions.text import text
 
-PICTURE_KEYS = ("picture", "image", "file", "path", "file_name", "filename", "input")  # what may name a picture
-LABEL_KEYS = ("label", "labels", "class", "category", "categories")
-SCORE_KEYS = ("score", "scores", "confidence")
-REGION_KEYS = ("box", "bbox", "boxes", "objects")
-CORNER_COLUMNS = (("left", "top", "right", "bottom"), ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"))
-BOX_COLUMNS = (*CORNER_COLUMNS, ("x", "y", "width", "height"), ("x", "y", "w", "h"))
+# names of columns, as `column_names` returns them
+PICTURE_KEYS: tuple[str, ...] = ("picture", "image", "file", "path", "filename", "input")  # what may name a picture
+PICTURE_KEYS += ("imagepath", "imagefile", "imagename", "filepath", "img", "imgpath", "imageid")
+LABEL_KEYS: tuple[str, ...] = ("label", "labels", "classname", "categoryname", "labelname", "name")
+LABEL_KEYS += ("class", "category", "categories")  # which may be numbers beside the names
+SCORE_KEYS = ("score", "scores", "confidence", "conf")
+REGION_KEYS = ("box", "bbox", "boxes", "objects", "regionshapeattributes")  # the last is VIA's
+CORNER_COLUMNS = (
+    ("left", "top", "right", "bottom"),
+    ("x1", "y1", "x2", "y2"),
+    ("x0", "y0", "x1", "y1"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("minx", "miny", "maxx", "maxy"),
+    ("xtl", "ytl", "xbr", "ybr"),
+)
+CENTRE_COLUMNS = (
+    ("cx", "cy", "w", "h"),
+    ("cx", "cy", "width", "height"),
+    ("xcenter", "ycenter", "width", "height"),
+    ("xcentre", "ycentre", "width", "height"),
+)
+# of those that begin alike the first counts: width and height beside w and h, or right and bottom, are the picture's
+BOX_COLUMNS = (
+    *CORNER_COLUMNS,
+    *CENTRE_COLUMNS,
+    ("x", "y", "w", "h"),
+    ("x", "y", "width", "height"),
+    ("left", "top", "width", "height"),
+)
+VIA_SHAPES = ("rect", "polygon", "polyline")  # what VIA calls `name` in a shape
+SIDES = frozenset(name for names in BOX_COLUMNS for name in names)
+OF_A_BOX = re.compile(r"(boundingbox|bbox|bndbox|box|bb|region|rect)(?=.)")  # before a side, as in `bbox_xmin`
 
-Record = Mapping[str, Any]  # cells by the names of columns, in small letters
+Record = Mapping[str, Any]  # cells by the names of columns, as `column_names` returns them
+
+
+def column_names(names: Iterable[str]) -> list[str]:
+    """Return what the names of columns mean, in their order: `bbox_xmin`, `X Min` and `xMin` are `xmin`.
+
+    A column `width` beside `bbox_width` is the picture's, and keeps a name that means no side.
+
+    Example:
+        >>> column_names(["Image_Path", "width", "bbox_x", "bbox_width"])
+        ['imagepath', 'of the picture: width', 'x', 'width']
+    """
+    plain = [re.sub(r"[\s_.-]+", "", name.strip().lower()) for name in names]
+    bare = [OF_A_BOX.sub("", name, count=1) if OF_A_BOX.match(name) else "" for name in plain]
+    own = {name for name in bare if name in SIDES}
+    return [
+        inner if inner in own else f"of the picture: {name}" if name in own else name
+        for name, inner in zip(plain, bare, strict=True)
+    ]
+
+
+def canonical(record: Mapping[str, Any]) -> Record:
+    """Return a record's cells by what their names mean."""
+    return dict(zip(_meanings(tuple(record)), record.values(), strict=True))
+
+
+@lru_cache(maxsize=64)
+def _meanings(names: tuple[str, ...]) -> list[str]:
+    """Return what the names of columns mean; the records of a file mostly have the same ones."""
+    return column_names(names)
 
 
 def record_picture(record: Record) -> str:
@@ -38,28 +98,40 @@ def record_detectors(record: Record) -> tuple[str, ...]:
     return tuple(name.strip() for name in str(record.get("detector") or "").split(";") if name.strip())
 
 
-def record_regions(record: Record, origin: str) -> list[Region]:
+def record_regions(record: Record, origin: str, *, corners: bool = False) -> list[Region]:
     """Return the record's regions, which may be none.
+
+    Args:
+        record: Its cells.
+        origin: Where it is, for messages.
+        corners: Whether four numbers called `box` are left, top, right, bottom, as in JSON lines, and not x, y, width,
+            height.
 
     Raises:
         BoxError: A region is none, or two ways to say it differ.
     """
-    said = [_read_boxes(record[key], origin) for key in REGION_KEYS if not is_empty(record.get(key))]
+    said = [
+        _read_boxes(record[key], origin, corners=corners and key == "box")
+        for key in REGION_KEYS
+        if not is_empty(record.get(key))
+    ]
     said += [[box] for box in _read_sides(record, origin)]
     said = [boxes for boxes in said if boxes]
     if any(boxes != said[0] for boxes in said):
         raise BoxError(f"{origin}: says two boxes, {_describe(said[0])} and {_describe(said[-1])}; leave one")
-    boxes = said[0] if said else []
-    if not boxes or not any(key in record for key in (*LABEL_KEYS, *SCORE_KEYS, "objects")):
+    return name_regions(said[0] if said else [], record, origin)
+
+
+def name_regions(boxes: list[Region], record: Record, origin: str) -> list[Region]:
+    """Return a record's regions with the labels and scores that it has for them."""
+    if not boxes or not any(key in record for key in (*LABEL_KEYS, *SCORE_KEYS)):
         return boxes
-    objects = record.get("objects")
-    cells = {**objects, **record} if isinstance(objects, dict) else record
-    labels, scores = (_spread(cells, keys, len(boxes), origin) for keys in (LABEL_KEYS, SCORE_KEYS))
+    labels, scores = (_spread(record, keys, len(boxes), origin) for keys in (LABEL_KEYS, SCORE_KEYS))
     return [
         replace(
             box,
-            label="" if is_empty(label) else str(label),
-            score=None if is_empty(score) else _number(score, "score", origin),
+            label=box.label if is_empty(label) else str(label),
+            score=box.score if is_empty(score) else _number(score, "score", origin),
         )
         for box, label, score in zip(boxes, labels, scores, strict=True)
     ]
@@ -70,7 +142,7 @@ def is_empty(cell: object) -> bool:
     return cell is None or cell == "" or cell != cell or (isinstance(cell, str) and cell.lower() == "nan")  # of pandas
 
 
-def _read_boxes(cell: Any, origin: str) -> list[Region]:  # noqa: ANN401  # a cell of a user's table
+def _read_boxes(cell: Any, origin: str, *, corners: bool) -> list[Region]:  # noqa: ANN401  # a cell of a user's table
     """Read one region or several."""
     if isinstance(cell, str) and cell.lstrip().startswith(("[", "{")):
         try:
@@ -79,29 +151,50 @@ def _read_boxes(cell: Any, origin: str) -> list[Region]:  # noqa: ANN401  # a ce
             raise BoxError(f"{origin}: {cell[:80]!r} is no JSON") from None
     if isinstance(cell, str):
         return [text(part, origin) for part in cell.split(";") if part.strip()]
-    if isinstance(cell, Mapping) and (inner := [cell[key] for key in REGION_KEYS if key in cell]):
-        return _read_boxes(inner[0], origin)
     if isinstance(cell, Mapping):
-        return _read_sides(cell, origin)
+        return _read_structure(canonical(cell), origin)
     if isinstance(cell, Sequence) and not any(isinstance(one, Sequence | Mapping) for one in cell) and len(cell) == 4:
-        x, y, width, height = (_number(side, "box", origin) for side in cell)
-        return [Region(x, y, x + width, y + height, origin=origin, by_size=True)]
+        a, b, c, d = (_number(side, "box", origin) for side in cell)
+        return [sided_region((a, b, c, d) if corners else (a, b, a + c, b + d), origin, by_size=not corners)]
     if isinstance(cell, Sequence) and all(isinstance(one, Sequence | Mapping) for one in cell):
-        return [box for one in cell for box in _read_boxes(one, origin)]
+        return [box for one in cell for box in _read_boxes(one, origin, corners=corners)]
     raise BoxError(f"{origin}: {str(cell)[:80]} is no region; give x, y, width and height")
+
+
+def _read_structure(cells: Record, origin: str) -> list[Region]:
+    """Read the regions of an object in a cell: sides, boxes with their labels, or VIA's points."""
+    if "allpointsx" in cells and "allpointsy" in cells:
+        x, y = ([_number(each, key, origin) for each in cells[key]] for key in ("allpointsx", "allpointsy"))
+        if not x or len(x) != len(y):
+            raise BoxError(f"{origin}: has {len(x)} x and {len(y)} y of points")
+        return [sided_region(bounds(list(zip(x, y, strict=True))), origin)]
+    if cells.get("name") in VIA_SHAPES:
+        cells = {key: cell for key, cell in cells.items() if key != "name"}
+    found = record_regions(cells, origin)
+    if not found and cells and not any(key in cells for key in REGION_KEYS):
+        raise BoxError(f"{origin}: {', '.join(cells)[:80]} are no sides of a region; give x, y, width and height")
+    return found
 
 
 def _read_sides(record: Record, origin: str) -> list[Region]:
     """Return a region for each set of four columns that has something in it."""
-    found = []
+    found: dict[tuple[str, str], Region] = {}
     for names in BOX_COLUMNS:
         cells = [record[name] for name in names] if names[0] in record and all(name in record for name in names) else ()
-        if not all(is_empty(cell) for cell in cells):
-            a, b, c, d = (_number(cell, name, origin) for cell, name in zip(cells, names, strict=True))
-            by_size = names not in CORNER_COLUMNS
-            right, bottom = (a + c, b + d) if by_size else (c, d)
-            found.append(Region(a, b, right, bottom, origin=origin, by_size=by_size))
-    return found
+        if names[:2] in found or all(is_empty(cell) for cell in cells):
+            continue
+        a, b, c, d = (_number(cell, name, origin) for cell, name in zip(cells, names, strict=True))
+        if names in CENTRE_COLUMNS:
+            a, b = a - c / 2, b - d / 2
+        by_size = names not in CORNER_COLUMNS
+        found[names[:2]] = sided_region((a, b, a + c, b + d) if by_size else (a, b, c, d), origin, by_size=by_size)
+    return list(found.values())
+
+
+def sided_region(sides: Sides, origin: str, *, by_size: bool = False) -> Region:
+    """Return a region of left, top, right, bottom: in px, or in shares where all are from 0 to 1 and not all whole."""
+    relative = all(0 <= side <= 1 for side in sides) and not all(side.is_integer() for side in sides)
+    return Region(*sides, relative, origin=origin, by_size=by_size)
 
 
 def _spread(cells: Record, keys: Sequence[str], count: int, origin: str) -> Sequence[Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
@@ -20,7 +21,9 @@ from localsr.regions.formats.documents import (
 from localsr.regions.formats.records import (
     BOX_COLUMNS,
     PICTURE_KEYS,
+    SIDES,
     Record,
+    column_names,
     record_detectors,
     record_picture,
     record_regions,
@@ -28,6 +31,7 @@ from localsr.regions.formats.records import (
 from localsr.regions.region import Region
 
 TABLE_SUFFIXES = (".csv", ".tsv", ".parquet")
+DECIMAL_COMMA = re.compile(r"^([+-]?[0-9]+),([0-9]+)$")  # where columns are parted by semicolons
 
 
 def read_table_regions(path: Path) -> Pictures:
@@ -40,12 +44,14 @@ def read_table_regions(path: Path) -> Pictures:
     return {picture: tuple(regions) for picture, regions in found.items()}
 
 
-def readable_regions(record: Record, origin: str) -> list[Region]:
-    """Return a record's regions, or where they are none, one that no picture takes, for the reason."""
+def readable_regions(record: Record, origin: str, *, corners: bool = False) -> list[Region]:
+    """Return a record's regions, as `record_regions` has them, or one that no picture takes, for the reason."""
     try:
-        return record_regions(record, origin)
+        return record_regions(record, origin, corners=corners)
     except BoxError as error:
         return [Region.unreadable(str(error))]
+    except RecursionError:
+        return [Region.unreadable(f"{origin}: is nested too deeply to be a region")]
 
 
 def misplaced(detector: str, origin: str) -> BoxError:
@@ -72,15 +78,17 @@ def iterate_table(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
     delimiter = "\t" if suffix == ".tsv" else max(",;\t", key=(lines[first] if lines[first:] else "").count)
     try:
         rows = csv.reader(lines[first:], delimiter=delimiter, skipinitialspace=True, strict=True)
-        columns = [name.strip().lower() for name in next(rows, [])]
-        check_columns(columns, place)
+        header = next(rows, [])
+        columns = column_names(header)
+        check_columns(columns, header, place)
         for row in rows:
             origin = f"{title}, line {first + rows.line_num}"
             if not any(row):
                 continue
             if len(row) != len(columns):
                 raise DataError(f"{origin}: it has not as many cells as the header")
-            yield origin, dict(zip(columns, row, strict=True))
+            cells = (DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row) if delimiter == ";" else row
+            yield origin, dict(zip(columns, cells, strict=True))
     except csv.Error as error:
         raise DataError(f"{place} cannot be read as CSV: {error}") from error
 
@@ -93,17 +101,27 @@ def _iterate_parquet(data: bytes, place: str, title: str) -> Iterator[tuple[str,
         frame = pl.read_parquet(io.BytesIO(data))
     except (OSError, pl.exceptions.PolarsError) as error:
         raise DataError(f"{place} cannot be read as Parquet: {error}") from error
-    frame = frame.rename(lambda name: name.strip().lower(), strict=False)
-    check_columns(frame.columns, place)
-    yield from ((f"{title}, row {n}", row) for n, row in enumerate(frame.iter_rows(named=True), start=1))
+    columns = column_names(frame.columns)
+    check_columns(columns, frame.columns, place)
+    yield from (
+        (f"{title}, row {n}", dict(zip(columns, row, strict=True))) for n, row in enumerate(frame.iter_rows(), start=1)
+    )
 
 
-def check_columns(columns: Sequence[str], place: str) -> None:
-    """Refuse a table that names no pictures, or has some sides of a box and not all."""
+def check_columns(columns: Sequence[str], header: Sequence[str], place: str) -> None:
+    """Refuse a table that names no pictures, or has some sides of a box and not all.
+
+    Args:
+        columns: What its columns mean (`records.column_names`).
+        header: What they are called.
+        place: The table, for messages.
+    """
     if not set(PICTURE_KEYS) & set(columns):
-        listed = ", ".join(columns)[:200] or "none"
+        listed = ", ".join(header)[:200] or "none"
         raise DataError(f"{place} has no column called {', '.join(PICTURE_KEYS)}; its first line has {listed}")
-    sides = {side for names in BOX_COLUMNS for side in names} - {"width", "height"}  # which may be the picture's
-    if (some := sides & set(columns)) and not any(set(names) <= set(columns) for names in BOX_COLUMNS):
+    if (some := SIDES & set(columns) - {"width", "height", "w", "h"}) and not any(
+        set(names) <= set(columns) for names in BOX_COLUMNS
+    ):
+        said = sorted(name for name, column in zip(header, columns, strict=True) if column in some)
         known = "; or ".join(", ".join(names) for names in BOX_COLUMNS)
-        raise DataError(f"{place} has the columns {', '.join(sorted(some))}; a box has {known}")
+        raise DataError(f"{place} has the columns {', '.join(said)}; a box has {known}")
