@@ -88,8 +88,10 @@ def load(
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
         return read_restorer(folder, scale, max_memory, threads)
-    made = read_checkpoint(find_network(name_or_path, scale), scale, "cpu", "fp32")
-    return as_graphs(made, max_memory, threads, progress)
+    path = find_network(name_or_path, scale)
+    if is_foreign(path):
+        raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
+    return as_graphs(read_checkpoint(path, scale, "cpu", "fp32"), max_memory, threads, progress)
 
 
 def as_graphs(
