@@ -97,9 +97,7 @@ def test_16_bits_of_a_black_box(tmp_path: Path, noise: localsr.Photo) -> None:
     conv = nn.Conv2d(3, 3, 5, padding=2).eval()
     network = TorchNetwork(box_of(toy(conv), "16"))
     card = Card("toy", ModelConfig(scale=1, stages=1, halo=(3, 0)))
-    exact, short = (
-        localsr.Restorer(TorchNetwork(network), card, None, each).encode(noise) for each in ("fp32", "bf16")
-    )
+    exact, short = (localsr.Restorer(network, card, None, each).encode(noise) for each in ("fp32", "bf16"))
     one, other = (scene.restore(Box(11, 7, 40, 30)) for scene in (exact, short))
     assert (one.precision, other.precision) == ("fp32", "bf16")
     assert 0 < np.abs(one.pixels - other.pixels).max() < 2 / 255
