@@ -33,9 +33,10 @@ from localsr.models.presets import PRESETS
 from localsr.resize import reduce, resize
 from localsr.training.batches import Batches
 from localsr.training.config import Recipe
-from localsr.training.fit import fit, start
+from localsr.training.fit import fit
 from localsr.training.module import Training
 from localsr.training.muon import LIKE_ADAM, Muon, orthogonal
+from localsr.training.origin import start
 from localsr.training.teachers import read_teacher, teach
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
@@ -240,10 +241,15 @@ def test_a_restart_that_cannot_start_throws_nothing_away(recipe: Recipe, tmp_pat
     trained(short, tmp_path / "runs")
     kept = {p: p.read_bytes() for p in (tmp_path / "runs/tiny").rglob("*") if p.is_file()}
     (tmp_path / "bad/HR").mkdir(parents=True)
+    (tmp_path / "other.onnx").write_bytes(b"")
     Image.new("RGB", (45 * 4, 60 * 4)).save(tmp_path / "bad/HR/0.png")
     for wrong, message in (
         ({"folders": (str(tmp_path / "nowhere"),)}, "is no folder"),
         ({"init": "unknown"}, "no network 'unknown'"),
+        (
+            {"init": str(tmp_path / "other.onnx")},
+            "runs as it is, and nothing can be trained around it; init takes edsr",
+        ),
         ({"blend": "edsr-light-x4"}, "a edsr cannot be blended with this edsr: head.conv.bias is"),
         ({"validation": str(tmp_path / "bad")}, "less than the 48 of an ROI"),
         ({"context": 3, "roi": (3, 3)}, "must be a multiple of 1 and at least 6"),

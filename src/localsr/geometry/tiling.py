@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
 
 from localsr.errors import BoxError
@@ -44,7 +44,8 @@ def checked_boxes(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False)
 
     Raises `BoxError` for what is not a `Box`, leaves the picture or, clipped, lies outside it.
     """
-    each = [boxes] if isinstance(boxes, Box) else list(boxes)
+    several = isinstance(boxes, Iterable) and not isinstance(boxes, Box | str | Mapping)
+    each = list(boxes) if several else [boxes]
     for box in each:
         if not isinstance(box, Box):
             given = box if isinstance(box, Iterable) else boxes  # four numbers alone are meant as one box

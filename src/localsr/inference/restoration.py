@@ -27,7 +27,7 @@ MAX_PIXELS_HELD = 2**26  # HR px of a result that is held before it is written; 
 MAX_PIXELS_HELD_BY_WORKER = 2**24  # the same in a process that shares its machine with others: 0.2 GB
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # two are the same if they are one: arrays cannot be compared as a whole
 class Restoration:
     """HR pixels of one box, and how they were made; in a notebook it shows itself.
 
