@@ -2,23 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 import torch
 
-from localsr import __version__
+from localsr import __version__, images
 from localsr.errors import Advice, CheckpointError, ConfigError
 from localsr.extras import need
 from localsr.foreign.files import is_foreign, load_foreign
-from localsr.geometry import Box
+from localsr.geometry import MAX_SCALE, AskedSize, Box, Enlargement, checked_boxes
 from localsr.images import Source
 from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.embedded import find_network
+from localsr.models.embedded import DEFAULT_NETWORKS, find_network
 from localsr.onnx.export import NEEDED, export, read_restorer
 from localsr.progress import Progress
 from localsr.pytorch.checkpoints import read_checkpoint
@@ -32,7 +34,7 @@ def load(
     name_or_path: str | PathLike[str] | None = None,
     *,
     runtime: str = "torch",
-    scale: int | None = None,
+    scale: float | None = None,
     device: str = "auto",
     precision: str = AUTO,
     max_memory: int | None = None,
@@ -46,7 +48,8 @@ def load(
             of `scale` when None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is
             exported once, into the user's cache.
         runtime: What computes it: `torch` or `onnx`, which runs on the CPU in fp32.
-        scale: How many times a region must be enlarged: 2, 3 or 4; by default what the network does.
+        scale: How many times a region is enlarged, 1 to 8: at most what the network does, whose results are reduced to
+            less. By default what it does.
         device: torch's name of a device, or `auto` for an accelerator where there is one.
         precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
             and at most one level of 255 from fp32, as measured once for the network and the machine.
@@ -79,19 +82,17 @@ def load(
         path = find_network(name_or_path, scale)
         if is_foreign(path):
             network, card = load_foreign(path, find_device(device))
-            if scale not in (None, card.config.scale):
-                raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
-            return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory)
-        return read_checkpoint(path, scale, device, precision, max_memory)
+            return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory).sized(scale)
+        return read_checkpoint(path, device, precision, max_memory).sized(scale)
     need("onnx", *NEEDED)
     if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
-        return read_restorer(folder, scale, max_memory, threads)
+        return read_restorer(folder, max_memory, threads).sized(scale)
     path = find_network(name_or_path, scale)
     if is_foreign(path):
         raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
-    return as_graphs(read_checkpoint(path, scale, "cpu", "fp32"), max_memory, threads, progress)
+    return as_graphs(read_checkpoint(path, "cpu", "fp32"), max_memory, threads, progress).sized(scale)
 
 
 def as_graphs(
@@ -106,10 +107,10 @@ def as_graphs(
     """
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, None, max_memory, threads)
+        return read_restorer(cached, max_memory, threads)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, None, max_memory, threads)
+    return read_restorer(cached, max_memory, threads)
 
 
 def restore(
@@ -117,7 +118,8 @@ def restore(
     box: Box,
     *,
     model: str | PathLike[str] | None = None,
-    scale: int | None = None,
+    scale: float | None = None,
+    size: AskedSize | None = None,
     strategy: Strategy | str | None = None,
     clip: bool = False,
 ) -> Restoration:
@@ -127,7 +129,8 @@ def restore(
         source: A path, the bytes of a file, a Pillow image or a NumPy array, as `localsr.read` takes.
         box: The region, in LR px of the upright picture.
         model: A network of the package by its name, or a checkpoint by its path; the default of `scale` when None.
-        scale: How many times the region must be enlarged; 4 without a model.
+        scale: How many times the region is enlarged, 1 to 8; by default what the model does, 4 without one.
+        size: Or how large the result is: `1200x`, `x800` or `1200x800`, in pixels.
         strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
         clip: Cut off what leaves the picture instead of refusing the box.
 
@@ -136,7 +139,7 @@ def restore(
 
     Raises:
         ImageError: The source is no picture.
-        BoxError: The box leaves the picture.
+        BoxError: The box leaves the picture, or cannot have the size.
         CheckpointError: The model's file is no sound checkpoint.
         ConfigError: The network cannot do what is asked.
 
@@ -145,7 +148,44 @@ def restore(
         >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
         <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
     """
-    return load(model, scale=scale).encode(source).restore(box, strategy, clip=clip)
+    asked, photo = Enlargement.asked(scale, size), images.read(source)
+    inside = checked_boxes(box, photo.size, clip=clip)
+    restorer = load_sized(asked, inside, model)
+    return restorer.encode(photo).restore(inside[0], strategy)
+
+
+def load_sized(
+    asked: Enlargement | None,
+    boxes: Sequence[Box],
+    name_or_path: str | PathLike[str] | None = None,
+    **settings: Any,  # noqa: ANN401
+) -> Restorer:
+    """Load a network for boxes whose results are to have a size; without a name the one of the least scale for all.
+
+    Args:
+        asked: The scale or the size, None for what the network does.
+        boxes: Regions, in LR px.
+        name_or_path: As in `load`.
+        settings: The others of `load`.
+
+    Returns:
+        The restorer, whose results have that size. A box of which no network makes it is refused when it is restored.
+
+    Raises:
+        CheckpointError: A file or a folder is not sound.
+        ConfigError: The network cannot do what is asked.
+
+    Example:
+        >>> import localsr
+        >>> from localsr.geometry import Enlargement
+        >>> load_sized(Enlargement.asked(size="100x"), [localsr.Box(0, 0, 60, 40)], device="cpu")
+        <Restorer of clsr-photo-x2, 100x px: crop, halo, clsr, full>
+    """
+    if asked is None or asked.scale is not None:
+        return load(name_or_path, scale=None if asked is None else asked.scale, **settings)
+    least = max((asked.factor(box.size) for box in boxes), default=MAX_SCALE)
+    scale = min(max(least, 1), max(DEFAULT_NETWORKS)) if name_or_path is None else None
+    return load(name_or_path, scale=scale, **settings).sized(size=(asked.width, asked.height))
 
 
 def _cache_folder(restorer: Restorer) -> Path:

@@ -109,7 +109,9 @@ class RemoteScene(RegionScene):
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Ask what boxes would cost there; the scene is counted with them."""
         _refuse_shared(share)
-        found = parse_answer(self._ask("cost", boxes=as_json(boxes)).content, dict[str, StrategyCost])
+        found = parse_answer(
+            self._ask("cost", boxes=as_json(boxes), **self._as_asked()).content, dict[str, StrategyCost]
+        )
         return {Strategy(name): CostEstimate(c.gflops, 0.0, c.seconds, c.megabytes) for name, c in found.items()}
 
     def _attention(self, box: Box) -> Attention:
@@ -133,6 +135,7 @@ class RemoteScene(RegionScene):
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
         asked = {"feather": how.feather, "same_size": how.same_size, "format": kind, "strategy": str(strategy)}
         asked |= dataclasses.asdict(saving)
+        asked |= {} if how.same_size else self._as_asked()
         write_whole(path, self._ask("paste", boxes=as_json(boxes), **asked).content)
         if progress is not None:
             total = whole(self.photo.size).area + sum(box.area for box in boxes)
@@ -159,9 +162,17 @@ class RemoteScene(RegionScene):
         self._id = self._send()
         return self._client.ask("POST", f"/pictures/{self._id}/{what}", json=asked)
 
+    def _as_asked(self) -> dict[str, Any]:
+        """Return how large results are to be, nothing for what the network does."""
+        if self._asked is None:
+            return {}
+        if self._asked.scale is not None:
+            return {"scale": self._asked.scale}
+        return {"size": f"{self._asked.width or ''}x{self._asked.height or ''}"}
+
     def _restore(self, boxes: Sequence[Box], strategy: Strategy) -> list[Restoration]:
         """Restore boxes, one or more, in one request."""
-        answer = self._ask("restorations", boxes=as_json(boxes), strategy=str(strategy))
+        answer = self._ask("restorations", boxes=as_json(boxes), strategy=str(strategy), **self._as_asked())
         if len(boxes) == 1:
             facts = parse_headers(answer.headers, boxes[0])
             return [self._restoration(answer.content, boxes[0], facts)]
@@ -172,13 +183,13 @@ class RemoteScene(RegionScene):
     def _restoration(self, data: bytes, box: Box, facts: RestorationFacts) -> Restoration:
         """Return what the library would for a box, from its picture."""
         picture = images.read(data)
-        if picture.size != box.scaled(self.scale).size:
-            raise ServiceError(f"the service answered {picture.size} px for box {box} at x{self.scale}")
+        if picture.size != self.size_of(box):
+            raise ServiceError(f"the service answered {picture.size} px for box {box} at {self.enlargement}")
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
         made = (Strategy(facts.strategy), facts.network, facts.precision, facts.seconds)
         told = picture.provenance
         sha256 = "" if told is None else told.network_sha256
-        return Restoration(pixels, alpha, box, self.scale, *made, self.photo, sha256)
+        return Restoration(pixels, alpha, box, self.enlargement.factor(box.size), *made, self.photo, sha256)
 
 
 def _refuse_shared(share: bool) -> None:

@@ -40,6 +40,18 @@ def test_results_and_rows(many, setup) -> None:
     assert sum(r.gflops for r in rows) == pytest.approx(told.gflops + told.gflops_scene, rel=1e-6)
 
 
+def test_results_of_any_size(tmp_path, setup) -> None:
+    """Of sizes that no network gives: rows say how many times, and a box that cannot have the size costs itself."""
+    picture = write_picture(tmp_path / "a.png")
+    rows = BatchWorker(replace(setup, size="60x")).process(Task(picture, request("0,0,24,20", "0,0,8,8")))
+    assert [(row.status, row.scale) for row in rows] == [(Status.DONE, 2.5), (Status.FAILED, setup.scale)]
+    assert "would be enlarged 7.5 times" in rows[1].reason
+    assert localsr.read(Path(setup.folder) / rows[0].output).size == localsr.Size(60, 50)
+    (row,) = BatchWorker(replace(setup, scale=1.5)).process(Task(picture, request("0,0,24,20")))
+    assert localsr.read(Path(setup.folder) / row.output).size == localsr.Size(36, 30)
+    assert "-x1.5-" in row.output
+
+
 def test_what_is_broken_is_a_row(tmp_path, setup) -> None:
     worker = BatchWorker(setup)
     (tmp_path / "bad.png").write_bytes(b"no picture")

@@ -22,7 +22,7 @@ from localsr import images
 from localsr.cli import app
 from localsr.errors import ImageError, OutputError
 from localsr.evaluation import paper
-from localsr.geometry import Box
+from localsr.geometry import Box, Enlargement
 from localsr.inference import restorer
 from localsr.inference.scene import Scene
 from localsr.models import checkpoint, embedded
@@ -233,6 +233,33 @@ def test_json(nets, here):
     assert files(here) == ["photo-0-0-8x8-x4.png", "photo-0-20-5x10-x4.png", "s.png"]
 
 
+def test_any_size(nets, here):
+    """Of sizes that no network gives: by the command, in names, lines, JSON and files."""
+    result = restore(nets, "--box", "0,0,10,8", "--scale", "1.5")
+    assert result.exit_code == 0, result.output
+    assert "photo-0-0-10x8-x1.5.png: 15 x 12 px" in result.stdout
+    Path("r.jsonl").write_text('{"box": [0, 0, 10, 8]}\n{"box": [0, 0, 5, 4]}\n')
+    result = restore(nets, "--boxes", "r.jsonl", "--size", "30x", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 3  # the second would be enlarged six times
+    assert "left out: a region of 5 x 4 px would be enlarged 6 times" in result.stderr
+    (region,) = told["regions"]
+    assert (region["output"], region["width"], region["height"], region["scale"]) == (
+        "photo-0-0-10x8-30x24.png",
+        30,
+        24,
+        3,
+    )
+    assert json.loads(run("inspect", region["output"], "--json").stdout)["provenance"]["scale"] == 3
+    result = restore(nets, "--box", "0,0,10,8", "--size", "x90", "--into", "all.png")
+    assert result.exit_code == 0, result.output
+    assert "all.png: 120 x 90 px" in result.stdout
+    cost = run(
+        "cost", "photo.png", "--box", "0,0,10,8", "--scale", "3", "--model", nets / "plain.safetensors", "--json"
+    )
+    assert json.loads(cost.stdout)["results"] == [[30, 24]]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -242,7 +269,12 @@ def test_json(nets, here):
         (("--box", "90,90,8,8", "--clip"), ("outside", "40 x 30")),
         (("--box", "0,0,8,8", "--strategy", "clip"), ("'clip'", "crop, halo, clsr, full")),
         (("--box", "0,0,8,8", "--strategy", "clsr"), ("plain backbone",)),
-        (("--box", "0,0,8,8", "--scale", "3"), ("x4, not x3",)),
+        (("--box", "0,0,8,8", "--scale", "5"), ("x4, not x5; ask for at most x4",)),
+        (("--box", "0,0,8,8", "--scale", "9"), ("a scale of 9.0 cannot be", "1 to 8")),
+        (("--box", "0,0,8,8", "--size", "large"), ("'large' is no size", "1200x")),
+        (("--box", "0,0,8,8", "--size", "99x"), ("would be enlarged 12.38 times", "at most 32 x 32 px")),
+        (("--box", "0,0,8,8", "--size", "20x", "--scale", "3"), ("leave one out",)),
+        (("--box", "0,0,8,8", "--size", "20x", "-o", "a.png", "--into", "b.png"), ("--size is of one file",)),
         (("--box", "0,0,8,8", "--model", "nothing"), ("'nothing'",)),
         (("--box", "0,0,8,8", "--model", "photo.png"), ("photo.png", "localsr models")),
         (("--box", "0,0,8,8", "-o", "a.gif"), ("a.gif", ".png", ".jpg")),
@@ -325,11 +357,13 @@ def test_default_names(here):
     from localsr.cli.result_files import default_name
 
     box = Box(1, 2, 4, 6)
-    assert default_name(Path("a/street.TIF"), box, 2) == "street-1-2-3x4-x2.tif"
-    assert default_name(Path("street.jpg"), box, 4) == "street-1-2-3x4-x4.png"
-    assert default_name(Path("--my $(photo) 'é'.v2.webp"), box, 4) == "my_photo_é_.v2-1-2-3x4-x4.webp"
-    assert default_name(Path("$$$.png"), box, 4) == "picture-1-2-3x4-x4.png"
-    assert len(default_name(Path("é" * 120 + ".png"), box, 4).encode()) <= 255
+    assert default_name(Path("a/street.TIF"), box, Enlargement(2)) == "street-1-2-3x4-x2.tif"
+    assert default_name(Path("street.jpg"), box, Enlargement(4)) == "street-1-2-3x4-x4.png"
+    assert default_name(Path("--my $(photo) 'é'.v2.webp"), box, Enlargement(4)) == "my_photo_é_.v2-1-2-3x4-x4.webp"
+    assert default_name(Path("$$$.png"), box, Enlargement(4)) == "picture-1-2-3x4-x4.png"
+    assert default_name(Path("a.png"), box, Enlargement(1.5)) == "a-1-2-3x4-x1.5.png"
+    assert default_name(Path("a.png"), box, Enlargement(width=6)) == "a-1-2-3x4-6x8.png"
+    assert len(default_name(Path("é" * 120 + ".png"), box, Enlargement(4)).encode()) <= 255
 
 
 def test_models(nets, monkeypatch):

@@ -147,6 +147,27 @@ def test_a_region_is_the_librarys(api, picture, scene, box, strategy):
     assert np.abs(pixels(answer.content) - expected).max() <= 0.5 / 255 + 1e-4
 
 
+def test_any_size(api, service, picture, scene):
+    """Of sizes that no network gives: by the API and by a client, as by the library."""
+    box = Box(11, 7, 36, 27)
+    asked = {"boxes": [sides(box)]}
+    answer = api.post(f"/pictures/{picture}/restorations", json=asked | {"scale": 1.5})
+    assert float(answer.headers["localsr-scale"]) == 1.5
+    assert np.abs(pixels(answer.content) - scene.restore(box, scale=1.5).pixels).max() <= 0.5 / 255 + 1e-4
+    answer = api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "75x"})
+    assert (answer.headers["localsr-scale"], images.read(answer.content).size) == ("3", localsr.Size(75, 60))
+    answer = api.post(f"/pictures/{picture}/paste", json=asked | {"size": "x120"})
+    assert images.read(answer.content).size == localsr.Size(160, 120)
+    assert api.get(f"/pictures/{picture}/bicubic", params=sides(box) | {"scale": 1.5}).status_code == 200
+    with localsr.Client(service.url, scale=1.5) as client:
+        remote = client.encode(scene.photo)
+        assert (remote.scale, remote.restore(box).size) == (1.5, localsr.Size(38, 30))
+        assert remote.restore(box, size="75x").scale == 3
+    refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "999x"}), 422, "enlarged 39.96 times")
+    refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"scale": 5}), 422, "x4, not x5")
+    refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "x"}), 422, "size")
+
+
 def test_many_regions_are_a_zip(api, picture, scene):
     boxes = [Box(1, 2, 9, 9), Box(0, 0, 64, 48), Box(1, 2, 9, 9)]
     asked = {"boxes": [sides(b) for b in boxes], "format": "tif"}

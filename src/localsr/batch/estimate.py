@@ -12,9 +12,11 @@ from localsr import images
 from localsr.batch import storage
 from localsr.batch.tasks import Task
 from localsr.errors import LocalSRError
+from localsr.geometry import whole
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
+from localsr.regions.request import sift_sizes
 
 SAMPLE_SIZE = 24  # pictures that an estimate opens
 
@@ -50,7 +52,7 @@ def estimate_batch(
         try:
             with storage.fetched(task.picture) as path:
                 photo = images.read(path)
-                boxes = [found.box for found in task.sift_regions(photo)[0]]
+                boxes = [found.box for found in sift_sizes(task.sift_regions(photo)[0], restorer.size_of)[0]]
                 seconds += time.perf_counter() - began
                 cost = restorer.encode(photo).cost(boxes)[strategy] if boxes else None
         except (LocalSRError, OSError):
@@ -63,7 +65,7 @@ def estimate_batch(
             gflops += cost.gflops + cost.gflops_scene
             seconds += cost.seconds
             megabytes = max(megabytes, cost.megabytes)
-            pixels += sum(box.area for box in boxes) * restorer.scale**2
+            pixels += sum(whole(restorer.size_of(box)).area for box in boxes)
     share = len(tasks) / len(sample)
     totals = (regions * share, gflops * share, seconds * share, megabytes, pixels * share)
     return BatchEstimate(len(tasks), len(sample), broken, *totals)

@@ -46,7 +46,7 @@ class ResultRow(NamedTuple):
     network: str = ""
     sha256: str = ""  # of the network
     strategy: str = ""
-    scale: int | None = None
+    scale: float | None = None  # how many times the region is enlarged
     stamp: str = ""  # of the picture's file: its size and time
     ask: str = ""  # digest of what was asked
     finished: float = 0.0  # seconds since 1970; the same for all rows of a picture

@@ -11,6 +11,7 @@ from string import Formatter
 from typing import NamedTuple
 
 from localsr.errors import BoxError, ConfigError
+from localsr.geometry import Enlargement
 from localsr.images import FORMATS, Photo, Saving, check_quality
 from localsr.regions import Found, RefusedRegion, RegionRequest
 
@@ -43,7 +44,8 @@ class Setup:
     model: str | None = None  # name or path, the same on every machine
     sha256: str = ""  # of the network that must be found there
     name: str = ""  # of the network
-    scale: int = 4
+    scale: float = 4  # of the results; of the network where a size is asked for
+    size: str = ""  # of the results, where it is asked for: `1200x`
     strategy: str = "clsr"
     precision: str = "fp32"
     device: str = "cpu"
@@ -72,11 +74,17 @@ class Setup:
         check_quality(FORMATS[path.suffix.lower()], self.saving.quality)
 
     @property
+    def enlargement(self) -> Enlargement:
+        """How large results are."""
+        return Enlargement.to_size(self.size) if self.size else Enlargement(self.scale)
+
+    @property
     def made_by(self) -> str:
         """What all outputs follow from besides picture and region, in one line."""
         runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
         saving = "" if self.saving == Saving() else f" {self.saving}"
-        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}{saving}"
+        size = f" to {self.size}" if self.size else ""
+        return f"{self.sha256} x{self.scale}{size} {self.strategy} {self.precision}{runtime}{saving}"
 
     def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""
@@ -91,7 +99,7 @@ class Setup:
                 "label": safe_word(one.label, "region"),
             }
             numbers = {"n": n, "left": box.left, "top": box.top, "width": box.width, "height": box.height}
-            names.append(self.layout.format(**words, **numbers, scale=self.scale))
+            names.append(self.layout.format(**words, **numbers, scale=f"{self.enlargement.factor(box.size):.4g}"))
         return names
 
     def digest(self, task: Task) -> str:

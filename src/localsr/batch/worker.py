@@ -20,6 +20,7 @@ from localsr.inference.output import write_regions
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
 from localsr.loading import load
 from localsr.regions import Found
+from localsr.regions.request import sift_sizes
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 THREADS = 1  # of a worker; as many workers as cores are faster than as many threads, and bytes stay the same
@@ -55,6 +56,8 @@ class BatchWorker:
             max_memory=setup.max_memory,
             threads=THREADS,
         )
+        if setup.size:
+            self._restorer = self._restorer.sized(size=setup.size)
         if self._restorer.card.sha256 != setup.sha256:
             raise CheckpointError(
                 f"{setup.model or setup.name} is another network here ({self._restorer.card.sha256[:12]}) than where "
@@ -90,6 +93,7 @@ class BatchWorker:
         if not content:
             raise DataError(f"{path} has changed while it was read; run the batch again")
         found, refused = task.sift_regions(photo)
+        found, unfit = sift_sizes(found, self._restorer.size_of)
         outputs = self._outputs(task, found, content)
         missing = {n for n, output in enumerate(outputs) if not storage.exists(self._place(output.name))}
         spent = self._write(photo, outputs, missing) if missing else {}
@@ -114,6 +118,7 @@ class BatchWorker:
                 top=one.box.top,
                 right=one.box.right,
                 bottom=one.box.bottom,
+                scale=setup.enlargement.factor(one.box.size),
                 label=one.label,
                 score=one.score,
                 output=name,
@@ -124,7 +129,7 @@ class BatchWorker:
         ]
         failed = [
             common._replace(status=Status.FAILED, reason=describe_error(error), label=region.label, score=region.score)
-            for region, error in refused
+            for region, error in (*refused, *unfit)
         ]
         return [*done, *failed] or [common]
 

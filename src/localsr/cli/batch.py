@@ -12,7 +12,7 @@ import typer
 
 from localsr.cli.batch_progress import duration, report_batch
 from localsr.cli.exits import ExitCode
-from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
+from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
@@ -101,7 +101,7 @@ def batch_command(
         ),
     ] = None,
     strategy: StrategyOption = None,
-    network: NetworkOptions,
+    network: SizedNetworkOptions,
     saving: SavingOptions,
     max_memory: MaxMemory = None,
     engine: EngineOptions,
@@ -139,12 +139,13 @@ def batch_command(
             files[name] = sha256
     from localsr.batch.worker import THREADS
 
-    restorer = network.load(max_memory, THREADS)
+    restorer = network.load(max_memory=max_memory, threads=THREADS)
     setup = Setup(
         folder,
         layout or LAYOUT,
         network.model,
         device=network.device,
+        size=network.size or "",
         runtime=network.runtime,
         max_memory=max_memory,
         detectors=tuple(files.items()),

@@ -102,7 +102,7 @@ def evaluate_command(
     restorer = network.load()
     methods = [] if strategy is None else [Method.named(name.strip()) for name in strategy.split(",")]
     multiple = math.lcm(roi, restorer.multiple)
-    benchmark = Benchmark(find_data_set(data, root), restorer.scale, multiple, limit, degradation=degradation)
+    benchmark = Benchmark(find_data_set(data, root), restorer.network_scale, multiple, limit, degradation=degradation)
     with tempfile.TemporaryDirectory(prefix="localsr-") as scratch, progress_bar("evaluating") as progress:
         result = evaluate(
             benchmark,
@@ -121,7 +121,7 @@ def evaluate_command(
         from localsr.evaluation.timing import measure_timing
 
         strategies = [m.strategy for m in result.methods if m.strategy and m == Method(m.strategy)]
-        path = str(find_network(network.model, restorer.scale))
+        path = str(find_network(network.model, restorer.network_scale))
         with progress_bar("timing") as progress:
             measured = measure_timing(path, strategies, roi, network.device, network.precision, progress)
         write_whole(output / "timing.json", json_bytes(plain_values(measured)))
@@ -135,7 +135,7 @@ def record_in_checkpoint(model: str | None, restorer: Restorer, result: Result) 
     from localsr.models import checkpoint
     from localsr.models.embedded import find_network
 
-    path = find_network(model, restorer.scale)
+    path = find_network(model, restorer.network_scale)
     tensors, card = checkpoint.read(path)
     if card.sha256 != restorer.card.sha256:
         raise CheckpointError(f"{path} has changed since it was evaluated; its header is left as it is")

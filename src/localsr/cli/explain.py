@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.options import Model, PhotoPath, Runtime, Scale, load_network, takes_groups
+from localsr.cli.options import Model, NetworkScale, PhotoPath, Runtime, load_network, of_scale, takes_groups
 from localsr.cli.picture_options import PictureOptions
 from localsr.errors import ConfigError
 
@@ -20,7 +20,7 @@ def explain_command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png", help="The picture to write.")],
     *,
     picture: PictureOptions,
-    scale: Scale = None,
+    scale: NetworkScale = None,
     model: Model = None,
     runtime: Runtime = "torch",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
@@ -37,7 +37,7 @@ def explain_command(
         raise ConfigError(f"{output} is the photo itself, which is never replaced; choose another name")
     from localsr.drawing.attention import attention_map
 
-    restorer = load_network(runtime, model, scale, precision="fp32")
+    restorer = of_scale(load_network(runtime, model, scale, precision="fp32"), scale)
     attention = restorer.encode(source).attention(inside)
     attention_map(output, source, attention, restorer.card.name)
     if as_json:

@@ -135,7 +135,7 @@ def _settings(
     protocol = Protocol(
         data=benchmark.name,
         pictures=len(benchmark),
-        scale=restorer.scale,
+        scale=restorer.network_scale,
         degradation=benchmark.degradation,
         lr="published" if benchmark.published else "made by localsr",
         roi=roi,

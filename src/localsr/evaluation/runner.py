@@ -23,7 +23,7 @@ class MethodRunner:
 
     def __init__(self, restorer: Restorer, methods: Sequence[Method]) -> None:
         """Prepare a restorer for each halo that the methods choose."""
-        self.methods, self.scale = tuple(methods), restorer.scale
+        self.methods, self.scale = tuple(methods), restorer.network_scale
         self._restorers = {m: restorer if m.halo is None else restorer.with_halo(m.halo) for m in methods}
 
     def restore(self, method: Method, lr: NDArray[np.uint8], rois: Sequence[Box]) -> Tensor:

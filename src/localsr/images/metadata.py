@@ -48,7 +48,7 @@ class Density(NamedTuple):
     down: float
     unit: str  # "in" or "cm"
 
-    def scaled(self, factor: int) -> Density:
+    def scaled(self, factor: float) -> Density:
         """Return the resolution of the picture enlarged, which covers the same paper."""
         return Density(self.across * factor, self.down * factor, self.unit)
 

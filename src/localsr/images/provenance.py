@@ -37,7 +37,7 @@ class Provenance:
     network_sha256: str = ""
     source_sha256: str = ""  # of the photo's file; empty where it is large or no file
     boxes: tuple[Box, ...] = ()  # LR px of the upright photo
-    scale: int = 1
+    scale: float = 1  # a whole number as an int
     strategy: str = ""
     whole: bool = False  # whether the result is the whole photo with the boxes in it
     same_size: bool = False  # and whether they were reduced again, to the photo's own size
@@ -63,7 +63,7 @@ class Provenance:
         return {name: value for name, value in found.items() if value not in ("", [], False)}
 
     @property
-    def denser(self) -> int:
+    def denser(self) -> float:
         """How many times the photo's resolution the result has: a region keeps its place on paper, a picture grows."""
         return 1 if self.whole else self.scale
 
@@ -99,7 +99,7 @@ class Provenance:
             found.get("NetworkSHA256", ""),
             found.get("SourceSHA256", ""),
             tuple(Box(*each) for each in sides if each[0] < each[2] and each[1] < each[3]),
-            int(scale) if re.fullmatch(r"\d{1,3}", scale) else 1,
+            _number(scale) if re.fullmatch(r"\d{1,3}(\.\d{1,20})?", scale) else 1,
             found.get("Strategy", ""),
             found.get("Whole") == "True",
             found.get("SameSize") == "True",
@@ -107,3 +107,8 @@ class Provenance:
             source_type,
             found.get("Precision", ""),
         )
+
+
+def _number(text: str) -> float:
+    """Return a number, a whole one as an int."""
+    return float(text) if "." in text else int(text)

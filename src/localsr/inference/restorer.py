@@ -72,7 +72,7 @@ class Restorer(Enlarger):
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
-        return f"<Restorer of {self.card.name}, x{self.scale}: {', '.join(self.strategies)}>"
+        return f"<Restorer of {self.card.name}, {self.enlargement}: {', '.join(self.strategies)}>"
 
     @property
     def precision(self) -> str:
@@ -132,7 +132,9 @@ class Restorer(Enlarger):
         network = self.network.with_halo(halo)
         plain = self.plain and self.plain.with_halo(halo)
         card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
-        return type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
+        other = type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
+        other._asked = self._asked
+        return other
 
     @cached_property
     def _running(self) -> NetworkPair:
@@ -178,7 +180,9 @@ class Restorer(Enlarger):
             path=None if saved is None else Path(saved),
             conditions=measure_photo(photo) if self.network.conditioned else None,
         )
-        return scene if frames is None or not frames.others else FusedScene(frames, scene)
+        found = scene if frames is None or not frames.others else FusedScene(frames, scene)
+        found._asked = self._asked
+        return found
 
     def track(
         self,

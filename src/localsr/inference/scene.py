@@ -20,6 +20,7 @@ from localsr.inference.execution import RunInputs, attend, execute
 from localsr.inference.memory import resident
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.planning import WorkSettings, plan_work
+from localsr.inference.reduction import Grid, reduced_pieces
 from localsr.inference.region_scene import RegionScene, Restorations
 from localsr.inference.restoration import Attention, Piece
 from localsr.inference.scene_context import SceneContext
@@ -94,7 +95,7 @@ class Scene(RegionScene):
             same_size: And whether at the picture's own size.
 
         Returns:
-            Network, source, boxes, scale and strategy.
+            Network, source, boxes, scale (0 where boxes of one size have several) and strategy.
 
         Raises:
             ConfigError: There is no such strategy, or the network cannot run it.
@@ -105,7 +106,10 @@ class Scene(RegionScene):
             >>> scene.provenance([localsr.Box(0, 0, 8, 8)]).strategy
             'halo'
         """
-        made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), self.scale)
+        enlarged = [self.photo.size] if whole and not same_size else [box.size for box in boxes]
+        scales = {self.enlargement.factor(size) for size in enlarged}
+        scale = self.network_scale if same_size else scales.pop() if len(scales) == 1 else 0
+        made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), scale)
         return Provenance(*made, str(self.strategy(strategy)), whole, same_size, precision=self._precision)
 
     def bounded(self, memory: int) -> Scene:
@@ -176,41 +180,6 @@ class Scene(RegionScene):
         """
         self._context.save(Path(path), self._networks.name)
 
-    def pieces(
-        self,
-        box: Box,
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[Piece]:
-        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory.
-
-        Args:
-            box: The region, in LR px of the upright picture.
-            strategy: As in `restore`.
-            clip: Cut off what leaves the picture instead of refusing the box.
-            progress: Called with the LR px that are done, and how many there are in all.
-
-        Returns:
-            An iterator over parts of the box, each with its pixels `(3, s h, s w)`, RGB in [0, 1].
-
-        Raises:
-            BoxError: The box leaves the picture, or is none.
-            ConfigError: There is no such strategy, or the network cannot run it.
-            ImageError: The photo is damaged where it is read.
-
-        Example:
-            >>> import localsr, numpy as np
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
-            >>> [piece.pixels.shape for piece in scene.pieces(localsr.Box(0, 0, 60, 40))]
-            [(3, 160, 240)]
-        """
-        inside = checked_boxes(box, self.photo.size, clip=clip)
-        settings = self._settings(self.strategy(strategy))
-        done = execute(batch_work(plan_work(inside, settings), settings), self._inputs(settings), progress)
-        return (Piece(restored.item.taper.roi, restored.pixels, restored.precision) for restored in done)
-
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
     ) -> WorkCount:
@@ -245,7 +214,19 @@ class Scene(RegionScene):
         settings = self._settings(strategy)
         items, inputs = plan_work(boxes, settings, share=share), self._inputs(settings)
         done = execute(batch_work(items, settings), inputs, progress)
-        return assemble(boxes, items, done, inputs, strategy, self._networks.name, self._sha256)
+        found = assemble(boxes, items, done, inputs, strategy, self._networks.name, self._sha256)
+        return ((n, restoration.reduced(self.enlargement)) for n, restoration in found)
+
+    def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
+        """Restore a box in the tiles that its work is cut into."""
+        settings = self._settings(strategy)
+        done = execute(batch_work(plan_work([box], settings), settings), self._inputs(settings), progress)
+        scale = self.network_scale
+        pieces = (
+            Piece(restored.item.taper.roi.within(box).scaled(scale), restored.pixels, restored.precision)
+            for restored in done
+        )
+        return reduced_pieces(pieces, box, Grid(box, self.size_of(box), scale))
 
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Estimate by each strategy what boxes would cost on this machine."""

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import copy
 from abc import ABC
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, Size, whole
+from localsr.geometry import AskedSize, Box, Enlargement, Size, whole
 from localsr.models.windows import NetworkGeometry, Taper
 
 if TYPE_CHECKING:
@@ -94,11 +95,75 @@ class Enlarger(ABC):
     """What enlarges regions by the networks that it has, `_networks`."""
 
     _networks: NetworkOffer
+    _asked: Enlargement | None = None  # for what the network does
 
     @property
-    def scale(self) -> int:
-        """How many times a region is enlarged."""
+    def network_scale(self) -> int:
+        """How many times the network enlarges a region."""
         return self._networks.scale
+
+    @property
+    def enlargement(self) -> Enlargement:
+        """How large results are."""
+        return self._asked or Enlargement(self.network_scale)
+
+    @property
+    def scale(self) -> float:
+        """How many times a region is enlarged; where a size was asked for, how many times the network does."""
+        return self.enlargement.scale or self.network_scale
+
+    def sized(self, scale: float | None = None, size: AskedSize | None = None) -> Self:
+        """Return this with results of another size; it shares all but that with this one.
+
+        A result is what the network makes, reduced by antialiased bicubic; it covers its region from corner to corner.
+
+        Args:
+            scale: How many times a region is enlarged, from 1 to what the network does; not only whole numbers.
+            size: Or how large a result is: `1200x`, `x800` or `1200x800`, in pixels. None of both for what the network
+                makes.
+
+        Returns:
+            The restorer or scene.
+
+        Raises:
+            ConfigError: There is no such scale or size, or the network does not enlarge so much.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
+            >>> scene.sized(3).restore(localsr.Box(10, 10, 34, 30)).size
+            Size(width=72, height=60)
+            >>> scene.sized(size="x50").restore(localsr.Box(10, 10, 34, 30)).size
+            Size(width=60, height=50)
+        """
+        asked = Enlargement.asked(scale, size)
+        if asked is not None and (asked.scale or 1) > self.network_scale:
+            raise ConfigError(
+                f"{self._networks.name} enlarges x{self.network_scale}, not {asked}; ask for at most "
+                f"x{self.network_scale}, or choose a network that enlarges more"
+            )
+        other = copy.copy(self)
+        other._asked = asked
+        return other
+
+    def size_of(self, box: Box) -> Size:
+        """Return the size of a box's result.
+
+        Args:
+            box: The region, in LR px.
+
+        Returns:
+            Its result's size.
+
+        Raises:
+            BoxError: The size that was asked for is more than the network makes of the box, or less than the box.
+
+        Example:
+            >>> import localsr
+            >>> localsr.load("edsr-light-x4", device="cpu").sized(1.5).size_of(localsr.Box(0, 0, 30, 20))
+            Size(width=45, height=30)
+        """
+        return self.enlargement.within(box.size, self.network_scale)
 
     @property
     def strategies(self) -> list[Strategy]:

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec.structs import asdict
 
 from localsr import __version__
-from localsr.geometry import Box
+from localsr.geometry import MAX_SCALE, Box
 from localsr.serving import messages, schemas
 from localsr.serving.messages import PasteFacts, PictureFacts, RestorationFacts, Sides
 from localsr.serving.pool import Pool
@@ -173,8 +173,16 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
         """Restore boxes: the picture for one, a zip with an `index.json` for several."""
         boxes = work.sides(asked.boxes)
-        about = work.about(request, key)
-        task = messages.RestoreTask(*about, boxes, asked.network, asked.strategy, asked.format, asked.saving)
+        task = messages.RestoreTask(
+            *work.about(request, key),
+            boxes,
+            asked.network,
+            asked.scale,
+            asked.size,
+            asked.strategy,
+            asked.format,
+            asked.saving,
+        )
         found, folder = await work.run(request, task, RestorationFacts)
         kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
         return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
@@ -191,7 +199,7 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
         top: Side,
         right: Side,
         bottom: Side,
-        scale: Annotated[int, Query(ge=1, le=8)],
+        scale: Annotated[float, Query(ge=1, le=MAX_SCALE)],
     ) -> Response:
         """Enlarge a box by bicubic, to compare with."""
         task = messages.BicubicTask(*work.about(request, key), (left, top, right, bottom), scale)
@@ -206,13 +214,13 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
     async def cost(request: Request, key: PictureId, asked: schemas.BoxesRequest) -> dict[str, messages.StrategyCost]:
         """Estimate what boxes would cost, by strategy; the first call for a network measures the machine."""
         boxes = work.sides(asked.boxes)
-        task = messages.CostTask(*work.about(request, key), boxes, asked.network)
+        task = messages.CostTask(*work.about(request, key), boxes, asked.network, asked.scale, asked.size)
         return await work.facts(request, task, dict[str, messages.StrategyCost])
 
     @api.post("/pictures/{key}/attention", response_model=schemas.AttentionAnswer, responses=refusals(*WORK_REFUSALS))
     async def attention(request: Request, key: PictureId, asked: schemas.AttentionRequest) -> messages.AttentionFacts:
         """Return from which patches of the picture a box's context comes."""
-        task = messages.AttentionTask(*work.about(request, key), asked.box.sides, asked.network)
+        task = messages.AttentionTask(*work.about(request, key), [asked.box.sides], asked.network, None, None)
         return await work.facts(request, task, messages.AttentionFacts)
 
     @api.post(
@@ -227,6 +235,8 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
             *about,
             boxes,
             asked.network,
+            asked.scale,
+            asked.size,
             asked.strategy,
             asked.format,
             asked.feather,

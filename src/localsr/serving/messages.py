@@ -52,11 +52,18 @@ class TileTask(PictureTask, frozen=True, tag="tile"):
     row: int
 
 
-class RestoreTask(PictureTask, frozen=True, tag="restore"):
-    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+class NetworkTask(PictureTask, frozen=True):
+    """What tasks say that a network is for: boxes, which network, and how large results are."""
 
     boxes: list[Sides]
     network: str | None
+    scale: float | None  # as `Scene.sized` takes both
+    size: str | None
+
+
+class RestoreTask(NetworkTask, frozen=True, tag="restore"):
+    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+
     strategy: str | None
     format: str
     saving: Saving
@@ -66,28 +73,20 @@ class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
     """Enlarge a box by bicubic, as PNG."""
 
     box: Sides
-    scale: int
+    scale: float
 
 
-class CostTask(PictureTask, frozen=True, tag="cost"):
+class CostTask(NetworkTask, frozen=True, tag="cost"):
     """Estimate the cost of boxes: a `StrategyCost` by strategy."""
 
-    boxes: list[Sides]
-    network: str | None
+
+class AttentionTask(NetworkTask, frozen=True, tag="attention"):
+    """Find what a box, the only one, draws on: `AttentionFacts`."""
 
 
-class AttentionTask(PictureTask, frozen=True, tag="attention"):
-    """Find what a box draws on: `AttentionFacts`."""
-
-    box: Sides
-    network: str | None
-
-
-class PasteTask(PictureTask, frozen=True, tag="paste"):
+class PasteTask(NetworkTask, frozen=True, tag="paste"):
     """Restore boxes and put them back into the picture: `PasteFacts`."""
 
-    boxes: list[Sides]
-    network: str | None
     strategy: str | None
     format: str
     feather: int
@@ -139,7 +138,7 @@ class RestorationFacts(Struct, frozen=True):
     """How a box was restored; for several, the first box with the seconds and GFLOPs of all."""
 
     box: Box
-    scale: int
+    scale: int | float
     strategy: str
     network: str
     seconds: float
@@ -150,7 +149,7 @@ class RestorationFacts(Struct, frozen=True):
 class PasteFacts(Struct, frozen=True):
     """How a picture with restored boxes was made."""
 
-    scale: int
+    scale: int | float
     strategy: str
     precision: str
 

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from localsr.geometry import MAX_SCALE
 from localsr.images import Saving
 from localsr.serving.messages import Sides
 
@@ -63,10 +64,17 @@ class BoxSides(RequestBody):
 
 
 class BoxesRequest(RequestBody, title="Asked"):
-    """Boxes, and the network that is to restore them."""
+    """Boxes, the network that is to restore them, and how large the results are to be."""
 
     boxes: Annotated[list[BoxSides], Field(min_length=1, fail_fast=True)]  # 1 MB of wrong ones: 12 s and 1.7 GB
     network: Name = None
+    scale: Annotated[
+        float | None, Field(ge=1, le=MAX_SCALE, description="How many times enlarged; by default as the network does.")
+    ] = None
+    size: Annotated[
+        str | None,
+        Field(pattern=r"^(\d{1,6}x\d{0,6}|x\d{1,6})$", description="Or pixels: 1200x, x800 or 1200x800."),
+    ] = None
 
 
 class RestoreRequest(BoxesRequest, title="Restore"):
