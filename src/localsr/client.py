@@ -5,7 +5,6 @@ Instead of `localsr.load().encode(photo)`: `localsr.Client("http://127.0.0.1:800
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -15,7 +14,7 @@ from localsr import images
 from localsr.errors import BoxError, ConfigError, ImageError, LocalSRError, ServiceError
 from localsr.extras import need
 from localsr.geometry import Enlargement, strips
-from localsr.images import Canvas, Photo, Source
+from localsr.images import Canvas, Photo, Provenance, Saving, Source
 from localsr.models.embedded import suiting_network
 from localsr.remote_scene import RemoteScene, parse_answer
 from localsr.serving.messages import OfferedNetwork
@@ -119,8 +118,8 @@ class Client:
         """Send a picture, and return what its regions can be asked of.
 
         Args:
-            source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is; other pictures go as
-                PNG, in their own depth.
+            source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is, so does a photo's,
+                damaged or not; pixels in memory and pages go as PNG, in their depth and with their metadata.
 
         Returns:
             A scene that is asked as a `localsr.Scene` is.
@@ -130,16 +129,10 @@ class Client:
             ConfigError: The service has no network of the client's `model`.
             ServiceError: The service refuses or cannot be reached.
         """
-        source = images.file_bytes(source)
-        photo = images.read(source)
-        if isinstance(source, str | os.PathLike):
-            try:
-                data = Path(source).read_bytes()
-            except OSError as error:
-                raise ImageError(f"{source} cannot be read: {error.strerror}") from error
-        else:
-            data = source if isinstance(source, bytes) else encode_png(photo)
-        return RemoteScene(self, photo, data, self.network()).sized(self._scale)
+        photo = images.read(images.file_bytes(source))
+        data = images.original(photo)
+        data = encode_png(photo) if data is None else data
+        return RemoteScene(self, photo, data, self.network(), tolerant=bool(photo.damage)).sized(self._scale)
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's options
         """Make a request, again while the service is busy; its refusals become the library's errors."""
@@ -166,10 +159,11 @@ if TYPE_CHECKING:
 
 
 def encode_png(photo: Photo) -> bytes:
-    """Write a photo as PNG, in strips: it need not fit in memory as floats."""
+    """Write a photo as PNG with its metadata, in strips: it need not fit in memory as floats."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
-        with Canvas(path, photo.size, photo, alpha=photo.has_alpha) as canvas:
+        like, saving = Provenance(whole=True), Saving(provenance=False)
+        with Canvas(path, photo.size, photo, like, saving, alpha=photo.has_alpha) as canvas:
             for strip in strips(photo.size):
                 canvas.put(strip, photo.window(strip), photo.alpha(strip))
             canvas.finish()

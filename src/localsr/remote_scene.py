@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
 Answer = TypeVar("Answer")
-SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
+SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp", "avif": "avif"}  # as the API calls them
 MAX_SENT_NAME = 200  # characters that the service keeps
 
 
@@ -82,11 +82,13 @@ class RemoteScene(RegionScene):
     every region by itself. One that refuses or cannot be reached raises `ServiceError`.
     """
 
-    def __init__(self, client: ServiceConnection, photo: Photo, data: bytes, network: OfferedNetwork) -> None:
+    def __init__(
+        self, client: ServiceConnection, photo: Photo, data: bytes, network: OfferedNetwork, *, tolerant: bool = False
+    ) -> None:
         """Send the picture; most callers want `Client.encode`."""
         strategies = [Strategy(strategy) for strategy in network.strategies]
         super().__init__(photo, _RemoteNetwork(network.name, network.scale, strategies, network.default_strategy))
-        self._client, self._data = client, data
+        self._client, self._data, self._tolerant = client, data, tolerant
         self._id = self._send()
 
     def _restorations(
@@ -148,7 +150,12 @@ class RemoteScene(RegionScene):
     def _send(self) -> str:
         """Send the picture, and return its id there."""
         name = self.photo.name.encode(errors="replace").decode()[:MAX_SENT_NAME] or "picture"
-        answer = self._client.ask("POST", "/pictures", params={"name": name}, content=self._data)
+        answer = self._client.ask(
+            "POST",
+            "/pictures",
+            params={"name": name} | ({"tolerant": True} if self._tolerant else {}),
+            content=self._data,
+        )
         return parse_answer(answer.content, _Upload).id
 
     def _ask(self, what: str, **asked: Any) -> httpx.Response:  # noqa: ANN401  # JSON

@@ -14,7 +14,7 @@ from localsr.batch import storage
 from localsr.batch.manifest import read_manifest
 from localsr.batch.rows import Status
 from localsr.batch.runner import run_batch
-from localsr.batch.table import read_table
+from localsr.batch.table import ResultTable, read_table
 from localsr.batch.tasks import Task
 from localsr.batch.worker import BatchWorker
 from localsr.errors import CheckpointError, ConfigError
@@ -50,6 +50,32 @@ def test_results_of_any_size(tmp_path, setup) -> None:
     (row,) = BatchWorker(replace(setup, scale=1.5)).process(Task(picture, request("0,0,24,20")))
     assert localsr.read(Path(setup.folder) / row.output).size == localsr.Size(36, 30)
     assert "-x1.5-" in row.output
+
+
+def test_damaged_pictures_are_read_as_far_as_they_go(tmp_path, setup) -> None:
+    """Of truncated pictures beyond `restore`: a batch reads them if asked to, and its rows and results say so."""
+    whole = tmp_path / "whole.jpg"
+    write_picture(whole)
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    task = Task(str(cut), request("1,1,9,9"))
+    (row,) = BatchWorker(setup).process(task)
+    assert (row.status, row.notes) == (Status.FAILED, "")
+    tolerant = replace(setup, tolerant=True)
+    (row,) = BatchWorker(tolerant).process(task)
+    assert row.status == Status.DONE
+    assert row.notes.startswith("the file is damaged: ")
+    made = localsr.read(Path(setup.folder) / row.output).provenance
+    assert made.source_damage in row.notes
+    assert made.source_damage
+    assert tolerant.digest(task) != setup.digest(task)
+    tally = run_batch([task], tolerant, lambda: InlineEngine(tolerant))
+    assert tally.noted == 1
+    assert "1 with notes on their file" in str(tally)
+    table = Path(setup.folder) / "results.parquet"
+    pl.read_parquet(table).drop("notes").write_parquet(table)  # as 0.1.0 wrote it
+    with ResultTable(setup.folder) as again:
+        assert again.before(task.picture, tolerant.digest(task))[0].notes == ""
 
 
 def test_what_is_broken_is_a_row(tmp_path, setup) -> None:

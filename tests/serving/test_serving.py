@@ -19,6 +19,7 @@ import service_kill
 import service_load
 import service_slow
 from networks import awake, tiny
+from PIL import Image
 from service import BOX, Service, photo
 
 import localsr
@@ -166,6 +167,50 @@ def test_any_size(api, service, picture, scene):
     refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "999x"}), 422, "enlarged 39.96 times")
     refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"scale": 5}), 422, "x4, not x5")
     refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "x"}), 422, "size")
+
+
+def test_damaged_pictures_are_read_as_far_as_they_go(api, service):
+    """Of truncated pictures beyond `restore`: the service and a client read them if asked to, and say so."""
+    data = photo(64, 48, "JPEG")
+    cut = data[: len(data) * 2 // 3]
+    box = {"left": 0, "top": 0, "right": 64, "bottom": 48}
+    strict = api.post("/pictures", content=cut)
+    if strict.status_code == 201:
+        assert strict.json()["notes"] == []
+        refused(api.post(f"/pictures/{strict.json()['id']}/restorations", json={"boxes": [box]}), 422, "cannot be read")
+    told = api.post("/pictures", params={"tolerant": "true"}, content=cut).json()
+    assert told["notes"][0].startswith("the file is damaged: ")
+    answer = api.post(f"/pictures/{told['id']}/restorations", json={"boxes": [box]})
+    assert images.read(answer.content).provenance.source_damage in told["notes"][0]
+    with localsr.Client(service.url) as client:
+        remote = client.encode(localsr.read(cut, tolerant=True))
+        assert remote.restore(Box(0, 0, 8, 8)).provenance.source_damage
+
+
+def test_photos_go_to_a_service_as_their_files(service, tmp_path):
+    """Of what a client sends: a photo's own file, whose metadata the service carries on, wherever it was read from."""
+    exif = Image.Exif()
+    exif[0x010F] = "a maker"
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "a.jpg", exif=exif, dpi=(100, 100))
+    data = (tmp_path / "a.jpg").read_bytes()
+    with localsr.Client(service.url) as client:
+        for source in (tmp_path / "a.jpg", localsr.read(tmp_path / "a.jpg"), localsr.read(data), io.BytesIO(data)):
+            assert client.encode(source)._data == data
+    page = localsr.read(tmp_path / "a.jpg", page=1)  # which the service could not choose
+    sent = localsr.read(localsr.client.encode_png(page))
+    assert sent.metadata.density is not None
+    assert sent.metadata.density.across == pytest.approx(100, abs=0.1)
+    assert sent.provenance is None
+
+
+def test_answers_as_avif(api, picture, scene):
+    """Of formats out: AVIF by the API as by the command."""
+    box = Box(0, 0, 20, 16)
+    answer = api.post(f"/pictures/{picture}/restorations", json={"boxes": [sides(box)], "format": "avif"})
+    assert answer.headers["content-type"] == "image/avif"
+    found = images.read(answer.content)
+    assert found.size == Size(80, 64)
+    assert np.abs(found.window(whole(found.size)) - scene.restore(box).pixels).mean() < 4 / 255
 
 
 def test_many_regions_are_a_zip(api, picture, scene):

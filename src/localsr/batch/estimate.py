@@ -40,6 +40,8 @@ def estimate_batch(
     strategy: Strategy,
     sample_size: int = SAMPLE_SIZE,
     progress: Progress = lambda *_: None,
+    *,
+    tolerant: bool = False,
 ) -> BatchEstimate:
     """Open `sample_size` pictures from all over the list, and ask each scene what its regions cost.
 
@@ -51,7 +53,7 @@ def estimate_batch(
         began = time.perf_counter()
         try:
             with storage.fetched(task.picture) as path:
-                photo = images.read(path)
+                photo = images.read(path, tolerant=tolerant)
                 boxes = [found.box for found in sift_sizes(task.sift_regions(photo)[0], restorer.size_of)[0]]
                 seconds += time.perf_counter() - began
                 cost = restorer.encode(photo).cost(boxes)[strategy] if boxes else None

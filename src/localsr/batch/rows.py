@@ -50,6 +50,7 @@ class ResultRow(NamedTuple):
     stamp: str = ""  # of the picture's file: its size and time
     ask: str = ""  # digest of what was asked
     finished: float = 0.0  # seconds since 1970; the same for all rows of a picture
+    notes: str = ""  # what is odd with the picture's file, sentences with "; " between them
 
 
 Rows = list[ResultRow]  # of one picture

@@ -52,6 +52,7 @@ class Setup:
     runtime: str = "torch"  # or "onnx"
     max_memory: int | None = None  # MB of a worker
     detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
+    tolerant: bool = False  # read damaged pictures as far as they go
     saving: Saving = Saving()  # noqa: RUF009  # frozen
 
     def __post_init__(self) -> None:
@@ -83,8 +84,9 @@ class Setup:
         """What all outputs follow from besides picture and region, in one line."""
         runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
         saving = "" if self.saving == Saving() else f" {self.saving}"
+        tolerant = " tolerant" if self.tolerant else ""
         size = f" to {self.size}" if self.size else ""
-        return f"{self.sha256} x{self.scale}{size} {self.strategy} {self.precision}{runtime}{saving}"
+        return f"{self.sha256} x{self.scale}{size} {self.strategy} {self.precision}{runtime}{saving}{tolerant}"
 
     def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""

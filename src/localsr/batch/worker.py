@@ -88,7 +88,7 @@ class BatchWorker:
     def _restore(self, task: Task, path: Path, began: float) -> Rows:
         """Restore the regions of a picture that lies at `path`, write those that are missing, and return all rows."""
         setup, stamp = self.setup, storage.file_stamp(task.picture)
-        photo = images.read(path)
+        photo = images.read(path, tolerant=setup.tolerant)
         content = photo.sha256(limit=math.inf)
         if not content:
             raise DataError(f"{path} has changed while it was read; run the batch again")
@@ -111,6 +111,7 @@ class BatchWorker:
             stamp=stamp,
             ask=setup.digest(task),
             finished=time.time(),
+            notes="; ".join(images.notes_of(photo)),
         )
         done = [
             common._replace(

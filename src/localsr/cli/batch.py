@@ -13,6 +13,7 @@ import typer
 from localsr.cli.batch_progress import duration, report_batch
 from localsr.cli.exits import ExitCode
 from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
+from localsr.cli.picture_options import Tolerant
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
@@ -92,6 +93,7 @@ def batch_command(
         str | None, typer.Option(metavar="GLOB", help="Which pictures of a folder, such as '**/*.jpg'; by default all.")
     ] = None,
     regions: BatchRegionOptions,
+    tolerant: Tolerant = False,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -146,6 +148,7 @@ def batch_command(
         network.model,
         device=network.device,
         size=network.size or "",
+        tolerant=tolerant,
         runtime=network.runtime,
         max_memory=max_memory,
         detectors=tuple(files.items()),
@@ -176,6 +179,7 @@ def batch_command(
                     **states,
                     "regions": tally.regions,
                     "refused": tally.refused,
+                    "noted": tally.noted,
                     "kept": tally.kept,
                 }
             )
@@ -205,7 +209,9 @@ def print_estimate(tasks: list[Task], restorer: Restorer, setup: Setup, workers:
     from localsr.inference.strategies import Strategy
 
     with progress_bar("opening a sample") as progress:
-        estimate = estimate_batch(tasks, restorer, Strategy.named(setup.strategy), progress=progress)
+        estimate = estimate_batch(
+            tasks, restorer, Strategy.named(setup.strategy), progress=progress, tolerant=setup.tolerant
+        )
     count = count_workers(workers)
     if as_json:
         typer.echo(json.dumps({**estimate._asdict(), "workers": count}))

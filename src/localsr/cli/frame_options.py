@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localsr.cli.picture_options import PictureOptions
 from localsr.cli.terminal import spinner
 from localsr.errors import ConfigError
 
@@ -86,7 +87,7 @@ class FrameOptions:
         """Until when a region is tracked, in seconds."""
         return None if self.until is None else seconds(self.until)
 
-    def read(self, photos: Sequence[Path]) -> Frames | None:
+    def read(self, photos: Sequence[Path], picture: PictureOptions) -> Frames | None:
         """Read frames, of a clip to be tracked the first; None where one photo is meant."""
         if self.until is not None and not self.track:
             raise ConfigError("--until is where --track ends; add --track or leave it out")
@@ -110,8 +111,10 @@ class FrameOptions:
         from localsr.frames.reading import read_frames
 
         count = 1 if self.track else self.frames
+        if self.together:
+            return read_frames([picture.read(photo) for photo in photos], count=count)
         with spinner("reading frames"):
-            return read_frames(list(photos) if self.together else photos[0], at=self.moment, count=count)
+            return read_frames(photos[0], at=self.moment, count=count)
 
 
 def write_report(path: Path, frames: Frames, regions: Sequence[tuple[Restoration, Path]]) -> None:

@@ -85,7 +85,7 @@ def restore_command(
     Nothing is written if a --box is bad; a bad one of --boxes is left out. Existing files are replaced, the photo
     itself never. Exit code 3: there was no region, or some were left out.
     """
-    photo, several = photos[0], frames.read(photos)
+    photo, several = photos[0], frames.read(photos, picture)
     opened = None if several is None else several.reference
     source, found, left_out = regions.find(photo, picture, silent=as_json, opened=opened)
     from localsr.inference.memory import tensor_room

@@ -14,6 +14,7 @@ from typing import Annotated
 import typer
 
 from localsr.cli.options import PhotoPath, Precision, Runtime, load_network, takes_groups
+from localsr.cli.picture_options import Tolerant
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
 from localsr.serving.settings import Limits, Settings
@@ -125,6 +126,7 @@ def serve_command(
 
 def view_command(
     photo: PhotoPath,
+    tolerant: Tolerant = False,
     port: Port = 0,
     allow_host: AllowedHosts = None,
     root_path: RootPath = "",
@@ -148,6 +150,7 @@ def view_command(
         workers=workers,
         limits=VIEW,
         photo=photo.resolve(),
+        tolerant=tolerant,
     )
     run_service(settings, verbose=verbose, browser=browser)
 

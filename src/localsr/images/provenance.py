@@ -44,6 +44,7 @@ class Provenance:
     software: str = f"localsr {__version__}"
     source_type: str = ENHANCED
     precision: str = ""  # that the network was asked to compute in: fp32, bf16 or fp16
+    source_damage: str = ""  # what is wrong with the photo's file, of which a part is lost
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it; what is not known is left out."""
@@ -52,6 +53,7 @@ class Provenance:
             "network": self.network,
             "network_sha256": self.network_sha256,
             "source_sha256": self.source_sha256,
+            "source_damage": self.source_damage,
             "boxes": [[b.left, b.top, b.right, b.bottom] for b in self.boxes],
             "scale": self.scale,
             "strategy": self.strategy,
@@ -75,6 +77,7 @@ class Provenance:
             "Network": self.network,
             "NetworkSHA256": self.network_sha256,
             "SourceSHA256": self.source_sha256,
+            "SourceDamage": self.source_damage,
             "Boxes": boxes,
             "BoxCount": str(len(self.boxes)),
             "Scale": str(self.scale),
@@ -106,6 +109,7 @@ class Provenance:
             found["Software"],
             source_type,
             found.get("Precision", ""),
+            found.get("SourceDamage", ""),
         )
 
 

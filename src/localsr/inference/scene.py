@@ -110,7 +110,8 @@ class Scene(RegionScene):
         scales = {self.enlargement.factor(size) for size in enlarged}
         scale = self.network_scale if same_size else scales.pop() if len(scales) == 1 else 0
         made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), scale)
-        return Provenance(*made, str(self.strategy(strategy)), whole, same_size, precision=self._precision)
+        how = (str(self.strategy(strategy)), whole, same_size)
+        return Provenance(*made, *how, precision=self._precision, source_damage=self.photo.damage)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.

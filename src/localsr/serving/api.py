@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path as FilePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec.structs import asdict
@@ -36,6 +36,7 @@ FACT_HEADERS = {
     )
 }
 PictureId = Annotated[str, Path(max_length=64, description="A picture's id.")]
+FORMATS: tuple[MediaFormat, ...] = get_args(schemas.PictureFormat)
 Side = Annotated[int, Query(ge=0, lt=2**31)]
 
 
@@ -114,10 +115,12 @@ def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
         },
     )
     async def upload(
-        request: Request, name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture"
+        request: Request,
+        name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture",
+        tolerant: Annotated[bool, Query(description="Read a damaged one as far as it goes.")] = False,
     ) -> dict[str, Any]:
         """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF or BMP as the raw body; `name` is what it is called in answers."""
-        picture = store.new(name)
+        picture = store.new(name, tolerant=tolerant)
         declared = request.headers.get("content-length")
         with store.reserve(None if declared is None else int(declared)):
             picture.bytes = await save_body(request, picture.path)
@@ -168,7 +171,7 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
     @api.post(
         "/pictures/{key}/restorations",
         response_class=Response,
-        responses=picture_response("png", "tif", "webp", "jpg", "zip", headers=FACT_HEADERS) | refusals(*WORK_REFUSALS),
+        responses=picture_response(*FORMATS, "zip", headers=FACT_HEADERS) | refusals(*WORK_REFUSALS),
     )
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
         """Restore boxes: the picture for one, a zip with an `index.json` for several."""
@@ -226,7 +229,7 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
     @api.post(
         "/pictures/{key}/paste",
         response_class=Response,
-        responses=picture_response("png", "tif", "webp", "jpg") | refusals(*WORK_REFUSALS),
+        responses=picture_response(*FORMATS) | refusals(*WORK_REFUSALS),
     )
     async def paste(request: Request, key: PictureId, asked: schemas.PasteRequest) -> Response:
         """Return the whole picture with restored boxes in it, enlarged or at its own size."""

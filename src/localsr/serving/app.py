@@ -76,7 +76,7 @@ class Service:
         self.metrics = ServiceMetrics()
         self.picture: StoredPicture | None = None
         if settings.photo is not None:
-            self.picture = StoredPicture(settings.photo, clean_name(settings.photo.name), own=False)
+            self.picture = StoredPicture(settings.photo, clean_name(settings.photo.name), settings.tolerant, own=False)
         self._sweeping: asyncio.Task[None] | None = None
         self._add_gauges()
 

@@ -31,6 +31,7 @@ class PictureFile(Struct, frozen=True):
     path: str
     name: str  # as the client calls it: what errors say instead of the path
     any_size: bool  # the picture that `localsr view` was started on has no limit
+    tolerant: bool = False  # read a damaged one as far as it goes
 
 
 class PictureTask(Struct, frozen=True):
@@ -132,6 +133,7 @@ class PictureFacts(Struct, frozen=True):
     depth: int  # bits
     alpha: bool
     tiles: TilePyramid
+    notes: tuple[str, ...] = ()  # what is odd with its file
 
 
 class RestorationFacts(Struct, frozen=True):

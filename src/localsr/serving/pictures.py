@@ -66,7 +66,9 @@ class OpenPictures:
         """Return a picture that is at hand, or open it and close those that were used longest ago."""
         if file.id not in self._open:
             most = MAX_PIXELS if file.any_size else self._max_pixels
-            self._open[file.id] = OpenPicture(images.read(Path(file.path), progress, max_pixels=most))
+            self._open[file.id] = OpenPicture(
+                images.read(Path(file.path), progress, max_pixels=most, tolerant=file.tolerant)
+            )
         self._open.move_to_end(file.id)
         while len(self._open) > 1 and (len(self._open) > MAX_OPEN_PICTURES or self._bytes > self._budget):
             self._open.popitem(last=False)

@@ -13,8 +13,8 @@ from localsr.geometry import MAX_SCALE
 from localsr.images import Saving
 from localsr.serving.messages import Sides
 
-PictureFormat = Literal["png", "tif", "webp", "jpg"]
-MediaFormat = Literal["png", "tif", "webp", "jpg", "zip"]
+PictureFormat = Literal["png", "tif", "webp", "jpg", "avif"]
+MediaFormat = Literal["png", "tif", "webp", "jpg", "avif", "zip"]
 Coordinate = Annotated[int, Field(strict=True, ge=0, lt=2**31)]
 End = Annotated[int, Field(strict=True, ge=1, lt=2**31)]
 Name = Annotated[str | None, Field(max_length=200, description="As `networks` and their `strategies` name them.")]
@@ -23,6 +23,7 @@ MEDIA_TYPES: dict[MediaFormat, str] = {
     "tif": "image/tiff",
     "webp": "image/webp",
     "jpg": "image/jpeg",
+    "avif": "image/avif",
     "zip": "application/zip",
 }
 REFUSED = {
@@ -130,6 +131,7 @@ class PictureAnswer(BaseModel, title="Picture"):
     height: int
     depth: Annotated[int, Field(description="Bits: 8 or 16.")]
     alpha: bool
+    notes: Annotated[list[str], Field(description="What is odd with its file, in sentences.")]
     tiles: TilesAnswer
 
 

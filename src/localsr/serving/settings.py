@@ -60,6 +60,7 @@ class Settings:
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
     photo: Path | None = None  # that `localsr view` shows
+    tolerant: bool = False  # whether it is read as far as it goes
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a service that others can reach and that has no token, or no safe one."""

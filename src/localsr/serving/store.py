@@ -27,6 +27,7 @@ class StoredPicture:
 
     path: Path
     name: str  # as it was given: text, of which nothing is made but text
+    tolerant: bool = False
     own: bool = True  # uploaded: a file of ours, with limits; else the one that `localsr view` was started on
     bytes: int = 0
     facts: PictureFacts = field(init=False)  # once a worker has opened it, before it is added to a store
@@ -40,7 +41,7 @@ class StoredPicture:
     @property
     def file(self) -> PictureFile:
         """What a worker needs of it."""
-        return PictureFile(self.id, str(self.path), self.name, not self.own)
+        return PictureFile(self.id, str(self.path), self.name, not self.own, self.tolerant)
 
 
 class Store:
@@ -61,9 +62,9 @@ class Store:
         """Bytes of uploaded pictures on disk."""
         return sum(picture.bytes for picture in self._pictures.values())
 
-    def new(self, name: str) -> StoredPicture:
+    def new(self, name: str, *, tolerant: bool = False) -> StoredPicture:
         """Return a picture whose file is to be written, and which is to be added then."""
-        picture = StoredPicture(self.folder, clean_name(name))
+        picture = StoredPicture(self.folder, clean_name(name), tolerant)
         picture.path = self.folder / f"picture-{picture.id}"
         return picture
 

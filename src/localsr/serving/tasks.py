@@ -99,7 +99,8 @@ class TaskRunner:
         """Judge a picture by its header."""
         picture = self._pictures.get(task.picture, progress)
         size, depth, alpha = picture.photo.size, picture.photo.depth, picture.photo.has_alpha
-        return PictureFacts(size.width, size.height, depth, alpha, TilePyramid(TILE_SIDE, picture.levels))
+        notes = images.notes_of(picture.photo)
+        return PictureFacts(size.width, size.height, depth, alpha, TilePyramid(TILE_SIDE, picture.levels), notes)
 
     def tile(self, task: TileTask, folder: Path, progress: Progress) -> None:
         """Cut a tile of the Deep Zoom pyramid."""
