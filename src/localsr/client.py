@@ -114,25 +114,28 @@ class Client:
             raise ConfigError(f"the service has no network {name!r}; choose one of {', '.join(known)}")
         return known[name]
 
-    def encode(self, source: Source) -> RemoteScene:
+    def encode(self, source: Source, *, denoise: float | None = None, deblur: float | None = None) -> RemoteScene:
         """Send a picture, and return what its regions can be asked of.
 
         Args:
             source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is, so does a photo's,
                 damaged or not; pixels in memory and pages go as PNG, in their depth and with their metadata.
+            denoise: How much noise to take away, 0 to 100, as in `Scene.adjusted`; by default as much as is measured.
+            deblur: How much blur to take away, 0 to 100; by default as much as is measured.
 
         Returns:
             A scene that is asked as a `localsr.Scene` is.
 
         Raises:
             ImageError: The picture cannot be read.
-            ConfigError: The service has no network of the client's `model`.
+            ConfigError: The service has no network of the client's `model`, or it cannot be told of noise and blur.
             ServiceError: The service refuses or cannot be reached.
         """
         photo = images.read(images.file_bytes(source))
         data = images.original(photo)
         data = encode_png(photo) if data is None else data
-        return RemoteScene(self, photo, data, self.network(), tolerant=bool(photo.damage)).sized(self._scale)
+        scene = RemoteScene(self, photo, data, self.network(), tolerant=bool(photo.damage))
+        return scene.sized(self._scale).adjusted(denoise, deblur)
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's options
         """Make a request, again while the service is busy; its refusals become the library's errors."""

@@ -122,6 +122,8 @@ def restore(
     size: AskedSize | None = None,
     strategy: Strategy | str | None = None,
     clip: bool = False,
+    denoise: float | None = None,
+    deblur: float | None = None,
 ) -> Restoration:
     """Restore one box of a picture in one call.
 
@@ -133,6 +135,8 @@ def restore(
         size: Or how large the result is: `1200x`, `x800` or `1200x800`, in pixels.
         strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
         clip: Cut off what leaves the picture instead of refusing the box.
+        denoise: How much noise to take away, 0 to 100, as in `Scene.adjusted`; by default as much as is measured.
+        deblur: How much blur to take away, 0 to 100; by default as much as is measured.
 
     Returns:
         The restoration.
@@ -151,7 +155,7 @@ def restore(
     asked, photo = Enlargement.asked(scale, size), images.read(source)
     inside = checked_boxes(box, photo.size, clip=clip)
     restorer = load_sized(asked, inside, model)
-    return restorer.encode(photo).restore(inside[0], strategy)
+    return restorer.encode(photo, denoise=denoise, deblur=deblur).restore(inside[0], strategy)
 
 
 def load_sized(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from localsr import images
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError, ServiceError
 from localsr.files import write_whole
 from localsr.geometry import Box, whole
@@ -23,7 +24,7 @@ from localsr.inference.region_scene import RegionScene, Restorations
 from localsr.inference.restoration import Attention, Restoration
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
-from localsr.serving.messages import AttentionFacts, OfferedNetwork, RestorationFacts, StrategyCost
+from localsr.serving.messages import AttentionFacts, ConditionFacts, OfferedNetwork, RestorationFacts, StrategyCost
 
 if TYPE_CHECKING:
     import httpx
@@ -65,6 +66,7 @@ class _RemoteNetwork(NamedTuple):
     scale: int
     strategies: list[Strategy]
     default: str
+    conditioned: bool
 
     def choose(self, asked: Strategy | str | None = None) -> Strategy:
         """Return the strategy that is asked for, or the default; `ConfigError` for one that cannot run."""
@@ -87,8 +89,10 @@ class RemoteScene(RegionScene):
     ) -> None:
         """Send the picture; most callers want `Client.encode`."""
         strategies = [Strategy(strategy) for strategy in network.strategies]
-        super().__init__(photo, _RemoteNetwork(network.name, network.scale, strategies, network.default_strategy))
+        offer = (network.name, network.scale, strategies, network.default_strategy, network.conditioned)
+        super().__init__(photo, _RemoteNetwork(*offer))
         self._client, self._data, self._tolerant = client, data, tolerant
+        self._found: Conditions | None = None
         self._id = self._send()
 
     def _restorations(
@@ -107,6 +111,13 @@ class RemoteScene(RegionScene):
             if progress is not None:
                 progress(sum(box.area for box in boxes[: first + count]), sum(box.area for box in boxes))
             yield from enumerate(found, first)
+
+    def _measured(self) -> Conditions:
+        """Ask how the photo was degraded, once."""
+        if self._found is None:
+            facts = parse_answer(self._ask("conditions").content, ConditionFacts)
+            self._found = Conditions(facts.noise, facts.blur, facts.compression)
+        return self._found
 
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Ask what boxes would cost there; the scene is counted with them."""
@@ -136,12 +147,17 @@ class RemoteScene(RegionScene):
         if kind is None:
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
         asked = {"feather": how.feather, "same_size": how.same_size, "format": kind, "strategy": str(strategy)}
-        asked |= dataclasses.asdict(saving)
+        asked |= dataclasses.asdict(saving) | self._asked_adjustment
         asked |= {} if how.same_size else self._as_asked()
         write_whole(path, self._ask("paste", boxes=as_json(boxes), **asked).content)
         if progress is not None:
             total = whole(self.photo.size).area + sum(box.area for box in boxes)
             progress(total, total)
+
+    @property
+    def _asked_adjustment(self) -> dict[str, float]:
+        """What of `denoise` and `deblur` is to be sent; earlier versions of the service know neither."""
+        return {name: value for name, value in self._adjustment._asdict().items() if value is not None}
 
     def close(self) -> None:
         """Let the service forget the picture."""
@@ -179,7 +195,8 @@ class RemoteScene(RegionScene):
 
     def _restore(self, boxes: Sequence[Box], strategy: Strategy) -> list[Restoration]:
         """Restore boxes, one or more, in one request."""
-        answer = self._ask("restorations", boxes=as_json(boxes), strategy=str(strategy), **self._as_asked())
+        how = self._as_asked() | self._asked_adjustment
+        answer = self._ask("restorations", boxes=as_json(boxes), strategy=str(strategy), **how)
         if len(boxes) == 1:
             facts = parse_headers(answer.headers, boxes[0])
             return [self._restoration(answer.content, boxes[0], facts)]
@@ -195,8 +212,11 @@ class RemoteScene(RegionScene):
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
         made = (Strategy(facts.strategy), facts.network, facts.precision, facts.seconds)
         told = picture.provenance
-        sha256 = "" if told is None else told.network_sha256
-        return Restoration(pixels, alpha, box, self.enlargement.factor(box.size), *made, self.photo, sha256)
+        factor = self.enlargement.factor(box.size)
+        if told is None:
+            return Restoration(pixels, alpha, box, factor, *made, self.photo)
+        conditions = Conditions(*told.told) if told.told else None
+        return Restoration(pixels, alpha, box, factor, *made, self.photo, told.network_sha256, conditions)
 
 
 def _refuse_shared(share: bool) -> None:

@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from batches import InlineEngine, contents, request, write_picture
+from networks import save_told
 from PIL import Image
 
 import localsr
@@ -17,8 +18,9 @@ from localsr.batch.runner import run_batch
 from localsr.batch.table import ResultTable, read_table
 from localsr.batch.tasks import Task
 from localsr.batch.worker import BatchWorker
+from localsr.conditions import Adjustment
 from localsr.errors import CheckpointError, ConfigError
-from localsr.geometry import Box
+from localsr.geometry import Box, whole
 from localsr.inference.memory import resident
 from localsr.regions import RegionRequest, text
 
@@ -38,6 +40,20 @@ def test_results_and_rows(many, setup) -> None:
         assert row.seconds > 0
     told = scene.cost([Box(r.left, r.top, r.right, r.bottom) for r in rows])["clsr"]
     assert sum(r.gflops for r in rows) == pytest.approx(told.gflops + told.gflops_scene, rel=1e-6)
+
+
+def test_what_is_taken_away_is_part_of_a_result(many, setup, tmp_path) -> None:
+    model = save_told(tmp_path)
+    restorer = localsr.load(model, device="cpu")
+    told = replace(setup, model=str(model), sha256=restorer.card.sha256, name="told")
+    adjusted = replace(told, adjustment=Adjustment(denoise=70.0))
+    (usual,), (other,) = (BatchWorker(how).process(many[0]) for how in (told, adjusted))
+    assert usual.output != other.output
+    box = Box(other.left, other.top, other.right, other.bottom)
+    expected = restorer.encode(localsr.read(many[0].picture), denoise=70).restore(box).pixels
+    found = localsr.read(Path(setup.folder) / other.output)
+    assert np.abs(found.window(whole(found.size)) - expected).max() <= 1 / 255
+    assert found.provenance.told[0] == pytest.approx(25 * 0.49)
 
 
 def test_results_of_any_size(tmp_path, setup) -> None:

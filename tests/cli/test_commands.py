@@ -14,6 +14,7 @@ from pathlib import Path
 import clips
 import numpy as np
 import pytest
+from networks import save_told
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -453,7 +454,23 @@ def test_evaluate(nets, here):
     assert checkpoint.digest(tensors) == card.sha256
     fails(run(*args, "--record", "--limit", 1), 2, "--limit")
     fails(run(*args, "--strategy", "crop,best"), 2, "'best'")
-    fails(run("evaluate", "--data", "gone", "--model", net), 2, "gone")
+    fails(run("evaluate", "--data", "gone", "--model", net), 2, "gone", "wherever it lies", "--root")
+
+
+def test_evaluate_several_data_sets_and_what_it_would_cost(nets, here):
+    for name in ("Urban100", "deep/manga109"):
+        (here / "sets" / name).mkdir(parents=True)
+        (here / "sets" / name / "0.png").write_bytes(Path("photo.png").read_bytes())
+    args = ("evaluate", "--root", "sets", "--data", "urban100", "--data", "manga109", "--roi", 3, "--strategy", "crop")
+    args = (*args, "--model", nets / "plain.safetensors", "-o", "kept")
+    told = run(*args, "--dry-run")
+    assert told.exit_code == 0, told.stderr
+    for words in ("urban100, 1 pictures, 6 ROIs of 3, plain", "manga109, 1 pictures", "GFLOPs", "time here"):
+        assert words in " ".join(told.stdout.split())
+    assert not Path("kept").exists()
+    assert run(*args).exit_code == 0
+    for name in ("urban100", "manga109"):
+        assert json.loads(Path(f"kept/{name}/result.json").read_text())["protocol"]["data"] == name
 
 
 def test_usage_errors(here):
@@ -715,7 +732,10 @@ def test_inspect_shows_what_made_a_picture(nets, here):
     assert result.exit_code == 0
     assert f"network sha256: {told['network_sha256']}" in result.stdout
     result = run("inspect", "photo.png")
-    assert (result.exit_code, result.stdout) == (3, "photo.png: 40 x 30 px, 3 bands of 8 bits\n")
+    assert (result.exit_code, result.stdout) == (
+        3,
+        "photo.png: 40 x 30 px, 3 bands of 8 bits\nmeasured: noise of 0.0 levels of 255, blur of 0.00 px, no JPEG\n",
+    )
     assert result.stderr == "localsr: photo.png does not say that localsr made it\n"
     assert restore(nets, "--box", "0,0,8,8", "-o", "b.png", "--no-provenance").exit_code == 0
     assert run("inspect", "b.png").exit_code == 3
@@ -748,3 +768,42 @@ def test_quality_and_metadata_are_chosen(nets, here):
     fails(restore(nets, "--box", "0,0,8,8", "-o", "a.png", "--quality", "80"), 2, "a quality is for jpeg, webp, avif")
     bmp = run("restore", "photo.jpg", "--model", nets / "plain.safetensors", "--box", "0,0,16,16", "-o", "a.bmp")
     assert "the photo's metadata is left out: a BMP holds none" in bmp.stderr
+
+
+def test_denoise_and_deblur(nets, here, tmp_path_factory):
+    told = save_told(tmp_path_factory.mktemp("told"))
+    Image.open("photo.png").convert("RGB").resize((160, 120)).save("photo.jpg", quality=60)
+    ask = ("restore", "photo.jpg", "--box", "4,4,20,16", "--model", str(told), "-o", "out")
+    said, answers = run(*ask).stdout, []
+    assert re.search(r"photo.jpg: restored as of noise of [\d.]+ levels of 255, .* JPEG of quality 60", said)
+    for more in ((), ("--denoise", "0", "--deblur", "50"), ("--denoise", "100")):
+        answers.append(json.loads(run(*ask, "--json", *more).stdout))
+        answers[-1]["bytes"] = Path(answers[-1]["regions"][0]["output"]).read_bytes()
+    assert [answer["conditions"]["compression"] for answer in answers] == [40, 0, 40]
+    assert (answers[1]["conditions"]["noise"], answers[1]["conditions"]["blur"]) == (0, 0.6)
+    assert answers[2]["conditions"]["noise"] == 25
+    assert answers[2]["provenance"]["told"] == answers[2]["conditions"]
+    assert len({answer["bytes"] for answer in answers}) == 3
+    inspected = json.loads(run("inspect", answers[2]["regions"][0]["output"], "--json").stdout)
+    assert inspected["provenance"]["told"] == answers[2]["conditions"]
+    assert set(inspected["conditions"]) == {"noise", "blur", "compression"}
+    for command in (("cost",), ("explain", "-o", "map.png")):
+        assert "JPEG of quality 60" in run(*command, *ask[1:-2]).stdout
+
+
+@pytest.mark.parametrize(
+    ("network", "args", "words"),
+    [
+        ("context", ("--denoise", "10"), "context cannot be told how much to denoise or to deblur; leave --denoise"),
+        ("context", ("--deblur", "much"), "--deblur much is neither auto nor a number from 0 to 100"),
+        ("context", ("--denoise", "nan"), "--denoise nan is neither"),
+        ("context", ("--denoise", "101"), "--denoise 101 is neither"),
+    ],
+)
+def test_what_cannot_be_taken_away(nets, here, network, args, words):
+    fails(
+        run("restore", "photo.png", "--box", "4,4,8,8", "--model", str(nets / f"{network}.safetensors"), *args),
+        2,
+        words,
+    )
+    assert not list(Path().glob("photo-*"))

@@ -21,6 +21,7 @@ from localsr.errors import CheckpointError, ConfigError
 from localsr.foreign.black_box import BlackBox, ForeignNetwork
 from localsr.foreign.files import is_foreign, load_foreign, read_foreign
 from localsr.foreign.measured import known
+from localsr.foreign.probe import measure_restorer, noise_and_bars
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
 from localsr.geometry import Box
 from localsr.inference.precision import choose_precision, measure_gain, shortened_pair
@@ -123,6 +124,9 @@ def test_what_is_known_of_toys(tmp_path: Path) -> None:
     norm = box_of(toy(nn.GroupNorm(1, 3).eval()), "2")
     assert norm.found.is_global
     assert norm.geometry.sees_all
+    card = Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0)))
+    again = measure_restorer(localsr.Restorer(norm, card), lambda side: noise_and_bars(side, seed=1))
+    assert again.is_global
 
 
 def test_windows_lie_on_the_grid(noise: localsr.Photo) -> None:

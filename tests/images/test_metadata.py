@@ -20,7 +20,7 @@ from localsr.geometry import Box, whole
 from localsr.images import Provenance, Saving, carried, tags, xmp
 
 NOISE = np.random.default_rng(0).integers(0, 256, (24, 32, 3), dtype=np.uint8)
-MADE = Provenance("net", "ab" * 32, "cd" * 32, (Box(1, 2, 17, 14),), 4, "clsr")
+MADE = Provenance("net", "ab" * 32, "cd" * 32, (Box(1, 2, 17, 14),), 4, "clsr", told=(3.25, -0.125, 25.0))
 WHOLE = Provenance("net", "ab" * 32, "cd" * 32, (Box(1, 2, 17, 14),), 4, "clsr", whole=True, same_size=True)
 PLAIN = Saving()
 HOLDERS = ("png", "jpg", "tif", "webp", "avif")  # formats that hold metadata

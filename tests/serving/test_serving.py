@@ -18,7 +18,7 @@ import service_fuzz
 import service_kill
 import service_load
 import service_slow
-from networks import awake, tiny
+from networks import awake, save_told, tiny
 from PIL import Image
 from service import BOX, Service, photo
 
@@ -356,9 +356,54 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
 
 
 def test_a_client_and_a_scene_can_do_the_same():
-    for name in ("restore", "stream", "cost", "attention", "paste", "strategy", "strategies", "scale"):
+    for name in (
+        "restore",
+        "stream",
+        "cost",
+        "attention",
+        "paste",
+        "strategy",
+        "strategies",
+        "scale",
+        "adjusted",
+        "conditions",
+    ):
         assert getattr(localsr.Scene, name) is getattr(RemoteScene, name) is getattr(RegionScene, name)
     assert not RemoteScene.__abstractmethods__
+
+
+@pytest.mark.slow
+def test_noise_and_blur_from_afar(net, tmp_path):
+    path = save_told(tmp_path)
+    random = np.random.default_rng(0)
+    noisy = np.clip(120 + random.normal(0, 9, (96, 128, 3)), 0, 255).astype(np.uint8)
+    box, here = Box(11, 7, 34, 21), localsr.load(path).encode(noisy)
+    models = [part for model in (path, net) for part in ("--model", str(model))]
+    with Service("--workers", "1", *EXACT, *models) as running:
+        with localsr.Client(running.url, model="told") as client:
+            remote = client.encode(noisy)
+            assert remote.conditions == pytest.approx(here.conditions, abs=1e-6)
+            for denoise, deblur in ((None, None), (0, None), (80, 20)):
+                theirs = remote.adjusted(denoise, deblur).restore(box).pixels
+                assert np.abs(theirs - here.adjusted(denoise, deblur).restore(box).pixels).max() <= 0.5 / 255 + 1e-4
+            remote.adjusted(100).paste(tmp_path / "all.png", [box])
+            assert images.read(tmp_path / "all.png").provenance.told[0] == 25
+            with pytest.raises(ConfigError, match="denoise 101 is not between 0 and 100"):
+                remote.adjusted(101)
+        with localsr.Client(running.url, model="tiny") as other, pytest.raises(ConfigError, match="cannot be told"):
+            other.encode(noisy, denoise=3)
+        key = running.upload(photo(64, 48, "PNG"))
+        with httpx.Client(base_url=f"{running.url}/api/v1", timeout=60) as api:
+            offered = {network["name"]: network["conditioned"] for network in api.get("/networks").json()}
+            assert offered == {"told": True, "tiny": False}
+            assert api.get("/session").json()["denoise"] is None
+            found = api.post(f"/pictures/{key}/conditions", json={"network": "told"}).json()
+            assert found["described"].startswith("noise of ")
+            assert 0 <= found["deblur"] <= 100
+            ask = {"boxes": [sides(box)], "network": "tiny"}
+            refused(api.post(f"/pictures/{key}/conditions", json={"network": "tiny"}), 422, "tiny cannot be told")
+            refused(api.post(f"/pictures/{key}/restorations", json=ask | {"denoise": 5}), 422, "cannot be told")
+            refused(api.post(f"/pictures/{key}/restorations", json=ask | {"denoise": 100.5}), 422, "denoise")
 
 
 def test_the_examples_of_the_client_run(service):

@@ -406,6 +406,22 @@ def test_the_target_without_hr_is_what_the_network_makes_of_the_whole(recipe: Re
         start(recipe, awake(tiny(scale=2, context=False)))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of what the compiler imports
+def test_a_compiled_step_is_the_step(recipe: Recipe, tmp_path: Path) -> None:
+    """The same loss and gradients as without compiling; of one side of ROI, since each other one costs minutes."""
+    plain = dataclasses.replace(recipe, model=recipe.model.without_context(), roi=(32, 32))
+    crops = Crops([Pairs([Path(recipe.folders[0])], recipe.model.scale, tmp_path / "cache")], 32, 2, 0)
+    (batch,) = Batches(crops, 2, plain.roi, 1)
+    network, found = start(plain), []
+    for compiled in (False, True):
+        loss, around = Training(dataclasses.replace(plain, compile=compiled), network).losses(batch)
+        assert around is None
+        network.zero_grad()
+        loss.backward()
+        found.append([loss.detach(), *(p.grad.clone() for p in network.parameters() if p.grad is not None)])
+    torch.testing.assert_close(*found, atol=1e-6, rtol=1e-3)
+
+
 def test_the_schedules(recipe: Recipe) -> None:
     module = Training(recipe, start(recipe))
     assert module.context_weight(0) == 0.5

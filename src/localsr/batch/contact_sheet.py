@@ -15,10 +15,12 @@ from PIL import Image
 
 from localsr import images
 from localsr.batch import storage
+from localsr.batch.clips import open_picture
 from localsr.batch.rows import Status
 from localsr.batch.table import as_text, read_table
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
+from localsr.frames.moments import split_moment
 from localsr.geometry import Box, Size, whole
 from localsr.html_pages import data_url, render_page
 from localsr.images import Photo
@@ -96,8 +98,9 @@ def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
     with storage.fetched(storage.join(folder, row["output"])) as path:
         result = images.read(path)
         after = result.preview(MAX_SIDE)
-    with storage.fetched(row["input"]) as path:
-        before, by = _before(images.read(path), box, result.size)
+    place, moment = split_moment(row["input"])
+    with storage.fetched(place) as path:
+        before, by = _before(open_picture(path, moment, 1).photo, box, result.size)
     change = float(np.abs(_fitted(before, after) - after.astype(np.float32)).mean())
     name = PurePosixPath(row["input"]).name
     facts = [f"box {box.left},{box.top},{box.width},{box.height}", f"changed by {change:.1f} of 255"]

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsr import images
 from localsr.batch import storage
+from localsr.batch.clips import open_picture
 from localsr.batch.tasks import Task
 from localsr.errors import LocalSRError
 from localsr.geometry import whole
@@ -52,11 +52,11 @@ def estimate_batch(
     for k, task in enumerate(sample, start=1):
         began = time.perf_counter()
         try:
-            with storage.fetched(task.picture) as path:
-                photo = images.read(path, tolerant=tolerant)
+            with storage.fetched(task.file) as path:
+                photo, frames = open_picture(path, task.moment, None, tolerant=tolerant)
                 boxes = [found.box for found in sift_sizes(task.sift_regions(photo)[0], restorer.size_of)[0]]
                 seconds += time.perf_counter() - began
-                cost = restorer.encode(photo).cost(boxes)[strategy] if boxes else None
+                cost = restorer.encode(frames or photo).cost(boxes)[strategy] if boxes else None
         except (LocalSRError, OSError):
             broken += 1
             continue

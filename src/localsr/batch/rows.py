@@ -84,7 +84,7 @@ def rows_hold(task: Task, rows: Sequence[ResultRow], setup: Setup) -> bool:
     """
     if not rows or any(row.ask != setup.digest(task) or row.status not in FINAL for row in rows):
         return False
-    if rows[0].stamp != storage.file_stamp(task.picture):
+    if rows[0].stamp != storage.file_stamp(task.file):
         return False
     return all(storage.exists(storage.join(setup.folder, r.output)) for r in rows if r.status == Status.DONE)
 

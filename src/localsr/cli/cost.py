@@ -6,6 +6,7 @@ import json
 
 import typer
 
+from localsr.cli.condition_options import condition_facts
 from localsr.cli.options import JsonTable, MaxMemory, PhotoPath, SizedNetworkOptions, takes_groups
 from localsr.cli.picture_options import PictureOptions
 from localsr.cli.region_options import RegionOptions
@@ -32,12 +33,13 @@ def cost_command(
     restorer = network.load([one.box for one in found], max_memory)
     found, _ = regions.keep_fitting(found, restorer)
     boxes = [one.box for one in found]
-    estimates = restorer.encode(source).cost(boxes, share=share)
+    scene = restorer.encode(source)
+    estimates = scene.cost(boxes, share=share)
     if as_json:
         strategies = {str(strategy): estimate._asdict() for strategy, estimate in estimates.items()}
         sizes = [[size.width, size.height] for size in map(restorer.size_of, boxes)]
         about = {"input": str(photo), "model": restorer.card.name, "results": sizes}
-        typer.echo(json.dumps(about | {"strategies": strategies}))
+        typer.echo(json.dumps(about | {"strategies": strategies} | condition_facts(scene.conditions)))
         return
     from rich.box import SIMPLE_HEAD
     from rich.table import Table
@@ -56,3 +58,5 @@ def cost_command(
             f"{estimate.megabytes:.0f}",
         )
     print_table(table)
+    if scene.conditions is not None:
+        typer.echo(f"{photo}: {scene.conditions.described()}, measured once a picture")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from localsr.cli.condition_options import ConditionOptions, condition_facts
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import FrameOptions, write_report
 from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
@@ -75,6 +76,7 @@ def restore_command(
     files: ResultFiles,
     strategy: StrategyOption = None,
     network: SizedNetworkOptions,
+    conditions: ConditionOptions,
     saving: SavingOptions,
     share: Share = False,
     max_memory: MaxMemory = None,
@@ -85,7 +87,7 @@ def restore_command(
     Nothing is written if a --box is bad; a bad one of --boxes is left out. Existing files are replaced, the photo
     itself never. Exit code 3: there was no region, or some were left out.
     """
-    photo, several = photos[0], frames.read(photos, picture)
+    photo, several, wished = photos[0], frames.read(photos, picture), conditions.adjustment()
     opened = None if several is None else several.reference
     source, found, left_out = regions.find(photo, picture, silent=as_json, opened=opened)
     from localsr.inference.memory import tensor_room
@@ -94,11 +96,14 @@ def restore_command(
 
     chosen = Strategy.named(strategy) if strategy is not None else None
     restorer = network.load(files.sized(source, [one.box for one in found], network.size), max_memory)
+    restorer.adjustment(*wished)
     if not files.whole_alone:
         found, unfit = regions.keep_fitting(found, restorer)
         left_out += unfit
     boxes = [one.box for one in found]
     if frames.track:
+        if wished != (None, None):
+            raise ConfigError("--track takes away what each frame shows; leave out --denoise and --deblur")
         tracking = Tracking(photo, boxes, frames, chosen, saving.saving)
         if not track_region(restorer, tracking, files, as_json=as_json):
             raise typer.Exit(ExitCode.INCOMPLETE)
@@ -109,7 +114,7 @@ def restore_command(
         raise ConfigError("--report is on regions in files of their own; with --into alone there are none, so add -o")
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
-    scene, most = restorer.encode(several or source), MAX_PIXELS_HELD
+    scene, most = restorer.encode(several or source).adjusted(*wished), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
@@ -139,6 +144,8 @@ def restore_command(
         typer.echo(json.dumps(answer))
     else:
         print_regions(done, scene, scene.strategy(chosen), files.compare)
+        if scene.conditions is not None:
+            typer.echo(f"{photo}: restored as of {scene.conditions.described()}")
         if frames.report is not None:
             typer.echo(f"{frames.report}: the report, and {frames.report.with_suffix('.json').name} beside it")
         if joint is not None:
@@ -260,6 +267,7 @@ def json_answer(
         **({} if restorer.enlargement.scale is None else {"scale": restorer.scale}),
         "strategy": made.strategy,
         "provenance": made.as_dict(),
+        **condition_facts(scene.conditions),
         "regions": [region_as_dict(region, restorer) for region in done],
         **({} if files.compare is None else {"compare": str(files.compare)}),
         **({} if files.into is None else {"into": str(files.into)}),

@@ -13,8 +13,10 @@ from typing import Annotated
 
 import typer
 
+from localsr.cli.condition_options import AUTO, Deblur, Denoise, number
 from localsr.cli.options import PhotoPath, Precision, Runtime, load_network, takes_groups
 from localsr.cli.picture_options import Tolerant
+from localsr.conditions import Adjustment
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
 from localsr.serving.settings import Limits, Settings
@@ -133,6 +135,8 @@ def view_command(
     model: Networks = None,
     runtime: Runtime = "torch",
     precision: Precision = "auto",
+    denoise: Denoise = AUTO,
+    deblur: Deblur = AUTO,
     workers: Workers = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     verbose: Verbose = False,
@@ -148,6 +152,7 @@ def view_command(
         runtime=runtime,
         precision=precision,
         workers=workers,
+        adjustment=Adjustment(number("denoise", denoise), number("deblur", deblur)),
         limits=VIEW,
         photo=photo.resolve(),
         tolerant=tolerant,

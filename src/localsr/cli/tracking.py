@@ -86,18 +86,18 @@ def region_facts(region: TrackedRegion) -> dict[str, Any]:
 
 def clip_target(output: str | None, clip: Path, box: Box, restorer: Restorer) -> Path:
     """Return the clip to write, or a name of pictures with {n} in it."""
-    from localsr.frames.writing import CLIP_SUFFIXES
+    from localsr.frames.writing import WRITTEN_SUFFIX
     from localsr.images import FORMATS
 
     name = default_name(clip, box, restorer.enlargement)
     if output is None:
-        return Path(name).with_suffix(CLIP_SUFFIXES[0])
+        return Path(name).with_suffix(WRITTEN_SUFFIX)
     path = Path(output)
     if path.is_dir() or output.endswith("/") or not path.suffix:
         return path / f"{Path(name).stem}-{{n}}.png"
     suffix = path.suffix.lower()
-    if suffix not in (*CLIP_SUFFIXES, *FORMATS):
-        raise ConfigError(f"{output} must end in {', '.join((*CLIP_SUFFIXES, *FORMATS))}, or be a folder")
+    if suffix not in (WRITTEN_SUFFIX, *FORMATS):
+        raise ConfigError(f"{output} must end in {', '.join((WRITTEN_SUFFIX, *FORMATS))}, or be a folder")
     if suffix in FORMATS and "{n}" not in path.name:
         raise ConfigError(f"{output} is one picture for many frames; give a .mp4, a folder, or a name with {{n}}")
     if path.exists() and path.samefile(clip):
@@ -110,9 +110,9 @@ def writing_regions(
     target: Path, restorer: Restorer, asked: Tracking
 ) -> Iterator[Callable[[int, TrackedRegion], Path]]:
     """Yield what writes a frame's region, and returns the file that it is in."""
-    from localsr.frames.writing import CLIP_SUFFIXES, writing_clip
+    from localsr.frames.writing import WRITTEN_SUFFIX, writing_clip
 
-    if target.suffix.lower() not in CLIP_SUFFIXES:
+    if target.suffix.lower() != WRITTEN_SUFFIX:
 
         def picture(number: int, region: TrackedRegion) -> Path:
             path = target.with_name(target.name.replace("{n}", f"{number:0{DIGITS}}"))

@@ -26,6 +26,7 @@ SYNTHETIC = tuple(  # a source that says so stays what it is
         "screenCapture",
     )
 )
+CONDITIONS = ("noise", "blur", "compression")  # that a network is told
 MAX_BOXES = 1000  # that are listed: 20 KB of the 64 that a JPEG has for XMP
 
 
@@ -41,6 +42,7 @@ class Provenance:
     strategy: str = ""
     whole: bool = False  # whether the result is the whole photo with the boxes in it
     same_size: bool = False  # and whether they were reduced again, to the photo's own size
+    told: tuple[float, ...] = ()  # noise, blur and compression, as in `localsr.conditions`, that the network was told
     software: str = f"localsr {__version__}"
     source_type: str = ENHANCED
     precision: str = ""  # that the network was asked to compute in: fp32, bf16 or fp16
@@ -60,9 +62,10 @@ class Provenance:
             "precision": self.precision,
             "whole": self.whole,
             "same_size": self.same_size,
+            "told": dict(zip(CONDITIONS, (round(value, 3) for value in self.told), strict=False)),
             "digital_source_type": self.source_type,
         }
-        return {name: value for name, value in found.items() if value not in ("", [], False)}
+        return {name: value for name, value in found.items() if value not in ("", [], {}, False)}
 
     @property
     def denser(self) -> float:
@@ -85,6 +88,7 @@ class Provenance:
             "Precision": self.precision,
             "Whole": "True" if self.whole else "",
             "SameSize": "True" if self.same_size else "",
+            "Told": " ".join(f"{name}={value:.3f}" for name, value in zip(CONDITIONS, self.told, strict=False)),
         }
         printable = {name: "".join(filter(str.isprintable, value)) for name, value in found.items()}
         return {name: value for name, value in printable.items() if value}
@@ -97,6 +101,8 @@ class Provenance:
         boxes = re.findall(r"(\d{1,10}),(\d{1,10}),(\d{1,10}),(\d{1,10})(?: |$)", found.get("Boxes", ""))
         sides = [tuple(int(side) for side in box) for box in boxes[:MAX_BOXES]]
         scale = found.get("Scale", "")
+        number = r"(-?\d{1,3}\.\d{3})"
+        told = re.fullmatch(" ".join(f"{name}={number}" for name in CONDITIONS), found.get("Told", ""))
         return cls(
             found.get("Network", ""),
             found.get("NetworkSHA256", ""),
@@ -106,6 +112,7 @@ class Provenance:
             found.get("Strategy", ""),
             found.get("Whole") == "True",
             found.get("SameSize") == "True",
+            tuple(map(float, told.groups())) if told else (),
             found["Software"],
             source_type,
             found.get("Precision", ""),

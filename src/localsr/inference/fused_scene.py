@@ -15,7 +15,7 @@ from localsr.frames import fusion
 from localsr.frames.alignment import Alignment, FrameUse, View, align, window_of
 from localsr.frames.gate import gate
 from localsr.frames.reading import Frames
-from localsr.geometry import Box, tiles
+from localsr.geometry import Box, checked_boxes, tiles
 from localsr.images import Photo
 from localsr.inference.cost import CostEstimate, WorkCount
 from localsr.inference.fused_restoration import FusedRestoration
@@ -84,6 +84,35 @@ class FusedScene(Scene):
         other._memory, other._one = memory, self._one.bounded(memory)
         return other
 
+    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> FusedScene:
+        """Return this scene with a user's word on noise and blur; see `Scene.adjusted`."""
+        other = super().adjusted(denoise, deblur)
+        other._one = self._one.adjusted(denoise, deblur)
+        return other
+
+    def uses(self, box: Box) -> tuple[FrameUse, ...]:
+        """Return what becomes of each frame for a box, without restoring it; `BoxError` for a box that is none.
+
+        Args:
+            box: The region, in LR px of the reference.
+
+        Returns:
+            The frames but the reference: whether each is used, why not, how alike it is, how the region has moved.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> frames = localsr.read_frames([np.full((40, 60, 3), level, np.uint8) for level in (50, 51, 52)])
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(frames)
+            >>> [use.used for use in scene.uses(localsr.Box(10, 10, 30, 30))]
+            [False, False]
+        """
+        (inside,) = checked_boxes(box, self.photo.size)
+        return _together([self._aligned(part).uses for part in _parts(inside)])
+
+    def _aligned(self, part: Box) -> Alignment:
+        """Find a part of a box in the other frames."""
+        return align(self.frames, _surroundings(part).clipped(self.photo.size))
+
     def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
         """Restore a box as one piece: its parts fade into each other."""
         return RegionScene._pieces(self, box, strategy, progress)
@@ -118,7 +147,7 @@ class FusedScene(Scene):
         total, done = sum(box.area for box in boxes), 0
         for n, box in enumerate(boxes):
             began, parts = time.perf_counter(), _parts(box)
-            aligned = [align(self.frames, _surroundings(part).clipped(self.photo.size)) for part in parts]
+            aligned = [self._aligned(part) for part in parts]
             if any(views for views, _ in aligned):
                 found = self._joined(box, parts, aligned, strategy)
             else:  # the bytes of the reference alone
@@ -139,6 +168,7 @@ class FusedScene(Scene):
                 seconds=time.perf_counter() - began,
                 photo=self.photo,
                 sha256=self._sha256,
+                conditions=self.conditions,
                 single=_planes(found.single),
                 uses=_together([uses for _, uses in aligned]),
                 share=found.share,

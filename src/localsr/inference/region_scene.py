@@ -12,13 +12,14 @@ from localsr.images import Photo, Saving
 from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
 from localsr.inference.restoration import Attention, Piece, Restoration
-from localsr.inference.strategies import Enlarger, NetworkOffer, Strategy
+from localsr.inference.strategies import NetworkOffer, Strategy
+from localsr.inference.told_scene import ToldScene
 from localsr.progress import Progress
 
 Restorations = Iterator[tuple[int, Restoration]]  # of boxes, with their numbers, as they become ready
 
 
-class RegionScene(Enlarger):
+class RegionScene(ToldScene):
     """A photo whose regions can be restored: a `Scene` of this process, or a `RemoteScene` of a service."""
 
     def __init__(self, photo: Photo, networks: NetworkOffer) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from localsr import images
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Enlargement, Size, whole
 from localsr.images import Photo, Provenance, Saving
@@ -50,13 +51,15 @@ class Restoration:
     seconds: float  # from box to pixels; a batch's time is shared among its boxes by their area
     photo: Photo  # what it was made from: depth, bands and profile
     sha256: str = ""  # of the network's weights, where they were saved
+    conditions: Conditions | None = None  # that the network was told
 
     @property
     def provenance(self) -> Provenance:
         """How it was made, as its file will say."""
         made = (self.model, self.sha256, self.photo.sha256(), (self.box,), self.scale)
+        told = () if self.conditions is None else (*self.conditions,)
         damage = self.photo.damage
-        return Provenance(*made, str(self.strategy), precision=self.precision, source_damage=damage)
+        return Provenance(*made, str(self.strategy), precision=self.precision, source_damage=damage, told=told)
 
     def save(self, path: str | PathLike[str], saving: Saving = Saving()) -> None:  # noqa: B008  # frozen
         """Write a picture with the photo's depth, bands, profile and metadata, and with how it was made.

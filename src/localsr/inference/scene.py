@@ -14,7 +14,7 @@ from localsr.images import Photo, Provenance, Saving
 from localsr.inference.assembly import assemble
 from localsr.inference.batching import batch_work
 from localsr.inference.calibration import measured_speed
-from localsr.inference.conditioning import adjusted
+from localsr.inference.conditioning import PhotoConditions
 from localsr.inference.cost import CostEstimate, WorkCount, count_planned, estimate_cost
 from localsr.inference.execution import RunInputs, attend, execute
 from localsr.inference.memory import resident
@@ -52,7 +52,6 @@ class Scene(RegionScene):
         sha256: str = "",
         memory: int | None = None,
         path: Path | None = None,
-        conditions: Conditions | None = None,
     ) -> None:
         """Take a photo and the networks to restore its regions by; `Restorer.encode` does it for most callers.
 
@@ -64,16 +63,13 @@ class Scene(RegionScene):
             sha256: Of the network's weights, where they were saved.
             memory: Bytes that a batch's tensors may take; None for no bound.
             path: A file that `save` wrote, to read keys and values from; without it they are made when first needed.
-            conditions: How the photo was degraded, for networks that can be told.
 
         Raises:
             CheckpointError: The file is damaged, or of another photo or network.
         """
         super().__init__(photo, networks)
         self._precision, self._short, self._memory, self._sha256 = precision, short, memory, sha256
-        self.conditions = conditions
-        if conditions is not None:
-            self._tell(conditions)
+        self._photo_conditions = PhotoConditions(photo)
         self._context = SceneContext(networks.network, photo, sha256)
         if path is not None:
             self._context.load(path)
@@ -111,7 +107,8 @@ class Scene(RegionScene):
         scale = self.network_scale if same_size else scales.pop() if len(scales) == 1 else 0
         made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), scale)
         how = (str(self.strategy(strategy)), whole, same_size)
-        return Provenance(*made, *how, precision=self._precision, source_damage=self.photo.damage)
+        told = () if self.conditions is None else (*self.conditions,)
+        return Provenance(*made, *how, precision=self._precision, source_damage=self.photo.damage, told=told)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.
@@ -132,32 +129,24 @@ class Scene(RegionScene):
         other._memory = memory
         return other
 
-    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> Scene:
-        """Return this scene with a user's word on noise and blur; it shares all but that with this one.
+    def told(self, conditions: Conditions) -> Scene:
+        """Return this scene with conditions that are known, which are then not measured.
 
         Args:
-            denoise: How much noise to take away, 0 to 100; None for what was measured.
-            deblur: How much blur to take away, 0 to 100; None for what was measured.
+            conditions: How the photo was degraded.
 
         Returns:
-            The scene.
-
-        Raises:
-            ConfigError: A number is out of range, or the network cannot be told.
+            A scene that shares all else with this one.
 
         Example:
             >>> import localsr, numpy as np
+            >>> from localsr.conditions import Conditions
             >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
-            >>> scene.adjusted() is scene
+            >>> scene.told(Conditions(noise=4.0)).conditions is None  # this network cannot be told
             True
         """
-        if denoise is None and deblur is None:
-            return self
-        if self.conditions is None:
-            raise ConfigError(f"{self._networks.name} cannot be told how much to denoise or to deblur; leave that out")
         other = copy.copy(self)
-        other.conditions = adjusted(self.conditions, denoise, deblur)
-        other._tell(other.conditions)
+        other._photo_conditions = PhotoConditions(self.photo, conditions)
         return other
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -215,8 +204,8 @@ class Scene(RegionScene):
         settings = self._settings(strategy)
         items, inputs = plan_work(boxes, settings, share=share), self._inputs(settings)
         done = execute(batch_work(items, settings), inputs, progress)
-        found = assemble(boxes, items, done, inputs, strategy, self._networks.name, self._sha256)
-        return ((n, restoration.reduced(self.enlargement)) for n, restoration in found)
+        made_by = (self._networks.name, self._sha256)
+        return assemble(boxes, items, done, inputs, strategy, made_by, self.enlargement)
 
     def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
         """Restore a box in the tiles that its work is cut into."""
@@ -228,6 +217,10 @@ class Scene(RegionScene):
             for restored in done
         )
         return reduced_pieces(pieces, box, Grid(box, self.size_of(box), scale))
+
+    def _measured(self) -> Conditions:
+        """Return how the photo was degraded, measured now if it is not yet."""
+        return self._photo_conditions.get()
 
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Estimate by each strategy what boxes would cost on this machine."""
@@ -260,11 +253,6 @@ class Scene(RegionScene):
         """Write the picture with its boxes restored."""
         paste(path, self, boxes, strategy, how, progress, saving=saving)
 
-    def _tell(self, conditions: Conditions) -> None:
-        """Have the networks told how the photo was degraded."""
-        self._networks = self._networks.converted(lambda network: network.with_conditions(conditions))
-        self._short = self._short and self._short.converted(lambda network: network.with_conditions(conditions))
-
     def _settings(self, strategy: Strategy) -> WorkSettings:
         """Return what work by a strategy depends on."""
         network, patches = self._networks.network_for(strategy), len(self._context.patches)
@@ -273,7 +261,8 @@ class Scene(RegionScene):
     def _inputs(self, settings: WorkSettings) -> RunInputs:
         """Return what batches are restored from; the keys and values of `clsr` are made now, if they are not yet."""
         context = self._context.get() if settings.strategy is Strategy.CLSR else None
-        return self._contextless(settings)._replace(context=context)
+        inputs = self._contextless(settings)._replace(context=context)
+        return inputs if self.conditions is None else inputs.told(self.conditions)
 
     def _contextless(self, settings: WorkSettings) -> RunInputs:
         """Return what batches are restored from, but for the keys and values."""

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Protocol, Self
 
-from localsr.errors import ConfigError
+from localsr.conditions import Adjustment
+from localsr.errors import Advice, ConfigError
 from localsr.geometry import AskedSize, Box, Enlargement, Size, whole
 from localsr.models.windows import NetworkGeometry, Taper
 
@@ -86,6 +87,10 @@ class NetworkOffer(Protocol):
     @property
     def strategies(self) -> list[Strategy]:
         """The strategies that they can run."""
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether they can be told how a picture was degraded."""
 
     def choose(self, asked: Strategy | str | None = None) -> Strategy:
         """Return the strategy that is asked for, or the default; `ConfigError` for one that cannot run."""
@@ -170,6 +175,34 @@ class Enlarger(ABC):
         """The strategies that can run."""
         return self._networks.strategies
 
+    @property
+    def conditioned(self) -> bool:
+        """Whether the networks can be told how a picture was degraded, and how much to denoise and to deblur."""
+        return self._networks.conditioned
+
+    def adjustment(self, denoise: float | None, deblur: float | None) -> Adjustment:
+        """Check a user's word on noise and blur before any picture is read.
+
+        Args:
+            denoise: How much of noise and of traces of compression to take away, 0 to 100; None for what is measured.
+            deblur: How much blur to take away, 0 to 100; None for what is measured.
+
+        Returns:
+            Both.
+
+        Raises:
+            ConfigError: A number is out of range, or the networks cannot be told.
+
+        Example:
+            >>> import localsr
+            >>> localsr.load("edsr-light-x4", device="cpu").adjustment(denoise=None, deblur=None)
+            Adjustment(denoise=None, deblur=None)
+        """
+        if (denoise, deblur) != (None, None) and not self.conditioned:
+            advice = Advice("leave denoise and deblur out", "leave --denoise and --deblur out")
+            raise ConfigError(f"{self._networks.name} cannot be told how much to denoise or to deblur", advice)
+        return Adjustment.checked(denoise, deblur)
+
     def strategy(self, asked: Strategy | str | None = None) -> Strategy:
         """Return the strategy that runs when `asked` is asked for.
 
@@ -210,6 +243,11 @@ class NetworkPair:
     def scale(self) -> int:
         """How many times they enlarge."""
         return self.network.geometry.scale
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether they can be told how a picture was degraded."""
+        return self.network.conditioned
 
     @property
     def strategies(self) -> list[Strategy]:

@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, convert, to_builtins
 
+from localsr.conditions import Adjustment
 from localsr.geometry import Box
 from localsr.images import Saving
 
+MOMENT_SIGN = "~"  # between a clip's id and the seconds of a moment of it
 Sides: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom as they were asked for; a worker checks them
 
 
@@ -32,6 +34,7 @@ class PictureFile(Struct, frozen=True):
     name: str  # as the client calls it: what errors say instead of the path
     any_size: bool  # the picture that `localsr view` was started on has no limit
     tolerant: bool = False  # read a damaged one as far as it goes
+    at: float | None = None  # of a clip, the moment in seconds
 
 
 class PictureTask(Struct, frozen=True):
@@ -68,6 +71,14 @@ class RestoreTask(NetworkTask, frozen=True, tag="restore"):
     strategy: str | None
     format: str
     saving: Saving
+    adjustment: Adjustment
+    frames: int = 1  # of a clip: from how many frames a region may be made
+
+
+class StripTask(NetworkTask, frozen=True, tag="strip"):
+    """Show what the frames around a moment of a clip show of a box, the only one: a list of `FrameFacts`."""
+
+    frames: int
 
 
 class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
@@ -93,9 +104,16 @@ class PasteTask(NetworkTask, frozen=True, tag="paste"):
     feather: int
     same_size: bool
     saving: Saving
+    adjustment: Adjustment
 
 
-WorkerTask: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask
+class ConditionsTask(NetworkTask, frozen=True, tag="conditions"):
+    """Measure how the picture was degraded, without boxes: `ConditionFacts`."""
+
+
+WorkerTask: TypeAlias = (
+    OpenTask | TileTask | RestoreTask | StripTask | BicubicTask | CostTask | AttentionTask | PasteTask | ConditionsTask
+)
 
 
 class Job(Struct, frozen=True, tag="job"):
@@ -125,8 +143,15 @@ class TilePyramid(Struct, frozen=True):
     levels: int
 
 
+class ClipSpan(Struct, frozen=True):
+    """How long a clip is."""
+
+    seconds: float
+    rate: float  # frames a second, on average
+
+
 class PictureFacts(Struct, frozen=True):
-    """What the header of a picture says."""
+    """What the header of a picture says, of a clip with its first frame."""
 
     width: int
     height: int
@@ -134,6 +159,7 @@ class PictureFacts(Struct, frozen=True):
     alpha: bool
     tiles: TilePyramid
     notes: tuple[str, ...] = ()  # what is odd with its file
+    clip: ClipSpan | None = None
 
 
 class RestorationFacts(Struct, frozen=True):
@@ -146,6 +172,18 @@ class RestorationFacts(Struct, frozen=True):
     seconds: float
     gflops: float
     precision: str = "fp32"  # that its pixels were computed in; services of earlier versions have this one
+    frames: int = 1  # that it was made from
+
+
+class FrameFacts(Struct, frozen=True):
+    """What a frame beside a moment of a clip brings to a box."""
+
+    name: str
+    used: bool
+    reason: str  # why it is not used
+    correlation: float
+    motion: tuple[float, float]  # of the region against the moment's frame, in px
+    picture: str  # what it shows of the box, a data URL; empty for one that is not used
 
 
 class PasteFacts(Struct, frozen=True):
@@ -182,6 +220,17 @@ class AttentionFacts(Struct, frozen=True):
     patches: list[PatchShare]
 
 
+class ConditionFacts(Struct, frozen=True):
+    """How a picture was degraded, as measured; the `denoise` and `deblur` that stand for it, and all in words."""
+
+    noise: float
+    blur: float
+    compression: float
+    denoise: float
+    deblur: float
+    described: str
+
+
 class OfferedNetwork(Struct, frozen=True):
     """A network that a worker has loaded."""
 
@@ -192,6 +241,7 @@ class OfferedNetwork(Struct, frozen=True):
     description: str
     default_strategy: str
     attention: bool  # whether it has a global context module, of which `AttentionTask` asks
+    conditioned: bool = False  # whether it can be told how much to denoise and to deblur; earlier services have none
 
 
 class WorkerReady(Struct, frozen=True, tag="ready"):

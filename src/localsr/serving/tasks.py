@@ -17,6 +17,8 @@ from localsr import images
 from localsr.drawing.rings import ring_radius
 from localsr.errors import ConfigError, LocalSRError
 from localsr.geometry import Box, Enlargement, whole
+from localsr.inference.fused_restoration import FusedRestoration
+from localsr.inference.fused_scene import FusedScene
 from localsr.inference.output import write_bicubic, write_regions
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
@@ -31,7 +33,10 @@ from localsr.serving.messages import (
     AttentionFacts,
     AttentionTask,
     BicubicTask,
+    ConditionFacts,
+    ConditionsTask,
     CostTask,
+    FrameFacts,
     NetworkTask,
     OfferedNetwork,
     OpenTask,
@@ -42,12 +47,14 @@ from localsr.serving.messages import (
     RestorationFacts,
     RestoreTask,
     StrategyCost,
+    StripTask,
     TilePyramid,
     TileTask,
     WorkerSettings,
     WorkerTask,
 )
 from localsr.serving.pictures import TILE_SIDE, OpenPictures
+from localsr.serving.strips import strip_facts
 
 log = logging.getLogger("localsr.serving.tasks")
 
@@ -80,6 +87,7 @@ class TaskRunner:
                 describe_network(restorer),
                 default_strategy=str(restorer.strategy()),
                 attention=restorer.card.config.gcm,
+                conditioned=restorer.conditioned,
             )
             for name, restorer in self._restorers.items()
         ]
@@ -99,8 +107,8 @@ class TaskRunner:
         """Judge a picture by its header."""
         picture = self._pictures.get(task.picture, progress)
         size, depth, alpha = picture.photo.size, picture.photo.depth, picture.photo.has_alpha
-        notes = images.notes_of(picture.photo)
-        return PictureFacts(size.width, size.height, depth, alpha, TilePyramid(TILE_SIDE, picture.levels), notes)
+        tiles, notes = TilePyramid(TILE_SIDE, picture.levels), images.notes_of(picture.photo)
+        return PictureFacts(size.width, size.height, depth, alpha, tiles, notes, picture.clip)
 
     def tile(self, task: TileTask, folder: Path, progress: Progress) -> None:
         """Cut a tile of the Deep Zoom pyramid."""
@@ -117,7 +125,8 @@ class TaskRunner:
 
     def restore(self, task: RestoreTask, folder: Path, progress: Progress) -> RestorationFacts:
         """Restore boxes: one picture, or a zip of them with an index."""
-        network, scene, boxes = self._scene(task, progress)
+        network, scene, boxes = self._scene(task, progress, task.frames)
+        scene = scene.adjusted(*task.adjustment)
         suffix, strategy = task.format, scene.strategy(task.strategy)
         if len(boxes) == 1:
             return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress, task.saving)[0]
@@ -133,6 +142,11 @@ class TaskRunner:
                 bundle.write(folder / name, name)
             bundle.writestr("index.json", json.dumps({"pictures": index}, indent=1))
         return replace(facts[0], seconds=sum(f.seconds for f in facts), gflops=sum(f.gflops for f in facts))
+
+    def strip(self, task: StripTask, _: Path, progress: Progress) -> list[FrameFacts]:
+        """Show what each frame around a moment of a clip shows of a box, the moment's own first."""
+        scene, (box,) = self._scene(task, progress, task.frames)[1:]
+        return strip_facts(scene, box) if isinstance(scene, FusedScene) else []
 
     def cost(self, task: CostTask, _: Path, progress: Progress) -> dict[str, StrategyCost]:
         """Estimate what boxes would cost, by strategy."""
@@ -160,6 +174,7 @@ class TaskRunner:
     def paste(self, task: PasteTask, folder: Path, progress: Progress) -> PasteFacts:
         """Put restored boxes back into their picture."""
         network, scene, boxes = self._scene(task, progress)
+        scene = scene.adjusted(*task.adjustment)
         size, strategy = scene.photo.size, scene.strategy(task.strategy)
         scale = 1 if task.same_size else scene.enlargement.factor(size)
         self._check_pixels(whole(size if task.same_size else scene.size_of(whole(size))).area)
@@ -167,7 +182,15 @@ class TaskRunner:
         paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress, saving=task.saving)
         return PasteFacts(scale, str(strategy), self._restorers[network].precision)
 
-    def _scene(self, task: NetworkTask, progress: Progress) -> tuple[str, Scene, list[Box]]:
+    def conditions(self, task: ConditionsTask, _: Path, progress: Progress) -> ConditionFacts:
+        """Measure how a picture was degraded."""
+        network, scene, _boxes = self._scene(task, progress)
+        found = scene.conditions
+        if found is None:
+            raise ConfigError(f"{network} cannot be told how the picture was degraded")
+        return ConditionFacts(*found, found.denoise, found.deblur, found.described())
+
+    def _scene(self, task: NetworkTask, progress: Progress, count: int = 1) -> tuple[str, Scene, list[Box]]:
         """Return the network that is asked for, a picture's scene for it, and the boxes, within it and its limit."""
         picture = self._pictures.get(task.picture, progress)
         boxes = [Box(*each).checked(picture.photo.size) for each in task.boxes]
@@ -176,9 +199,10 @@ class TaskRunner:
         if name not in self._restorers:
             raise ConfigError(f"no network {name!r}; choose one of {', '.join(self._restorers)}")
         self._check_pixels(sum(box.area for box in boxes) * self._restorers[name].network_scale ** 2)
-        if name not in picture.scenes:
-            picture.scenes[name] = self._restorers[name].encode(picture.photo)
-        return name, picture.scenes[name].sized(task.scale, task.size), boxes
+        count = 1 if picture.clip is None else count
+        if (name, count) not in picture.scenes:
+            picture.scenes[name, count] = self._restorers[name].encode(picture.source(task.picture, count))
+        return name, picture.scenes[name, count].sized(task.scale, task.size), boxes
 
     def _suiting(self, asked: Enlargement | None, boxes: Sequence[Box]) -> str:
         """Return the network that makes what is asked for of boxes, where none is named."""
@@ -204,7 +228,7 @@ class TaskRunner:
         saving: images.Saving,
     ) -> list[RestorationFacts]:
         """Write each restored box and return its facts."""
-        seconds, precisions = [0.0] * len(boxes), [""] * len(boxes)
+        seconds, precisions, frames = [0.0] * len(boxes), [""] * len(boxes), [1] * len(boxes)
         files = [nullcontext(path) for path in paths]
         for region in write_regions(
             scene,
@@ -216,6 +240,8 @@ class TaskRunner:
             saving=saving,
         ):
             seconds[region.number], precisions[region.number] = region.seconds, region.precision
+            if isinstance(region.restoration, FusedRestoration):
+                frames[region.number] += sum(use.used for use in region.restoration.uses)
         gflops = scene.planned(boxes, strategy).gflops / sum(
             box.area for box in boxes
         )  # shared by area, as seconds are
@@ -228,8 +254,9 @@ class TaskRunner:
                 spent,
                 gflops * box.area,
                 precision,
+                count,
             )
-            for box, spent, precision in zip(boxes, seconds, precisions, strict=True)
+            for box, spent, precision, count in zip(boxes, seconds, precisions, frames, strict=True)
         ]
 
 
@@ -237,10 +264,12 @@ HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
     OpenTask: TaskRunner.open,
     TileTask: TaskRunner.tile,
     RestoreTask: TaskRunner.restore,
+    StripTask: TaskRunner.strip,
     BicubicTask: TaskRunner.bicubic,
     CostTask: TaskRunner.cost,
     AttentionTask: TaskRunner.attention,
     PasteTask: TaskRunner.paste,
+    ConditionsTask: TaskRunner.conditions,
 }
 
 

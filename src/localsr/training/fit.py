@@ -40,7 +40,17 @@ from localsr.training.origin import read_origin, start, twin_of
 
 # settings that may change when a run is resumed: no step depends on the first; by the others, steps to come see other
 # pictures
-FREE_SETTINGS = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")
+FREE_SETTINGS = (
+    "data",
+    "limits",
+    "validation",
+    "validate_every",
+    "save_every",
+    "half",
+    "blend",
+    "blend_share",
+    "compile",
+)
 PICTURE_SETTINGS = ("folders", "lr_folders", "max_broken", "shares", "teachers", "teacher_shares")
 
 
