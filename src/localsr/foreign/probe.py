@@ -1,9 +1,10 @@
 """How much halo a network needs, on what grid it works, and whether it looks at the whole picture: measured.
 
-A patch goes through the network twice: whole, and with its left and upper margin cut off. Where the two results differ,
-the network looked across the cut; the distance from the cut at which they stop to differ is the halo that it needs.
-A network that works in windows of 8 px gives something else everywhere unless the cut is a multiple of 8: so the cuts
-that leave the far corner alone tell its grid. Where no cut does, the network looks at all it is given.
+A patch goes through the network whole, with its left and upper margin cut off, and with its right and lower one: a
+network need not see as far to all sides. Where two results differ, the network looked across the cut; the distance from
+the cut at which they stop to differ is the halo that it needs. A network that works in windows of 8 px gives something
+else everywhere unless the cut is a multiple of 8: so the cuts that leave the far corner alone tell its grid. Where no
+cut does, the network looks at all it is given.
 """
 
 from __future__ import annotations
@@ -24,13 +25,14 @@ Pixels = NDArray[np.float32]
 Upscale = Callable[[Pixels], Pixels]  # (3, h, w) RGB in [0, 1] -> (3, s h, s w)
 Patches = Callable[[int], Iterator[Pixels]]  # of a side to (3, side, side) RGB in [0, 1], one or more
 
-VERSION = 2  # of what follows: measurements of another version are made anew
+VERSION = 3  # of what follows: measurements of another version are made anew
 HALF_LEVEL = 0.5 / 255  # a difference that rounding to 8 bits hides
 EXACT = 1e-6  # a difference that sums in another order make
 MARGIN = 1.1  # what is added to the distance measured: patches differ
 MAX_GRID = 64  # px; no architecture in use has larger windows
 REACHES = (48, 96, 128, 192)  # px from the cut that are looked at, one after the other until the difference has gone
 FAR = 0.75  # of the reach: beyond it nothing may differ, or the reach is too short
+LEFT_TOP, RIGHT_BOTTOM = 1, -1  # corners that are cut off
 ROI_SIDE = 48  # px of the region whose PSNR by halo is told
 
 
@@ -73,7 +75,10 @@ class Measurement:
 
 
 def noise_and_bars(side: int, seed: int = 0) -> Iterator[Pixels]:
-    """Yield patches `(3, side, side)` in [0, 1]: noise whose spectrum falls as a photo's does, then bars and grey."""
+    """Yield patches `(3, side, side)` in [0, 1]: noise whose spectrum falls as a photo's does, then bars and white.
+
+    What is bright differs most from the zeros that most networks see beyond a cut.
+    """
     random = np.random.default_rng(seed)
     rows, columns = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
     frequency = np.maximum(np.hypot(rows, columns), 1 / side)
@@ -83,7 +88,7 @@ def noise_and_bars(side: int, seed: int = 0) -> Iterator[Pixels]:
     yield np.clip(0.5 + light + 0.18 * noise / noise.std(), 0, 1).astype(np.float32)
     period = random.integers(3, 9)
     bars = ((np.add.outer(np.arange(side), np.arange(side)) // period) % 2).astype(np.float32)
-    yield np.stack([bars, 1 - bars, np.full_like(bars, 0.5)])
+    yield np.stack([bars, 1 - bars, np.ones_like(bars)])
 
 
 def measure(
@@ -158,7 +163,7 @@ def _grid(upscale: Upscale, scale: int, multiple: int, patches: Patches) -> tupl
         for cut in range(multiple, MAX_GRID + 1, multiple):
             side = -(-(reach + cut) // multiple) * multiple
             patch = next(patches(side))
-            largest, _ = _curve(upscale, scale, patch, cut)
+            largest, _ = _curve(upscale, scale, patch, cut, corners=(LEFT_TOP,))
             if largest[int(FAR * len(largest))] < HALF_LEVEL:
                 return cut, reach
             if cut == multiple and reach < REACHES[-1] and _falls(largest):
@@ -172,13 +177,19 @@ def _falls(largest: NDArray[np.float32]) -> bool:
     return bool(largest[3 * quarter] < largest[quarter] / 2)
 
 
-def _curve(upscale: Upscale, scale: int, patch: Pixels, cut: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cut a patch at the left and the top: the largest difference from each distance on, and the rms at each."""
-    whole = upscale(patch).clip(0, 1)[:, cut * scale :, cut * scale :]
-    part = upscale(np.ascontiguousarray(patch[:, cut:, cut:])).clip(0, 1)
-    side = patch.shape[1] - cut
-    apart = np.abs(whole - part).reshape(3, side, scale, side, scale)
-    most, square = apart.max((0, 2, 4)), np.square(apart).mean((0, 2, 4))
+def _curve(
+    upscale: Upscale, scale: int, patch: Pixels, cut: int, corners: tuple[int, ...] = (LEFT_TOP, RIGHT_BOTTOM)
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cut a patch at corners: the largest difference from each distance on, and the rms at each."""
+    everything, side = upscale(patch).clip(0, 1), patch.shape[1] - cut
+    apart = []
+    for corner in corners:  # also the step that reads from it on
+        kept = slice(cut, None) if corner == LEFT_TOP else slice(side)
+        part = upscale(np.ascontiguousarray(patch[:, kept, kept])).clip(0, 1)
+        there = slice(cut * scale, None) if corner == LEFT_TOP else slice(side * scale)
+        apart.append(np.abs(everything[:, there, there] - part)[:, ::corner, ::corner])
+    difference = np.concatenate(apart).reshape(-1, side, scale, side, scale)
+    most, square = difference.max((0, 2, 4)), np.square(difference).mean((0, 2, 4))
     distance = np.minimum(np.arange(side)[:, None], np.arange(side)[None, :])
     at = [distance == d for d in range(side)]
     largest = np.array([most[ring].max() for ring in at], dtype=np.float32)
