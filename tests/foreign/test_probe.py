@@ -94,6 +94,7 @@ def test_what_looks_at_the_whole_picture_is_told() -> None:
     pooled = measure(black_box(None, lambda x: x * x.mean((2, 3), keepdim=True)), 1)  # type: ignore[arg-type]
     assert pooled.is_global
     assert pooled.psnr(40) < 60
+    assert pooled.psnr(pooled.halo) < 60  # though nothing beyond it was seen
 
 
 def test_a_wide_but_local_network_is_not_taken_for_a_global_one() -> None:

@@ -30,6 +30,7 @@ HALF_LEVEL = 0.5 / 255  # a difference that rounding to 8 bits hides
 EXACT = 1e-6  # a difference that sums in another order make
 MARGIN = 1.1  # what is added to the distance measured: patches differ
 MAX_GRID = 64  # px; no architecture in use has larger windows
+CUTS = (64, 48, 56, 60, 63)  # px that all grids in use divide: powers of two, and multiples of 3, 5 and 7
 REACHES = (48, 96, 128, 192)  # px from the cut that are looked at, one after the other until the difference has gone
 FAR = 0.75  # of the reach: beyond it nothing may differ, or the reach is too short
 LEFT_TOP, RIGHT_BOTTOM = 1, -1  # corners that are cut off
@@ -65,12 +66,14 @@ class Measurement:
     def psnr(self, halo: int) -> float:
         """Predict the PSNR in dB of a region of 48 x 48 px with a halo, against the same region of the whole picture.
 
-        Each pixel of the region differs as pixels at its distance from the nearest cut did. Infinite where nothing
-        does; at most 99 dB is told apart from that.
+        Each pixel of the region differs as pixels at its distance from the nearest cut did; of a network that looks at
+        all, those that are farther from it as the farthest that were seen. Infinite where nothing differs; at most
+        99 dB is told apart from that.
         """
         edge = np.minimum(np.arange(ROI_SIDE), np.arange(ROI_SIDE)[::-1])
         distance = halo + np.minimum(edge[:, None], edge[None, :])
-        power = np.append(np.square(self.rms), 0.0)[np.minimum(distance, len(self.rms))].mean()
+        beyond = self.rms[-1] ** 2 if self.is_global else 0.0
+        power = np.append(np.square(self.rms), beyond)[np.minimum(distance, len(self.rms))].mean()
         return math.inf if power <= 10**-9.9 else -10 * math.log10(power)
 
 
@@ -122,17 +125,17 @@ def measure(
     """
     grid, first = _grid(upscale, scale, multiple, patches)
     step = grid or multiple
-    for reach in (reach for reach in REACHES if reach >= first):
+    for reach in (reach for reach in REACHES if (reach >= first if grid else reach == first)):
         side, cut = (-(-length // step) * step for length in (reach, reach // 3))
         curves = [_curve(upscale, scale, patch, cut) for patch in patches(side + cut)]
         squares = np.mean([np.square(rms) for _, rms in curves], axis=0)
         largest = np.maximum.reduce([most for most, _ in curves])
         apart = [d for d, most in enumerate(largest) if most >= HALF_LEVEL]
         needed = apart[-1] + 1 if apart else 0
-        if grid and needed <= FAR * side:
+        if needed <= FAR * side:
             break
     is_global = not grid or needed > FAR * side
-    halo = math.ceil(needed * MARGIN)
+    halo = len(largest) if is_global else math.ceil(needed * MARGIN)
     if exact_halo is not None:
         halo, is_global = min(halo, exact_halo), False
     return Measurement(halo, step, is_global, tuple(largest.tolist()), tuple(np.sqrt(squares).tolist()))
@@ -159,16 +162,29 @@ def measure_restorer(restorer: Restorer, patches: Patches = noise_and_bars) -> M
 
 def _grid(upscale: Upscale, scale: int, multiple: int, patches: Patches) -> tuple[int, int]:
     """Return the smallest cut that leaves the far corner of a patch alone, 0 where none does, and the reach seen so."""
+
+    def cut_off(cut: int) -> NDArray[np.float32]:
+        side = -(-(reach + cut) // multiple) * multiple
+        return _curve(upscale, scale, next(patches(side)), cut, corners=(LEFT_TOP,))[0]
+
     for reach in REACHES:
-        for cut in range(multiple, MAX_GRID + 1, multiple):
-            side = -(-(reach + cut) // multiple) * multiple
-            patch = next(patches(side))
-            largest, _ = _curve(upscale, scale, patch, cut, corners=(LEFT_TOP,))
-            if largest[int(FAR * len(largest))] < HALF_LEVEL:
-                return cut, reach
-            if cut == multiple and reach < REACHES[-1] and _falls(largest):
-                break  # it may only see farther than this patch reaches: a longer one, before other cuts
-    return 0, REACHES[-1]
+        first = cut_off(multiple)
+        if _leaves_alone(first):
+            return multiple, reach
+        if _falls(first) and reach < REACHES[-1]:
+            continue  # it may only see farther than this patch reaches
+        curves = {cut: cut_off(cut) for cut in CUTS if cut % multiple == 0}
+        if common := next((cut for cut, curve in curves.items() if _leaves_alone(curve)), 0):
+            shorter = (cut for cut in range(2 * multiple, common, multiple) if common % cut == 0)
+            return next((cut for cut in shorter if _leaves_alone(cut_off(cut))), common), reach
+        if reach > REACHES[0] and not any(map(_falls, curves.values())):
+            break  # nor would it on a longer patch
+    return 0, reach
+
+
+def _leaves_alone(largest: NDArray[np.float32]) -> bool:
+    """Whether a cut leaves the far corner alone."""
+    return bool(largest[int(FAR * len(largest))] < HALF_LEVEL)
 
 
 def _falls(largest: NDArray[np.float32]) -> bool:
