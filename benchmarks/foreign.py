@@ -34,6 +34,7 @@ from torch.nn import functional
 
 import localsr
 from localsr.cli.import_ import import_foreign
+from localsr.foreign.black_box import BlackBox
 from localsr.foreign.probe import Measurement, Patches, measure, measure_restorer, noise_and_bars
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
 from localsr.geometry import Box, Size, whole
@@ -202,7 +203,7 @@ def print_regions(asked: argparse.Namespace) -> None:
             continue
         ways: dict[str, localsr.Restorer] = {f"{n}": restorer.with_halo(n) for n in OVERLAPS}
         ways[f"{found['halo']}, measured"] = restorer.with_halo(found["halo"])
-        if isinstance(restorer.network, CLSR):
+        if isinstance(module_of(restorer), CLSR):
             ends = tapered(found["halo"], restorer.card.config.stages)
             ways[f"{ends[0]} to {ends[-1]}"] = with_halos(restorer, ends)
         side = SIDE_OF_X4PLUS if name == "x4plus" else SIDE
@@ -280,8 +281,13 @@ def with_halos(restorer: localsr.Restorer, halo: tuple[int, ...]) -> localsr.Res
     """Return a restorer of our own backbone with another halo at each step."""
     config = dataclasses.replace(restorer.card.config, halo=halo)
     network = CLSR(config).eval()
-    network.load_state_dict(restorer.network.module.state_dict())  # type: ignore[attr-defined]
+    network.load_state_dict(module_of(restorer).state_dict())
     return localsr.Restorer(TorchNetwork(network), Card(restorer.card.name, config), precision="fp32")
+
+
+def module_of(restorer: localsr.Restorer) -> Any:  # noqa: ANN401  # CLSR or BlackBox
+    """Return what a restorer's network computes by."""
+    return restorer.network.module  # type: ignore[attr-defined]
 
 
 def places(side: int) -> list[tuple[Path, Box, Box]]:
@@ -307,10 +313,10 @@ def photo_patches(side: int) -> Iterator[Pixels]:
 
 def restored(restorer: localsr.Restorer, pixels: Pixels) -> Pixels:
     """Restore all of a picture by its network, untiled."""
-    with torch.inference_mode():
-        if not isinstance(restorer.network, CLSR):
-            made: Pixels = restorer.network.network.upscale(torch.from_numpy(pixels)[None])[0].numpy().clip(0, 1)  # type: ignore[attr-defined]
-            return made
+    if isinstance(module := module_of(restorer), BlackBox):
+        with torch.inference_mode():
+            made: Pixels = module.network.upscale(torch.from_numpy(pixels)[None])[0].numpy().clip(0, 1)
+        return made
     photo = localsr.read(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     return restorer.encode(photo).restore(whole(photo.size), Strategy.FULL).pixels
 
