@@ -32,8 +32,9 @@ def awake(config: ModelConfig, seed: int = 0) -> CLSR:
 def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
     """A network of 16 channels and 2 stages; RCAN without pooling, which no halo can make exact.
 
-    `rrdb/2` takes squares of 2 x 2 pixels as one.
+    `rrdb/2` takes squares of 2 x 2 pixels as one; `edsr+` has pixel attention.
     """
+    attention, backbone = backbone.endswith("+"), backbone.removesuffix("+")
     backbone, _, unshuffle = backbone.partition("/")
     special: dict[str, dict[str, object]] = {
         "carn": {"blocks": 2, "groups": 2},
@@ -47,6 +48,7 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
         channels=16,
         stages=2,
         halo=(3, 2, 2),
+        attention=attention,
         **{"blocks": 1, "unshuffle": int(unshuffle or 1)} | special.get(backbone, {}),
         gcm=context,
         gcm_patches=16,

@@ -35,7 +35,7 @@ def restored(network: CLSR, picture: torch.Tensor, box: Box) -> torch.Tensor:
 
 UNSHUFFLED = [("rrdb/2", 1), ("rrdb/2", 2), ("rrdb/2", 4), ("rrdb/4", 1), ("rrdb/4", 2)]
 each_backbone = pytest.mark.parametrize(
-    ("backbone", "scale"), [*itertools.product(BACKBONES, SCALES), *UNSHUFFLED], ids=str
+    ("backbone", "scale"), [*itertools.product(BACKBONES, SCALES), *UNSHUFFLED, ("edsr+", 4)], ids=str
 )
 
 
