@@ -175,7 +175,7 @@ def test_hostile_and_unfit_graphs(tmp_path: Path) -> None:
     for message, made in {
         "takes pictures of 8 x 8 px alone; export it with height and width free, or both from 16": {"sizes": [8, 8]},
         "takes pictures of any x 64 px alone": {"sizes": [64, "w"]},
-        "a network takes floats, 1 x 3 or 1 colours": {"colours": 4},
+        "takes float, 1 x 4 x any x any; a network takes and makes floats": {"colours": 4},
     }.items():
         with pytest.raises(CheckpointError, match=message):
             load_foreign(graph(path, **made), CPU)  # type: ignore[arg-type]
@@ -237,5 +237,5 @@ def test_spandrel_s_networks(tmp_path: Path, noise: localsr.Photo) -> None:
     part = scene.restore(Box(20, 10, 30, 20), "halo").pixels
     assert np.abs(part - whole[:, 20:40, 40:60]).max() <= 0.5 / 255
     torch.save({"unknown": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match="is no network that can be imported"):
+    with pytest.raises(CheckpointError, match="no architecture that localsr or spandrel knows"):
         read_foreign(tmp_path / "other.pth", CPU)
