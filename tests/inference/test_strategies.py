@@ -21,7 +21,9 @@ from localsr.models.context import sample_patches
 from localsr.models.counting import FlopCounter
 from localsr.models.windows import Taper
 
-each = pytest.mark.parametrize(("backbone", "scale"), [*itertools.product(BACKBONES, (2, 3, 4)), ("rrdb/2", 2), ("edsr+", 4)])
+each = pytest.mark.parametrize(
+    ("backbone", "scale"), [*itertools.product(BACKBONES, (2, 3, 4)), ("rrdb/2", 2), ("edsr+", 4)]
+)
 
 
 @each

@@ -120,6 +120,18 @@ def test_a_backbone_of_another_scale_lends_its_body(backbone: str, scale: int) -
 
 
 @torch.no_grad()
+def test_attention_starts_at_nothing_on_a_network_without(picture: torch.Tensor) -> None:
+    plain = awake(tiny(context=False))
+    weighed = started(tiny("edsr+", context=False), plain).eval()
+    expected = restored(plain, picture, whole(SIZE))
+    assert torch.allclose(restored(weighed, picture, whole(SIZE)), expected, atol=1e-5)
+    torch.nn.init.ones_(weighed.backbone.stages[0][0].attention.weight)
+    assert (restored(weighed, picture, whole(SIZE)) - expected).abs().max() > 1e-3
+    with pytest.raises(ConfigError, match="attention"):
+        started(tiny(context=False), weighed)
+
+
+@torch.no_grad()
 def test_context_matters_once_it_speaks(picture: torch.Tensor) -> None:
     network = awake(tiny())
     assert network.gcm is not None

@@ -79,9 +79,9 @@ class PackedConv(nn.Module):
 
 
 class PackedBlock(nn.Module):
-    """A residual block whose ReLU, sigmoid and sum are computed with its convolutions: fewer passes over its features."""
+    """A residual block that computes ReLU, sigmoid and sum with its convolutions: two passes over its features less."""
 
-    def __init__(self, conv1: PackedConv, conv2: PackedConv, attention: PackedConv | None) -> None:
+    def __init__(self, conv1: PackedConv, conv2: PackedConv, attention: PackedConv | None = None) -> None:
         """Take its convolutions."""
         super().__init__()
         self.conv1, self.conv2, self.attention = conv1, conv2, attention
@@ -131,9 +131,10 @@ def _with_packed_blocks(network: NetworkModule) -> NetworkModule:
     """Replace the residual blocks of a network whose convolutions are packed, and return it."""
     for name, block in list(network.named_modules()):
         if type(block) is ResidualBlock:
-            convs = [block.conv1, block.conv2, *([] if block.attention is None else [block.attention])]
-            if all(isinstance(conv, PackedConv) and conv.packs for conv in convs):
-                network.set_submodule(name, PackedBlock(block.conv1, block.conv2, block.attention))
+            convs = list(block.children())
+            packs = [conv for conv in convs if isinstance(conv, PackedConv) and conv.packs]
+            if len(packs) == len(convs):
+                network.set_submodule(name, PackedBlock(*packs))
     return network
 
 
