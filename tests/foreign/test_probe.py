@@ -18,7 +18,7 @@ import localsr
 from localsr.cli import app
 from localsr.foreign.probe import HALF_LEVEL, MARGIN, measure, measure_restorer, noise_and_bars
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 
 Pixels = NDArray[np.float32]
 

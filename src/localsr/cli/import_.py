@@ -48,9 +48,10 @@ def import_command(
     """Import a network of another project, to be named to other commands. Nothing in its file is executed."""
     from localsr.foreign.files import is_graph
     from localsr.models import checkpoint
+    from localsr.models.card import Card, checked_name
     from localsr.models.embedded import imported_folder
 
-    name = default_name(official) if name is None else checkpoint.checked_name(name)
+    name = default_name(official) if name is None else checked_name(name)
     if output is None:
         for each in (name, f"{name}-clsr") if context else (name,):
             check_new(each)
@@ -94,12 +95,12 @@ def import_command(
     if context:
         torch.manual_seed(0)  # the same file gives the same network
         network = started(plain.config.with_context(), plain)
-    card = checkpoint.save(plain_file, plain, checkpoint.Card(name, plain.config, training=source))
+    card = checkpoint.save(plain_file, plain, Card(name, plain.config, training=source))
     typer.echo(f"{plain_file}: {describe_network(plain)}")
     if network is not None:
         # the twin is looked for beside a network by the name of its file
         twin = {"name": printable(plain_file.stem), "sha256": card.sha256}
-        about = checkpoint.Card(f"{name}-clsr", network.config, training=source, plain=twin)
+        about = Card(f"{name}-clsr", network.config, training=source, plain=twin)
         checkpoint.save(context_file, network, about)
         typer.echo(f"{context_file}: {describe_network(network)}; its context adds nothing until it is trained")
 

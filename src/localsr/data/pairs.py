@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from localsr import images
@@ -89,7 +88,7 @@ class Pairs:
             def lr_of(hr: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint8], list[Conditions]]:
                 if reduced:
                     return _read_lr(reduced[k], hr, scale)[None], [Conditions()]
-                ideal = reduce(torch.from_numpy(hr), scale).numpy()
+                ideal = reduce(hr, scale)
                 if degradation == "bicubic":
                     return ideal[None], [Conditions()]
                 draw = Degradation.draw if degradation == "photo" else draw_broad

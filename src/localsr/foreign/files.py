@@ -14,7 +14,8 @@ from localsr.foreign.black_box import BlackBox, ForeignNetwork
 from localsr.foreign.measured import known
 from localsr.foreign.onnx_networks import count_graph, graph_weights, read_graph
 from localsr.foreign.spandrel_networks import build
-from localsr.models.checkpoint import Card, digest, read_tensors
+from localsr.models.card import Card
+from localsr.models.checkpoint import digest, read_tensors
 from localsr.models.config import MAX_HALO, ModelConfig
 from localsr.models.importer import IMPORTED_TYPES, read_table
 from localsr.onnx.folder import digest as graph_digest

@@ -17,7 +17,8 @@ from localsr.errors import CheckpointError, LocalSRError, OutputError
 from localsr.files import write_whole
 from localsr.foreign.black_box import ForeignNetwork
 from localsr.foreign.probe import HALF_LEVEL, MAX_GRID, VERSION, Measurement, Pixels, Upscale, measure, noise_and_bars
-from localsr.models.counting import WorkLoad, count
+from localsr.models.counting import count
+from localsr.models.work import WorkLoad
 
 COUNTED_SIDE = 64  # px of the patch whose FLOPs and memory are counted
 MAX_KEPT_BYTES = 2**20

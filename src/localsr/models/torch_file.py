@@ -13,7 +13,7 @@ from typing import Any, BinaryIO
 import torch
 
 from localsr.errors import CheckpointError
-from localsr.models import checkpoint
+from localsr.models.card import MAX_CHECKPOINT_BYTES
 
 ZIP_MARK = b"PK\x03\x04"  # by which torch tells its new format from the old one
 TEXT, TEXT_BYTES = re.compile(rb"[\t\n\r\x20-\x7e]+"), 256  # a text by its first bytes; no pickle that torch writes
@@ -57,8 +57,8 @@ def load_torch_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file hol
 
 def refuse_large(path: Path, size: int) -> None:
     """Raise `CheckpointError` for more bytes than weights have."""
-    if size > checkpoint.MAX_CHECKPOINT_BYTES:
-        raise CheckpointError(f"{path} holds {size} bytes; weights have at most {checkpoint.MAX_CHECKPOINT_BYTES}")
+    if size > MAX_CHECKPOINT_BYTES:
+        raise CheckpointError(f"{path} holds {size} bytes; weights have at most {MAX_CHECKPOINT_BYTES}")
 
 
 def _check_zip(path: Path, file: BinaryIO) -> None:
