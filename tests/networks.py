@@ -35,7 +35,7 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
 
     `rrdb/2` takes squares of 2 x 2 pixels as one; `edsr+` has pixel attention.
     """
-    attention, backbone = backbone.endswith("+"), backbone.removesuffix("+")
+    pixel_attention, backbone = backbone.endswith("+"), backbone.removesuffix("+")
     backbone, _, unshuffle = backbone.partition("/")
     special: dict[str, dict[str, object]] = {
         "carn": {"blocks": 2, "groups": 2},
@@ -49,7 +49,7 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
         channels=16,
         stages=2,
         halo=(3, 2, 2),
-        attention=attention,
+        pixel_attention=pixel_attention,
         **{"blocks": 1, "unshuffle": int(unshuffle or 1)} | special.get(backbone, {}),
         gcm=context,
         gcm_patches=16,

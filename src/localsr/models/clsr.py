@@ -180,7 +180,7 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
     if plain.config.scale != config.scale:
         body = {name: tensor for name, tensor in given.items() if not name.startswith("upsample.")}
         given = body | {name: tensor for name, tensor in wanted.items() if name.startswith("upsample.")}
-    if config.attention and not plain.config.attention:
+    if config.pixel_attention and not plain.config.pixel_attention:
         given |= {name: tensor for name, tensor in wanted.items() if ".attention." in name}
     _refuse_others(given, wanted, f"a {config.backbone} cannot start from this {plain.config.backbone}")
     network.backbone.load_state_dict(given)
