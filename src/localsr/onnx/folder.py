@@ -28,6 +28,7 @@ CONTEXT = ("keys", "values", "places")
 CARD = "card.json"
 RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
 MAX_CARD_BYTES, MAX_GRAPH_BYTES = 2**20, 2**30
+MAX_NODES = 20_000  # of a graph; so many take onnxruntime 5 s to open, and large networks of windows have 10,000
 INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of the others they follow from the config
 VERSIONS = ("localsr", "torch", "onnx", "onnxscript")
 
@@ -110,6 +111,8 @@ def check_graph(path: Path, data: bytes, inputs: list[str] | None = None) -> Non
     try:
         model = onnx.load_model_from_string(data)
         graph = model.graph
+        if len(graph.node) > MAX_NODES:
+            raise CheckpointError(f"graph {path} has {len(graph.node)} operators; a network has at most {MAX_NODES}")
         domains = {entry.domain for entry in model.opset_import} | {node.domain for node in graph.node}
         if domains - {"", "ai.onnx"} or model.functions:
             raise CheckpointError(f"graph {path} has operators that are not ONNX's own")
