@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 
 import platformdirs
-import torch
 
 from localsr import __version__
 from localsr.errors import Advice, CheckpointError, ConfigError
 from localsr.extras import need
-from localsr.foreign.files import is_foreign, load_foreign
 from localsr.geometry import Box
 from localsr.images import Source
 from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.embedded import find_network
-from localsr.onnx.export import NEEDED, export, read_restorer
+from localsr.models.arrays import read_arrays
+from localsr.models.embedded import embedded_networks, find_network, is_foreign
+from localsr.onnx.architectures import find_graphs, read_embedded
+from localsr.onnx.network import read_restorer
 from localsr.progress import Progress
-from localsr.pytorch.checkpoints import read_checkpoint
-from localsr.pytorch.device import find_device
-from localsr.pytorch.network import TorchNetwork
 
 RUNTIMES = ("torch", "onnx")
 
@@ -31,7 +30,7 @@ RUNTIMES = ("torch", "onnx")
 def load(
     name_or_path: str | PathLike[str] | None = None,
     *,
-    runtime: str = "torch",
+    runtime: str = AUTO,
     scale: int | None = None,
     device: str = "auto",
     precision: str = AUTO,
@@ -45,7 +44,8 @@ def load(
         name_or_path: A network of the package or an imported one by its name, or a checkpoint by its path; the default
             of `scale` when None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is
             exported once, into the user's cache.
-        runtime: What computes it: `torch` or `onnx`, which runs on the CPU in fp32.
+        runtime: What computes it: `torch`; `onnx`, which runs on the CPU in fp32 and starts at once; `auto` for torch
+            where it is installed.
         scale: How many times a region must be enlarged: 2, 3 or 4; by default what the network does.
         device: torch's name of a device, or `auto` for an accelerator where there is one.
         precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
@@ -66,30 +66,50 @@ def load(
         >>> localsr.load("clsr-light-x4", device="cpu")
         <Restorer of clsr-light-x4, x4: crop, halo, clsr, full>
     """
-    if runtime not in RUNTIMES:
-        raise ConfigError(f"runtime {runtime!r} is not one of {', '.join(RUNTIMES)}")
     folder = None if name_or_path is None else Path(name_or_path)
     is_folder = folder is not None and folder.is_dir()
+    runtime = chosen_runtime(runtime)
     if runtime == "torch":
-        if threads is not None:
-            torch.set_num_threads(threads)
         if is_folder:
             advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
             raise ConfigError(f"{folder} is a folder", advice)
-        path = find_network(name_or_path, scale)
-        if is_foreign(path):
-            network, card = load_foreign(path, find_device(device))
-            if scale not in (None, card.config.scale):
-                raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
-            return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory)
-        return read_checkpoint(path, scale, device, precision, max_memory)
-    need("onnx", *NEEDED)
+        return _by_torch(find_network(name_or_path, scale), scale, device, precision, max_memory, threads)
     if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
+        need("onnx", "onnx", what="a folder of graphs")
         return read_restorer(folder, scale, max_memory, threads)
-    made = read_checkpoint(find_network(name_or_path, scale), scale, "cpu", "fp32")
-    return as_graphs(made, max_memory, threads, progress)
+    path = find_network(name_or_path, scale)
+    if not is_foreign(path) and find_graphs(read_arrays(path)[1].sha256) is not None:
+        return read_embedded(path, scale, max_memory, threads)
+    return as_graphs(_by_torch(path, scale, "cpu", "fp32", None, None), max_memory, threads, progress)
+
+
+def chosen_runtime(asked: str) -> str:
+    """Return what computes when `asked` is asked for: `auto` is torch where it is installed, else onnx.
+
+    torch starts in seconds, but computes in 16 bits where that is faster, on accelerators, and any checkpoint.
+    """
+    if asked not in (AUTO, *RUNTIMES):
+        raise ConfigError(f"runtime {asked!r} is not one of {AUTO}, {', '.join(RUNTIMES)}")
+    if asked != AUTO:
+        return asked
+    return "torch" if find_spec("torch") is not None else "onnx"
+
+
+def _by_torch(
+    path: Path, scale: int | None, device: str, precision: str, max_memory: int | None, threads: int | None
+) -> Restorer:
+    """Load a checkpoint or a network of others, to be run by torch."""
+    need("torch", "torch", what=f"{path.name}, of which the package has no graphs,")
+    from localsr.pytorch.checkpoints import read_checkpoint, use_threads
+
+    use_threads(threads)
+    if not is_foreign(path):
+        return read_checkpoint(path, scale, device, precision, max_memory)
+    from localsr.foreign.files import read_restorer as read_foreign_restorer
+
+    return read_foreign_restorer(path, scale, device, precision, max_memory)
 
 
 def as_graphs(
@@ -98,10 +118,16 @@ def as_graphs(
     threads: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> Restorer:
-    """Return a restorer's network as graphs from the user's cache; those that are not there yet are exported into it.
+    """Return a restorer's network as graphs: of the package, or from the user's cache; exported into it if need be.
 
     Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
     """
+    embedded = embedded_networks().get(restorer.card.name)
+    if embedded is not None and find_graphs(restorer.card.sha256) is not None:
+        return read_embedded(embedded, None, max_memory, threads)
+    from localsr.onnx.export import NEEDED, export
+
+    need("onnx", *NEEDED)
     cached = _cache_folder(restorer)
     try:
         return read_restorer(cached, None, max_memory, threads)
@@ -149,5 +175,5 @@ def restore(
 def _cache_folder(restorer: Restorer) -> Path:
     """Return where a restorer's graphs are kept: by its weights, and the versions that they were made with."""
     twin = restorer.card.plain.get("sha256", "") if restorer.plain is not None else ""
-    key = f"{restorer.card.sha256[:16]}-{twin[:16]}-{__version__}-{torch.__version__.partition('+')[0]}"
+    key = f"{restorer.card.sha256[:16]}-{twin[:16]}-{__version__}-{version('torch').partition('+')[0]}"
     return platformdirs.user_cache_path("localsr") / "onnx" / key

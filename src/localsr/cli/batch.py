@@ -138,6 +138,7 @@ def batch_command(
         if sha256 := check_detector(name):
             files[name] = sha256
     from localsr.batch.worker import THREADS
+    from localsr.loading import chosen_runtime
 
     restorer = network.load(max_memory, THREADS)
     setup = Setup(
@@ -145,7 +146,7 @@ def batch_command(
         layout or LAYOUT,
         network.model,
         device=network.device,
-        runtime=network.runtime,
+        runtime=chosen_runtime(network.runtime),
         max_memory=max_memory,
         detectors=tuple(files.items()),
         saving=saving.saving,

@@ -47,7 +47,10 @@ MaxMemory = Annotated[
 ]
 Runtime = Annotated[
     str,
-    typer.Option(metavar="torch|onnx", help="What computes; onnx: a folder of `localsr export`, or made when needed."),
+    typer.Option(
+        metavar="auto|torch|onnx",
+        help="What computes; auto: torch if installed. onnx starts at once, and runs a folder of `localsr export`.",
+    ),
 ]
 Precision = Annotated[
     str,
@@ -132,7 +135,7 @@ class NetworkOptions:
     model: Model = None
     device: Device = "auto"
     precision: Precision = "auto"
-    runtime: Runtime = "torch"
+    runtime: Runtime = "auto"
 
     def load(self, max_memory: int | None = None, threads: int | None = None) -> Restorer:
         """Load the network, bounded to `max_memory` MB, for so many threads of the CPU."""

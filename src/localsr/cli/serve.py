@@ -96,7 +96,7 @@ def serve_command(
     ] = None,
     root_path: RootPath = "",
     model: Networks = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = "auto",
     precision: Precision = "auto",
     workers: Workers = 0,
     bounds: LimitOptions,
@@ -129,7 +129,7 @@ def view_command(
     allow_host: AllowedHosts = None,
     root_path: RootPath = "",
     model: Networks = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = "auto",
     precision: Precision = "auto",
     workers: Workers = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
@@ -177,7 +177,7 @@ def run_service(settings: Settings, *, verbose: bool, browser: bool) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    if settings.runtime != "torch":  # in a process of its own: this one needs no torch
+    if settings.runtime == "onnx":  # in a process of its own: this one needs no torch
         names = (settings.runtime, settings.networks)
         exporter = multiprocessing.get_context("spawn").Process(target=export_networks, args=names)
         exporter.start()

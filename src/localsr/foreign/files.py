@@ -9,17 +9,21 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import save as save_tensors
 
+from localsr.errors import ConfigError
 from localsr.foreign.black_box import BlackBox, ForeignNetwork
 from localsr.foreign.measured import known
 from localsr.foreign.onnx_networks import count_graph, read_graph
 from localsr.foreign.spandrel_networks import build
+from localsr.inference.restorer import Restorer
 from localsr.models.card import Card
 from localsr.models.checkpoint import digest, read_tensors
 from localsr.models.config import MAX_HALO, ModelConfig
+from localsr.models.embedded import FOREIGN_FORMAT
 from localsr.models.importer import read_table
 from localsr.onnx.folder import digest as graph_digest
+from localsr.pytorch.device import find_device
+from localsr.pytorch.network import TorchNetwork
 
-FORMAT = "localsr-foreign-1"
 log = logging.getLogger(__name__)
 
 
@@ -31,17 +35,6 @@ class ForeignFile(NamedTuple):
     data: bytes  # as it is kept
 
 
-def is_foreign(path: Path) -> bool:
-    """Tell whether a file is kept for a network that is no checkpoint of localsr: by its name, or its first bytes."""
-    if path.suffix == ".onnx":
-        return True
-    try:
-        with path.open("rb") as file:
-            return f'"{FORMAT}"'.encode() in file.read(4096)
-    except OSError:
-        return False
-
-
 def read_foreign(path: Path, device: torch.device) -> ForeignFile:
     """Read anybody's file of a network: `.onnx`, or tensors that spandrel knows; nothing in it is executed."""
     if path.suffix == ".onnx":
@@ -49,7 +42,7 @@ def read_foreign(path: Path, device: torch.device) -> ForeignFile:
         return ForeignFile(network, graph_digest(data), data)
     tensors = {k: t.detach().contiguous().clone() for k, t in read_table(path).items()}
     network = build(path, tensors, device)
-    return ForeignFile(network, digest(tensors), save_tensors(tensors, {"format": FORMAT}))
+    return ForeignFile(network, digest(tensors), save_tensors(tensors, {"format": FOREIGN_FORMAT}))
 
 
 def read_about(path: Path) -> tuple[dict[str, torch.Tensor], Card]:
@@ -74,3 +67,13 @@ def load_foreign(path: Path, device: torch.device) -> tuple[BlackBox, Card]:
     halo = min(found.halo, MAX_HALO)
     config = ModelConfig(backbone=network.architecture, scale=network.scale, stages=1, halo=(halo, 0))
     return BlackBox(network, found, per_pixel), Card(path.stem, config, sha256=file.sha256)
+
+
+def read_restorer(
+    path: Path, scale: int | None, device: str, precision: str, max_memory: int | None = None
+) -> Restorer:
+    """Read a network that was kept as a restorer; see `localsr.load` for the settings."""
+    network, card = load_foreign(path, find_device(device))
+    if scale not in (None, card.config.scale):
+        raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
+    return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory)
