@@ -24,10 +24,10 @@ import localsr
 from localsr.geometry import Box
 from localsr.inference import execution
 from localsr.inference.planning import WorkItem, plan_work
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.scene import Scene
 from localsr.inference.scene_context import SceneContext
 from localsr.inference.strategies import Strategy
-from localsr.models.clsr import CLSR
 from localsr.resize import resize
 
 SIDES = (24, 128)
@@ -65,10 +65,11 @@ def main() -> None:
     print(f"encode: {spent * 1e3:.2f} ms, of it patches read {reading * 1e3:.2f}, keys and values {keys * 1e3:.2f}")
 
 
-def table(scene: Scene, network: CLSR, side: int, rate: float, clock: Callable[[], float]) -> None:
+def table(scene: Scene, network: RunnableNetwork, side: int, rate: float, clock: Callable[[], float]) -> None:
     """Print the parts of one ROI in the middle of the picture."""
     box = Box.from_xywh(500 - side // 2, 500 - side // 2, side, side)
-    parts = {name: scene._networks.network.get_submodule(name) for name in PARTS}  # of the network as it runs, packed
+    running = scene._networks.network.module  # packed
+    parts = {name: running.get_submodule(name) for name in PARTS}
     settings = scene._settings(Strategy.CLSR)
     (item,) = plan_work([box], settings)
     total_flops = item.load(settings).flops

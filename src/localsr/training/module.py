@@ -96,7 +96,7 @@ class Training(lightning.LightningModule):
         self.log("psnr_y", score, on_epoch=True, batch_size=1, sync_dist=True)
         if index < STRIPS:
             self._strips.append(self._strip(scene, pair))
-        network.train()
+        module.train()
 
     def _strip(self, scene: Scene, pair: Pair) -> NDArray[np.float32]:
         """Return the middle of a picture side by side: LR, bicubic, plain twin, this network, HR; `(3, H, W)`."""
@@ -107,7 +107,8 @@ class Training(lightning.LightningModule):
         nearest = photo.window(box).repeat(scale, 1).repeat(scale, 2)
         panels = [nearest, bicubic(photo, box, scale)]
         if twin is not None:
-            panels.append(Scene(photo, NetworkPair("plain", twin.to(self.device), twin)).restore(box).pixels)
+            plain = TorchNetwork(twin.to(self.device))
+            panels.append(Scene(photo, NetworkPair("plain", plain, plain)).restore(box).pixels)
         large = box.scaled(scale)
         panels += [
             scene.restore(box).pixels,
