@@ -80,13 +80,13 @@ class WeightedGraphs(Mapping[str, GraphSession]):
 def find_graphs(sha256: str) -> Path | None:
     """Return the folder of the graphs for a checkpoint of the package; None where there is none."""
     for path in sorted(GRAPHS_FOLDER.glob(f"*/{CARD}")):
-        if sha256 in read_card(path.parent).checkpoints.values():
+        if sha256 in read_graph_card(path.parent).checkpoints.values():
             return path.parent
     return None
 
 
 @cache
-def read_card(folder: Path) -> ArchitectureCard:
+def read_graph_card(folder: Path) -> ArchitectureCard:
     """Read the card of an architecture of the package."""
     values = json.loads(read_bounded(folder / CARD, "card of graphs", MAX_CARD_BYTES))
     if values.pop("format") != FORMAT:
@@ -101,21 +101,26 @@ def read_embedded(
 
     Raises `ConfigError` for one of another scale, `CheckpointError` for one that the package has no graphs for.
     """
-    network, card = _network(path, max_memory, threads)
+    folder = find_graphs(read_arrays(path)[1].sha256)
+    if folder is None:
+        raise CheckpointError(f"the package has no graphs for {path}")
+    network, card = open_checkpoint(path, folder, read_graph_card(folder), max_memory, threads)
     if scale is not None and scale != card.config.scale:
         raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
     plain = None
-    if card.plain and find_graphs(card.plain.get("sha256", "")) is not None:
-        plain, _ = _network(EMBEDDED_FOLDER / f"{card.plain['name']}.safetensors", max_memory, threads)
+    if card.plain and (beside := find_graphs(card.plain.get("sha256", ""))) is not None:
+        twin = EMBEDDED_FOLDER / f"{card.plain['name']}.safetensors"
+        plain, _ = open_checkpoint(twin, beside, read_graph_card(beside), max_memory, threads)
     return Restorer(network, card, plain, max_memory=max_memory)
 
 
-def _network(path: Path, max_memory: int | None, threads: int | None) -> tuple[OnnxNetwork, Card]:
-    """Read a checkpoint's weights, and the card of the graphs that take them."""
+def open_checkpoint(
+    path: Path, folder: Path, about: ArchitectureCard, max_memory: int | None = None, threads: int | None = None
+) -> tuple[OnnxNetwork, Card]:
+    """Open the graphs of an architecture with the weights of a checkpoint; `CheckpointError` for one not compared."""
     arrays, card = read_arrays(path)
-    folder = find_graphs(card.sha256)
-    if folder is None:
-        raise CheckpointError(f"the package has no graphs for {path}, whose weights have sha256 {card.sha256[:12]}")
-    about, count = read_card(folder), threads or cpu_threads()
+    if card.sha256 not in about.checkpoints.values():
+        raise CheckpointError(f"the graphs in {folder} are not of {path}, whose weights have sha256 {card.sha256[:12]}")
+    count = threads or cpu_threads()
     graphs = WeightedGraphs(folder, about, arrays, count, arena=max_memory is None)
     return OnnxNetwork(card.config, about.facts, graphs, count), card
