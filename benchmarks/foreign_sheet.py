@@ -24,7 +24,7 @@ REGIONS = {  # package, picture: left upper corners
     ("sklearn", "datasets/images/china.jpg"): [(120, 130), (195, 255), (400, 330)],  # facades, leaves
     ("sklearn", "datasets/images/flower.jpg"): [(165, 185)],  # petals
     ("matplotlib", "mpl-data/sample_data/Minduka_Present_Blue_Pack.png"): [(60, 10)],  # a drawing
-    ("skimage", "data/logo.png"): [(365, 135)],  # a drawing
+    ("skimage", "data/logo.png"): [(112, 205)],  # scales drawn in ink
 }
 WIDTH, HEIGHT, GAP, LINE = 40, 30, 4, 20
 

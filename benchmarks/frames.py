@@ -33,7 +33,7 @@ from localsr.frames import alignment
 from localsr.frames.reading import Frames, read_frames
 from localsr.frames.registration import Registration, positions, register
 from localsr.geometry import Box
-from localsr.inference.fused_scene import FusedRestoration
+from localsr.inference.fused_restoration import FusedRestoration
 from localsr.metrics import levels, psnr_y
 
 Picture = NDArray[np.uint8]  # (h, w, 3)

@@ -80,7 +80,10 @@ def load(
         need("onnx", "onnx", what="a folder of graphs")
         return read_restorer(folder, scale, max_memory, threads)
     path = find_network(name_or_path, scale)
-    if not is_foreign(path) and find_graphs(read_arrays(path)[1].sha256) is not None:
+    if is_foreign(path):
+        need("torch", "torch", what="a network of others")
+        raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
+    if find_graphs(read_arrays(path)[1].sha256) is not None:
         return read_embedded(path, scale, max_memory, threads)
     return as_graphs(_by_torch(path, scale, "cpu", "fp32", None, None), max_memory, threads, progress)
 

@@ -137,6 +137,13 @@ def test_a_frame_of_a_clip_and_its_neighbours(nets, here):
     assert {"used", "left_out", "fused_share"} == set(told)
     assert len(told["used"]) + len(told["left_out"]) == 8
     assert all(one["reason"] for one in told["left_out"])
+    result = run("restore", "clip.mp4", *args, "-o", "plate.png", "--report", "r.html")
+    assert "r.html: the report, and r.json beside it" in result.stdout
+    assert json.loads(Path("r.json").read_text())["regions"][0]["file"] == "plate.png"
+    fails(run("restore", "clip.mp4", *args, "--into", "a.png", "--report", "r.html"), 2, "so add -o")
+    fails(
+        run("restore", "photo.png", "--box", "0,0,9,9", "--report", "r.html"), 2, "--report is on regions from several"
+    )
     fails(run("restore", "clip.mp4", "--at", "soon", "--box", "0,0,9,9"), 2, "'soon' is no moment", "12.4s")
     fails(run("restore", "clip.mp4", "--at", "1:00", "--box", "0,0,9,9"), 2, "no frame at 60 s", "lasts 0.48 s")
 
@@ -207,6 +214,7 @@ def test_json(nets, here):
         "boxes": [[0, 0, 8, 8], [0, 20, 5, 30]],
         "scale": 4,
         "strategy": "halo",
+        "precision": "fp32",
         "digital_source_type": "http://cv.iptc.org/newscodes/digitalsourcetype/algorithmicallyEnhanced",
     }
     assert told == {

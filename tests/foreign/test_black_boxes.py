@@ -9,9 +9,10 @@ import numpy as np
 import onnx
 import pytest
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto
 from torch import nn
 from torch.nn import functional
+from toy_graphs import graph
 from typer.testing import CliRunner
 
 import localsr
@@ -22,6 +23,8 @@ from localsr.foreign.files import is_foreign, load_foreign, read_foreign
 from localsr.foreign.measured import known
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
 from localsr.geometry import Box
+from localsr.inference.precision import choose_precision, measure_gain, shortened_pair
+from localsr.inference.strategies import NetworkPair
 from localsr.models.card import Card
 from localsr.models.config import ModelConfig
 from localsr.pytorch.network import TorchNetwork
@@ -33,24 +36,6 @@ CPU = torch.device("cpu")
 def _user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-
-
-def graph(path: Path, *, radius: int = 2, colours: int = 3, half: bool = False, **other: object) -> Path:
-    """A graph that enlarges by 2: a mean over (2 radius + 1)^2 px of each colour, its pixels repeated."""
-    kind, side = (TensorProto.FLOAT16 if half else TensorProto.FLOAT), 2 * radius + 1
-    mean = np.full((colours, 1, side, side), 1 / side**2, np.float16 if half else np.float32)
-    scales = numpy_helper.from_array(np.array([1, 1, 2, 2], np.float32), "scales")
-    nodes = [
-        helper.make_node("Conv", ["x", "mean"], ["z"], group=colours, pads=[radius] * 4),
-        helper.make_node(str(other.get("last", "Resize")), ["z", "", "scales"], ["y"], mode="nearest"),
-    ]
-    sizes = other.get("sizes", ["h", "w"])
-    taken = helper.make_tensor_value_info("x", kind, [1, colours, *sizes])  # type: ignore[misc]
-    given = helper.make_tensor_value_info("y", kind, [1, colours, None, None])
-    made = helper.make_graph(nodes, "toy", [taken], [given], [numpy_helper.from_array(mean, "mean"), scales])
-    model = helper.make_model(made, opset_imports=[helper.make_opsetid("", 18)], ir_version=9)
-    path.write_bytes(model.SerializeToString())
-    return path
 
 
 def toy(run: object) -> ForeignNetwork:
@@ -84,6 +69,49 @@ def test_a_graph_is_restored_as_the_whole_picture(
             apart = np.abs(scene.restore(box, strategy).pixels - expected).max()
             assert apart < (2e-3 if half else 1e-5)
     assert np.abs(scene.restore(Box(11, 7, 18, 12), "crop").pixels - scene.restore(Box(11, 7, 18, 12)).pixels).max() > 0
+
+
+@pytest.mark.parametrize("sizes", [[16, 16], [24, 32], [64, 64]])
+def test_a_graph_of_one_size_is_as_one_of_any(sizes: list[int], tmp_path: Path, noise: localsr.Photo) -> None:
+    free = localsr.load(graph(tmp_path / "free.onnx")).encode(noise)
+    fixed = localsr.load(graph(tmp_path / "fixed.onnx", sizes=sizes)).encode(noise)
+    for box in (Box(0, 0, 60, 50), Box(11, 7, 18, 12), Box(40, 30, 60, 50), Box(0, 41, 9, 50)):
+        expected = free.restore(box, "full").pixels
+        for strategy in ("halo", "full"):
+            assert np.abs(fixed.restore(box, strategy).pixels - expected).max() < 1e-5
+    assert fixed.planned([Box(20, 20, 28, 28)]).gflops == pytest.approx(4 * free.planned([Box(20, 20, 28, 28)]).gflops)
+
+
+def test_a_graph_that_sees_beyond_its_margin_keeps_to_a_grid(tmp_path: Path, noise: localsr.Photo) -> None:
+    path = graph(tmp_path / "wide.onnx", radius=6, sizes=[16, 16])  # whose margin is 4 px
+    box, _ = load_foreign(path, CPU)
+    assert (box.found.grid, box.found.is_global) == (8, False)
+    scene = localsr.load(path).encode(noise)
+    everything = scene.restore(Box(0, 0, 60, 50), "full").pixels
+    part = scene.restore(Box(19, 13, 33, 29), "halo").pixels
+    assert np.abs(part - everything[:, 26:58, 38:66]).max() <= 0.5 / 255
+
+
+def test_16_bits_of_a_black_box(tmp_path: Path, noise: localsr.Photo) -> None:
+    torch.manual_seed(0)
+    conv = nn.Conv2d(3, 3, 5, padding=2).eval()
+    network = TorchNetwork(box_of(toy(conv), "16"))
+    card = Card("toy", ModelConfig(scale=1, stages=1, halo=(3, 0)))
+    exact, short = (
+        localsr.Restorer(TorchNetwork(network), card, None, each).encode(noise) for each in ("fp32", "bf16")
+    )
+    one, other = (scene.restore(Box(11, 7, 40, 30)) for scene in (exact, short))
+    assert (one.precision, other.precision) == ("fp32", "bf16")
+    assert 0 < np.abs(one.pixels - other.pixels).max() < 2 / 255
+    assert (one.provenance.precision, short.provenance([other.box]).precision) == ("fp32", "bf16")
+    pair = localsr.Restorer(network, card)._networks
+    assert measure_gain(pair, "bf16").levels < 2
+    graphs, _ = load_foreign(graph(tmp_path / "toy.onnx"), CPU)
+    assert graphs.shortened(torch.bfloat16) is None
+    graphs = TorchNetwork(graphs)
+    assert choose_precision(NetworkPair("toy", graphs, graphs), "") == "fp32"
+    with pytest.raises(ConfigError, match="toy runs by foreign, in fp32 alone, not in bf16"):
+        shortened_pair(NetworkPair("toy", graphs, graphs), "bf16")
 
 
 def test_what_is_known_of_toys(tmp_path: Path) -> None:
@@ -145,7 +173,8 @@ def test_a_network_may_change_its_input_and_is_measured_once(tmp_path: Path) -> 
 def test_hostile_and_unfit_graphs(tmp_path: Path) -> None:
     path = tmp_path / "toy.onnx"
     for message, made in {
-        "takes 64 x 64 px alone; export it with free height and width": {"sizes": [64, 64]},
+        "takes pictures of 8 x 8 px alone; export it with height and width free, or both from 16": {"sizes": [8, 8]},
+        "takes pictures of any x 64 px alone": {"sizes": [64, "w"]},
         "a network takes floats, 1 x 3 or 1 colours": {"colours": 4},
     }.items():
         with pytest.raises(CheckpointError, match=message):
@@ -175,8 +204,11 @@ def test_import_list_restore_remove(tmp_path: Path, noise: localsr.Photo) -> Non
     assert localsr.restore(noise, Box(3, 3, 9, 9), model="blur").pixels.shape == (3, 12, 12)
     with pytest.raises(ConfigError, match="enlarges x2, not x4"):
         localsr.load("blur", scale=4)
-    with pytest.raises(ConfigError, match="blur is a plain backbone without context"):
+    with pytest.raises(ConfigError, match="blur is run as it is, without context; choose crop, halo or full"):
         localsr.load("blur").strategy("clsr")
+    measured = json.loads(run(app, ["measure", "blur", "--json"]).stdout)
+    assert (measured["halo"], measured["exact_halo"], measured["grid"], measured["global"]) == (3, None, 1, False)
+    assert "it needs 3 px of halo\n" in run(app, ["measure", "blur"]).stdout
     (row,) = json.loads(run(app, ["models", "blur", "--json"]).stdout)["models"]
     assert (row["backbone"], row["halo"], row["licence"]) == ("ONNX", 3, "licence unknown: see where you got it")
     assert row["gflops_64"] == pytest.approx(2 * 25 * 3 * 70**2 / 1e9, abs=0.01)

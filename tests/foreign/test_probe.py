@@ -2,6 +2,7 @@
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,8 +14,9 @@ from torch import nn
 from torch.nn import functional
 from typer.testing import CliRunner
 
+import localsr
 from localsr.cli import app
-from localsr.foreign.probe import HALF_LEVEL, MARGIN, measure, measure_restorer
+from localsr.foreign.probe import HALF_LEVEL, MARGIN, measure, measure_restorer, noise_and_bars
 from localsr.models import checkpoint
 from localsr.models.card import Card
 
@@ -101,7 +103,7 @@ def test_the_same_three_times_and_psnr_rises_with_the_halo() -> None:
     assert curve == sorted(curve)
     assert curve[0] < 60
     assert curve[-1] == math.inf
-    other = measure(network, 1, seed=7)  # type: ignore[arg-type]
+    other = measure(network, 1, patches=partial(noise_and_bars, seed=7))  # type: ignore[arg-type]
     assert abs(other.halo - one.halo) <= max(1, round(one.halo / 10))
 
 
@@ -121,7 +123,11 @@ def test_the_command_prints_a_table_and_json(tmp_path: Path) -> None:
     checkpoint.save(path, network, Card("tiny", network.config))
     told = CliRunner().invoke(app, ["measure", str(path)])
     assert "px of halo; by its architecture it sees 4 px" in told.stdout, told.output
-    answer = json.loads(CliRunner().invoke(app, ["measure", str(path), "--json"]).stdout)
+    assert "20 to 80 dB" in told.stdout
+    assert "\u2588" in told.stdout  # bars
+    asked = ["measure", str(path), "--json", "-o", str(tmp_path / "plot.png")]
+    answer = json.loads(CliRunner().invoke(app, asked).stdout)
+    assert localsr.read(tmp_path / "plot.png").size == localsr.Size(960, 576)
     assert (answer["grid"], answer["global"], answer["exact_halo"]) == (1, False, 4)
     assert [row["halo"] for row in answer["curve"]] == sorted({0, 1, 2, answer["halo"]})
     assert answer["curve"][-1]["psnr"] > answer["curve"][0]["psnr"]

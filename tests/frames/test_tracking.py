@@ -11,7 +11,7 @@ from localsr.errors import BoxError, ConfigError, TrackLostError
 from localsr.frames import clip as clip_module
 from localsr.frames.tracking import TrackedFrames, follow
 from localsr.geometry import Box
-from localsr.inference.fused_scene import FusedRestoration
+from localsr.inference.fused_restoration import FusedRestoration
 
 BOX = Box(50, 40, 82, 64)
 HEIGHT, WIDTH = 112, 160

@@ -19,7 +19,8 @@ from localsr.geometry import Box, whole
 from localsr.images.vips import from_array
 
 COLOURS = np.random.default_rng(1).integers(0, 256, (96, 128, 3), dtype=np.uint8)
-TILE_OFFSETS = 324  # the tag of TIFF
+SMOOTH = (np.linspace(0, 200, 128)[None, :, None] + COLOURS % 16).astype(np.uint8)
+TILE_OFFSETS, STRIP_BYTES = 324, 279  # tags of TIFF
 ADOBE = b"\xff\xee\0\x0eAdobe\0\x64\0\0\0\0"  # a segment without its last byte, the transform
 
 
@@ -34,12 +35,12 @@ def jpeg(mode: str = "RGB", **options: Any) -> bytes:
     return file.getvalue()
 
 
-def tiff(**options: Any) -> bytes:
-    return bytes(from_array(COLOURS, "srgb").tiffsave_buffer(tile_width=32, tile_height=32, **options))
+def tiff(pixels: NDArray[np.uint8] = COLOURS, **options: Any) -> bytes:
+    return bytes(from_array(pixels, "srgb").tiffsave_buffer(tile_width=32, tile_height=32, **options))
 
 
 @pytest.mark.parametrize("tile", [True, False])
-@pytest.mark.parametrize("compression", ["none", "lzw", "deflate", "jpeg"])
+@pytest.mark.parametrize("compression", ["none", "lzw", "packbits", "deflate", "jpeg"])
 def test_a_cut_tiff_is_refused(compression: str, tile: bool) -> None:
     """Family: TIFFs whose last tiles or strips are missing, by compression."""
     data = tiff(tile=tile, compression=compression)
@@ -111,6 +112,7 @@ def irregular_jpegs() -> dict[str, tuple[bytes, bytes]]:
             cmyk[:adobe] + b"\7" + cmyk[adobe + 1 :],
             cmyk[:adobe] + b"\2" + cmyk[adobe + 1 :],
         ),
+        "a part of a profile": (plain[:table] + b"\xff\xe2\0\x14ICC_PROFILE\0\2\3abcd" + plain[table:], plain),
         "stray bytes of a progressive one": (
             (p := jpeg(progressive=True))[: p.index(b"\xff\xdb")] + b"\0\0" + p[p.index(b"\xff\xdb") :],
             p,
@@ -150,8 +152,7 @@ def test_a_segment_may_not_be_lost_in_stray_bytes() -> None:
 
 def webp(**options: Any) -> bytes:
     file = io.BytesIO()
-    smooth = np.linspace(0, 200, 128)[None, :, None] + COLOURS % 16
-    Image.fromarray(smooth.astype(np.uint8)).save(file, "WEBP", **options)
+    Image.fromarray(SMOOTH).save(file, "WEBP", **options)
     return file.getvalue()
 
 
@@ -159,6 +160,8 @@ CHECKED = {
     "deflate strips": tiff(compression="deflate"),
     "deflate tiles": tiff(tile=True, compression="deflate"),
     "deflate tiles, predicted": tiff(tile=True, compression="deflate", predictor="horizontal"),
+    "LZW strips": tiff(SMOOTH, compression="lzw"),
+    "LZW tiles": tiff(SMOOTH, tile=True, compression="lzw"),
     "JPEG tiles": tiff(tile=True, compression="jpeg"),
     "JPEG": jpeg(),
     "progressive JPEG": jpeg(progressive=True),
@@ -187,6 +190,73 @@ def test_a_hole_is_seen(name: str) -> None:
     assert np.array_equal(full(data), pixels)
 
 
+def entries(data: bytes) -> list[bytes]:
+    """Return the entries of the directory of a TIFF."""
+    (place,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, place)
+    return [data[place + 2 + 12 * n : place + 14 + 12 * n] for n in range(count)]
+
+
+def with_entries(data: bytes, found: list[bytes], following: int = 0) -> bytes:
+    """Write the directory of a TIFF anew, behind all else."""
+    directory = struct.pack("<H", len(found)) + b"".join(found) + struct.pack("<I", following)
+    return data[:4] + struct.pack("<I", len(data)) + data[8:] + directory
+
+
+def without(found: list[bytes], tag: int) -> list[bytes]:
+    return [each for each in found if each[:2] != struct.pack("<H", tag)]
+
+
+def irregular_tiffs() -> dict[str, tuple[bytes, bytes]]:
+    """Whole TIFFs with a remark of the decoder, each with the regular one that has its pixels."""
+    made: dict[str, tuple[bytes, bytes]] = {}
+    unknown, text = struct.pack("<HHII", 65_000, 99, 1, 7), struct.pack("<HHII", 305, 2, 999, 2**30)
+    for name in ("none", "lzw", "packbits"):
+        data = tiff(compression=name)
+        data += bytes(len(data) % 2)
+        found = entries(data)
+        made |= {
+            f"{name}: tags out of order": (with_entries(data, found[::-1]), data),
+            f"{name}: a tag of an unknown type": (with_entries(data, [*found, unknown]), data),
+            f"{name}: a text behind the end": (with_entries(data, [*found, text]), data),
+            f"{name}: a tag twice": (with_entries(data, [found[0], *found]), data),
+            f"{name}: a next page behind the end": (with_entries(data, found, 2**30), data),
+            f"{name}: a next page that is itself": (with_entries(data, found, len(data)), data),
+        }
+        if name == "none":
+            one = tiff(COLOURS[:32], compression=name)  # a strip
+            no_counts = without(entries(one), STRIP_BYTES)
+            zero = sorted([*no_counts, struct.pack("<HHII", STRIP_BYTES, 4, 1, 0)], key=lambda e: e[1::-1])
+            made["none: no count of bytes"] = (with_entries(one, no_counts), one)
+            made["none: a count of 0"] = (with_entries(one, zero), one)
+    return made
+
+
+@pytest.mark.parametrize("name", irregular_tiffs())
+def test_a_remark_about_a_tiff_is_no_damage(name: str) -> None:
+    """Family: whole TIFFs whose directory libtiff warns of, as it warns of missing pixels; a cut is refused still."""
+    odd, regular = irregular_tiffs()[name]
+    assert np.array_equal(full(odd), full(regular))
+
+
+def test_strips_without_counts_are_refused() -> None:
+    """Family: raw strips that libtiff leaves black, for it does not know how long they are."""
+    data = tiff()
+    with pytest.raises(ImageError, match="cannot be read"):
+        full(with_entries(data, without(entries(data), STRIP_BYTES)))
+
+
+def test_a_raw_tiff_without_its_last_rows_is_refused() -> None:
+    """Family: strips behind the end of a file whose directory is whole."""
+    file = io.BytesIO()
+    Image.fromarray(COLOURS).save(file, "TIFF")  # Pillow writes the directory first
+    data = file.getvalue()
+    assert np.array_equal(full(data), COLOURS.transpose(2, 0, 1).astype(np.float32) / 255)
+    for lost in (1, 10_000):
+        with pytest.raises(ImageError, match=r"cannot be read: tile or strip \d+ lies behind the end"):
+            full(data[:-lost])
+
+
 def test_a_hole_elsewhere_costs_nothing() -> None:
     """Family: damaged tiles that nobody reads."""
     data = CHECKED["deflate tiles"]
@@ -198,9 +268,10 @@ def test_a_hole_elsewhere_costs_nothing() -> None:
         photo.window(whole(photo.size))
 
 
-def test_padding_is_no_damage() -> None:
+@pytest.mark.parametrize("progressive", [False, True])
+def test_padding_is_no_damage(progressive: bool) -> None:
     """Family: bytes before the end of a JPEG and behind it that belong to no picture."""
-    data = jpeg()
+    data = jpeg(progressive=progressive)
     for odd in (data[:-2] + bytes(16) + data[-2:], data[:-2] + b"\xff" * 9 + data[-2:], data + bytes(3000)):
         assert np.array_equal(full(odd), full(data))
     with pytest.raises(ImageError, match="cannot be read"):

@@ -422,7 +422,7 @@ def test_xmp_round_trips_and_is_always_well_formed(title: str, rubbish: bytes, c
 )
 def test_provenance_round_trips(name: str, boxes: list[tuple[int, int, int, int]], scale: int, is_whole: bool) -> None:
     name = "".join(filter(str.isprintable, name)).strip()
-    made = Provenance(name, "", "ef" * 32, tuple(Box(*b) for b in boxes), scale, "halo", is_whole)
+    made = Provenance(name, "", "ef" * 32, tuple(Box(*b) for b in boxes), scale, "halo", is_whole, precision="bf16")
     assert xmp.made_by(xmp.packet_for(b"", made)) == made
 
 

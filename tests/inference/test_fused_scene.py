@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 import localsr
 from localsr.geometry import Box
-from localsr.inference.fused_scene import FusedRestoration, FusedScene
+from localsr.inference.fused_restoration import FusedRestoration
+from localsr.inference.fused_scene import FusedScene
 
 BOX = Box(36, 30, 68, 58)
 

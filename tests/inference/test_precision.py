@@ -80,7 +80,7 @@ def test_what_torch_does_not_compute_stays_in_fp32(noise: localsr.Photo) -> None
     graphs = OnnxNetwork(tiny(context=False), {})
     assert choose_precision(NetworkPair("graphs", graphs, graphs), "0") == "fp32"
     asked = localsr.Restorer(graphs, Card("graphs", tiny(context=False)), None, "bf16")
-    with pytest.raises(localsr.ConfigError, match="run by onnx, in fp32 alone, not in bf16"):
+    with pytest.raises(localsr.ConfigError, match="runs by onnx, in fp32 alone, not in bf16"):
         asked.encode(noise)
 
 

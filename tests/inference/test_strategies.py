@@ -256,7 +256,7 @@ def test_boxes_that_are_refused(noise: localsr.Photo) -> None:
 def test_strategies_that_a_network_has_not(noise: localsr.Photo) -> None:
     plain = restorer(tiny(context=False)).encode(noise)
     assert plain.restore(Box(0, 0, 4, 4)).strategy is Strategy.HALO
-    with pytest.raises(localsr.ConfigError, match="plain backbone without context; choose crop, halo or full"):
+    with pytest.raises(localsr.ConfigError, match="without context, which `localsr train` adds to a recipe's `init`"):
         plain.restore(Box(0, 0, 4, 4), "clsr")
     with pytest.raises(localsr.ConfigError, match="unknown strategy 'best'; choose one of crop, halo, clsr, full"):
         plain.restore(Box(0, 0, 4, 4), "best")

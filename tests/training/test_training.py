@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import tiny
+from networks import awake, tiny
 from PIL import Image
 from torch.utils.data import DataLoader
 
@@ -353,6 +353,51 @@ def test_starting_from_a_plain_backbone(recipe: Recipe, tmp_path: Path) -> None:
     assert torch.equal(state["gcm.extractor.head.conv.weight"], tensors["backbone.head.conv.weight"])
     with pytest.raises(localsr.ConfigError, match="a carn cannot start from this edsr: "):
         start(dataclasses.replace(recipe, model=tiny("carn")), origin)
+
+
+def test_context_is_trained_around_a_network_that_stays(recipe: Recipe, tmp_path: Path) -> None:
+    plain = awake(dataclasses.replace(tiny("rrdb", context=False), halo=(40, 30, 20)))
+    card = checkpoint.save(tmp_path / "plain.safetensors", plain, checkpoint.Card("plain", plain.config))
+    recipe = dataclasses.replace(
+        recipe,
+        model=tiny("rrdb"),
+        init=str(tmp_path / "plain.safetensors"),
+        freeze=True,
+        target="whole",
+        roi=(8, 12),
+        steps=4,
+        validate_every=4,
+    )
+    tensors, made = trained(recipe, tmp_path / "runs")
+    kept = {name: tensor for name, tensor in tensors.items() if name.startswith("backbone.")}
+    assert all(torch.equal(tensor, plain.state_dict()[name]) for name, tensor in kept.items())
+    fresh = start(recipe).state_dict()
+    moved = {name.split(".")[0] for name, tensor in tensors.items() if not torch.equal(tensor, fresh[name])}
+    assert moved == {"backbone", "gcm", "pim"}
+    assert made.plain == {"name": "plain", "sha256": card.sha256}
+    assert made.training["hr_megapixels"] == round(3 * 192**2 / 1e6, 1)
+    shutil.copy(tmp_path / "plain.safetensors", tmp_path / "runs/tiny")
+    restorer = localsr.load(tmp_path / "runs/tiny/tiny.safetensors", precision="fp32")
+    assert [str(strategy) for strategy in restorer.strategies] == ["crop", "halo", "clsr", "full"]
+
+
+def test_the_target_without_hr_is_what_the_network_makes_of_the_whole(recipe: Recipe, tmp_path: Path) -> None:
+    wide = dataclasses.replace(tiny(), halo=(9, 9, 9))  # all that the backbone sees, so that context may add nothing
+    recipe = dataclasses.replace(recipe, model=wide, init="plain", freeze=True, target="whole")
+    plain = awake(wide.without_context())
+    assert max(plain.geometry.exact_halo) <= 9
+    module = Training(recipe, start(recipe, plain), plain)
+    crops = Crops([Pairs([Path(recipe.folders[0])], 1, tmp_path / "cache")], 32, 4, 0)
+    batch = next(iter(Batches(crops, 2, (12, 20), 2)))
+    assert batch.hr.shape == batch.lr.shape
+    roi, around = module.losses(batch)
+    assert roi < 1e-6
+    assert around is not None
+    assert around > 1e-3
+    with pytest.raises(localsr.ConfigError, match="need a backbone, init, and context"):
+        dataclasses.replace(recipe, model=wide.without_context())
+    with pytest.raises(localsr.ConfigError, match="take a plain network as init, of x4"):
+        start(recipe, awake(tiny(scale=2, context=False)))
 
 
 def test_the_schedules(recipe: Recipe) -> None:

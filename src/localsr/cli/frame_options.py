@@ -15,6 +15,7 @@ from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
     from localsr.frames.reading import Frames
+    from localsr.inference.restoration import Restoration
 
 At = Annotated[
     str | None,
@@ -53,6 +54,15 @@ Until = Annotated[
         "--until", metavar="15s|M:SS.S", help="Of --track: the last moment; by default the end.", show_default=False
     ),
 ]
+Report = Annotated[
+    Path | None,
+    typer.Option(
+        "--report",
+        metavar="REPORT.html",
+        help="Of frames: also write a report to be filed, a page that a browser prints as PDF, and .json beside it.",
+        show_default=False,
+    ),
+]
 
 
 @dataclass(frozen=True)
@@ -64,6 +74,7 @@ class FrameOptions:
     together: Together = False
     track: TrackFlag = False
     until: Until = None
+    report: Report = None
 
     @property
     def moment(self) -> float | None:
@@ -79,6 +90,8 @@ class FrameOptions:
         """Read frames, of a clip to be tracked the first; None where one photo is meant."""
         if self.until is not None and not self.track:
             raise ConfigError("--until is where --track ends; add --track or leave it out")
+        if self.report is not None and self.track:
+            raise ConfigError("--report is on regions of one moment; leave it out with --track")
         if self.together:
             if self.track:
                 raise ConfigError("--track is for a clip, --together for photos; leave one out")
@@ -91,12 +104,21 @@ class FrameOptions:
                 f"{len(photos)} photos are given; if they show the same, add --together, else see `batch`"
             )
         elif self.at is None and self.frames is None and not self.track:
+            if self.report is not None:
+                raise ConfigError("--report is on regions from several frames; say --at 12.4s, or --together")
             return None
         from localsr.frames.reading import read_frames
 
         count = 1 if self.track else self.frames
         with spinner("reading frames"):
             return read_frames(list(photos) if self.together else photos[0], at=self.moment, count=count)
+
+
+def write_report(path: Path, frames: Frames, regions: Sequence[tuple[Restoration, Path]]) -> None:
+    """Write a report on regions, each with the file that it is in."""
+    from localsr.drawing.frame_report import RegionReport, write_frame_report
+
+    write_frame_report(path, frames, [RegionReport(one, file) for one, file in regions])
 
 
 def seconds(text: str) -> float:

@@ -102,18 +102,19 @@ def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
 
 
 def describe_need(row: dict[str, Any]) -> dict[str, Any]:
-    """Return what an imported network needs: its halo, the GFLOPs of a region of 64 x 64 px, and its licence."""
+    """Return what an imported network needs: its halo, the GFLOPs of a region of 64 x 64 px, its licence, caution."""
     from localsr.geometry import Size
     from localsr.inference.cost import count_roi
     from localsr.inference.strategies import Strategy
     from localsr.loading import load
-    from localsr.models.licences import licence
+    from localsr.models.licences import caution, licence
 
     network = load(row["name"], device="cpu").network
     size = Size(2 * max(network.geometry.exact_halo[0], 128), 2 * max(network.geometry.exact_halo[0], 128))
     gflops = count_roi(network, Strategy.HALO, 64, size).roi / 1e9
-    known = licence(row["training"].get("imported_sha256", row["sha256"]))
-    return {"halo": network.geometry.halo[0], "gflops_64": round(gflops, 2), "licence": known}
+    file = row["training"].get("imported_sha256", row["sha256"])
+    need = {"halo": network.geometry.halo[0], "gflops_64": round(gflops, 2)}
+    return need | {"licence": licence(file), "caution": caution(file)}
 
 
 def print_card(row: dict[str, Any]) -> None:
@@ -138,6 +139,7 @@ def print_card(row: dict[str, Any]) -> None:
         "imported": training.get("imported"),
         "halo": f"{row['halo']} LR px; {row['gflops_64']} GFLOPs for a region of 64 x 64" if "halo" in row else None,
         "licence": row.get("licence"),
+        "caution": row.get("caution"),
         "limits": recipe.get("limits"),
     }
     for name, value in lines.items():

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 import typer
 
 from localsr.cli.exits import ExitCode
-from localsr.cli.frame_options import FrameOptions
+from localsr.cli.frame_options import FrameOptions, write_report
 from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
 from localsr.cli.picture_options import PictureOptions, picture_facts
 from localsr.cli.region_options import RegionOptions
@@ -60,7 +60,7 @@ class WritingOptions(NamedTuple):
 
     saving: Saving
     share: bool
-    compare: Path | None
+    shown: bool  # on a sheet or in a report, for which all are held
     most: int  # HR px of a result that is held
     keep: bool
 
@@ -102,15 +102,23 @@ def restore_command(
         return
     paths = files.region_paths(photo, boxes, restorer.scale)
     files.check(photo, source, boxes, restorer.scale, paths, saving.saving)
+    if frames.report is not None and not paths:
+        raise ConfigError("--report is on regions in files of their own; with --into alone there are none, so add -o")
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
     scene, most = restorer.encode(several or source), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
-    keep = files.into is not None
-    how = WritingOptions(saving.saving, share, files.compare, most, keep)
+    shown, keep = files.compare is not None or frames.report is not None, files.into is not None
+    how = WritingOptions(saving.saving, share, shown, most, keep)
     done, kept = write_results(scene, found, paths, chosen, how)
+    if files.compare is not None:
+        from localsr.drawing.compare import compare_sheet
+
+        compare_sheet(files.compare, scene.photo, [kept[n] for n in range(len(boxes))])
+    if frames.report is not None and several is not None:
+        write_report(frames.report, several, [(kept[n], path) for n, path in enumerate(paths)])
     if files.into is not None:
         from localsr.inference.paste import Pasting, paste
 
@@ -128,6 +136,8 @@ def restore_command(
         typer.echo(json.dumps(answer))
     else:
         print_regions(done, scene.scale, scene.strategy(chosen), files.compare)
+        if frames.report is not None:
+            typer.echo(f"{frames.report}: the report, and {frames.report.with_suffix('.json').name} beside it")
         if joint is not None:
             pieces, gflops, apart = joint.pieces, joint.gflops, scene.planned(boxes, chosen).gflops
             typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
@@ -148,15 +158,17 @@ def write_results(
 ) -> tuple[list[RestoredRegion], dict[int, Restoration]]:
     """Restore regions and write each as soon as it is ready; one of more than `most` pixels is written in pieces.
 
-    Kept, by their numbers, are all with `compare`, and with `keep` those that together have about `most` pixels.
+    Kept, by their numbers, are all that are `shown`, and with `keep` those that together have about `most` pixels.
     """
-    compare, most = how.compare, how.most
+    most = how.most
     if not paths:
         return [RestoredRegion(one) for one in found], {}
     boxes = [one.box for one in found]
-    if compare is not None and any(box.area * scene.scale**2 > most for box in boxes):
-        raise ConfigError(f"a sheet shows regions of up to {most / 1e6:.0f} megapixels; leave out --compare")
-    from localsr.inference.fused_scene import FusedRestoration
+    if how.shown and any(box.area * scene.scale**2 > most for box in boxes):
+        raise ConfigError(
+            f"sheets and reports show regions of up to {most / 1e6:.0f} megapixels; leave out --compare and --report"
+        )
+    from localsr.inference.fused_restoration import FusedRestoration
     from localsr.inference.output import write_regions
 
     done: dict[int, RestoredRegion] = {}
@@ -177,12 +189,8 @@ def write_results(
             n, restoration = region.number, region.restoration
             frames = restoration.frames_as_dict() if isinstance(restoration, FusedRestoration) else None
             done[n] = RestoredRegion(found[n], paths[n], region.precision, region.seconds, frames)
-            if restoration is not None and (compare is not None or (how.keep and held < most)):
+            if restoration is not None and (how.shown or (how.keep and held < most)):
                 kept[n], held = restoration, held + restoration.pixels[0].size
-    if compare is not None:
-        from localsr.drawing.compare import compare_sheet
-
-        compare_sheet(compare, scene.photo, [kept[n] for n in range(len(boxes))])
     return [done[n] for n in range(len(boxes))], kept
 
 

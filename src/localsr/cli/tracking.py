@@ -73,7 +73,7 @@ def track_region(restorer: Restorer, asked: Tracking, files: ResultFiles, *, as_
 
 def region_facts(region: TrackedRegion) -> dict[str, Any]:
     """Return what `--json` prints of a frame."""
-    from localsr.inference.fused_scene import FusedRestoration
+    from localsr.inference.fused_restoration import FusedRestoration
 
     box = region.restoration.box
     found: dict[str, Any] = {"seconds": round(region.seconds, 6), "box": [box.left, box.top, box.right, box.bottom]}

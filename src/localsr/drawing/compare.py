@@ -18,7 +18,7 @@ from localsr.drawing.lettering import printable
 from localsr.drawing.sheet import Drawing, SheetLayout, SheetRow, draw_sheet, stacked, write_sheet
 from localsr.errors import ConfigError
 from localsr.images import Photo
-from localsr.inference.fused_scene import FusedRestoration
+from localsr.inference.fused_restoration import FusedRestoration
 from localsr.inference.restoration import Restoration, bicubic
 from localsr.resize import resize
 

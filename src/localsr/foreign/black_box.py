@@ -41,6 +41,15 @@ class ForeignNetwork(NamedTuple):
             raise CheckpointError(f"a {self.architecture} gave {tuple(y.shape)} for {tuple(x.shape)} at x{self.scale}")
         return y.reshape(b, 3, self.scale * h, self.scale * w)
 
+    def shortened(self, dtype: torch.dtype) -> ForeignNetwork:
+        """Return it in 16 bits, as torch's autocast has them: what loses by them, such as normalisation, stays fp32."""
+
+        def run(x: Tensor) -> Tensor:
+            with torch.autocast(self.device.type, dtype):
+                return self.run(x).float()
+
+        return self._replace(run=run)
+
 
 class BlackBox:
     """A `TensorNetwork` that sees a region with the halo that was measured, on the grid that was measured."""
@@ -75,6 +84,14 @@ class BlackBox:
         """Return this network keeping `halo` LR px around an ROI."""
         other = copy.copy(self)
         other._halo = halo
+        return other
+
+    def shortened(self, dtype: torch.dtype) -> Self | None:
+        """Return this network in 16 bits; None for one that onnxruntime computes, in the type of its graph."""
+        if self.network.runtime == "onnxruntime":
+            return None
+        other = copy.copy(self)
+        other.network = self.network.shortened(dtype)
         return other
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context[Tensor] | None:

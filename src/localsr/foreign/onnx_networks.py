@@ -1,4 +1,4 @@
-"""Networks of other people as ONNX graphs: of standard operators, with their weights in them, of any size."""
+"""Networks of other people as ONNX graphs: of standard operators, with their weights in them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ from torch import Tensor
 from localsr.errors import CheckpointError
 from localsr.extras import need
 from localsr.foreign.black_box import ForeignNetwork
+from localsr.foreign.fixed_size import RUN_FOR_KEPT, in_windows
+from localsr.geometry import Size
 from localsr.models.card import read_bounded
 from localsr.models.config import SCALES
 from localsr.models.work import WorkLoad
@@ -21,6 +23,7 @@ from localsr.onnx.network import cpu_threads, open_graph
 
 TRIED_SIDE = 64  # px of a picture that is run once to see how many times it becomes larger
 COUNTED_AT = 64  # px of a side at which shapes are inferred
+FIXED_SIDES = (16, 1024)  # px of a picture that a graph may take alone: least and most
 
 
 class GraphInput(NamedTuple):
@@ -29,6 +32,7 @@ class GraphInput(NamedTuple):
     name: str
     channels: int
     dtype: np.dtype[Any]
+    size: Size | None  # px, where it takes one size alone
 
 
 def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
@@ -47,16 +51,19 @@ def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
             raise CheckpointError(f"{path} cannot be run: {str(error).splitlines()[0][:200]}") from error
         return torch.from_numpy(np.concatenate(parts).astype(np.float32))
 
-    made = run(torch.full((1, taken.channels, TRIED_SIDE, TRIED_SIDE), 0.5))
-    scale = made.shape[-1] // TRIED_SIDE if made.ndim == 4 else 0
-    if scale not in SCALES or made.shape != (1, taken.channels, scale * TRIED_SIDE, scale * TRIED_SIDE):
-        shapes = f"{tuple(made.shape)} of {(1, taken.channels, TRIED_SIDE, TRIED_SIDE)}"
+    size = taken.size or Size(TRIED_SIDE, TRIED_SIDE)
+    shape = (1, taken.channels, size.height, size.width)
+    made = run(torch.full(shape, 0.5))
+    scale = made.shape[-1] // size.width if made.ndim == 4 else 0
+    if scale not in SCALES or made.shape != (1, taken.channels, scale * size.height, scale * size.width):
+        shapes = f"{tuple(made.shape)} of {shape}"
         raise CheckpointError(f"{path} makes {shapes}; a network enlarges x{', x'.join(map(str, SCALES))}")
-    return data, ForeignNetwork(run, "ONNX", scale, taken.channels, "onnxruntime", torch.device("cpu"))
+    any_size = run if taken.size is None else in_windows(run, taken.size, scale)
+    return data, ForeignNetwork(any_size, "ONNX", scale, taken.channels, "onnxruntime", torch.device("cpu"))
 
 
 def _input(path: Path, data: bytes) -> GraphInput:
-    """Return what a checked graph takes; `CheckpointError` where that is no picture of any size."""
+    """Return what a checked graph takes; `CheckpointError` where that is no picture."""
     import onnx
 
     graph = onnx.load_model_from_string(data).graph
@@ -69,9 +76,13 @@ def _input(path: Path, data: bytes) -> GraphInput:
     sides = [axis.dim_value for axis in tensor.shape.dim]
     if tensor.elem_type not in types or len(sides) != 4 or sides[0] > 1 or sides[1] not in (1, 3):
         raise CheckpointError(f"{path} takes {sides}; a network takes floats, 1 x 3 or 1 colours x height x width")
-    if sides[2] or sides[3]:
-        raise CheckpointError(f"{path} takes {sides[3]} x {sides[2]} px alone; export it with free height and width")
-    return GraphInput(given[0].name, sides[1], types[tensor.elem_type])
+    least, most = FIXED_SIDES
+    if any(sides[2:]) and not all(least <= side <= most for side in sides[2:]):
+        taken = " x ".join(str(side or "any") for side in (sides[3], sides[2]))
+        either = f"free, or both from {least} to {most}"
+        raise CheckpointError(f"{path} takes pictures of {taken} px alone; export it with height and width {either}")
+    size = Size(sides[3], sides[2]) if sides[2] else None
+    return GraphInput(given[0].name, sides[1], types[tensor.elem_type], size)
 
 
 def count_graph(data: bytes) -> WorkLoad:
@@ -80,9 +91,12 @@ def count_graph(data: bytes) -> WorkLoad:
 
     model = onnx.load_model_from_string(data)
     given = next(v for v in model.graph.input if v.name not in {t.name for t in model.graph.initializer})
-    for axis, side in zip(given.type.tensor_type.shape.dim, (1, None, COUNTED_AT, COUNTED_AT), strict=True):
+    axes = given.type.tensor_type.shape.dim
+    fixed = bool(axes[2].dim_value)
+    for axis, side in zip(axes, (1, None, COUNTED_AT, COUNTED_AT), strict=True):
         if side is not None:
-            axis.dim_value = side
+            axis.dim_value = (fixed and axis.dim_value) or side
+    area = axes[2].dim_value * axes[3].dim_value
     del model.graph.output[0].type.tensor_type.shape.dim[:]
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     shapes = {v.name: [d.dim_value for d in v.type.tensor_type.shape.dim] for v in (*graph.value_info, *graph.output)}
@@ -96,4 +110,4 @@ def count_graph(data: bytes) -> WorkLoad:
         elif node.op_type in ("MatMul", "Gemm") and factor:
             flops += 2 * out * factor[-2]
     largest = max((math.prod(shape) for shape in shapes.values()), default=0)
-    return WorkLoad(flops // COUNTED_AT**2, 3 * 4 * largest // COUNTED_AT**2)
+    return WorkLoad(int(flops / area * (RUN_FOR_KEPT if fixed else 1)), 3 * 4 * largest // area)

@@ -22,13 +22,14 @@ from localsr.inference.strategies import Strategy
 
 Pixels = NDArray[np.float32]
 Upscale = Callable[[Pixels], Pixels]  # (3, h, w) RGB in [0, 1] -> (3, s h, s w)
+Patches = Callable[[int], Iterator[Pixels]]  # of a side to (3, side, side) RGB in [0, 1], one or more
 
-VERSION = 1  # of what follows: measurements of another version are made anew
+VERSION = 2  # of what follows: measurements of another version are made anew
 HALF_LEVEL = 0.5 / 255  # a difference that rounding to 8 bits hides
 EXACT = 1e-6  # a difference that sums in another order make
 MARGIN = 1.1  # what is added to the distance measured: patches differ
 MAX_GRID = 64  # px; no architecture in use has larger windows
-REACHES = (48, 96, 192)  # px from the cut that are looked at, one after the other until the difference has gone
+REACHES = (48, 96, 128, 192)  # px from the cut that are looked at, one after the other until the difference has gone
 FAR = 0.75  # of the reach: beyond it nothing may differ, or the reach is too short
 ROI_SIDE = 48  # px of the region whose PSNR by halo is told
 
@@ -71,17 +72,36 @@ class Measurement:
         return math.inf if power <= 10**-9.9 else -10 * math.log10(power)
 
 
+def noise_and_bars(side: int, seed: int = 0) -> Iterator[Pixels]:
+    """Yield patches `(3, side, side)` in [0, 1]: noise whose spectrum falls as a photo's does, then bars and grey."""
+    random = np.random.default_rng(seed)
+    rows, columns = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
+    frequency = np.maximum(np.hypot(rows, columns), 1 / side)
+    noise = np.fft.ifft2(np.fft.fft2(random.standard_normal((3, side, side))) / frequency).real
+    noise -= noise.mean((1, 2), keepdims=True)
+    light = np.add.outer(np.linspace(0.4, -0.2, side), np.linspace(0.4, -0.2, side)) / 2  # what is cut off is brighter
+    yield np.clip(0.5 + light + 0.18 * noise / noise.std(), 0, 1).astype(np.float32)
+    period = random.integers(3, 9)
+    bars = ((np.add.outer(np.arange(side), np.arange(side)) // period) % 2).astype(np.float32)
+    yield np.stack([bars, 1 - bars, np.full_like(bars, 0.5)])
+
+
 def measure(
-    upscale: Upscale, scale: int, *, multiple: int = 1, exact_halo: int | None = None, seed: int = 0
+    upscale: Upscale,
+    scale: int,
+    *,
+    multiple: int = 1,
+    exact_halo: int | None = None,
+    patches: Patches = noise_and_bars,
 ) -> Measurement:
-    """Measure what a network needs by running it on patches of noise and of bars.
+    """Measure what a network needs by running it on patches.
 
     Args:
         upscale: The network: `(3, h, w)` float32 RGB in [0, 1] to `(3, scale h, scale w)`.
         scale: How many times it enlarges.
         multiple: What the sides of its input must be multiples of, in LR px.
         exact_halo: The halo beyond which its architecture sees nothing, where that is known: an upper bound.
-        seed: Of the noise.
+        patches: What it is run on.
 
     Returns:
         The halo, the grid, whether the network is global, and the curves that say so.
@@ -95,11 +115,11 @@ def measure(
         2
 
     """
-    grid = _grid(upscale, scale, multiple, seed)
+    grid, first = _grid(upscale, scale, multiple, patches)
     step = grid or multiple
-    for reach in REACHES:
+    for reach in (reach for reach in REACHES if reach >= first):
         side, cut = (-(-length // step) * step for length in (reach, reach // 3))
-        curves = [_curve(upscale, scale, patch, cut) for patch in _patches(side + cut, seed)]
+        curves = [_curve(upscale, scale, patch, cut) for patch in patches(side + cut)]
         squares = np.mean([np.square(rms) for _, rms in curves], axis=0)
         largest = np.maximum.reduce([most for most, _ in curves])
         apart = [d for d, most in enumerate(largest) if most >= HALF_LEVEL]
@@ -113,11 +133,12 @@ def measure(
     return Measurement(halo, step, is_global, tuple(largest.tolist()), tuple(np.sqrt(squares).tolist()))
 
 
-def measure_restorer(restorer: Restorer) -> Measurement:
+def measure_restorer(restorer: Restorer, patches: Patches = noise_and_bars) -> Measurement:
     """Measure the plain network of a restorer, as `full` runs it.
 
     Args:
         restorer: What holds the network.
+        patches: What it is run on.
     """
     geometry = restorer.network_for(Strategy.FULL).geometry
 
@@ -126,21 +147,21 @@ def measure_restorer(restorer: Restorer) -> Measurement:
         return restorer.encode(photo).restore(whole(photo.size), Strategy.FULL).pixels
 
     exact = geometry.exact_halo[0] + geometry.multiple - 1
-    return measure(upscale, geometry.scale, multiple=geometry.multiple, exact_halo=exact)
+    return measure(upscale, geometry.scale, multiple=geometry.multiple, exact_halo=exact, patches=patches)
 
 
-def _grid(upscale: Upscale, scale: int, multiple: int, seed: int) -> int:
-    """Return the smallest cut that leaves the far corner of a patch alone; 0 where none does."""
+def _grid(upscale: Upscale, scale: int, multiple: int, patches: Patches) -> tuple[int, int]:
+    """Return the smallest cut that leaves the far corner of a patch alone, 0 where none does, and the reach seen so."""
     for reach in REACHES:
         for cut in range(multiple, MAX_GRID + 1, multiple):
             side = -(-(reach + cut) // multiple) * multiple
-            patch = next(_patches(side, seed))
+            patch = next(patches(side))
             largest, _ = _curve(upscale, scale, patch, cut)
             if largest[int(FAR * len(largest))] < HALF_LEVEL:
-                return cut
+                return cut, reach
             if cut == multiple and reach < REACHES[-1] and _falls(largest):
                 break  # it may only see farther than this patch reaches: a longer one, before other cuts
-    return 0
+    return 0, REACHES[-1]
 
 
 def _falls(largest: NDArray[np.float32]) -> bool:
@@ -161,17 +182,3 @@ def _curve(upscale: Upscale, scale: int, patch: Pixels, cut: int) -> tuple[NDArr
     largest = np.array([most[ring].max() for ring in at], dtype=np.float32)
     rms = np.sqrt([square[ring].mean() for ring in at]).astype(np.float32)
     return np.maximum.accumulate(largest[::-1])[::-1], rms
-
-
-def _patches(side: int, seed: int) -> Iterator[Pixels]:
-    """Yield patches `(3, side, side)` in [0, 1]: noise whose spectrum falls as a photo's does, then bars and grey."""
-    random = np.random.default_rng(seed)
-    rows, columns = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
-    frequency = np.maximum(np.hypot(rows, columns), 1 / side)
-    noise = np.fft.ifft2(np.fft.fft2(random.standard_normal((3, side, side))) / frequency).real
-    noise -= noise.mean((1, 2), keepdims=True)
-    light = np.add.outer(np.linspace(0.4, -0.2, side), np.linspace(0.4, -0.2, side)) / 2  # what is cut off is brighter
-    yield np.clip(0.5 + light + 0.18 * noise / noise.std(), 0, 1).astype(np.float32)
-    period = random.integers(3, 9)
-    bars = ((np.add.outer(np.arange(side), np.arange(side)) // period) % 2).astype(np.float32)
-    yield np.stack([bars, 1 - bars, np.full_like(bars, 0.5)])

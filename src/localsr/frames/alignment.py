@@ -215,14 +215,14 @@ def _chosen(views: Sequence[View], count: int) -> list[View]:
     left, chosen = list(views), list[View]()
     taken: set[tuple[int, int]] = {(0, 0)}
     while left and len(chosen) < count:
-        best = max(left, key=lambda view: view.correlation + 0.02 * (phase(view) not in taken))
+        best = max(left, key=lambda view: view.correlation + 0.02 * (phase(view.motion) not in taken))
         left.remove(best)
         chosen.append(best)
-        taken.add(phase(best))
+        taken.add(phase(best.motion))
     return chosen
 
 
-def phase(view: View) -> tuple[int, int]:
-    """Return the sub-pixel cell of a view's motion, of `PHASES` x `PHASES`; 0, 0 holds whole pixels."""
-    x, y = (math.floor((part + 0.5 / PHASES) % 1 * PHASES) for part in view.motion)
+def phase(motion: tuple[float, float]) -> tuple[int, int]:
+    """Return the sub-pixel cell of a motion, of `PHASES` x `PHASES`; 0, 0 holds whole pixels."""
+    x, y = (math.floor((part + 0.5 / PHASES) % 1 * PHASES) for part in motion)
     return x, y

@@ -6,6 +6,7 @@ the list are tried. A frame stays as it was decoded, mostly 1.5 bytes a pixel; w
 
 from __future__ import annotations
 
+import hashlib
 import math
 import time
 from collections import deque
@@ -55,6 +56,10 @@ class ClipFrame:
     def stamp(self) -> int:
         """Where it stands in the clip, in ticks of the stream."""
         return int(self._picture.pts)
+
+    def sha256(self) -> str:
+        """Return the sha256 of the frame as it was decoded: what `ffmpeg -f framehash -hash sha256` prints for it."""
+        return hashlib.sha256(self._picture.to_ndarray().tobytes()).hexdigest()
 
     def window(self, box: Box) -> NDArray[np.float32]:
         """Read a box of the upright frame: `(3, h, w)` RGB in [0, 1]."""

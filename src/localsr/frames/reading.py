@@ -37,6 +37,9 @@ class Window(Protocol):
     def window(self, box: Box) -> NDArray[np.float32]:
         """Read a box: `(3, h, w)` RGB in [0, 1]."""
 
+    def sha256(self) -> str:
+        """Return the sha256 of a photo's file, or of a clip's frame as it was decoded."""
+
 
 class Frame(NamedTuple):
     """A frame beside the reference."""
@@ -69,6 +72,7 @@ class Frames:
     count: int
     left_out: tuple[tuple[str, str], ...] = ()
     name: str = ""  # of the reference, as `Frame.name`
+    decoded: Window | None = None  # the reference as it was decoded, where it is of a clip
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
@@ -151,12 +155,14 @@ def _of_file(clip: OpenClip, at: float, count: int) -> Frames:
     reach = POOL * (count - 1) // 2
     kind = page_format(clip.file.read(HEAD_BYTES))
     clip.file.seek(0)
+    decoded: Window | None = None
     if kind is not None:
         pages = page_excerpt(clip.file, kind, clip.title, at, reach, reach)
         reference, seconds = clip.named(pages.reference.photo), pages.reference.seconds
         before, after = _timed(pages.before), _timed(pages.after)
     else:
         found = excerpt(clip.file, clip.title, at, reach, reach)
+        decoded = found.reference
         reference, seconds = clip.photo(found.reference), found.reference.seconds
         before, after = _timed(found.before), _timed(found.after)
     near = [*((-n, *one) for n, one in enumerate(before, 1)), *((n, *one) for n, one in enumerate(after, 1))]
@@ -166,7 +172,7 @@ def _of_file(clip: OpenClip, at: float, count: int) -> Frames:
             others.append(Frame(moment_name(moment), frame, step))
         else:
             left_out.append((moment_name(moment), f"it has {frame.size} px, the reference {reference.size}"))
-    return Frames(reference, tuple(others), count, tuple(left_out), moment_name(seconds))
+    return Frames(reference, tuple(others), count, tuple(left_out), moment_name(seconds), decoded)
 
 
 def _timed(side: Sequence[Page | ClipFrame]) -> list[tuple[float, Photo | ClipFrame]]:

@@ -65,7 +65,8 @@ def follow(
         for number, (one, neighbours) in enumerate(seen, 1):
             if until is not None and one.frame.seconds > until:
                 return
-            frames = Frames(clip.photo(one.frame), tuple(neighbours), count, (), moment_name(one.frame.seconds))
+            name, others = moment_name(one.frame.seconds), tuple(neighbours)
+            frames = Frames(clip.photo(one.frame), others, count, name=name, decoded=one.frame)
             yield TrackedFrames(frames, one.frame.seconds, one.place, one.correlation, number, max(number, total))
 
 

@@ -14,6 +14,7 @@ import simplejpeg
 from localsr.images.damage import DamagedBlockError
 
 UNKNOWN = re.compile(r"Unsupported color|Could not determine")  # what simplejpeg cannot decode, of whole files
+BAD_PROFILE, PROFILE = "Corrupt JPEG data: bad ICC marker", b"ICC_PROFILE\0"
 STRAY = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0x(..)")
 MAX_STRAY = 15  # bytes between segments; none that decides colours (16) can be lost in them
 MAX_PADDING = 4096  # bytes that are looked at
@@ -28,7 +29,9 @@ def check_jpeg(data: bytes) -> None:
         space = "CMYK" if simplejpeg.decode_jpeg_header(data)[2] in ("CMYK", "YCCK") else "RGB"
         simplejpeg.decode_jpeg(data, space, min_factor=8, min_width=1, min_height=1)
     except ValueError as error:
-        if not (UNKNOWN.match(reason := str(error)) or _is_harmless(data, reason)):
+        if (reason := str(error)) == BAD_PROFILE and PROFILE in data:  # which hides what else there is to warn of
+            check_jpeg(data.replace(PROFILE, PROFILE.lower()))
+        elif not (UNKNOWN.match(reason) or _is_harmless(data, reason)):
             raise DamagedBlockError(reason) from error
 
 

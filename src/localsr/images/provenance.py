@@ -43,6 +43,7 @@ class Provenance:
     same_size: bool = False  # and whether they were reduced again, to the photo's own size
     software: str = f"localsr {__version__}"
     source_type: str = ENHANCED
+    precision: str = ""  # that the network was asked to compute in: fp32, bf16 or fp16
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as JSON has it; what is not known is left out."""
@@ -54,6 +55,7 @@ class Provenance:
             "boxes": [[b.left, b.top, b.right, b.bottom] for b in self.boxes],
             "scale": self.scale,
             "strategy": self.strategy,
+            "precision": self.precision,
             "whole": self.whole,
             "same_size": self.same_size,
             "digital_source_type": self.source_type,
@@ -77,6 +79,7 @@ class Provenance:
             "BoxCount": str(len(self.boxes)),
             "Scale": str(self.scale),
             "Strategy": self.strategy,
+            "Precision": self.precision,
             "Whole": "True" if self.whole else "",
             "SameSize": "True" if self.same_size else "",
         }
@@ -102,4 +105,5 @@ class Provenance:
             found.get("SameSize") == "True",
             found["Software"],
             source_type,
+            found.get("Precision", ""),
         )

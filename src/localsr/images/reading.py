@@ -41,9 +41,9 @@ from localsr.images.upright import upright_photo
 from localsr.images.vips import NUMPY_TYPES, translating_errors
 from localsr.progress import Progress
 
-# As strictly as libvips can: "warning" of a PNG or a WebP is
-# about metadata.
-FAIL_ON = {"jpeg": "warning", "png": "error", "tiff": "warning", "webp": "error", "heif": "error", "gif": "warning"}
+# As strictly as libvips can without refusing a file for its metadata, of which it tells in the same words. What it then
+# passes over in a JPEG or a TIFF is looked for here; a TIFF whose blocks cannot be checked is read at "warning".
+FAIL_ON = {"jpeg": "none", "png": "error", "tiff": "truncated", "webp": "error", "heif": "error", "gif": "warning"}
 HELD_WHOLE = ("webp", "heif", "gif")  # which libvips decodes at once
 MAX_BYTES_IN_MEMORY = 2**27  # decoded; what has more lies in a file in the user's cache
 HEAD_BYTES = 2**16  # looked at for the format and for a PNG's animation chunk
@@ -212,6 +212,7 @@ def _opened(origin: Origin, kind: str, options: ReadOptions) -> Opened:
         number = choose_page(origin.title, page, pages)
         (how["page"], subifd), directory = places[number - 1], directories[number - 1]
         how |= {} if subifd < 0 else {"subifd": subifd}
+        how |= {} if TiffBlocks.can_check(directory) or not options.strict else {"fail_on": "warning"}
         return Opened(origin.load(kind, **how), how, number, pages, directory)
     image = origin.load(kind, **how)
     pages = image.get("n-pages") if image.get_typeof("n-pages") else 1

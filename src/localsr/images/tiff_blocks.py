@@ -1,6 +1,7 @@
-"""Tiles and strips of a TIFF whose compression tells of damage, if one looks: deflate by its checksum, JPEG by its end.
+"""Tiles and strips of a TIFF whose compression tells of damage, if one looks.
 
-A hole in raw pixels cannot be seen, and one in LZW or PackBits as far as libtiff sees it.
+Deflate has a checksum; a hole in JPEG, LZW or PackBits often changes how many bytes or pixels there are. One in raw
+pixels cannot be seen, but that they are missing can.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from localsr.images import tiff
 from localsr.images.checks import check_jpeg
 from localsr.images.damage import DamagedBlockError
 from localsr.images.origin import Origin
+from localsr.images.tiff_codings import unpacked_by_lzw, unpacked_by_packbits
 
-JPEG, DEFLATE = 7, (8, 32946)
+JPEG, DEFLATE, RAW, LZW, PACKBITS = 7, (8, 32946), 1, 5, 32773
 SEPARATE_PLANES = 2
+SUBSAMPLED = 6  # YCbCr, whose bytes are not those of its pixels
 BITS_REVERSED = 2
 INFLATED_BYTES = 2**20  # at a time
 
@@ -29,7 +32,7 @@ class TiffBlocks:
         self._turned = turned
         self._compression = directory.value(tiff.COMPRESSION, 1)
         self._size = size = directory.size
-        tiled = directory.is_tiled
+        self._tiled = tiled = directory.is_tiled
         self._width = directory.value(tiff.TILE_WIDTH) if tiled else size.width
         self._height = directory.value(tiff.TILE_HEIGHT if tiled else tiff.STRIP_HEIGHT, size.height)
         self._across, self._down = -(-size.width // self._width), -(-size.height // self._height)
@@ -37,19 +40,21 @@ class TiffBlocks:
         self._counts = directory.values(tiff.TILE_BYTES if tiled else tiff.STRIP_BYTES)
         self._planes = directory.value(tiff.BANDS, 1) if directory.value(tiff.PLANES) == SEPARATE_PLANES else 1
         bits = int(max(directory.values(tiff.BITS), default=1)) * (directory.value(tiff.BANDS, 1) // self._planes)
-        self._bytes = -(-self._width * bits // 8) * min(self._height, size.height + tiff.MAX_PADDING)
+        self._row_bytes = -(-self._width * bits // 8)
         self._tables = directory.values(tiff.JPEG_TABLES).tobytes()
 
     @staticmethod
     def can_check(directory: tiff.Directory) -> bool:
         """Tell whether damage of these blocks can be seen here."""
-        known = directory.value(tiff.COMPRESSION, 1) in (JPEG, *DEFLATE)
+        compression, bits = directory.value(tiff.COMPRESSION, 1), directory.values(tiff.BITS)
+        plain = directory.value(tiff.PHOTOMETRIC) != SUBSAMPLED and len(set(bits.tolist())) <= 1
+        known = compression in (JPEG, *DEFLATE) or (compression in (RAW, LZW, PACKBITS) and plain)
         return known and directory.value(tiff.FILL_ORDER, 1) != BITS_REVERSED
 
     def under(self, boxes: Sequence[Box]) -> set[int]:
         """Return the numbers of those that boxes of the upright picture need."""
         if self._turned:
-            return set(range(min(len(self._places), len(self._counts))))
+            return set(range(self._across * self._down * self._planes))
         found: set[int] = set()
         for box in boxes:
             columns = range(box.left // self._width, -(-box.right // self._width))
@@ -60,19 +65,43 @@ class TiffBlocks:
 
     def check(self, number: int) -> None:
         """Raise `DamagedBlockError` if one is damaged."""
-        if number >= min(len(self._places), len(self._counts)):
+        if number >= len(self._places):
             raise DamagedBlockError(f"tile or strip {number} is nowhere in the file")
-        count = int(self._counts[number])
-        data = self._origin.read_at(int(self._places[number]), count)
-        if len(data) < count:
+        place, count = int(self._places[number]), int(self._counts[number]) if number < len(self._counts) else 0
+        raw, wanted = self._compression == RAW, self._sizes(number)[0]
+        if raw and count < wanted and len(self._places) == 1:  # which libtiff knows from its rows
+            count = wanted
+        if count < wanted if raw else number >= len(self._counts):
+            raise DamagedBlockError(f"tile or strip {number} has {count} bytes by its directory")
+        if place + count > self._origin.weight:
             raise DamagedBlockError(f"tile or strip {number} lies behind the end of the file")
+        if raw:
+            return
+        data = self._origin.read_at(place, count)
         try:
             if self._compression == JPEG:
                 check_jpeg(self._tables[:-2] + data[2:] if self._tables else data)
+            elif self._compression in DEFLATE and data:
+                _inflate(data, self._row_bytes * min(self._height, self._size.height + tiff.MAX_PADDING))
             elif data:
-                _inflate(data, self._bytes)
+                self._check_size(number, data)
         except (zlib.error, DamagedBlockError) as error:
             raise DamagedBlockError(f"tile or strip {number}: {error}") from error
+
+    def _sizes(self, number: int) -> tuple[int, ...]:
+        """Return how many bytes a block may unpack to: the last strip has the rows that are left, or all."""
+        if self._tiled:
+            return (self._row_bytes * self._height,)
+        above = number % self._down * self._height
+        rows = (min(self._height, self._size.height - above), min(self._height, self._size.height), self._height)
+        return tuple(self._row_bytes * count for count in rows)
+
+    def _check_size(self, number: int, data: bytes) -> None:
+        """Compare what LZW or PackBits unpack to with what a block holds."""
+        unpacked = unpacked_by_lzw(data) if self._compression == LZW else unpacked_by_packbits(data)
+        sizes = self._sizes(number)
+        if unpacked is not None and unpacked not in sizes:
+            raise DamagedBlockError(f"it holds {unpacked} bytes in place of {sizes[0]}")
 
 
 def _inflate(data: bytes, most: int) -> None:

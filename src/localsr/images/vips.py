@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import mmap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -22,7 +23,21 @@ MAX_REASON = 200  # characters of what another library says
 
 Pixels: TypeAlias = NDArray[np.float32]  # (bands, h, w) in [0, 1]
 
+GLIB_LEVELS = 0xFB  # all but errors, which end the process anyway
 LOADERS = ("Jpeg", "Png", "Tiff", "Webp", "Heif", "Nsgif")  # that `localsr.images` calls, by libvips' names
+
+
+def _log_nothing() -> None:
+    """Have libvips log by a handler in C that does nothing, in place of pyvips' in Python.
+
+    Python may collect garbage while it logs, and an image that goes may warn as a damaged JPEG does; GLib ends a
+    process that logs while it logs. What libvips raises says all that its warnings do.
+    """
+    nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value  # takes no notice of what it is given
+    pyvips.glib_lib.g_log_set_handler(b"VIPS", GLIB_LEVELS, pyvips.ffi.cast("GLogFunc", nothing), pyvips.ffi.NULL)
+
+
+_log_nothing()
 
 
 def secure_process() -> None:
@@ -122,6 +137,6 @@ def fetched(image: pyvips.Image, boxes: Sequence[Box]) -> bytes:
             for box in boxes
         )
     except pyvips.Error as error:
-        raise error.with_traceback(None) from None  # whose frames have the region, and may be freed by another thread,
+        raise error.with_traceback(None) from None  # whose frames have the region, which no other thread may free
     finally:
-        del region  # which libvips ends the process for
+        del region

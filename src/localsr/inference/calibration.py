@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
+import hashlib
 import json
 import os
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -83,6 +86,22 @@ def remember(key: str, numbers: list[float], folder: Path | None = None) -> list
     except OutputError:
         pass  # where the cache cannot be written, the second that this takes is spent again in each process
     return numbers
+
+
+@contextmanager
+def only_one(key: str) -> Iterator[None]:
+    """Have other processes of this user wait that ask for the same; where nothing can be kept, none waits."""
+    name = hashlib.sha256(_of_machine(key).encode()).hexdigest()[:16]
+    path = _path(None).with_name(f"{name}.lock")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        lock = path.open("w")
+    except OSError:
+        yield
+        return
+    with lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _path(folder: Path | None) -> Path:

@@ -6,7 +6,7 @@ import copy
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,8 +18,9 @@ from localsr.frames.reading import Frames
 from localsr.geometry import Box, checked_boxes, tiles
 from localsr.images import Photo
 from localsr.inference.cost import CostEstimate, WorkCount
+from localsr.inference.fused_restoration import FusedRestoration
 from localsr.inference.region_scene import Restorations
-from localsr.inference.restoration import Piece, Restoration, enlarged_alpha
+from localsr.inference.restoration import Piece, enlarged_alpha
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
@@ -49,40 +50,13 @@ class AveragedPhoto(Photo):
         return found
 
 
-@dataclass(frozen=True, repr=False, kw_only=True)
-class FusedRestoration(Restoration):
-    """A region restored from several frames, and what each of them brought.
-
-    Example:
-        >>> import localsr, numpy as np
-        >>> noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
-        >>> frames = localsr.read_frames([noise[:60, :60], noise[1:61, 1:61], noise[2:62, 1:61]])
-        >>> found = localsr.load("edsr-light-x4", device="cpu").encode(frames).restore(localsr.Box(20, 20, 40, 40))
-        >>> [use.used for use in found.uses], found.single.shape
-        ([True, True], (3, 80, 80))
-    """
-
-    single: NDArray[np.float32]  # (3, s h, s w), from the reference alone
-    uses: tuple[FrameUse, ...]  # of each frame but the reference
-    share: NDArray[np.float32]  # (s h, s w) in [0, 1]: of the fused result at each pixel; the rest is the single one's
-
-    def frames_as_dict(self) -> dict[str, Any]:
-        """Return what became of each frame, and the mean share of the fused result, as plain values for JSON."""
-        used = [
-            {"frame": use.name, "correlation": round(use.correlation, 4), "motion": [round(px, 3) for px in use.motion]}
-            for use in self.uses
-            if use.used
-        ]
-        left_out = [{"frame": use.name, "reason": use.reason} for use in self.uses if not use.used]
-        return {"used": used, "left_out": left_out, "fused_share": round(float(self.share.mean()), 4)}
-
-
 class _Part(NamedTuple):
     """A part of a box: pixels `(s h, s w, 3)` fused and single, and the share of the fused ones."""
 
     fused: NDArray[np.float32]
     single: NDArray[np.float32]
     share: NDArray[np.float32]
+    weights: dict[str, fusion.Plane]  # (h, w) by the names of frames
     precision: str
 
 
@@ -155,7 +129,7 @@ class FusedScene(Scene):
             else:  # the bytes of the reference alone
                 one = self._one.restore(box, strategy)
                 single = _rows(one.pixels)
-                found = _Part(single, single, np.zeros(single.shape[:2], np.float32), one.precision)
+                found = _Part(single, single, np.zeros(single.shape[:2], np.float32), {}, one.precision)
             done += box.area
             if progress is not None:
                 progress(done, total)
@@ -175,23 +149,36 @@ class FusedScene(Scene):
                     single=_planes(found.single),
                     uses=_together([uses for _, uses in aligned]),
                     share=found.share,
+                    weights=found.weights,
                 ),
             )
 
     def _joined(self, box: Box, parts: Sequence[Box], aligned: Sequence[Alignment], strategy: Strategy) -> _Part:
         """Restore the parts of a box, and let them fade into each other."""
         size = box.scaled(self.scale).size
+        total = np.zeros((box.height, box.width), np.float32)  # of what parts count, in LR px
         sums = np.zeros((size.height, size.width, 8), np.float32)  # fused, single, share, weight
-        precisions = set()
+        precisions, weights = set(), dict[str, fusion.Plane]()
         for part, (views, _) in zip(parts, aligned, strict=True):
             found = self._fused(part, views, strategy)
+            inner, fade = part.within(box), _fade(part, box, 1)
+            total[inner.rows, inner.columns] += fade
+            for name, plane in found.weights.items():
+                own = weights.setdefault(name, np.zeros_like(total))
+                own[inner.rows, inner.columns] += plane * fade
             there, weight = part.within(box).scaled(self.scale), _fade(part, box, self.scale)
             planes = [found.fused, found.single, found.share[..., None], np.ones_like(found.share)[..., None]]
             sums[there.rows, there.columns] += np.concatenate(planes, -1) * weight[..., None]
             precisions.add(found.precision)
         joined = sums / sums[..., 7:]
         precision = "fp32" if "fp32" in precisions else precisions.pop()
-        return _Part(joined[..., :3], joined[..., 3:6], np.ascontiguousarray(joined[..., 6]), precision)
+        return _Part(
+            joined[..., :3],
+            joined[..., 3:6],
+            np.ascontiguousarray(joined[..., 6]),
+            {name: own / total for name, own in weights.items()},
+            precision,
+        )
 
     def _fused(self, part: Box, views: Sequence[View], strategy: Strategy) -> _Part:
         """Restore one part from frames, and hold it against the reference alone."""
@@ -200,6 +187,7 @@ class FusedScene(Scene):
         one = self._one.restore(read, strategy)
         single = _rows(one.pixels)
         result, share = single, np.zeros(single.shape[:2], np.float32)
+        planes: dict[str, fusion.Plane] = {}
         if views:
             reference = window_of(self.photo, around)
             weights = fusion.consistency(reference, views)
@@ -207,9 +195,11 @@ class FusedScene(Scene):
             held_out = self._restored(reference, views[1:], weights[1:], around, read, strategy)
             share = gate(single, held_out, views[0], reference, read.within(around), self.scale)
             result = single + share[..., None] * (fused - single)
+            here = part.within(around)
+            planes = {v.name: own[here.rows, here.columns] for v, own in zip(views, weights, strict=True)}
         inner = part.within(read).scaled(self.scale)
         result, single, share = (array[inner.rows, inner.columns] for array in (result, single, share))
-        return _Part(result, single, share, one.precision)
+        return _Part(result, single, share, planes, one.precision)
 
     def _restored(
         self,

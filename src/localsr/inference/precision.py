@@ -10,8 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
-from localsr.inference.calibration import recall, remember
+from localsr.inference.calibration import only_one, recall, remember
 from localsr.inference.sample import sample_photo
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import NetworkPair, Strategy
@@ -41,17 +42,10 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
         networks: The networks, in fp32.
         sha256: Of the network's weights; empty where they were never saved, and what is measured is not kept.
     """
-    network = networks.network
-    precision, device = network.short_precision, network.device
+    precision, device = networks.network.short_precision, networks.network.device
     if precision is None:
         return "fp32"
-    key = f"{sha256[:16]} {precision} to fp32 {device} {network.version}"
-    numbers = recall(key) if sha256 else []
-    if len(numbers) != len(Gain._fields):
-        numbers = list(measure_gain(networks, precision))
-        if sha256:
-            remember(key, numbers)
-    gain = Gain(*numbers)
+    gain = _known_gain(networks, precision, sha256)
     if gain.levels > MAX_LEVELS:
         apart = f"{gain.levels:.1f} levels of 255 from fp32" if math.isfinite(gain.levels) else "not finite"
         log.warning("%s is %s in %s on a sample, so it runs in fp32", networks.name, apart, precision)
@@ -63,11 +57,26 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
     return precision
 
 
+def _known_gain(networks: NetworkPair, precision: str, sha256: str) -> Gain:
+    """Return what is kept of networks on this machine; where nothing is, one process measures and others wait for it.
+
+    Workers of a service start together: measured by each, beside each other, they might choose differently.
+    """
+    if not sha256:
+        return measure_gain(networks, precision)
+    network = networks.network
+    key = f"{sha256[:16]} {precision} to fp32 {network.version} {network.device}, {network.threads} threads"
+    with only_one(key):
+        numbers = recall(key)
+        if len(numbers) != len(Gain._fields):
+            numbers = remember(key, list(measure_gain(networks, precision)))
+    return Gain(*numbers)
+
+
 def measure_gain(networks: NetworkPair, precision: str) -> Gain:
     """Restore regions of a picture in fp32 and in a precision of 16 bits by turns."""
     photo, exact = sample_photo(SAMPLE_SIZE), networks.converted(lambda network: network.packed())
-    short = networks.converted(lambda network: network.shortened(precision))
-    scenes = [Scene(photo, exact), Scene(photo, exact, precision, short)]
+    scenes = [Scene(photo, exact), Scene(photo, exact, precision, shortened_pair(networks, precision))]
     levels, times = 0.0, []
     for side in SAMPLE_ROIS:
         box = Box.from_xywh((SAMPLE_SIZE.width - side) // 2, (SAMPLE_SIZE.height - side) // 2, side, side)
@@ -78,6 +87,14 @@ def measure_gain(networks: NetworkPair, precision: str) -> Gain:
         if slow > PATIENCE:  # so much work is a large region's already
             break
     return Gain(levels, times[0], times[-1])
+
+
+def shortened_pair(networks: NetworkPair, precision: str) -> NetworkPair:
+    """Return networks in a precision of 16 bits; `ConfigError` for those that run in fp32 alone."""
+    if networks.network.short_precision is None:
+        runtime = networks.network.runtime
+        raise ConfigError(f"{networks.name} runs by {runtime}, in fp32 alone, not in {precision}")
+    return networks.converted(lambda network: network.shortened(precision))
 
 
 def _levels_apart(scenes: Sequence[Scene], box: Box, strategy: Strategy) -> float:

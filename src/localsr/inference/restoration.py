@@ -54,7 +54,7 @@ class Restoration:
     def provenance(self) -> Provenance:
         """How it was made, as its file will say."""
         made = (self.model, self.sha256, self.photo.sha256(), (self.box,), self.scale)
-        return Provenance(*made, str(self.strategy))
+        return Provenance(*made, str(self.strategy), precision=self.precision)
 
     def save(self, path: str | PathLike[str], saving: Saving = Saving()) -> None:  # noqa: B008  # frozen
         """Write a picture with the photo's depth, bands, profile and metadata, and with how it was made.

@@ -18,7 +18,7 @@ from localsr.inference.conditioning import measure_photo
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.fused_scene import FusedScene
 from localsr.inference.memory import tensor_room
-from localsr.inference.precision import AUTO, choose_precision
+from localsr.inference.precision import AUTO, choose_precision, shortened_pair
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Enlarger, NetworkPair, Strategy
@@ -142,8 +142,7 @@ class Restorer(Enlarger):
     @cached_property
     def _short(self) -> NetworkPair | None:
         """The networks in a precision of 16 bits, if they are to restore in one."""
-        precision = self.precision
-        return None if precision == "fp32" else self._networks.converted(lambda one: one.shortened(precision))
+        return None if self.precision == "fp32" else shortened_pair(self._networks, self.precision)
 
     def encode(self, source: images.Source | Frames, saved: str | PathLike[str] | None = None) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.

@@ -106,7 +106,7 @@ class Scene(RegionScene):
             'halo'
         """
         made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), self.scale)
-        return Provenance(*made, str(self.strategy(strategy)), whole, same_size)
+        return Provenance(*made, str(self.strategy(strategy)), whole, same_size, precision=self._precision)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.

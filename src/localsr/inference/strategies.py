@@ -162,7 +162,10 @@ class NetworkPair:
         """Return the network that runs a strategy; `ConfigError` where there is none."""
         if strategy is Strategy.CLSR:
             if not self.network.geometry.has_context:
-                raise ConfigError(f"{self.name} is a plain backbone without context; choose crop, halo or full")
+                around = "is run as it is, without context"
+                if self.network.runtime != "foreign":
+                    around = "is a plain backbone without context, which `localsr train` adds to a recipe's `init`"
+                raise ConfigError(f"{self.name} {around}; choose crop, halo or full")
             return self.network
         if self.plain is None:
             raise ConfigError(

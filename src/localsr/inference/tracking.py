@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from localsr.frames.tracking import TrackedFrames
 from localsr.geometry import Box, Size
-from localsr.inference.fused_scene import FusedRestoration
+from localsr.inference.fused_restoration import FusedRestoration
 from localsr.inference.restoration import Restoration
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
@@ -58,5 +58,7 @@ def _placed(scene: Scene, place: tuple[float, float], size: Size, strategy: Stra
     here = (..., inner.rows, inner.columns)
     cut = replace(found, pixels=found.pixels[here], box=Box.from_xywh(left, top, size.width, size.height))
     if isinstance(cut, FusedRestoration):
-        return replace(cut, single=cut.single[here], share=cut.share[here])
+        kept = cut.box.within(read)
+        weights = {name: plane[kept.rows, kept.columns] for name, plane in cut.weights.items()}
+        return replace(cut, single=cut.single[here], share=cut.share[here], weights=weights)
     return cut

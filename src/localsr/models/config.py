@@ -126,8 +126,9 @@ class ModelConfig:
     def slim(self) -> Self:
         """Return the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
         c, blocks = self.pim_channels, self.pim_blocks
+        growth = max(1, self.growth * c // self.channels)  # else a dense block of 8 channels grows by 32 four times
         plain = dataclasses.replace(self.without_context(), conditioned=False)
-        return dataclasses.replace(plain, channels=c, features=c, blocks=blocks, pooled=False)
+        return dataclasses.replace(plain, channels=c, features=c, growth=growth, blocks=blocks, pooled=False)
 
     def extractor(self) -> Self:
         """Return the form of the backbone whose head and stages are G (Sec. 3.2)."""

@@ -83,7 +83,7 @@ class OnnxNetwork:
 
     def shortened(self, precision: str) -> Self:
         """Refuse: graphs run in fp32 alone."""
-        raise ConfigError(f"graphs run by onnx, in fp32 alone, not in {precision}; leave the precision out")
+        raise ConfigError(f"graphs run in fp32 alone, not in {precision}")
 
     def with_halo(self, halo: int) -> Self:
         """Return this network, its graphs shared, keeping `halo` LR px around an ROI at every step."""

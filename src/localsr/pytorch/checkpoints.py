@@ -11,7 +11,7 @@ from localsr.inference.restorer import Restorer
 from localsr.models import checkpoint
 from localsr.models.card import Card
 from localsr.models.clsr import CLSR
-from localsr.models.embedded import EMBEDDED_FOLDER
+from localsr.models.embedded import EMBEDDED_FOLDER, imported_folder
 from localsr.pytorch.device import find_device
 from localsr.pytorch.network import TorchNetwork
 
@@ -38,7 +38,7 @@ def use_threads(count: int | None) -> None:
 def find_twin(card: Card, path: Path) -> CLSR | None:
     """Find the plain network that a CLSR network started from, by name and sha256."""
     wanted = f"{Path(card.plain.get('name', '')).name}.safetensors"  # a name, whatever a hostile header says
-    for folder in (path.parent, path.parent.parent / Path(wanted).stem, EMBEDDED_FOLDER):
+    for folder in (path.parent, path.parent.parent / Path(wanted).stem, imported_folder(), EMBEDDED_FOLDER):
         try:
             network, twin = checkpoint.load(folder / wanted)
         except CheckpointError:  # not there, or another's; only crop, halo and full need it, and say so

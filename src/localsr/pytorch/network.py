@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
@@ -67,6 +67,14 @@ class TensorNetwork(Protocol):
         """Count what making keys and values takes."""
 
 
+@runtime_checkable
+class ShortenableNetwork(Protocol):
+    """A network of others' code that knows how to run in 16 bits; ours are converted by `prepacking.shortened`."""
+
+    def shortened(self, dtype: torch.dtype) -> TensorNetwork | None:
+        """Return this network in 16 bits, None where it cannot run so."""
+
+
 class TorchNetwork:
     """A `RunnableNetwork` of tensors: `module` is what computes."""
 
@@ -97,10 +105,10 @@ class TorchNetwork:
 
     @property
     def short_precision(self) -> str | None:
-        """bf16 on a CPU, fp16 on an accelerator; none for code of others."""
-        if not isinstance(self.module, nn.Module):
-            return None
-        return "bf16" if self.device == "cpu" else "fp16"
+        """bf16 on a CPU, fp16 on an accelerator; none for code of others that cannot."""
+        precision = "bf16" if self.device == "cpu" else "fp16"
+        is_ours = isinstance(self.module, nn.Module)
+        return precision if is_ours or self._in_16_bits(precision) is not None else None
 
     def shared_out(self, parts: int) -> AbstractContextManager[Callable[[], None]] | None:
         """Share torch's threads out on a CPU; those of code of others are not ours to arrange."""
@@ -115,9 +123,16 @@ class TorchNetwork:
 
     def shortened(self, precision: str) -> Self:
         """Return this network in a precision of 16 bits."""
-        if not isinstance(self.module, nn.Module):
-            raise ConfigError(f"this network runs by {self.runtime} code, in fp32 alone, not in {precision}")
-        return self._of(shortened(self.module, TYPES[precision]))
+        module = self._in_16_bits(precision)
+        if module is None:
+            raise ConfigError(f"this network runs in fp32 alone, not in {precision}")
+        return self._of(module)
+
+    def _in_16_bits(self, precision: str) -> TensorNetwork | None:
+        """Return what computes in 16 bits; None for what cannot."""
+        if isinstance(self.module, nn.Module):
+            return shortened(self.module, TYPES[precision])
+        return self.module.shortened(TYPES[precision]) if isinstance(self.module, ShortenableNetwork) else None
 
     def with_halo(self, halo: int) -> Self:
         """Return this network, its weights shared, keeping `halo` LR px around an ROI at every step."""

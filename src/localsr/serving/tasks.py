@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import logging
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import nullcontext
 from pathlib import Path
 
@@ -24,6 +25,7 @@ from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.loading import load
 from localsr.models.embedded import OFFERED_NETWORKS, imported_networks
+from localsr.models.licences import caution
 from localsr.progress import Progress
 from localsr.serving.messages import (
     AttentionFacts,
@@ -47,6 +49,8 @@ from localsr.serving.messages import (
 )
 from localsr.serving.pictures import TILE_SIDE, OpenPictures
 
+log = logging.getLogger("localsr.serving.tasks")
+
 
 class TooLargeError(LocalSRError):
     """An answer that would have more pixels than are allowed."""
@@ -57,10 +61,7 @@ class TaskRunner:
 
     def __init__(self, settings: WorkerSettings) -> None:
         """Load the networks and run one once, so that the first request does not wait for libraries."""
-        names = settings.networks or (*OFFERED_NETWORKS, *imported_networks())
-        self._restorers = {
-            Path(name).stem: load(name, runtime=settings.runtime, precision=settings.precision) for name in names
-        }
+        self._restorers = dict(_loaded(settings))
         self._default = next(name for name in (*OFFERED_NETWORKS, *self._restorers) if name in self._restorers)
         self._pictures = OpenPictures(settings.memory, settings.megapixels)
         self._max_megapixels = settings.output
@@ -223,9 +224,24 @@ HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
 }
 
 
+def _loaded(settings: WorkerSettings) -> Iterator[tuple[str, Restorer]]:
+    """Load the networks that are asked for or, if none is, those of the package and the imported ones that load."""
+    imported = () if settings.networks else tuple(imported_networks())
+    for name in (*(settings.networks or OFFERED_NETWORKS), *imported):
+        try:
+            yield Path(name).stem, load(name, runtime=settings.runtime, precision=settings.precision)
+        except LocalSRError as error:
+            if name not in imported:
+                raise
+            log.warning("the imported network %s is not offered: %s", name, error)
+
+
 def describe_network(restorer: Restorer) -> str:
     """Return in a line what a network is for."""
     config, name = restorer.card.config, restorer.card.name
+    source = restorer.card.training.get("imported_sha256", restorer.card.sha256)
+    if restorer.network.runtime == "foreign" or "imported_sha256" in restorer.card.training:
+        return f"{config.backbone.upper()} x{config.scale}, imported; {caution(source) or 'no GAN'}"
     kind = "the plain backbone" if config.plain else "with the whole picture as context"
     data = "for photos" if "photo" in name else "for clean pictures reduced by bicubic" if "light" in name else "own"
     return f"{config.backbone.upper()} x{config.scale}, {kind}, {data}"

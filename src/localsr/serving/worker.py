@@ -76,7 +76,6 @@ class Inbox:
 def main() -> None:
     """Do jobs until stdin ends."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s worker %(process)d: %(message)s")
-    logging.getLogger("pyvips").setLevel(logging.WARNING)  # it logs a dozen lines a tile
     replies = os.fdopen(os.dup(sys.stdout.fileno()), "wb", buffering=0)
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # whatever a library prints is no answer
     inbox = Inbox(sys.stdin.buffer)

@@ -19,6 +19,7 @@ from localsr.models.config import ModelConfig, refuse_unknown
 from localsr.models.presets import PRESETS
 
 OPTIMIZERS = ("adam", "muon")
+TARGETS = ("hr", "whole")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # as lightning names them
 
 
@@ -35,6 +36,8 @@ class Recipe:
     teacher_shares: tuple[float, ...] = ()  # of the teachers in the target, one for each of `folders`
     max_broken: float = MAX_BROKEN  # share of the pictures that may be unreadable
     init: str = ""  # a network, by name or path, whose backbone this run starts from; "" is random
+    freeze: bool = False  # keep that backbone as it is: GCM and PIM are trained around it
+    target: str = "hr"  # one of TARGETS; "whole" is what `init` makes of all of the context, and the pictures are LR
     blend: str = ""  # a network, by name or path, whose backbone is mixed into the trained one; "" is none
     blend_share: float = 0.15  # of it
     degradation: str = "bicubic"  # how LR is made of HR: one of DEGRADATIONS
@@ -82,6 +85,12 @@ class Recipe:
             raise ConfigError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
+        if self.target not in TARGETS:
+            raise ConfigError(f"target {self.target!r} is not one of {', '.join(TARGETS)}")
+        if (self.freeze or self.target == "whole") and (not self.init or self.model.plain):
+            raise ConfigError('freeze and target = "whole" need a backbone, init, and context: model.gcm or model.pim')
+        if self.target == "whole" and (self.lr_folders or self.teachers or self.degradation != "bicubic"):
+            raise ConfigError('the pictures of target = "whole" are LR: leave lr_folders, teachers and degradation out')
         if self.degradation not in DEGRADATIONS:
             raise ConfigError(f"degradation {self.degradation!r} is not one of {', '.join(DEGRADATIONS)}")
         if not self.folders:

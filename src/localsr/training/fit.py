@@ -163,7 +163,8 @@ def _benchmark(recipe: Recipe) -> Benchmark | None:
     """Read the pictures to validate on once, so that what is wrong with them is said before the first step."""
     if not recipe.validation:
         return None
-    folder, scale, way = Path(recipe.validation), recipe.model.scale, recipe.degradation
+    folder, way = Path(recipe.validation), recipe.degradation
+    scale = recipe.model.scale if recipe.target == "hr" else 1
     check = Benchmark(folder, scale, VALIDATION_ROI, degradation=way)
     for k in range(len(check)):
         check[k]
@@ -241,7 +242,7 @@ def _first_step(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> in
 
 
 def start(recipe: Recipe, origin: CLSR | None = None) -> CLSR:
-    """Build the recipe's network, random or on the backbone of another."""
+    """Build the recipe's network, random or on the backbone of another, which may be kept as it is."""
     network = CLSR(recipe.model)
     multiple, least = network.backbone.multiple, recipe.model.gcm_patch if recipe.model.gcm else 1
     if recipe.context % multiple or recipe.context < least:
@@ -249,7 +250,14 @@ def start(recipe: Recipe, origin: CLSR | None = None) -> CLSR:
             f"a context of {recipe.context} LR px does not suit {recipe.model.backbone}: it must be a multiple of "
             f"{multiple} and at least {least}"
         )
-    return network if origin is None else started(recipe.model, origin)
+    if origin is None:
+        return network
+    kept = recipe.freeze or recipe.target == "whole"
+    if kept and not (origin.config.plain and origin.config.scale == recipe.model.scale):
+        raise ConfigError(f'freeze and target = "whole" take a plain network as init, of x{recipe.model.scale}')
+    network = started(recipe.model, origin)
+    network.backbone.requires_grad_(not recipe.freeze)
+    return network
 
 
 def _unchanged(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it
@@ -270,7 +278,7 @@ def export(
     twin: dict[str, str],
 ) -> None:
     """Write the network as a checkpoint with its card."""
-    pixels = sum(h * w for part in parts for h, w in part.sizes) * recipe.model.scale**2
+    pixels = sum(h * w * part.scale**2 for part in parts for h, w in part.sizes)
     about = {
         "pictures": sum(len(part) for part in parts),
         "hr_megapixels": round(pixels / 1e6, 1),

@@ -28,6 +28,7 @@ def read_material(recipe: Recipe, cache: Path, watch: Watch) -> list[Pairs | Dis
         DataError: A folder is none, or too many of its pictures cannot be read.
         CheckpointError: A teacher cannot be read, or enlarges by another scale.
     """
+    scale = recipe.model.scale if recipe.target == "hr" else 1  # pictures that are LR are their own HR
     teachers = [read_teacher(Path(path), recipe.model.scale) for path in recipe.teachers]
     sha = hashlib.sha256()
     for path in recipe.teachers:
@@ -36,7 +37,7 @@ def read_material(recipe: Recipe, cache: Path, watch: Watch) -> list[Pairs | Dis
     for k, folder in enumerate(recipe.folders):
         pairs = Pairs(
             [Path(folder)],
-            recipe.model.scale,
+            scale,
             cache,
             lambda done, of: watch("pictures", done, of, {}),
             lr_folders=[Path(lr) for lr in recipe.lr_folders[k : k + 1]],

@@ -22,7 +22,7 @@ from localsr.evaluation.benchmark import Pair
 from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.restoration import bicubic
 from localsr.inference.scene import Scene
-from localsr.inference.strategies import NetworkPair
+from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
 from localsr.models.patches import sample_patches
@@ -32,6 +32,7 @@ from localsr.training.config import Recipe
 from localsr.training.muon import Muon
 
 VALIDATION_ROI = 48  # LR px
+WHOLE_SIDE = 4 * VALIDATION_ROI  # LR px of a picture's middle that is restored whole where there is no HR
 STRIPS = 6  # pictures of a validation that are shown
 MAX_SKIPPED_IN_A_ROW = 50  # steps in a row without a finite gradient, after which a run is given up
 
@@ -62,9 +63,10 @@ class Training(lightning.LightningModule):
 
     def losses(self, batch: Batch, *, with_context: bool = True) -> tuple[Tensor, Tensor | None]:
         """Return the two L1 of Eq. 7: of the ROI, and of the whole picture that the slim branch restores."""
-        x, target = _pixels(batch.lr), _pixels(batch.hr)
+        x = _pixels(batch.lr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
+        target = _pixels(batch.hr) if self.recipe.target == "hr" else self._whole(x, size)
         taper = network.geometry.taper(batch.roi, size, config.halo)
         context = near = rest = None
         if network.gcm is not None:
@@ -82,11 +84,22 @@ class Training(lightning.LightningModule):
             return roi, None
         return roi, functional.l1_loss(network.pim.restore(rest).float(), target)
 
+    @torch.no_grad()
+    def _whole(self, x: Tensor, size: Size) -> Tensor:
+        """Return what the plain network that this one started from makes of all of the context."""
+        (twin,) = self._beside
+        assert twin is not None
+        twin = twin.to(self.device)
+        taper = Strategy.FULL.taper(whole(size), size, twin.geometry)
+        y: Tensor = twin(x, taper, x.new_zeros(len(x), 2))
+        return y.float()
+
     def validation_step(self, pair: Pair, index: int) -> None:
         """Restore a picture cell by cell in fp32 by the network's own strategy, and log its PSNR."""
         module = self.network.eval()
         network = TorchNetwork(module)
         with torch.autocast(self.device.type, enabled=False):
+            pair = pair if self.recipe.target == "hr" else self._without_hr(pair)
             networks = NetworkPair(self.recipe.name, network, network if module.config.plain else None)
             scene = Scene(images.read(pair.lr), networks)
             cells = tiles(whole(scene.photo.size), VALIDATION_ROI)
@@ -97,6 +110,19 @@ class Training(lightning.LightningModule):
         if index < STRIPS:
             self._strips.append(self._strip(scene, pair))
         module.train()
+
+    def _without_hr(self, pair: Pair) -> Pair:
+        """Return the middle of a picture with what the plain network makes of all of that in place of HR."""
+        (twin,) = self._beside
+        assert twin is not None
+        h, w = pair.lr.shape[:2]
+        middle = Box(0, 0, min(w, WHOLE_SIDE), min(h, WHOLE_SIDE))
+        middle = middle.shifted((w - middle.width) // 2, (h - middle.height) // 2)
+        lr = np.ascontiguousarray(pair.lr[middle.rows, middle.columns])
+        plain = TorchNetwork(twin.to(self.device))
+        scene = Scene(images.read(lr), NetworkPair("plain", plain, plain))
+        pixels = scene.restore(whole(middle.size), Strategy.FULL).pixels
+        return Pair(pair.name, lr, np.rint(255 * pixels).astype(np.uint8))
 
     def _strip(self, scene: Scene, pair: Pair) -> NDArray[np.float32]:
         """Return the middle of a picture side by side: LR, bicubic, plain twin, this network, HR; `(3, H, W)`."""

@@ -1,4 +1,4 @@
-"""The paper's curves from results: PSNR over cost, over the input around an ROI, over the context."""
+"""The paper's curves from results: PSNR over cost, over the input around an ROI, over the context; PSNR over halos."""
 
 from __future__ import annotations
 
@@ -88,6 +88,19 @@ def plot_context_size(results: Sequence[Result], setting: Setting) -> Figure | N
         "side of the context, in sides of the ROI",
         note if sampled == "all" else f"{note} ROIs: {sampled}.",
     )
+
+
+def plot_halos(title: str, halos: Sequence[int], decibels: Sequence[float], shares: Sequence[float]) -> Figure:
+    """Plot what a region is with each halo: dB against the whole picture, and its share of the whole's cost."""
+    canvas, axes = _axes()
+    axes.plot(halos, decibels, "o-", color=COLOURS[0])
+    axes.set(xlabel="halo, LR px", title=title)
+    axes.set_ylabel("PSNR to the whole picture, dB", color=COLOURS[0])
+    cost = axes.twinx()
+    cost.plot(halos, [100 * share for share in shares], "s--", color=COLOURS[1])
+    cost.set_ylabel("cost, % of the whole picture", color=COLOURS[1])
+    cost.set_ylim(bottom=0)
+    return Figure("halos", title, _png(canvas))
 
 
 def _file(data: str, setting: Setting) -> str:
