@@ -1,8 +1,9 @@
-"""From the end of a drag to sharp pixels on the screen, in a real browser: `python benchmarks/page.py [PHOTO]`.
+"""From the end of a drag to sharp pixels in a real browser: `python benchmarks/page.py [PHOTO [NETWORK]]`.
 
 Twenty boxes of 64 x 64 px in a photo whose scene is encoded, drawn with the mouse in headless Chromium. Measured in the
-page, from the time stamp of the pointer's release until after the frame in which the restored pixels are painted. The
-server, two workers of it, and the browser share the machine.
+page, from the time stamp of the pointer's release until after the frame in which the restored pixels are painted. With
+a network that can be told how much to denoise, twenty steps of that slider, too. The server, two workers of it, and
+the browser share the machine.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ from playwright.sync_api import Page, sync_playwright
 SIDE, WARM, COUNT = 64, 3, 20
 BAR = 250  # ms, median
 RELEASED = """
-addEventListener("pointerup", (event) => { window.released = event.timeStamp; }, { capture: true });
+for (const kind of ["pointerup", "input"]) {
+    addEventListener(kind, (event) => { window.released = event.timeStamp; }, { capture: true });
+}
 """
 TAKEN = """
 () => new Promise((resolve) => {
@@ -41,6 +44,7 @@ def main() -> None:
     """Serve, draw, print a table."""
     photo = sys.argv[1] if len(sys.argv) > 1 else matplotlib.cbook.get_sample_data("grace_hopper.jpg", asfileobj=False)
     command = [sys.executable, "-m", "localsr", "view", str(photo), "--no-browser"]
+    command += ["--model", sys.argv[2]] if len(sys.argv) > 2 else []
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
@@ -48,7 +52,9 @@ def main() -> None:
             with sync_playwright() as playwright:
                 chromium = shutil.which("chromium")
                 browser = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
-                columns = measure(browser.new_page(viewport={"width": 1280, "height": 800}), address)
+                tab = browser.new_page(viewport={"width": 1280, "height": 800})
+                columns = measure(tab, address)
+                slid = slide(tab)
                 browser.close()
         finally:
             server.terminate()
@@ -59,6 +65,9 @@ def main() -> None:
         print(f"{name:>24} {statistics.median(values):8.0f} {min(values):8.0f} {max(values):8.0f}")
     verdict = "below" if statistics.median(taken) < BAR else "NOT below"
     print(f"{len(taken)} boxes of {SIDE} x {SIDE}: the median is {verdict} {BAR} ms")
+    if slid:
+        least, most = min(slid), max(slid)
+        print(f"{len(slid)} steps of a slider: median {statistics.median(slid):.0f} ms, {least:.0f} to {most:.0f}")
 
 
 def measure(tab: Page, address: str) -> list[list[float]]:
@@ -89,6 +98,24 @@ def measure(tab: Page, address: str) -> list[list[float]]:
         tab.wait_for_timeout(1500)  # bicubic and the prices have come, too
         tab.keyboard.press("Delete")
     return [list(column) for column in zip(*rows[WARM:], strict=True)]
+
+
+def slide(tab: Page) -> list[float]:
+    """Move the slider of noise step by step over a new box; milliseconds until each shows, none for other networks."""
+    if not tab.is_visible("#denoise"):
+        return []
+    tab.focus("#stage")
+    tab.keyboard.press("n")
+    tab.wait_for_selector("#regions li[data-state=sharp]")
+    tab.wait_for_timeout(1500)
+    tab.evaluate("performance.clearMeasures(); performance.clearResourceTimings()")
+    tab.focus("#denoise")
+    taken = []
+    for _ in range(WARM + COUNT):
+        tab.keyboard.press("ArrowRight")
+        taken.append(tab.evaluate(TAKEN)[0])
+        tab.wait_for_timeout(300)
+    return taken[WARM:]
 
 
 if __name__ == "__main__":

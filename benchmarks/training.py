@@ -23,8 +23,8 @@ from localsr.data.pairs import Pairs
 from localsr.models.presets import PRESETS
 from localsr.training.batches import Batch, Batches
 from localsr.training.config import Recipe
-from localsr.training.fit import start
 from localsr.training.module import Training
+from localsr.training.origin import start
 
 PAPER = Recipe(
     name="paper",

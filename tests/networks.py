@@ -1,9 +1,13 @@
 """Tiny networks with random weights, and the boxes that tests try on them."""
 
+import dataclasses
+from pathlib import Path
+
 import torch
 from torch import nn
 
 import localsr
+from localsr.models import checkpoint
 from localsr.models.card import Card
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
@@ -59,3 +63,13 @@ def made(network: CLSR, card: Card, plain: CLSR | None = None, precision: str = 
 
 def restorer(config: ModelConfig) -> localsr.Restorer:
     return made(awake(config), Card("tiny", config, sha256="0"), awake(config.without_context()))
+
+
+def save_told(folder: Path) -> Path:
+    """Write a network that is told how pictures were degraded, with its plain twin, and return its path."""
+    config = dataclasses.replace(tiny(), conditioned=True)
+    plain = config.without_context()
+    twin = checkpoint.save(folder / "twin.safetensors", awake(plain), Card("twin", plain))
+    card = Card("told", config, plain={"name": "twin", "sha256": twin.sha256})
+    checkpoint.save(folder / "told.safetensors", awake(config), card)
+    return folder / "told.safetensors"

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from localsr import conditions
-from localsr.conditions import coefficients_of
+from localsr import conditions, estimation
 from localsr.data.degradation import Degradation
 from localsr.data.pictures import list_pictures, read_rgb
+from localsr.estimation import coefficients_of
 
 pytestmark = pytest.mark.slow
 
@@ -33,21 +33,21 @@ def smooth() -> np.ndarray:
 def test_the_quality_of_a_jpeg(smooth: np.ndarray, quality: int) -> None:
     rgb = np.rint(smooth + np.random.default_rng(0).normal(0, 3, smooth.shape)).clip(0, 255).astype(np.uint8)
     pixels, file = compressed(rgb, quality)
-    assert conditions.quality_of(file.quantization[0]) == quality  # type: ignore[attr-defined]
-    assert abs(conditions.jpeg_quality(coefficients_of([pixels])) - quality) <= 1
-    assert conditions.measure([pixels]).compression == pytest.approx(100 - quality, abs=1)
-    assert conditions.measure([rgb]).compression == 0
+    assert estimation.quality_of(file.quantization[0]) == quality  # type: ignore[attr-defined]
+    assert abs(estimation.jpeg_quality(coefficients_of([pixels])) - quality) <= 1
+    assert estimation.measure([pixels]).compression == pytest.approx(100 - quality, abs=1)
+    assert estimation.measure([rgb]).compression == 0
 
 
 def test_nothing_to_measure_on() -> None:
     white, small = np.full((3, 64, 64), 255, np.uint8), np.full((3, 5, 5), 100, np.uint8)
-    assert conditions.measure([white]) == conditions.measure([small]) == (0, 0, 0)
+    assert estimation.measure([white]) == estimation.measure([small]) == (0, 0, 0)
 
 
 def test_more_noise_is_told_as_more(smooth: np.ndarray) -> None:
     grey = np.random.default_rng(1).normal(0, 1, smooth.shape[1:])
     told = [
-        conditions.measure([np.rint(smooth + deviation * grey).clip(0, 255).astype(np.uint8)]).noise
+        estimation.measure([np.rint(smooth + deviation * grey).clip(0, 255).astype(np.uint8)]).noise
         for deviation in (0, 5, 10, 20)
     ]
     assert told == sorted(told)
@@ -61,5 +61,5 @@ def test_two_hundred_degraded_pictures(shared: Path) -> None:
     for k in range(200):
         way = Degradation.draw(7, k)
         lr = way.apply(read_rgb(paths[2 * k])[:, :320, :320], 2)
-        right += abs(conditions.jpeg_quality(coefficients_of([lr])) - (way.quality or conditions.CLEAN)) <= 5
+        right += abs(estimation.jpeg_quality(coefficients_of([lr])) - (way.quality or conditions.CLEAN)) <= 5
     assert right >= 180

@@ -10,8 +10,8 @@ import localsr
 ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
-    {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress"},
-    {"images", "resize", "metrics", "conditions"},
+    {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress", "conditions"},
+    {"images", "resize", "metrics", "estimation"},
     {"models", "frames"},
     {"inference", "data", "regions"},
     {"pytorch", "drawing"},

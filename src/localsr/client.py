@@ -5,7 +5,6 @@ Instead of `localsr.load().encode(photo)`: `localsr.Client("http://127.0.0.1:800
 
 from __future__ import annotations
 
-import os
 import tempfile
 import time
 from pathlib import Path
@@ -14,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Self
 from localsr import images
 from localsr.errors import BoxError, ConfigError, ImageError, LocalSRError, ServiceError
 from localsr.extras import need
-from localsr.geometry import strips
-from localsr.images import Canvas, Photo, Source
+from localsr.geometry import Enlargement, strips
+from localsr.images import Canvas, Photo, Provenance, Saving, Source
+from localsr.models.embedded import suiting_network
 from localsr.remote_scene import RemoteScene, parse_answer
 from localsr.serving.messages import OfferedNetwork
 
@@ -32,13 +32,22 @@ TIMEOUTS = {"timeout": 10.0, "read": 120.0, "write": 60.0}  # s; a job may take 
 class Client:
     """A service at an address. To be used in a `with`, or closed; its scenes are dropped with it."""
 
-    def __init__(self, url: str, *, token: str | None = None, model: str | None = None, patience: float = 60.0) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        model: str | None = None,
+        scale: float | None = None,
+        patience: float = 60.0,
+    ) -> None:
         """Prepare to ask a service; nothing is sent yet.
 
         Args:
             url: The address that `localsr serve` or `localsr view` prints, as `http://127.0.0.1:8000`.
             token: The service's token, where it asks for one.
-            model: The name of one of `networks()`; the service's default for None.
+            model: The name of one of `networks()`; for None the service's default, or one for `scale`.
+            scale: How many times regions are enlarged, 1 to 8; by default what the network does.
             patience: Seconds in which a busy service is asked again before `ServiceError` is raised.
 
         Raises:
@@ -62,7 +71,8 @@ class Client:
             self._http = httpx.Client(base_url=url.rstrip("/") + "/api/v1", headers=headers, timeout=timeout)
         except (httpx.InvalidURL, UnicodeEncodeError, TypeError) as error:
             raise ConfigError(f"{url!r} is no address of a service: {error}") from error
-        self._model, self._patience = model, patience
+        self._model, self._scale, self._patience = model, scale, patience
+        Enlargement.asked(scale)  # refuses what is none
         self._networks: dict[str, OfferedNetwork] = {}
 
     def __enter__(self) -> Self:
@@ -97,35 +107,35 @@ class Client:
         """Return the network that is asked; `ConfigError` for one that the service does not offer."""
         known = self.networks()
         name = self._model or next((name for name, network in known.items() if network.default), None)
+        if self._model is None and name is not None and self._scale is not None:
+            scales = {name: network.scale for name, network in known.items()}
+            name = suiting_network(scales, self._scale, name)
         if name not in known:
             raise ConfigError(f"the service has no network {name!r}; choose one of {', '.join(known)}")
         return known[name]
 
-    def encode(self, source: Source) -> RemoteScene:
+    def encode(self, source: Source, *, denoise: float | None = None, deblur: float | None = None) -> RemoteScene:
         """Send a picture, and return what its regions can be asked of.
 
         Args:
-            source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is; other pictures go as
-                PNG, in their own depth.
+            source: Whatever `localsr.read` takes, as `Restorer.encode` does. A file goes as it is, so does a photo's,
+                damaged or not; pixels in memory and pages go as PNG, in their depth and with their metadata.
+            denoise: How much noise to take away, 0 to 100, as in `Scene.adjusted`; by default as much as is measured.
+            deblur: How much blur to take away, 0 to 100; by default as much as is measured.
 
         Returns:
             A scene that is asked as a `localsr.Scene` is.
 
         Raises:
             ImageError: The picture cannot be read.
-            ConfigError: The service has no network of the client's `model`.
+            ConfigError: The service has no network of the client's `model`, or it cannot be told of noise and blur.
             ServiceError: The service refuses or cannot be reached.
         """
-        source = images.file_bytes(source)
-        photo = images.read(source)
-        if isinstance(source, str | os.PathLike):
-            try:
-                data = Path(source).read_bytes()
-            except OSError as error:
-                raise ImageError(f"{source} cannot be read: {error.strerror}") from error
-        else:
-            data = source if isinstance(source, bytes) else encode_png(photo)
-        return RemoteScene(self, photo, data, self.network())
+        photo = images.read(images.file_bytes(source))
+        data = images.original(photo)
+        data = encode_png(photo) if data is None else data
+        scene = RemoteScene(self, photo, data, self.network(), tolerant=bool(photo.damage))
+        return scene.sized(self._scale).adjusted(denoise, deblur)
 
     def ask(self, method: str, path: str, **request: Any) -> httpx.Response:  # noqa: ANN401  # httpx's options
         """Make a request, again while the service is busy; its refusals become the library's errors."""
@@ -152,10 +162,11 @@ if TYPE_CHECKING:
 
 
 def encode_png(photo: Photo) -> bytes:
-    """Write a photo as PNG, in strips: it need not fit in memory as floats."""
+    """Write a photo as PNG with its metadata, in strips: it need not fit in memory as floats."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "picture.png"
-        with Canvas(path, photo.size, photo, alpha=photo.has_alpha) as canvas:
+        like, saving = Provenance(whole=True), Saving(provenance=False)
+        with Canvas(path, photo.size, photo, like, saving, alpha=photo.has_alpha) as canvas:
             for strip in strips(photo.size):
                 canvas.put(strip, photo.window(strip), photo.alpha(strip))
             canvas.finish()

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
-from localsr import __version__
+from localsr import __version__, images
 from localsr.errors import Advice, CheckpointError, ConfigError
 from localsr.extras import need
-from localsr.geometry import Box
+from localsr.geometry import MAX_SCALE, AskedSize, Box, Enlargement, checked_boxes
 from localsr.images import Source
 from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.models.arrays import read_arrays
-from localsr.models.embedded import embedded_networks, find_network, is_foreign
+from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network, is_foreign
 from localsr.onnx.architectures import find_graphs, read_embedded
 from localsr.onnx.network import read_restorer
 from localsr.progress import Progress
@@ -31,7 +33,7 @@ def load(
     name_or_path: str | PathLike[str] | None = None,
     *,
     runtime: str = AUTO,
-    scale: int | None = None,
+    scale: float | None = None,
     device: str = "auto",
     precision: str = AUTO,
     max_memory: int | None = None,
@@ -46,7 +48,8 @@ def load(
             exported once, into the user's cache.
         runtime: What computes it: `torch`; `onnx`, which runs on the CPU in fp32 and starts at once; `auto` for torch
             where it is installed.
-        scale: How many times a region must be enlarged: 2, 3 or 4; by default what the network does.
+        scale: How many times a region is enlarged, 1 to 8: at most what the network does, whose results are reduced to
+            less. By default what it does.
         device: torch's name of a device, or `auto` for an accelerator where there is one.
         precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
             and at most one level of 255 from fp32, as measured once for the network and the machine.
@@ -73,19 +76,19 @@ def load(
         if is_folder:
             advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
             raise ConfigError(f"{folder} is a folder", advice)
-        return _by_torch(find_network(name_or_path, scale), scale, device, precision, max_memory, threads)
+        path = find_network(name_or_path, scale)
+        return _by_torch(path, device, precision, max_memory, threads).sized(scale)
     if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
-        need("onnx", "onnx", what="a folder of graphs")
-        return read_restorer(folder, scale, max_memory, threads)
+        return read_restorer(folder, max_memory, threads).sized(scale)
     path = find_network(name_or_path, scale)
     if is_foreign(path):
         need("torch", "torch", what="a network of others")
         raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
     if find_graphs(read_arrays(path)[1].sha256) is not None:
-        return read_embedded(path, scale, max_memory, threads)
-    return as_graphs(_by_torch(path, scale, "cpu", "fp32", None, None), max_memory, threads, progress)
+        return read_embedded(path, max_memory, threads).sized(scale)
+    return as_graphs(_by_torch(path, "cpu", "fp32", None, None), max_memory, threads, progress).sized(scale)
 
 
 def chosen_runtime(asked: str) -> str:
@@ -100,19 +103,17 @@ def chosen_runtime(asked: str) -> str:
     return "torch" if find_spec("torch") is not None else "onnx"
 
 
-def _by_torch(
-    path: Path, scale: int | None, device: str, precision: str, max_memory: int | None, threads: int | None
-) -> Restorer:
+def _by_torch(path: Path, device: str, precision: str, max_memory: int | None, threads: int | None) -> Restorer:
     """Load a checkpoint or a network of others, to be run by torch."""
     need("torch", "torch", what=f"{path.name}, of which the package has no graphs,")
     from localsr.pytorch.checkpoints import read_checkpoint, use_threads
 
     use_threads(threads)
     if not is_foreign(path):
-        return read_checkpoint(path, scale, device, precision, max_memory)
+        return read_checkpoint(path, device, precision, max_memory)
     from localsr.foreign.files import read_restorer as read_foreign_restorer
 
-    return read_foreign_restorer(path, scale, device, precision, max_memory)
+    return read_foreign_restorer(path, device, precision, max_memory)
 
 
 def as_graphs(
@@ -127,16 +128,16 @@ def as_graphs(
     """
     embedded = embedded_networks().get(restorer.card.name)
     if embedded is not None and find_graphs(restorer.card.sha256) is not None:
-        return read_embedded(embedded, None, max_memory, threads)
+        return read_embedded(embedded, max_memory, threads)
     from localsr.onnx.export import NEEDED, export
 
     need("onnx", *NEEDED)
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, None, max_memory, threads)
+        return read_restorer(cached, max_memory, threads)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, None, max_memory, threads)
+    return read_restorer(cached, max_memory, threads)
 
 
 def restore(
@@ -144,9 +145,12 @@ def restore(
     box: Box,
     *,
     model: str | PathLike[str] | None = None,
-    scale: int | None = None,
+    scale: float | None = None,
+    size: AskedSize | None = None,
     strategy: Strategy | str | None = None,
     clip: bool = False,
+    denoise: float | None = None,
+    deblur: float | None = None,
 ) -> Restoration:
     """Restore one box of a picture in one call.
 
@@ -154,16 +158,19 @@ def restore(
         source: A path, the bytes of a file, a Pillow image or a NumPy array, as `localsr.read` takes.
         box: The region, in LR px of the upright picture.
         model: A network of the package by its name, or a checkpoint by its path; the default of `scale` when None.
-        scale: How many times the region must be enlarged; 4 without a model.
+        scale: How many times the region is enlarged, 1 to 8; by default what the model does, 4 without one.
+        size: Or how large the result is: `1200x`, `x800` or `1200x800`, in pixels.
         strategy: How it is restored; by default `clsr` for a network with context, `halo` for a plain one.
         clip: Cut off what leaves the picture instead of refusing the box.
+        denoise: How much noise to take away, 0 to 100, as in `Scene.adjusted`; by default as much as is measured.
+        deblur: How much blur to take away, 0 to 100; by default as much as is measured.
 
     Returns:
         The restoration.
 
     Raises:
         ImageError: The source is no picture.
-        BoxError: The box leaves the picture.
+        BoxError: The box leaves the picture, or cannot have the size.
         CheckpointError: The model's file is no sound checkpoint.
         ConfigError: The network cannot do what is asked.
 
@@ -172,7 +179,44 @@ def restore(
         >>> localsr.restore(np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30), model="edsr-light-x4")
         <Restoration of (10, 10, 34, 30): 96 x 80 px by edsr-light-x4, halo, fp32>
     """
-    return load(model, scale=scale).encode(source).restore(box, strategy, clip=clip)
+    asked, photo = Enlargement.asked(scale, size), images.read(source)
+    inside = checked_boxes(box, photo.size, clip=clip)
+    restorer = load_sized(asked, inside, model)
+    return restorer.encode(photo, denoise=denoise, deblur=deblur).restore(inside[0], strategy)
+
+
+def load_sized(
+    asked: Enlargement | None,
+    boxes: Sequence[Box],
+    name_or_path: str | PathLike[str] | None = None,
+    **settings: Any,  # noqa: ANN401
+) -> Restorer:
+    """Load a network for boxes whose results are to have a size; without a name the one of the least scale for all.
+
+    Args:
+        asked: The scale or the size, None for what the network does.
+        boxes: Regions, in LR px.
+        name_or_path: As in `load`.
+        settings: The others of `load`.
+
+    Returns:
+        The restorer, whose results have that size. A box of which no network makes it is refused when it is restored.
+
+    Raises:
+        CheckpointError: A file or a folder is not sound.
+        ConfigError: The network cannot do what is asked.
+
+    Example:
+        >>> import localsr
+        >>> from localsr.geometry import Enlargement
+        >>> load_sized(Enlargement.asked(size="100x"), [localsr.Box(0, 0, 60, 40)], device="cpu")
+        <Restorer of clsr-photo-x2, 100x px: crop, halo, clsr, full>
+    """
+    if asked is None or asked.scale is not None:
+        return load(name_or_path, scale=None if asked is None else asked.scale, **settings)
+    least = max((asked.factor(box.size) for box in boxes), default=MAX_SCALE)
+    scale = min(max(least, 1), max(DEFAULT_NETWORKS)) if name_or_path is None else None
+    return load(name_or_path, scale=scale, **settings).sized(size=(asked.width, asked.height))
 
 
 def _cache_folder(restorer: Restorer) -> Path:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 import msgspec
 
 from localsr import images
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError, ServiceError
 from localsr.files import write_whole
 from localsr.geometry import Box, whole
@@ -23,13 +24,13 @@ from localsr.inference.region_scene import RegionScene, Restorations
 from localsr.inference.restoration import Attention, Restoration
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
-from localsr.serving.messages import AttentionFacts, OfferedNetwork, RestorationFacts, StrategyCost
+from localsr.serving.messages import AttentionFacts, ConditionFacts, OfferedNetwork, RestorationFacts, StrategyCost
 
 if TYPE_CHECKING:
     import httpx
 
 Answer = TypeVar("Answer")
-SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp"}  # as the API calls them
+SUFFIXES = {"jpeg": "jpg", "tiff": "tif", "png": "png", "webp": "webp", "avif": "avif"}  # as the API calls them
 MAX_SENT_NAME = 200  # characters that the service keeps
 
 
@@ -65,6 +66,7 @@ class _RemoteNetwork(NamedTuple):
     scale: int
     strategies: list[Strategy]
     default: str
+    conditioned: bool
 
     def choose(self, asked: Strategy | str | None = None) -> Strategy:
         """Return the strategy that is asked for, or the default; `ConfigError` for one that cannot run."""
@@ -82,11 +84,15 @@ class RemoteScene(RegionScene):
     every region by itself. One that refuses or cannot be reached raises `ServiceError`.
     """
 
-    def __init__(self, client: ServiceConnection, photo: Photo, data: bytes, network: OfferedNetwork) -> None:
+    def __init__(
+        self, client: ServiceConnection, photo: Photo, data: bytes, network: OfferedNetwork, *, tolerant: bool = False
+    ) -> None:
         """Send the picture; most callers want `Client.encode`."""
         strategies = [Strategy(strategy) for strategy in network.strategies]
-        super().__init__(photo, _RemoteNetwork(network.name, network.scale, strategies, network.default_strategy))
-        self._client, self._data = client, data
+        offer = (network.name, network.scale, strategies, network.default_strategy, network.conditioned)
+        super().__init__(photo, _RemoteNetwork(*offer))
+        self._client, self._data, self._tolerant = client, data, tolerant
+        self._found: Conditions | None = None
         self._id = self._send()
 
     def _restorations(
@@ -106,10 +112,19 @@ class RemoteScene(RegionScene):
                 progress(sum(box.area for box in boxes[: first + count]), sum(box.area for box in boxes))
             yield from enumerate(found, first)
 
+    def _measured(self) -> Conditions:
+        """Ask how the photo was degraded, once."""
+        if self._found is None:
+            facts = parse_answer(self._ask("conditions").content, ConditionFacts)
+            self._found = Conditions(facts.noise, facts.blur, facts.compression)
+        return self._found
+
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Ask what boxes would cost there; the scene is counted with them."""
         _refuse_shared(share)
-        found = parse_answer(self._ask("cost", boxes=as_json(boxes)).content, dict[str, StrategyCost])
+        found = parse_answer(
+            self._ask("cost", boxes=as_json(boxes), **self._as_asked()).content, dict[str, StrategyCost]
+        )
         return {Strategy(name): CostEstimate(c.gflops, 0.0, c.seconds, c.megabytes) for name, c in found.items()}
 
     def _attention(self, box: Box) -> Attention:
@@ -132,11 +147,17 @@ class RemoteScene(RegionScene):
         if kind is None:
             raise ConfigError(f"{path} must end in .{', .'.join(SUFFIXES.values())}")
         asked = {"feather": how.feather, "same_size": how.same_size, "format": kind, "strategy": str(strategy)}
-        asked |= dataclasses.asdict(saving)
+        asked |= dataclasses.asdict(saving) | self._asked_adjustment
+        asked |= {} if how.same_size else self._as_asked()
         write_whole(path, self._ask("paste", boxes=as_json(boxes), **asked).content)
         if progress is not None:
             total = whole(self.photo.size).area + sum(box.area for box in boxes)
             progress(total, total)
+
+    @property
+    def _asked_adjustment(self) -> dict[str, float]:
+        """What of `denoise` and `deblur` is to be sent; earlier versions of the service know neither."""
+        return {name: value for name, value in self._adjustment._asdict().items() if value is not None}
 
     def close(self) -> None:
         """Let the service forget the picture."""
@@ -145,7 +166,12 @@ class RemoteScene(RegionScene):
     def _send(self) -> str:
         """Send the picture, and return its id there."""
         name = self.photo.name.encode(errors="replace").decode()[:MAX_SENT_NAME] or "picture"
-        answer = self._client.ask("POST", "/pictures", params={"name": name}, content=self._data)
+        answer = self._client.ask(
+            "POST",
+            "/pictures",
+            params={"name": name} | ({"tolerant": True} if self._tolerant else {}),
+            content=self._data,
+        )
         return parse_answer(answer.content, _Upload).id
 
     def _ask(self, what: str, **asked: Any) -> httpx.Response:  # noqa: ANN401  # JSON
@@ -159,9 +185,18 @@ class RemoteScene(RegionScene):
         self._id = self._send()
         return self._client.ask("POST", f"/pictures/{self._id}/{what}", json=asked)
 
+    def _as_asked(self) -> dict[str, Any]:
+        """Return how large results are to be, nothing for what the network does."""
+        if self._asked is None:
+            return {}
+        if self._asked.scale is not None:
+            return {"scale": self._asked.scale}
+        return {"size": f"{self._asked.width or ''}x{self._asked.height or ''}"}
+
     def _restore(self, boxes: Sequence[Box], strategy: Strategy) -> list[Restoration]:
         """Restore boxes, one or more, in one request."""
-        answer = self._ask("restorations", boxes=as_json(boxes), strategy=str(strategy))
+        how = self._as_asked() | self._asked_adjustment
+        answer = self._ask("restorations", boxes=as_json(boxes), strategy=str(strategy), **how)
         if len(boxes) == 1:
             facts = parse_headers(answer.headers, boxes[0])
             return [self._restoration(answer.content, boxes[0], facts)]
@@ -172,13 +207,16 @@ class RemoteScene(RegionScene):
     def _restoration(self, data: bytes, box: Box, facts: RestorationFacts) -> Restoration:
         """Return what the library would for a box, from its picture."""
         picture = images.read(data)
-        if picture.size != box.scaled(self.scale).size:
-            raise ServiceError(f"the service answered {picture.size} px for box {box} at x{self.scale}")
+        if picture.size != self.size_of(box):
+            raise ServiceError(f"the service answered {picture.size} px for box {box} at {self.enlargement}")
         pixels, alpha = picture.window(whole(picture.size)), picture.alpha(whole(picture.size))
         made = (Strategy(facts.strategy), facts.network, facts.precision, facts.seconds)
         told = picture.provenance
-        sha256 = "" if told is None else told.network_sha256
-        return Restoration(pixels, alpha, box, self.scale, *made, self.photo, sha256)
+        factor = self.enlargement.factor(box.size)
+        if told is None:
+            return Restoration(pixels, alpha, box, factor, *made, self.photo)
+        conditions = Conditions(*told.told) if told.told else None
+        return Restoration(pixels, alpha, box, factor, *made, self.photo, told.network_sha256, conditions)
 
 
 def _refuse_shared(share: bool) -> None:

@@ -45,6 +45,7 @@ def test_a_folder_from_the_command(command, many, tmp_path) -> None:
         "regions": 12,
         "refused": 0,
         "kept": 12,
+        "noted": 0,
     }
 
 

@@ -22,7 +22,7 @@ POISON = """import os, sys
 if any("spawn_main" in word for word in sys.orig_argv):
     import localsr.images
     read = localsr.images.read
-    localsr.images.read = lambda source: os.kill(os.getpid(), 9) if "07" in str(source) else read(source)
+    localsr.images.read = lambda source, **how: os.kill(os.getpid(), 9) if "07" in str(source) else read(source, **how)
 """
 
 

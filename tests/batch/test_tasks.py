@@ -47,6 +47,7 @@ def test_a_name_follows_from_picture_region_network_and_options(many, setup) -> 
                 {"sha256": "0"},
                 {"strategy": "halo"},
                 {"scale": 2},
+                {"size": "90x"},
                 {"precision": "bf16"},
                 {"runtime": "onnx"},
             )

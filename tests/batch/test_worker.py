@@ -7,6 +7,7 @@ import numpy as np
 import polars as pl
 import pytest
 from batches import InlineEngine, contents, request, write_picture
+from networks import save_told
 from PIL import Image
 
 import localsr
@@ -14,11 +15,12 @@ from localsr.batch import storage
 from localsr.batch.manifest import read_manifest
 from localsr.batch.rows import Status
 from localsr.batch.runner import run_batch
-from localsr.batch.table import read_table
+from localsr.batch.table import ResultTable, read_table
 from localsr.batch.tasks import Task
 from localsr.batch.worker import BatchWorker
+from localsr.conditions import Adjustment
 from localsr.errors import CheckpointError, ConfigError
-from localsr.geometry import Box
+from localsr.geometry import Box, whole
 from localsr.inference.memory import resident
 from localsr.regions import RegionRequest, text
 
@@ -38,6 +40,58 @@ def test_results_and_rows(many, setup) -> None:
         assert row.seconds > 0
     told = scene.cost([Box(r.left, r.top, r.right, r.bottom) for r in rows])["clsr"]
     assert sum(r.gflops for r in rows) == pytest.approx(told.gflops + told.gflops_scene, rel=1e-6)
+
+
+def test_what_is_taken_away_is_part_of_a_result(many, setup, tmp_path) -> None:
+    model = save_told(tmp_path)
+    restorer = localsr.load(model, device="cpu")
+    told = replace(setup, model=str(model), sha256=restorer.card.sha256, name="told")
+    adjusted = replace(told, adjustment=Adjustment(denoise=70.0))
+    (usual,), (other,) = (BatchWorker(how).process(many[0]) for how in (told, adjusted))
+    assert usual.output != other.output
+    box = Box(other.left, other.top, other.right, other.bottom)
+    expected = restorer.encode(localsr.read(many[0].picture), denoise=70).restore(box).pixels
+    found = localsr.read(Path(setup.folder) / other.output)
+    assert np.abs(found.window(whole(found.size)) - expected).max() <= 1 / 255
+    assert found.provenance.told[0] == pytest.approx(25 * 0.49)
+
+
+def test_results_of_any_size(tmp_path, setup) -> None:
+    """Of sizes that no network gives: rows say how many times, and a box that cannot have the size costs itself."""
+    picture = write_picture(tmp_path / "a.png")
+    rows = BatchWorker(replace(setup, size="60x")).process(Task(picture, request("0,0,24,20", "0,0,8,8")))
+    assert [(row.status, row.scale) for row in rows] == [(Status.DONE, 2.5), (Status.FAILED, setup.scale)]
+    assert "would be enlarged 7.5 times" in rows[1].reason
+    assert localsr.read(Path(setup.folder) / rows[0].output).size == localsr.Size(60, 50)
+    (row,) = BatchWorker(replace(setup, scale=1.5)).process(Task(picture, request("0,0,24,20")))
+    assert localsr.read(Path(setup.folder) / row.output).size == localsr.Size(36, 30)
+    assert "-x1.5-" in row.output
+
+
+def test_damaged_pictures_are_read_as_far_as_they_go(tmp_path, setup) -> None:
+    """Of truncated pictures beyond `restore`: a batch reads them if asked to, and its rows and results say so."""
+    whole = tmp_path / "whole.jpg"
+    write_picture(whole)
+    cut = tmp_path / "cut.jpg"
+    cut.write_bytes(whole.read_bytes()[: whole.stat().st_size // 2])
+    task = Task(str(cut), request("1,1,9,9"))
+    (row,) = BatchWorker(setup).process(task)
+    assert (row.status, row.notes) == (Status.FAILED, "")
+    tolerant = replace(setup, tolerant=True)
+    (row,) = BatchWorker(tolerant).process(task)
+    assert row.status == Status.DONE
+    assert row.notes.startswith("the file is damaged: ")
+    made = localsr.read(Path(setup.folder) / row.output).provenance
+    assert made.source_damage in row.notes
+    assert made.source_damage
+    assert tolerant.digest(task) != setup.digest(task)
+    tally = run_batch([task], tolerant, lambda: InlineEngine(tolerant))
+    assert tally.noted == 1
+    assert "1 with notes on their file" in str(tally)
+    table = Path(setup.folder) / "results.parquet"
+    pl.read_parquet(table).drop("notes").write_parquet(table)  # as 0.1.0 wrote it
+    with ResultTable(setup.folder) as again:
+        assert again.before(task.picture, tolerant.digest(task))[0].notes == ""
 
 
 def test_what_is_broken_is_a_row(tmp_path, setup) -> None:

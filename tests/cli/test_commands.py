@@ -14,6 +14,7 @@ from pathlib import Path
 import clips
 import numpy as np
 import pytest
+from networks import save_told
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -22,7 +23,7 @@ from localsr import images
 from localsr.cli import app
 from localsr.errors import ImageError, OutputError
 from localsr.evaluation import paper
-from localsr.geometry import Box
+from localsr.geometry import Box, Enlargement
 from localsr.inference import restorer
 from localsr.inference.scene import Scene
 from localsr.models import checkpoint, embedded
@@ -233,6 +234,33 @@ def test_json(nets, here):
     assert files(here) == ["photo-0-0-8x8-x4.png", "photo-0-20-5x10-x4.png", "s.png"]
 
 
+def test_any_size(nets, here):
+    """Of sizes that no network gives: by the command, in names, lines, JSON and files."""
+    result = restore(nets, "--box", "0,0,10,8", "--scale", "1.5")
+    assert result.exit_code == 0, result.output
+    assert "photo-0-0-10x8-x1.5.png: 15 x 12 px" in result.stdout
+    Path("r.jsonl").write_text('{"box": [0, 0, 10, 8]}\n{"box": [0, 0, 5, 4]}\n')
+    result = restore(nets, "--boxes", "r.jsonl", "--size", "30x", "--json")
+    told = json.loads(result.stdout)
+    assert result.exit_code == 3  # the second would be enlarged six times
+    assert "left out: a region of 5 x 4 px would be enlarged 6 times" in result.stderr
+    (region,) = told["regions"]
+    assert (region["output"], region["width"], region["height"], region["scale"]) == (
+        "photo-0-0-10x8-30x24.png",
+        30,
+        24,
+        3,
+    )
+    assert json.loads(run("inspect", region["output"], "--json").stdout)["provenance"]["scale"] == 3
+    result = restore(nets, "--box", "0,0,10,8", "--size", "x90", "--into", "all.png")
+    assert result.exit_code == 0, result.output
+    assert "all.png: 120 x 90 px" in result.stdout
+    cost = run(
+        "cost", "photo.png", "--box", "0,0,10,8", "--scale", "3", "--model", nets / "plain.safetensors", "--json"
+    )
+    assert json.loads(cost.stdout)["results"] == [[30, 24]]
+
+
 @pytest.mark.parametrize(
     ("args", "words"),
     [
@@ -242,7 +270,12 @@ def test_json(nets, here):
         (("--box", "90,90,8,8", "--clip"), ("outside", "40 x 30")),
         (("--box", "0,0,8,8", "--strategy", "clip"), ("'clip'", "crop, halo, clsr, full")),
         (("--box", "0,0,8,8", "--strategy", "clsr"), ("plain backbone",)),
-        (("--box", "0,0,8,8", "--scale", "3"), ("x4, not x3",)),
+        (("--box", "0,0,8,8", "--scale", "5"), ("x4, not x5; ask for at most x4",)),
+        (("--box", "0,0,8,8", "--scale", "9"), ("a scale of 9.0 cannot be", "1 to 8")),
+        (("--box", "0,0,8,8", "--size", "large"), ("'large' is no size", "1200x")),
+        (("--box", "0,0,8,8", "--size", "99x"), ("would be enlarged 12.38 times", "at most 32 x 32 px")),
+        (("--box", "0,0,8,8", "--size", "20x", "--scale", "3"), ("leave one out",)),
+        (("--box", "0,0,8,8", "--size", "20x", "-o", "a.png", "--into", "b.png"), ("--size is of one file",)),
         (("--box", "0,0,8,8", "--model", "nothing"), ("'nothing'",)),
         (("--box", "0,0,8,8", "--model", "photo.png"), ("photo.png", "localsr models")),
         (("--box", "0,0,8,8", "-o", "a.gif"), ("a.gif", ".png", ".jpg")),
@@ -325,11 +358,13 @@ def test_default_names(here):
     from localsr.cli.result_files import default_name
 
     box = Box(1, 2, 4, 6)
-    assert default_name(Path("a/street.TIF"), box, 2) == "street-1-2-3x4-x2.tif"
-    assert default_name(Path("street.jpg"), box, 4) == "street-1-2-3x4-x4.png"
-    assert default_name(Path("--my $(photo) 'é'.v2.webp"), box, 4) == "my_photo_é_.v2-1-2-3x4-x4.webp"
-    assert default_name(Path("$$$.png"), box, 4) == "picture-1-2-3x4-x4.png"
-    assert len(default_name(Path("é" * 120 + ".png"), box, 4).encode()) <= 255
+    assert default_name(Path("a/street.TIF"), box, Enlargement(2)) == "street-1-2-3x4-x2.tif"
+    assert default_name(Path("street.jpg"), box, Enlargement(4)) == "street-1-2-3x4-x4.png"
+    assert default_name(Path("--my $(photo) 'é'.v2.webp"), box, Enlargement(4)) == "my_photo_é_.v2-1-2-3x4-x4.webp"
+    assert default_name(Path("$$$.png"), box, Enlargement(4)) == "picture-1-2-3x4-x4.png"
+    assert default_name(Path("a.png"), box, Enlargement(1.5)) == "a-1-2-3x4-x1.5.png"
+    assert default_name(Path("a.png"), box, Enlargement(width=6)) == "a-1-2-3x4-6x8.png"
+    assert len(default_name(Path("é" * 120 + ".png"), box, Enlargement(4)).encode()) <= 255
 
 
 def test_models(nets, monkeypatch):
@@ -419,7 +454,23 @@ def test_evaluate(nets, here):
     assert checkpoint.digest(tensors) == card.sha256
     fails(run(*args, "--record", "--limit", 1), 2, "--limit")
     fails(run(*args, "--strategy", "crop,best"), 2, "'best'")
-    fails(run("evaluate", "--data", "gone", "--model", net), 2, "gone")
+    fails(run("evaluate", "--data", "gone", "--model", net), 2, "gone", "wherever it lies", "--root")
+
+
+def test_evaluate_several_data_sets_and_what_it_would_cost(nets, here):
+    for name in ("Urban100", "deep/manga109"):
+        (here / "sets" / name).mkdir(parents=True)
+        (here / "sets" / name / "0.png").write_bytes(Path("photo.png").read_bytes())
+    args = ("evaluate", "--root", "sets", "--data", "urban100", "--data", "manga109", "--roi", 3, "--strategy", "crop")
+    args = (*args, "--model", nets / "plain.safetensors", "-o", "kept")
+    told = run(*args, "--dry-run")
+    assert told.exit_code == 0, told.stderr
+    for words in ("urban100, 1 pictures, 6 ROIs of 3, plain", "manga109, 1 pictures", "GFLOPs", "time here"):
+        assert words in " ".join(told.stdout.split())
+    assert not Path("kept").exists()
+    assert run(*args).exit_code == 0
+    for name in ("urban100", "manga109"):
+        assert json.loads(Path(f"kept/{name}/result.json").read_text())["protocol"]["data"] == name
 
 
 def test_usage_errors(here):
@@ -681,7 +732,10 @@ def test_inspect_shows_what_made_a_picture(nets, here):
     assert result.exit_code == 0
     assert f"network sha256: {told['network_sha256']}" in result.stdout
     result = run("inspect", "photo.png")
-    assert (result.exit_code, result.stdout) == (3, "photo.png: 40 x 30 px, 3 bands of 8 bits\n")
+    assert (result.exit_code, result.stdout) == (
+        3,
+        "photo.png: 40 x 30 px, 3 bands of 8 bits\nmeasured: noise of 0.0 levels of 255, blur of 0.00 px, no JPEG\n",
+    )
     assert result.stderr == "localsr: photo.png does not say that localsr made it\n"
     assert restore(nets, "--box", "0,0,8,8", "-o", "b.png", "--no-provenance").exit_code == 0
     assert run("inspect", "b.png").exit_code == 3
@@ -714,3 +768,42 @@ def test_quality_and_metadata_are_chosen(nets, here):
     fails(restore(nets, "--box", "0,0,8,8", "-o", "a.png", "--quality", "80"), 2, "a quality is for jpeg, webp, avif")
     bmp = run("restore", "photo.jpg", "--model", nets / "plain.safetensors", "--box", "0,0,16,16", "-o", "a.bmp")
     assert "the photo's metadata is left out: a BMP holds none" in bmp.stderr
+
+
+def test_denoise_and_deblur(nets, here, tmp_path_factory):
+    told = save_told(tmp_path_factory.mktemp("told"))
+    Image.open("photo.png").convert("RGB").resize((160, 120)).save("photo.jpg", quality=60)
+    ask = ("restore", "photo.jpg", "--box", "4,4,20,16", "--model", str(told), "-o", "out")
+    said, answers = run(*ask).stdout, []
+    assert re.search(r"photo.jpg: restored as of noise of [\d.]+ levels of 255, .* JPEG of quality 60", said)
+    for more in ((), ("--denoise", "0", "--deblur", "50"), ("--denoise", "100")):
+        answers.append(json.loads(run(*ask, "--json", *more).stdout))
+        answers[-1]["bytes"] = Path(answers[-1]["regions"][0]["output"]).read_bytes()
+    assert [answer["conditions"]["compression"] for answer in answers] == [40, 0, 40]
+    assert (answers[1]["conditions"]["noise"], answers[1]["conditions"]["blur"]) == (0, 0.6)
+    assert answers[2]["conditions"]["noise"] == 25
+    assert answers[2]["provenance"]["told"] == answers[2]["conditions"]
+    assert len({answer["bytes"] for answer in answers}) == 3
+    inspected = json.loads(run("inspect", answers[2]["regions"][0]["output"], "--json").stdout)
+    assert inspected["provenance"]["told"] == answers[2]["conditions"]
+    assert set(inspected["conditions"]) == {"noise", "blur", "compression"}
+    for command in (("cost",), ("explain", "-o", "map.png")):
+        assert "JPEG of quality 60" in run(*command, *ask[1:-2]).stdout
+
+
+@pytest.mark.parametrize(
+    ("network", "args", "words"),
+    [
+        ("context", ("--denoise", "10"), "context cannot be told how much to denoise or to deblur; leave --denoise"),
+        ("context", ("--deblur", "much"), "--deblur much is neither auto nor a number from 0 to 100"),
+        ("context", ("--denoise", "nan"), "--denoise nan is neither"),
+        ("context", ("--denoise", "101"), "--denoise 101 is neither"),
+    ],
+)
+def test_what_cannot_be_taken_away(nets, here, network, args, words):
+    fails(
+        run("restore", "photo.png", "--box", "4,4,8,8", "--model", str(nets / f"{network}.safetensors"), *args),
+        2,
+        words,
+    )
+    assert not list(Path().glob("photo-*"))

@@ -8,7 +8,6 @@ import pytest
 import torch
 from PIL import Image
 
-from localsr.conditions import LUMA
 from localsr.data.crops import Crops
 from localsr.data.degradation import (
     JPEG_QUALITIES,
@@ -21,6 +20,7 @@ from localsr.data.degradation import (
 )
 from localsr.data.pairs import Pairs
 from localsr.data.second_order import SecondOrderDegradation, draw_broad
+from localsr.estimation import LUMA
 from localsr.evaluation import benchmark
 from localsr.evaluation.benchmark import Benchmark
 from localsr.geometry import Box

@@ -219,12 +219,17 @@ def test_a_data_set_in_folders(tmp_path: Path) -> None:
 
 
 def test_a_data_set_that_is_none(tmp_path: Path) -> None:
-    with pytest.raises(localsr.DataError, match="neither a folder nor one of set5, set14, bsd100"):
+    with pytest.raises(localsr.DataError, match="is called bsd1000; known names are set5, set14, bsd100"):
         datasets.find_data_set("bsd1000", tmp_path)
-    with pytest.raises(localsr.DataError, match="no folder there is called bsd100 or bsds100 or b100"):
+    with pytest.raises(localsr.DataError, match="two levels deep, is called bsd100 or bsds100 or b100"):
         datasets.find_data_set("bsd100", tmp_path)
-    with pytest.raises(localsr.DataError, match="pass as root where your data sets are"):
+    with pytest.raises(localsr.DataError, match="no folder bsd100; pass the path of a folder, wherever it lies, or a "):
         datasets.find_data_set("bsd100", None)
+    (tmp_path / "deep/Mine").mkdir(parents=True)
+    assert datasets.find_data_set("mine", tmp_path) == tmp_path / "deep/Mine"
+    assert datasets.find_data_set(str(tmp_path / "deep/Mine"), Path("/nowhere")) == tmp_path / "deep/Mine"
+    (tmp_path / "deep/Mine").rmdir()
+    (tmp_path / "deep").rmdir()
     for name in ("HR/a.png", "HR/b.png", "LR_x4/a.png"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         Image.new("RGB", (64, 64)).save(tmp_path / name)

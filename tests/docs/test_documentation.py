@@ -27,7 +27,7 @@ from localsr.models import clsr
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("[teh]*/*.md")])
-NOT_RUN = 7  # blocks that need docker, a store, a cluster, a published data set, or that download everything anew
+NOT_RUN = 9  # blocks that need docker, a tracker, a store, a cluster or a published data set, or that download anew
 PATIENCE = 300  # s
 
 

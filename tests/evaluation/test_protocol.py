@@ -2,6 +2,8 @@
 
 import dataclasses
 import json
+import os
+import shutil
 from pathlib import Path
 
 import msgspec
@@ -9,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from networks import made, restorer, tiny
+from networks import awake, made, restorer, tiny
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch.nn import functional
@@ -17,7 +19,10 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 import localsr
 from localsr import metrics
+from localsr.cli.evaluate import result_table
+from localsr.conditions import Conditions
 from localsr.evaluation.benchmark import Benchmark
+from localsr.evaluation.estimate import estimate_evaluation
 from localsr.evaluation.methods import Method
 from localsr.evaluation.protocol import default_methods, evaluate
 from localsr.evaluation.records import EvaluationSettings, plain_values
@@ -25,6 +30,7 @@ from localsr.evaluation.report.page import write_report
 from localsr.evaluation.report.sections import report_parts
 from localsr.evaluation.results import Result, paired_difference
 from localsr.evaluation.run_folder import RunFolder
+from localsr.evaluation.runner import MethodRunner
 from localsr.geometry import Box, Size
 from localsr.inference.cost import RoiFlops, count_roi
 from localsr.inference.strategies import Strategy
@@ -175,7 +181,7 @@ def test_rois_and_pictures_agree(benchmark: Benchmark, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
-def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
+def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one, asked = restorer(tiny()), methods("crop", "halo", "clsr")
     unbroken = evaluate(benchmark, one, tmp_path / "a", roi=8, methods=asked)
 
@@ -189,6 +195,19 @@ def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
     with pytest.raises(Killed):
         evaluate(benchmark, one, tmp_path / "b", roi=8, methods=asked, progress=kill)
     (tmp_path / "b" / "parts" / "00002-rois.parquet").write_bytes(b"half a file")  # its picture is not said to be done
+    away = tmp_path / "elsewhere" / "set"  # another machine, which goes on with what was copied to it
+    for part in ("set", "b"):
+        shutil.copytree(tmp_path / part, away.parent / part)
+    for file in away.rglob("*.png"):
+        os.utime(file, (1e9, 1e9))
+    with monkeypatch.context() as patch:
+        patch.setattr("localsr.evaluation.protocol.describe_machine", lambda: {"cpu": "another", "cores": 99})
+        moved = evaluate(Benchmark(away, 4, 8), one, away.parent / "b", roi=8, methods=asked)
+    assert moved.rois().equals(unbroken.rois())
+    assert result_table(moved).columns == result_table(unbroken).columns
+    assert [list(c.cells) for c in result_table(moved).columns] == [
+        list(c.cells) for c in result_table(unbroken).columns
+    ]
     with pytest.raises(localsr.DataError, match=r"another run: .*roi was 8, is 4"):
         evaluate(Benchmark(tmp_path / "set", 4, 8), one, tmp_path / "b", roi=4, methods=asked)
     told = json.loads((tmp_path / "b" / "run.json").read_text())
@@ -224,6 +243,60 @@ def test_a_run_goes_on(benchmark: Benchmark, tmp_path: Path) -> None:
         evaluate(benchmark, one, tmp_path / "c", roi=8, methods=asked)
     (tmp_path / "c" / "parts").rmdir()
     assert evaluate(benchmark, one, tmp_path / "c[1]", roi=8, methods=asked).rois().height == unbroken.rois().height
+
+
+def test_an_estimate_counts_what_is_done(benchmark: Benchmark, tmp_path: Path) -> None:
+    one, asked = restorer(tiny()), methods("bicubic", "crop", "halo-1", "clsr", "clsr-in-2", "full")
+    for sample in (None, 3):
+        estimate = estimate_evaluation(benchmark, one, roi=8, methods=asked, sample=sample)
+        done = evaluate(benchmark, one, tmp_path / f"{sample}", roi=8, methods=asked, sample=sample)
+        rois = done.pictures.filter(pl.col("way") == "crop")["rois"].sum()
+        assert (estimate.pictures, estimate.rois) == (3, rois)
+        for name in ("crop", "halo-1"):
+            assert estimate.methods[name].gflops == pytest.approx(rois * done.record.means[name].gflops_roi, rel=1e-3)
+        means = done.record.means["clsr"]
+        scenes = 3 * (means.gflops_first_roi - means.gflops_roi)
+        assert estimate.methods["clsr"].gflops == pytest.approx(rois * means.gflops_roi + scenes, rel=1e-3)
+        assert estimate.methods["clsr-in-2"].gflops > estimate.methods["clsr"].gflops / 3
+        assert estimate.methods["bicubic"].gflops == 0 < estimate.methods["bicubic"].seconds < estimate.seconds
+        if sample is None:  # a picture at once
+            assert estimate.methods["full"].gflops == pytest.approx(3 * done.record.means["full"].gflops_roi, rel=1e-3)
+
+
+def test_how_near_to_the_whole_picture(benchmark: Benchmark, tmp_path: Path) -> None:
+    one = restorer(tiny())
+    result = evaluate(benchmark, one, tmp_path / "a", roi=8, methods=methods("crop", "halo-1", "halo-64"), to_full=True)
+    psnr = {name: means.psnr_y for name, means in result.record.means.items()}
+    assert psnr["crop"] < psnr["halo-1"] < psnr["halo-64"]
+    assert psnr["halo-64"] > 90  # its halo holds all that can matter
+    assert result.setting.against == "full"
+    parts = report_parts([result])
+    assert any("against its own `full`" in str(part) for part in parts)
+    with pytest.raises(localsr.ConfigError, match="leave it out"):
+        evaluate(benchmark, one, tmp_path / "b", roi=8, methods=methods("full"), to_full=True)
+    assert Method(Strategy.FULL) not in default_methods(one, to_full=True)
+    with pytest.raises(localsr.DataError, match=r"another run: .*against"):
+        evaluate(benchmark, one, tmp_path / "a", roi=8, methods=methods("crop", "halo-1", "halo-64"))
+
+
+def test_conditions_by_what_tells_them(benchmark: Benchmark, tmp_path: Path) -> None:
+    photos = Benchmark(tmp_path / "set", 4, 8, degradation="photo")
+    pair, truth = photos[1], photos.conditions(1)
+    assert truth.compression == 100 - photos.draw_degradation(1).quality
+    assert truth != photos.conditions(0)
+    config = dataclasses.replace(tiny(), conditioned=True)
+    one = localsr.Restorer(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
+    asked = methods("halo", "halo-by-roi", "halo-by-surroundings", "halo-by-truth")
+    runner, roi = MethodRunner(one, asked), Box(16, 8, 24, 16)
+    found = {str(method): runner.restore(method, pair.lr, [roi], truth) for method in asked}
+    scene = one.encode(pair.lr)
+    for name, conditions in (("halo-by-roi", Conditions()), ("halo-by-truth", truth)):  # a block tells nothing
+        assert np.array_equal(found[name][0], scene.told(conditions).restore(roi, "halo").pixels)
+    assert not torch.allclose(found["halo-by-truth"], found["halo-by-roi"], atol=1e-4)
+    assert torch.equal(found["halo"], runner.restore(asked[0], pair.lr, [roi]))
+    assert list(evaluate(photos, one, tmp_path / "r", roi=8, methods=asked).record.means) == list(map(str, asked))
+    with pytest.raises(localsr.ConfigError, match="is not one of bicubic, photo"):
+        Benchmark(tmp_path / "set", 4, 8, degradation="broad")
 
 
 def test_a_sample_of_rois(benchmark: Benchmark, tmp_path: Path) -> None:

@@ -5,10 +5,13 @@ import dataclasses
 import json
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import msgspec
 import numpy as np
+import polars as pl
 import pytest
+import table_3
 from networks import restorer, tiny
 from PIL import Image
 
@@ -18,14 +21,16 @@ from localsr.evaluation.examples import find_extremes
 from localsr.evaluation.methods import Method
 from localsr.evaluation.protocol import evaluate
 from localsr.evaluation.records import MAX_JSON_BYTES, Interval, ResultRecord, json_bytes, plain_values
-from localsr.evaluation.report import ablations, plots, tables
+from localsr.evaluation.report import ablations, plots, tables, unpadded
 from localsr.evaluation.report.document import Figure, Heading, ReportTable, Text, insert_results
 from localsr.evaluation.report.page import write_report
 from localsr.evaluation.report.sections import report_parts
+from localsr.evaluation.report.told import WHOLE, make_told_tables
 from localsr.evaluation.results import Result, Setting
 from localsr.evaluation.timing import measure_timing
 from localsr.inference.strategies import Strategy
 from localsr.models.config import ModelConfig
+from localsr.training.config import Recipe
 
 OF = Setting(4, "bicubic", 8)
 METHODS = [Method.named(name) for name in ("bicubic", "crop", "halo-1", "halo-2", "halo", "clsr", "full")]
@@ -137,9 +142,83 @@ def test_ablations_take_what_is_there_and_invent_nothing(results: list[Result], 
     assert table.rows[1][4] == "37.93"
     loss = [variant(f"l-{v[0]}-{v[1]}", {}, {"context_loss": v}) for v in ([0.0, 0.0], [1.0, 1.0], [0.5, 0.0])]
     with pytest.raises(localsr.DataError, match="two are the same row"):
-        ablations.make_ablation_tables([none, pim, variant("again", {"gcm": False}, {"seed": 9})], modules)
+        ablations.make_ablation_tables([none, pim, variant("again", {"gcm": False}, {})], modules)
     (table,) = ablations.make_ablation_tables(loss, weights)
     assert [row[1] == "not trained" for row in table.rows] == [False, True, True, True, False]
+
+
+def test_table_3_without_padding(results: list[Result], tmp_path: Path) -> None:
+    base = plain_values(results[0].record)
+
+    def variant(halo: int, pim: bool, gcm: bool, seed: int, gain: float) -> Result:
+        claims = {
+            "checkpoint": base["checkpoint"] | {"name": f"row-{halo}-{pim}-{gcm}-{seed}"},
+            "model": base["model"] | {"halo": [halo] * 3, "pim": pim, "gcm": gcm},
+            "recipe": {"name": "row", "init": "start", "steps": 7, "seed": seed},
+        }
+        one = changed(results[0], tmp_path, claims)
+        return dataclasses.replace(one, pictures=one.pictures.with_columns(psnr_y=pl.lit(20.0 + gain)))
+
+    gains = {(0, False, False): 0.0, (0, True, False): 0.03, (0, True, True): 0.06, (4, False, False): 0.09}
+    made = [variant(*row, seed, gain + 0.01 * seed * row[1]) for row, gain in gains.items() for seed in (0, 1)]
+    full = variant(8, False, False, 0, 0.1)
+    (table,) = unpadded.make_unpadded_tables([*made, full])
+    found = {row[0]: row[1:5] for row in table.rows}
+    gflops = {way: f"{base['strategies'][way]['gflops_first_roi']:.2f}" for way in ("crop", "clsr", "halo", "full")}
+    assert found == {
+        "`crop`": ("2", "20.000", gflops["crop"], "0%"),
+        "PIM": ("2", "20.035", gflops["clsr"], "35%"),
+        "GCM": ("0", "not trained", "", ""),
+        "PIM + GCM": ("2", "20.065", gflops["clsr"], "65%"),
+        "`halo` 2": ("0", "not trained", "", ""),
+        "`halo` 4": ("2", "20.090", gflops["halo"], "90%"),
+        "`full`": ("1", "20.100", gflops["full"], "100%"),
+    }
+    assert [row[6] for row in table.rows if row[0] in ("PIM", "`full`")] == ["+0.030 to +0.040", ""]
+    assert "from start, 7 steps" in table.title
+    assert unpadded.make_unpadded_tables(made[2:]) == []  # without `crop` there is no way to close
+    with pytest.raises(localsr.DataError, match="give one result a row and seed"):
+        unpadded.make_unpadded_tables([*made, variant(0, False, False, 0, 0.2)])
+    text = write_report(tmp_path / "r", "t", report_parts([*made, full])).read_text()
+    assert "Table 3 without padding" in text
+    assert "mean of up to 2 seeds a row" in text
+
+
+@pytest.mark.parametrize("recipe", ["table-3", "table-3-carn-m"])
+def test_rows_of_table_3_differ_in_what_they_see_alone(recipe: str, tmp_path: Path) -> None:
+    path = Path(__file__).parents[2] / f"recipes/{recipe}.toml"
+    read = Recipe.read(path)
+    rows = {row: Recipe.read(path, table_3.settings_of(row, read, 5)) for row in table_3.ROWS}
+    assert {row: (set(r.model.halo), r.model.pim, r.model.gcm) for row, r in rows.items()} == {
+        row: ({halo}, pim, gcm) for row, (halo, pim, gcm, _) in table_3.ROWS.items()
+    }
+    for row in rows.values():
+        assert (row.name.startswith(recipe), row.seed) == (True, 5)
+        aside = {"name": "row", "seed": 0, "model": row.model.without_context().with_halo(0)}
+        assert dataclasses.replace(row, **aside) == dataclasses.replace(rows["crop"], **aside)
+    asked = SimpleNamespace(recipe=path, set=[], runs=tmp_path, root=tmp_path, data=["bsd100"], results=tmp_path)
+    name = rows["pim"].name
+    train, measure = table_3.commands_of("pim", 5, asked)
+    assert "--resume" not in train
+    assert measure[measure.index("--strategy") + 1] == "clsr"
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "last.ckpt").touch()
+    assert table_3.commands_of("pim", 5, asked)[0][-1] == "--resume"
+    (tmp_path / name / f"{name}.safetensors").touch()
+    assert table_3.commands_of("pim", 5, asked) == [measure]
+
+
+def test_what_estimates_are_worth(results: list[Result], tmp_path: Path) -> None:
+    names = ("halo", "halo-by-roi", "halo-by-truth")
+    base = plain_values(results[0].record)
+    claims = {"ways": list(names), "strategies": dict.fromkeys(names, base["strategies"]["halo"])}
+    halo = results[0].pictures.filter(pl.col("way") == "halo")
+    gains = zip(names, (0.0, -0.25, 0.125), strict=True)
+    rows = [halo.with_columns(way=pl.lit(n), psnr_y=pl.col("psnr_y") + gain) for n, gain in gains]
+    one = dataclasses.replace(changed(results[0], tmp_path, claims), pictures=pl.concat(rows))
+    (table,) = make_told_tables([one, results[1]])
+    assert [row[0] for row in table.rows] == ["the ROI alone", WHOLE, "the truth"]
+    assert [row[2][:6] for row in table.rows] == ["-0.250", "", "+0.125"]
 
 
 def test_figures(results: list[Result]) -> None:

@@ -21,6 +21,7 @@ from localsr.errors import CheckpointError, ConfigError
 from localsr.foreign.black_box import BlackBox, ForeignNetwork
 from localsr.foreign.files import is_foreign, load_foreign, read_foreign
 from localsr.foreign.measured import known
+from localsr.foreign.probe import measure_restorer, noise_and_bars
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
 from localsr.geometry import Box
 from localsr.inference.precision import choose_precision, measure_gain, shortened_pair
@@ -97,9 +98,7 @@ def test_16_bits_of_a_black_box(tmp_path: Path, noise: localsr.Photo) -> None:
     conv = nn.Conv2d(3, 3, 5, padding=2).eval()
     network = TorchNetwork(box_of(toy(conv), "16"))
     card = Card("toy", ModelConfig(scale=1, stages=1, halo=(3, 0)))
-    exact, short = (
-        localsr.Restorer(TorchNetwork(network), card, None, each).encode(noise) for each in ("fp32", "bf16")
-    )
+    exact, short = (localsr.Restorer(network, card, None, each).encode(noise) for each in ("fp32", "bf16"))
     one, other = (scene.restore(Box(11, 7, 40, 30)) for scene in (exact, short))
     assert (one.precision, other.precision) == ("fp32", "bf16")
     assert 0 < np.abs(one.pixels - other.pixels).max() < 2 / 255
@@ -125,6 +124,9 @@ def test_what_is_known_of_toys(tmp_path: Path) -> None:
     norm = box_of(toy(nn.GroupNorm(1, 3).eval()), "2")
     assert norm.found.is_global
     assert norm.geometry.sees_all
+    card = Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0)))
+    again = measure_restorer(localsr.Restorer(norm, card), lambda side: noise_and_bars(side, seed=1))
+    assert again.is_global
 
 
 def test_windows_lie_on_the_grid(noise: localsr.Photo) -> None:

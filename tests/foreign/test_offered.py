@@ -14,6 +14,7 @@ import localsr
 from localsr.batch.table import read_table
 from localsr.cli import app
 from localsr.cli.batch import EngineOptions
+from localsr.conditions import Adjustment
 from localsr.models.embedded import imported_folder
 from localsr.models.licences import INVENTS, MAY_INVENT, caution
 from localsr.serving import tasks
@@ -46,9 +47,8 @@ def test_the_service_offers_and_runs_them(
     assert (blur.scale, blur.strategies, blur.default_strategy) == (2, ["crop", "halo", "full"], "halo")
     assert blur.description == f"ONNX x2, imported; {MAY_INVENT}"
     picture = write_picture(tmp_path / "a.png")
-    task = RestoreTask(
-        PictureFile("a", picture, "a", any_size=False), "1", [(3, 4, 20, 14)], "blur", None, "png", localsr.Saving()
-    )
+    file = PictureFile("a", picture, "a", any_size=False)
+    task = RestoreTask(file, "1", [(3, 4, 20, 14)], "blur", None, None, None, "png", localsr.Saving(), Adjustment())
     facts = runner.run(task, tmp_path, lambda *_: None)
     assert isinstance(facts, RestorationFacts)
     assert (facts.network, facts.strategy, facts.precision) == ("blur", "halo", "fp32")

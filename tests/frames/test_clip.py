@@ -10,7 +10,7 @@ import pytest
 
 import localsr
 from localsr.errors import ConfigError, ImageError
-from localsr.frames import clip
+from localsr.frames import clip, decoding
 from localsr.geometry import Box, Size, whole
 
 STAMPS = np.cumsum(np.random.default_rng(4).integers(20, 81, 60)).tolist()  # ms; a rate that varies
@@ -24,7 +24,7 @@ def varying() -> bytes:
 
 
 def shown(data: bytes, at: float, reach: int = 2) -> tuple[int, list[int], list[int]]:
-    found = clip.excerpt(io.BytesIO(data), "the clip", at, reach, reach)
+    found = decoding.excerpt(io.BytesIO(data), "the clip", at, reach, reach)
     box = whole(found.reference.size)
     several = [[clips.number_of(frame.window(box)) for frame in side] for side in (found.before, found.after)]
     return clips.number_of(found.reference.window(box)), several[0], several[1]
@@ -67,7 +67,7 @@ def test_turned_clips_are_upright(rotation: int) -> None:
     picture = np.zeros((32, 48, 3), np.uint8)
     picture[:16, :16], picture[16:, 32:] = (200, 30, 30), (30, 30, 200)
     data = clips.encoded([picture] * 3, rotation=rotation)
-    frame = clip.excerpt(io.BytesIO(data), "the clip", 0, 0, 0).reference
+    frame = decoding.excerpt(io.BytesIO(data), "the clip", 0, 0, 0).reference
     with av.open(io.BytesIO(data)) as container:
         turns = round(next(container.decode(video=0)).rotation / 90)
     upright = np.rot90(picture, turns)
@@ -79,7 +79,7 @@ def test_turned_clips_are_upright(rotation: int) -> None:
 
 
 def test_windows_are_the_same_wherever_they_begin(varying: bytes) -> None:
-    frame = clip.excerpt(io.BytesIO(varying), "the clip", 1, 0, 0).reference
+    frame = decoding.excerpt(io.BytesIO(varying), "the clip", 1, 0, 0).reference
     everything = frame.levels(whole(frame.size))
     for box in (Box(0, 0, 7, 5), Box(33, 21, 70, 50), Box(90, 60, 96, 64)):
         assert np.array_equal(frame.levels(box), everything[box.rows, box.columns])
@@ -151,13 +151,13 @@ def test_a_truncated_stream_gives_the_frames_that_are_there() -> None:
 
 
 def test_decoding_is_bounded(varying: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip, "MAX_DECODED", 5)
+    monkeypatch.setattr(decoding, "MAX_DECODED", 5)
     with pytest.raises(ImageError, match="too few key frames"):
         shown(varying, 1)
-    monkeypatch.setattr(clip, "MAX_DECODED", 500)
-    monkeypatch.setattr(clip, "MAX_SECONDS", -1.0)
+    monkeypatch.setattr(decoding, "MAX_DECODED", 500)
+    monkeypatch.setattr(decoding, "MAX_SECONDS", -1.0)
     with pytest.raises(ImageError, match="too few key frames"):
         shown(varying, 1)
-    monkeypatch.setattr(clip, "MAX_CLIP_PIXELS", 1000)
+    monkeypatch.setattr(decoding, "MAX_CLIP_PIXELS", 1000)
     with pytest.raises(ImageError, match="frames of 96 x 64 px"):
         shown(varying, 1)

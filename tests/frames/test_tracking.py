@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 import localsr
 from localsr.errors import BoxError, ConfigError, TrackLostError
-from localsr.frames import clip as clip_module
+from localsr.frames import decoding
 from localsr.frames.tracking import TrackedFrames, follow
 from localsr.geometry import Box
 from localsr.inference.fused_restoration import FusedRestoration
@@ -115,7 +115,7 @@ def test_what_cannot_be_tracked() -> None:
 
 
 def test_memory_bounds_how_many_neighbours_are_held(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(clip_module, "MAX_HELD_BYTES", 4 * 3 * WIDTH * HEIGHT)
+    monkeypatch.setattr(decoding, "MAX_HELD_BYTES", 4 * 3 * WIDTH * HEIGHT)
     found = list(follow(clips.encoded(frames(8)), BOX, count=9))
     assert len(found) == 8
     assert max(len(one.frames.others) for one in found) == 4

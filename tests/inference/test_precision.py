@@ -1,7 +1,9 @@
 """Regions in 16 bits: how far from fp32, by which routes, and when they are chosen."""
 
 import logging
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -74,6 +76,24 @@ def test_what_is_measured_decides_and_is_kept(
     for _ in range(2):  # whose weights were never saved
         gain.append(measured)
         assert choose_precision(pair, "") == chosen
+
+
+def test_those_who_ask_at_once_wait_for_one_measurement(
+    pair: NetworkPair, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    measured = []
+
+    def slowly(*_: object) -> Gain:
+        measured.append(1)
+        time.sleep(0.2)
+        return Gain(0.1, 2.0, 2.0)
+
+    monkeypatch.setattr(precision_module, "measure_gain", slowly)
+    with ThreadPoolExecutor(3) as pool:  # each holds the lock by a file of its own, as processes do
+        answers = [pool.submit(choose_precision, pair, "ab") for _ in range(3)]
+    assert {answer.result() for answer in answers} == {"bf16"}
+    assert measured == [1]
 
 
 def test_what_torch_does_not_compute_stays_in_fp32(noise: localsr.Photo) -> None:

@@ -62,3 +62,10 @@ def test_pillow_gets_the_profile() -> None:
     found = restorer(tiny()).encode(localsr.read(file.getvalue())).restore(BOX, "halo")
     assert found.to_pil().info["icc_profile"] == SRGB
     assert localsr.read(found).profile == SRGB
+
+
+def test_restorations_can_be_kept_in_sets_and_compared() -> None:
+    """Each is itself alone: arrays neither hash nor compare as a whole."""
+    one, other = restorer(tiny()).encode(photo_of(3, 8)).restore([BOX, BOX], "halo")
+    assert len({one, other}) == 2
+    assert one != other

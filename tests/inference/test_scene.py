@@ -421,6 +421,9 @@ def test_what_is_no_box_or_photo_is_told(noise: localsr.Photo) -> None:
     assert scene.cost(Box(1, 1, 5, 5)).keys() == scene.cost([Box(1, 1, 5, 5)]).keys()
     with pytest.raises(localsr.BoxError, match=r"\(1, 2, 3, 4\) is no localsr\.Box; .* Box\.from_xywh"):
         scene.restore((1, 2, 3, 4))
+    for given, told in (("1,2,3,4", "'1,2,3,4'"), ({"x": 1}, r"\{'x': 1\}"), (None, "None"), (7, "7")):
+        with pytest.raises(localsr.BoxError, match=rf"{told} is no localsr\.Box"):
+            scene.restore(given)
     with pytest.raises(localsr.ImageError, match=r"a int is no picture"):
         restorer(tiny()).encode(5)
 

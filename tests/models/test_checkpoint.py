@@ -183,5 +183,5 @@ def test_a_twin_is_found_by_name_and_sha256(tmp_path: Path, noise: localsr.Photo
 def test_names_and_scales(saved: Path) -> None:
     with pytest.raises(localsr.CheckpointError, match="no network 'unknown': neither a file nor one of"):
         localsr.load("unknown")
-    with pytest.raises(localsr.ConfigError, match="enlarges x4, not x2"):
-        localsr.load(saved, scale=2)
+    with pytest.raises(localsr.ConfigError, match="enlarges x4, not x5"):
+        localsr.load(saved, scale=5)

@@ -71,8 +71,8 @@ def test_the_default_has_context_and_brings_its_plain_twin(noise: localsr.Photo)
 
 
 def test_a_scale_without_a_network() -> None:
-    with pytest.raises(localsr.ConfigError, match="no embedded network enlarges x3, only x4, x2"):
-        localsr.load(scale=3)
+    with pytest.raises(localsr.ConfigError, match="enlarge up to x4, not x5"):
+        localsr.load(scale=5)
 
 
 def gains_over_bicubic(folder: Path, name: str, degradation: str) -> list[float]:

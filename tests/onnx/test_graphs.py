@@ -97,7 +97,7 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     told = CliRunner().invoke(app, ["explain", *about, "--runtime", "onnx", "-o", str(tmp_path / "map.png")])
     assert "patches, the largest share" in told.stdout, told.output
     serving = TaskRunner(WorkerSettings((str(exported),), "onnx", "auto", 64, 100, 100))
-    task = AttentionTask(PictureFile("a", about[0], "a", any_size=False), "1", (5, 6, 25, 16), None)
+    task = AttentionTask(PictureFile("a", about[0], "a", any_size=False), "1", [(5, 6, 25, 16)], None, None, None)
     shares = restorer(small()).encode(localsr.read(pixels)).attention(localsr.Box(5, 6, 25, 16)).shares
     found = [patch.weight for patch in serving.run(task, tmp_path, print).patches]
     assert found == pytest.approx(shares, abs=MAX_DIFFERENCE)
@@ -105,7 +105,7 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         ("--runtime", "tvm"): "not one of torch, onnx",
         (): "add --runtime onnx",
         ("--runtime", "onnx", "--precision", "bf16"): "on the CPU in fp32",
-        ("--runtime", "onnx", "--scale", "2"): "enlarges x4, not x2",
+        ("--runtime", "onnx", "--scale", "5"): "enlarges x4, not x5",
     }.items():
         told = CliRunner().invoke(app, ["restore", *about, *wrong, "-o", str(tmp_path / "c.png")])
         assert told.exit_code == 2

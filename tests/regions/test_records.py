@@ -24,7 +24,7 @@ TABLES = {
     "sides beside the picture's size": "file,width,height,x,y,w,h\na.jpg,640,480,64,96,256,336\n",
     "a centre": "picture,x_center,y_center,width,height\na.jpg,192,264,256,336\n",
     "a centre, in short": "picture,cx,cy,w,h\na.jpg,192,264,256,336\n",
-    "shares": "ImageID,LabelName,Confidence,XMin,XMax,YMin,YMax\na.jpg,sign,1,0.1,0.5,0.2,0.9\n",
+    "shares, as Open Images": "ImageID,LabelName,Confidence,XMin,XMax,YMin,YMax\na.jpg,sign,1,0.1,0.5,0.2,0.9\n",
     "a list and the picture's size": 'image_id,width,height,bbox\na.jpg,640,480,"[64.0, 96.0, 256.0, 336.0]"\n',
     "a decimal comma": "picture;xmin;ymin;xmax;ymax\na.jpg;64,0;96,00;320,0;432,0\n",
     "VIA's rectangle": 'filename,region_shape_attributes\na.jpg,"{""name"":""rect"",""x"":64,""y"":96,""width"":256,'
@@ -37,7 +37,6 @@ OBJECTS = {
     "sides as keys": {"image": "a.jpg", "left": 64, "top": 96, "width": 256, "height": 336},
     "corners in an object": {"image": "a.jpg", "box": {"x1": 64, "y1": 96, "x2": 320, "y2": 432}},
     "objects": {"image": "a.jpg", "objects": [{"bbox": [64, 96, 256, 336]}]},
-    "shares": {"image": "a.jpg", "box": [0.1, 0.2, 0.5, 0.9]},
 }
 
 

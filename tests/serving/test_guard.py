@@ -372,7 +372,8 @@ def test_clients_know_the_shapes_by_their_names(tmp_path):
     shapes = answer.json()["components"]["schemas"]
     ours = set(shapes) - {"HTTPValidationError", "ValidationError"}  # FastAPI's
     requests, answers = {"Asked", "BoxSides", "Look", "Paste", "Restore"}, {"Attention", "Bill", "Health", "Network"}
-    assert ours == requests | answers | {"Patch", "Picture", "Refusal", "Session", "Tiles"}
+    of_clips, of_conditions = {"Clip", "Frame", "Frames"}, {"Condition", "Conditions"}
+    assert ours == requests | answers | of_clips | of_conditions | {"Patch", "Picture", "Refusal", "Session", "Tiles"}
     assert set(re.findall(r'schemas/(\w+)"', answer.text)) <= set(shapes)
 
 

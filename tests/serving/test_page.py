@@ -18,6 +18,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
+from networks import save_told
 from PIL import Image
 
 import localsr
@@ -684,3 +685,49 @@ def test_view_starts_on_its_photo_as_the_readme_shows_it(browser, photo):
         assert page.complaints == page.elsewhere == []
     with Image.open(ROOT / "build" / "page.png") as made, Image.open(ROOT / "docs" / "page.png") as shown:
         assert made.size == shown.size
+
+
+def test_sliders_of_noise_and_blur(browser, tmp_path: Path) -> None:
+    told = save_told(tmp_path)
+    random = np.random.default_rng(0)
+    pixels = np.clip(120 + random.normal(0, 9, (240, 320, 3)), 0, 255).astype(np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "noisy.jpg", quality=80)
+    models = ("--model", str(told), "--model", "edsr-light-x4", "--deblur", "30", "--workers", "1")
+    with serving("view", str(tmp_path / "noisy.jpg"), "--no-browser", *models) as address:
+        page = Page(browser, address)
+        page.open()
+        tab = page.tab
+        tab.select_option("#network", "told")
+        sync_api.expect(tab.locator("#measured")).to_contain_text("JPEG of quality 80")
+        sync_api.expect(tab.locator("#conditions output").nth(0)).to_have_text("auto")
+        sync_api.expect(tab.locator("#conditions output").nth(1)).to_have_text("30")
+        assert 20 < float(tab.input_value("#denoise")) < 90  # where what was measured lies
+        tab.focus("#stage")
+        tab.keyboard.press("n")
+        page.sharp()
+        assert (page.asked[-1]["denoise"], page.asked[-1]["deblur"]) == (None, 30)
+        before = page.settled()
+        tab.locator("#denoise").scroll_into_view_if_needed()
+        slider = tab.locator("#denoise").bounding_box()
+        y = slider["y"] + slider["height"] / 2
+        tab.mouse.move(slider["x"] + slider["width"] / 2, y)
+        tab.mouse.down()
+        for share in (0.6, 0.7, 0.8, 0.9):
+            tab.mouse.move(slider["x"] + slider["width"] * share, y)
+        page.until(lambda: (page.asked[-1]["denoise"] or 0) > 80, "nothing is asked for while a slider moves")
+        page.until(lambda: not np.array_equal(page.stage(), before), "nothing is shown while a slider moves")
+        tab.mouse.up()
+        page.sharp()
+        end = float(tab.input_value("#denoise"))
+        assert page.asked[-1]["denoise"] == end
+        tab.click("#as-measured")
+        page.until(lambda: page.asked[-1]["denoise"] is None, "the sliders go back to what was measured")
+        assert page.asked[-1]["deblur"] is None
+        sync_api.expect(tab.locator("#as-measured")).to_be_hidden()
+        tab.select_option("#network", "edsr-light-x4")
+        sync_api.expect(tab.locator("#conditions")).to_be_hidden()
+        page.until(lambda: page.asked[-1]["network"] == "edsr-light-x4", "the other network is asked")
+        assert "denoise" not in page.asked[-1]
+        page.sharp()
+        page.context.close()
+        assert page.complaints == page.elsewhere == []

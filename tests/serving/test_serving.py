@@ -18,7 +18,8 @@ import service_fuzz
 import service_kill
 import service_load
 import service_slow
-from networks import awake, tiny
+from networks import awake, save_told, tiny
+from PIL import Image
 from service import BOX, Service, photo
 
 import localsr
@@ -145,6 +146,71 @@ def test_a_region_is_the_librarys(api, picture, scene, box, strategy):
     assert float(answer.headers["localsr-gflops"]) == pytest.approx(counted, abs=1e-4)
     expected = scene.restore(box, strategy).pixels
     assert np.abs(pixels(answer.content) - expected).max() <= 0.5 / 255 + 1e-4
+
+
+def test_any_size(api, service, picture, scene):
+    """Of sizes that no network gives: by the API and by a client, as by the library."""
+    box = Box(11, 7, 36, 27)
+    asked = {"boxes": [sides(box)]}
+    answer = api.post(f"/pictures/{picture}/restorations", json=asked | {"scale": 1.5})
+    assert float(answer.headers["localsr-scale"]) == 1.5
+    assert np.abs(pixels(answer.content) - scene.restore(box, scale=1.5).pixels).max() <= 0.5 / 255 + 1e-4
+    answer = api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "75x"})
+    assert (answer.headers["localsr-scale"], images.read(answer.content).size) == ("3", localsr.Size(75, 60))
+    answer = api.post(f"/pictures/{picture}/paste", json=asked | {"size": "x120"})
+    assert images.read(answer.content).size == localsr.Size(160, 120)
+    assert api.get(f"/pictures/{picture}/bicubic", params=sides(box) | {"scale": 1.5}).status_code == 200
+    with localsr.Client(service.url, scale=1.5) as client:
+        remote = client.encode(scene.photo)
+        assert (remote.scale, remote.restore(box).size) == (1.5, localsr.Size(38, 30))
+        assert remote.restore(box, size="75x").scale == 3
+    refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "999x"}), 422, "enlarged 39.96 times")
+    refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"scale": 5}), 422, "x4, not x5")
+    refused(api.post(f"/pictures/{picture}/restorations", json=asked | {"size": "x"}), 422, "size")
+
+
+def test_damaged_pictures_are_read_as_far_as_they_go(api, service):
+    """Of truncated pictures beyond `restore`: the service and a client read them if asked to, and say so."""
+    data = photo(64, 48, "JPEG")
+    cut = data[: len(data) * 2 // 3]
+    box = {"left": 0, "top": 0, "right": 64, "bottom": 48}
+    strict = api.post("/pictures", content=cut)
+    if strict.status_code == 201:
+        assert strict.json()["notes"] == []
+        refused(api.post(f"/pictures/{strict.json()['id']}/restorations", json={"boxes": [box]}), 422, "cannot be read")
+    told = api.post("/pictures", params={"tolerant": "true"}, content=cut).json()
+    assert told["notes"][0].startswith("the file is damaged: ")
+    answer = api.post(f"/pictures/{told['id']}/restorations", json={"boxes": [box]})
+    assert images.read(answer.content).provenance.source_damage in told["notes"][0]
+    with localsr.Client(service.url) as client:
+        remote = client.encode(localsr.read(cut, tolerant=True))
+        assert remote.restore(Box(0, 0, 8, 8)).provenance.source_damage
+
+
+def test_photos_go_to_a_service_as_their_files(service, tmp_path):
+    """Of what a client sends: a photo's own file, whose metadata the service carries on, wherever it was read from."""
+    exif = Image.Exif()
+    exif[0x010F] = "a maker"
+    Image.new("RGB", (64, 48), "red").save(tmp_path / "a.jpg", exif=exif, dpi=(100, 100))
+    data = (tmp_path / "a.jpg").read_bytes()
+    with localsr.Client(service.url) as client:
+        for source in (tmp_path / "a.jpg", localsr.read(tmp_path / "a.jpg"), localsr.read(data), io.BytesIO(data)):
+            assert client.encode(source)._data == data
+    page = localsr.read(tmp_path / "a.jpg", page=1)  # which the service could not choose
+    sent = localsr.read(localsr.client.encode_png(page))
+    assert sent.metadata.density is not None
+    assert sent.metadata.density.across == pytest.approx(100, abs=0.1)
+    assert sent.provenance is None
+
+
+def test_answers_as_avif(api, picture, scene):
+    """Of formats out: AVIF by the API as by the command."""
+    box = Box(0, 0, 20, 16)
+    answer = api.post(f"/pictures/{picture}/restorations", json={"boxes": [sides(box)], "format": "avif"})
+    assert answer.headers["content-type"] == "image/avif"
+    found = images.read(answer.content)
+    assert found.size == Size(80, 64)
+    assert np.abs(found.window(whole(found.size)) - scene.restore(box).pixels).mean() < 4 / 255
 
 
 def test_many_regions_are_a_zip(api, picture, scene):
@@ -290,9 +356,54 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
 
 
 def test_a_client_and_a_scene_can_do_the_same():
-    for name in ("restore", "stream", "cost", "attention", "paste", "strategy", "strategies", "scale"):
+    for name in (
+        "restore",
+        "stream",
+        "cost",
+        "attention",
+        "paste",
+        "strategy",
+        "strategies",
+        "scale",
+        "adjusted",
+        "conditions",
+    ):
         assert getattr(localsr.Scene, name) is getattr(RemoteScene, name) is getattr(RegionScene, name)
     assert not RemoteScene.__abstractmethods__
+
+
+@pytest.mark.slow
+def test_noise_and_blur_from_afar(net, tmp_path):
+    path = save_told(tmp_path)
+    random = np.random.default_rng(0)
+    noisy = np.clip(120 + random.normal(0, 9, (96, 128, 3)), 0, 255).astype(np.uint8)
+    box, here = Box(11, 7, 34, 21), localsr.load(path).encode(noisy)
+    models = [part for model in (path, net) for part in ("--model", str(model))]
+    with Service("--workers", "1", *EXACT, *models) as running:
+        with localsr.Client(running.url, model="told") as client:
+            remote = client.encode(noisy)
+            assert remote.conditions == pytest.approx(here.conditions, abs=1e-6)
+            for denoise, deblur in ((None, None), (0, None), (80, 20)):
+                theirs = remote.adjusted(denoise, deblur).restore(box).pixels
+                assert np.abs(theirs - here.adjusted(denoise, deblur).restore(box).pixels).max() <= 0.5 / 255 + 1e-4
+            remote.adjusted(100).paste(tmp_path / "all.png", [box])
+            assert images.read(tmp_path / "all.png").provenance.told[0] == 25
+            with pytest.raises(ConfigError, match="denoise 101 is not between 0 and 100"):
+                remote.adjusted(101)
+        with localsr.Client(running.url, model="tiny") as other, pytest.raises(ConfigError, match="cannot be told"):
+            other.encode(noisy, denoise=3)
+        key = running.upload(photo(64, 48, "PNG"))
+        with httpx.Client(base_url=f"{running.url}/api/v1", timeout=60) as api:
+            offered = {network["name"]: network["conditioned"] for network in api.get("/networks").json()}
+            assert offered == {"told": True, "tiny": False}
+            assert api.get("/session").json()["denoise"] is None
+            found = api.post(f"/pictures/{key}/conditions", json={"network": "told"}).json()
+            assert found["described"].startswith("noise of ")
+            assert 0 <= found["deblur"] <= 100
+            ask = {"boxes": [sides(box)], "network": "tiny"}
+            refused(api.post(f"/pictures/{key}/conditions", json={"network": "tiny"}), 422, "tiny cannot be told")
+            refused(api.post(f"/pictures/{key}/restorations", json=ask | {"denoise": 5}), 422, "cannot be told")
+            refused(api.post(f"/pictures/{key}/restorations", json=ask | {"denoise": 100.5}), 422, "denoise")
 
 
 def test_the_examples_of_the_client_run(service):

@@ -33,9 +33,10 @@ from localsr.models.presets import PRESETS
 from localsr.resize import reduce, resize
 from localsr.training.batches import Batches
 from localsr.training.config import Recipe
-from localsr.training.fit import fit, start
+from localsr.training.fit import fit
 from localsr.training.module import Training
 from localsr.training.muon import LIKE_ADAM, Muon, orthogonal
+from localsr.training.origin import start
 from localsr.training.teachers import read_teacher, teach
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes").rglob("*.toml"))
@@ -240,10 +241,15 @@ def test_a_restart_that_cannot_start_throws_nothing_away(recipe: Recipe, tmp_pat
     trained(short, tmp_path / "runs")
     kept = {p: p.read_bytes() for p in (tmp_path / "runs/tiny").rglob("*") if p.is_file()}
     (tmp_path / "bad/HR").mkdir(parents=True)
+    (tmp_path / "other.onnx").write_bytes(b"")
     Image.new("RGB", (45 * 4, 60 * 4)).save(tmp_path / "bad/HR/0.png")
     for wrong, message in (
         ({"folders": (str(tmp_path / "nowhere"),)}, "is no folder"),
         ({"init": "unknown"}, "no network 'unknown'"),
+        (
+            {"init": str(tmp_path / "other.onnx")},
+            "runs as it is, and nothing can be trained around it; init takes edsr",
+        ),
         ({"blend": "edsr-light-x4"}, "a edsr cannot be blended with this edsr: head.conv.bias is"),
         ({"validation": str(tmp_path / "bad")}, "less than the 48 of an ROI"),
         ({"context": 3, "roi": (3, 3)}, "must be a multiple of 1 and at least 6"),
@@ -398,6 +404,22 @@ def test_the_target_without_hr_is_what_the_network_makes_of_the_whole(recipe: Re
         dataclasses.replace(recipe, model=wide.without_context())
     with pytest.raises(localsr.ConfigError, match="take a plain network as init, of x4"):
         start(recipe, awake(tiny(scale=2, context=False)))
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning:torch")  # of what the compiler imports
+def test_a_compiled_step_is_the_step(recipe: Recipe, tmp_path: Path) -> None:
+    """The same loss and gradients as without compiling; of one side of ROI, since each other one costs minutes."""
+    plain = dataclasses.replace(recipe, model=recipe.model.without_context(), roi=(32, 32))
+    crops = Crops([Pairs([Path(recipe.folders[0])], recipe.model.scale, tmp_path / "cache")], 32, 2, 0)
+    (batch,) = Batches(crops, 2, plain.roi, 1)
+    network, found = start(plain), []
+    for compiled in (False, True):
+        loss, around = Training(dataclasses.replace(plain, compile=compiled), network).losses(batch)
+        assert around is None
+        network.zero_grad()
+        loss.backward()
+        found.append([loss.detach(), *(p.grad.clone() for p in network.parameters() if p.grad is not None)])
+    torch.testing.assert_close(*found, atol=1e-6, rtol=1e-3)
 
 
 def test_the_schedules(recipe: Recipe) -> None:

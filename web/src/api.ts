@@ -6,6 +6,8 @@ export interface ServiceInfo {
   readonly picture: string | null;
   readonly limits: Readonly<Record<string, number | null>>;
   readonly version: string;
+  readonly denoise: number | null; // that the reader starts with
+  readonly deblur: number | null;
 }
 
 export interface Network {
@@ -16,6 +18,7 @@ export interface Network {
   readonly description: string;
   readonly default_strategy: string;
   readonly attention: boolean; // whether it can be asked where its context came from
+  readonly conditioned: boolean; // whether it can be asked to denoise and to deblur
 }
 
 export interface Picture extends Size {
@@ -24,12 +27,43 @@ export interface Picture extends Size {
   readonly depth: number;
   readonly alpha: boolean;
   readonly tiles: { readonly size: number; readonly levels: number };
+  readonly clip: Clip | null;
 }
 
-/** How regions are restored. */
-export interface Method {
+/** How long a clip is; a moment of it is a picture of its own, whose id has the seconds behind a `~`. */
+export interface Clip {
+  readonly seconds: number;
+  readonly rate: number;
+}
+
+/** What a frame beside a moment of a clip brings to a box. */
+export interface Frame {
+  readonly name: string;
+  readonly used: boolean;
+  readonly reason: string;
+  readonly correlation: number;
+  readonly motion: readonly [number, number];
+  readonly picture: string; // a data URL, empty for a frame that is not used
+}
+
+/** How much is to be taken away, 0 to 100; null for as much as was measured. */
+export interface Adjustment {
+  readonly denoise: number | null;
+  readonly deblur: number | null;
+}
+
+/** How regions are restored; the adjustment is for networks that can be told. */
+export interface Method extends Partial<Adjustment> {
   readonly network: string;
   readonly strategy: string;
+  readonly frames: number; // of a clip, from how many; 1 of a picture
+}
+
+/** How a picture was degraded, and the adjustment that stands for it. */
+export interface Conditions {
+  readonly denoise: number;
+  readonly deblur: number;
+  readonly described: string;
 }
 
 /** What came back for one box; the box is the one that the service used. */
@@ -41,6 +75,7 @@ export interface Restored {
   readonly network: string;
   readonly seconds: number;
   readonly gflops: number;
+  readonly frames: number;
 }
 
 export interface CostEstimate {
@@ -104,6 +139,7 @@ export async function restore(
     network: header("Network"),
     seconds: Number(header("Seconds")),
     gflops: Number(header("Gflops")),
+    frames: Number(header("Frames") || 1),
   };
 }
 
@@ -116,7 +152,24 @@ export const paste = async (
   method: Method,
   how: Pasting,
   format: string,
-): Promise<Blob> => body(await post(`/pictures/${id}/paste`, { boxes, ...method, ...how, format }));
+): Promise<Blob> => {
+  const { frames: _, ...own } = method; // the whole picture is one frame's
+  return body(await post(`/pictures/${id}/paste`, { boxes, ...own, ...how, format }));
+};
+
+export const frames = async (id: string, box: Box, method: Method, signal?: AbortSignal): Promise<Frame[]> => {
+  const asked = { box, network: method.network, frames: method.frames };
+  return (await post(`/pictures/${id}/frames`, asked, signal)).json();
+};
+
+/** The id of a picture without its moment, if it is of one. */
+export const clipOf = (id: string): string => id.split("~")[0]!;
+
+/** The moment of a picture of a clip, null where its id has none. */
+export const secondsOf = (id: string): number | null => (id.includes("~") ? Number(id.split("~")[1]) : null);
+
+/** The id of a moment of a clip. */
+export const momentOf = (id: string, seconds: number): string => `${clipOf(id)}~${seconds.toFixed(3)}`;
 
 export async function bicubic(id: string, box: Box, scale: number, signal?: AbortSignal): Promise<Blob> {
   const query = new URLSearchParams(Object.entries({ ...box, scale }).map(([name, value]) => [name, String(value)]));
@@ -129,6 +182,9 @@ export const cost = async (id: string, boxes: readonly Box[], network: string): 
 export async function attention(id: string, box: Box, network: string): Promise<Patch[]> {
   return (await (await post(`/pictures/${id}/attention`, { box, network })).json()).patches;
 }
+
+export const conditions = async (id: string, network: string): Promise<Conditions> =>
+  (await post(`/pictures/${id}/conditions`, { network })).json();
 
 /** Send a picture; `progress` hears the share that has gone, 0 to 1. */
 export function upload(file: Blob, progress: (share: number) => void, signal: AbortSignal): Promise<Picture> {

@@ -131,7 +131,7 @@ export class Frames {
     if (model.draft) this.placeFrame(this.draft, model.draft, `${width(model.draft)} × ${height(model.draft)}`);
     const selected = model.draft ? null : model.selected;
     for (const handle of this.handles.values()) handle.hidden = selected === null;
-    this.knob.hidden = this.line.hidden = !selected?.bicubic;
+    this.knob.hidden = this.line.hidden = !selected?.plain;
     if (!selected) return;
     this.placeHandles(selected.box);
     this.placeSlider(selected.box);
@@ -180,6 +180,7 @@ export class Frames {
     this.line.classList.toggle("bare", bottom - top < MIN_HANDLE_SIDE || width(box) * zoom < MIN_WORDS_WIDTH);
     const share = Math.round(this.model.cut * 100);
     this.knob.setAttribute("aria-valuenow", String(share));
-    this.knob.setAttribute("aria-valuetext", `${share} % bicubic, ${100 - share} % restored`);
+    this.line.dataset.plain = this.model.plainName.toLowerCase();
+    this.knob.setAttribute("aria-valuetext", `${share} % ${this.model.plainName.toLowerCase()}, ${100 - share} % restored`);
   }
 }

@@ -1,6 +1,7 @@
 // The page: puts its parts together, and starts on the picture that the server was started on, if any.
 
 import * as api from "./api";
+import { ConditionSliders } from "./conditions";
 import { Downloads } from "./downloads";
 import { Frames } from "./frames";
 import { describe, placed, type Box } from "./geometry";
@@ -13,6 +14,7 @@ import { RegionList } from "./region_list";
 import { Restorations } from "./restorations";
 import { Session } from "./session";
 import { Settings } from "./settings";
+import { Timeline } from "./timeline";
 import { Upload } from "./upload";
 import { Viewer } from "./viewer";
 
@@ -33,7 +35,14 @@ const session = new Session(model, () => viewer.rename(model.picture!.id));
 const restorations = new Restorations(model, session, notices);
 const overlay = new Overlay(find<HTMLCanvasElement>("overlay"), viewer, model);
 const downloads = new Downloads(model, session, notices);
+const timeline = new Timeline(model, goTo, () => restorations.requestAll());
 const settings = new Settings(model, () => restorations.requestAll());
+const sliders = new ConditionSliders(
+  model,
+  session,
+  () => void restorations.slide(),
+  () => restorations.requestAll(),
+);
 let service: api.ServiceInfo | null = null;
 
 const gestures = new Gestures(stage, viewer, model, {
@@ -102,8 +111,17 @@ function open(picture: api.Picture, file: File | null = null): void {
   model.show(picture);
   update(); // the stage has its size from here on
   viewer.open(picture);
-  if (before && before.id !== service?.picture && before.id !== picture.id) api.forget(before.id).catch(() => {});
+  if (before && before.id !== service?.picture && before.id !== picture.id) api.forget(api.clipOf(before.id)).catch(() => {});
   notices.announce(`${picture.name ?? "The picture"} is open, ${picture.width} by ${picture.height} pixels`);
+}
+
+/** Show another moment of the clip that is open; its regions are restored anew in their places. */
+function goTo(seconds: number): void {
+  const picture = model.picture!;
+  model.picture = { ...picture, id: api.momentOf(picture.id, seconds) };
+  viewer.rename(model.picture.id);
+  restorations.requestAll();
+  model.changed();
 }
 
 function update(): void {
@@ -118,7 +136,9 @@ function update(): void {
   for (const button of stage.querySelectorAll<HTMLElement>("[data-tool]")) {
     button.setAttribute("aria-pressed", String(button.dataset.tool === model.tool));
   }
+  timeline.update();
   settings.update();
+  sliders.update();
   list.update();
   downloads.update();
   session.save();
@@ -191,6 +211,7 @@ async function start(): Promise<void> {
   const usual = networks.find((network) => network.default) ?? networks[0];
   if (!usual) throw new api.Refusal("The server has no network to restore with.", 0);
   model.choose(usual);
+  model.adjustment = { denoise: info.denoise, deblur: info.deblur };
   const bytes = maxBytes(info);
   if (bytes) find("limit").textContent = `, up to ${Math.round(bytes / 2 ** 20)} MiB`;
   session.keepAlive(info.limits.keep ?? KEEP_SECONDS);
@@ -206,6 +227,7 @@ function resume(picture: api.Picture, saved: NonNullable<ReturnType<typeof Sessi
   open(picture);
   const network = model.networks.find((other) => other.name === saved.network);
   if (network) model.choose(network, saved.strategy);
+  model.adjustment = { denoise: saved.denoise ?? null, deblur: saved.deblur ?? null };
   for (const box of saved.boxes) restorations.request(model.add(box));
 }
 

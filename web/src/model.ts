@@ -1,6 +1,6 @@
 // What the page knows: the picture, its regions, what is chosen. Views listen and draw; nothing here touches the DOM.
 
-import type { CostEstimate, Method, Network, Patch, Picture, Restored } from "./api";
+import type { Adjustment, CostEstimate, Frame, Method, Network, Patch, Picture, Restored } from "./api";
 import { same, type Box } from "./geometry";
 
 export interface Region {
@@ -10,7 +10,8 @@ export interface Region {
   problem: string; // why it failed
   restored: Restored | null; // the last answer; while it is of another box, its pixels are still shown in their place
   sharp: ImageBitmap | null;
-  bicubic: ImageBitmap | null; // to compare with, at the same scale
+  plain: ImageBitmap | null; // to compare with, at the same scale: bicubic, or of a clip from one frame
+  frames: Frame[]; // of a clip, what it was made from
   attention: Patch[] | null;
 }
 
@@ -25,10 +26,12 @@ export class Model {
   networks: readonly Network[] = [];
   network: Network | null = null;
   strategy = "";
+  adjustment: Adjustment = { denoise: null, deblur: null };
   regions: Region[] = [];
   selected: Region | null = null;
   draft: Box | null = null; // while it is drawn
   tool: Tool = "box";
+  frames = 9; // of a clip, from how many a region may be made
   cut = 0; // share of the selected region's width that shows bicubic, from the left; the rest shows restored pixels
   showsAttention = false; // whether the attention's circles are shown
   estimates: Record<string, CostEstimate> = {}; // of the selected region, by strategy
@@ -53,7 +56,14 @@ export class Model {
   }
 
   get method(): Method {
-    return { network: this.network?.name ?? "", strategy: this.strategy };
+    const frames = this.picture?.clip ? this.frames : 1;
+    const method = { network: this.network?.name ?? "", strategy: this.strategy, frames };
+    return this.network?.conditioned ? { ...method, ...this.adjustment } : method;
+  }
+
+  /** What regions are compared with. */
+  get plainName(): string {
+    return this.method.frames > 1 ? "One frame" : "Bicubic";
   }
 
   /** Start on a picture, or on none. */
@@ -73,7 +83,8 @@ export class Model {
       problem: "",
       restored: null,
       sharp: null,
-      bicubic: null,
+      plain: null,
+      frames: [],
       attention: null,
     };
     this.regions.push(region);
@@ -124,6 +135,6 @@ export class Model {
 /** Free what a region holds outside the script's memory. */
 export function release(region: Region): void {
   region.sharp?.close();
-  region.bicubic?.close();
-  region.sharp = region.bicubic = null;
+  region.plain?.close();
+  region.sharp = region.plain = null;
 }

@@ -1,4 +1,4 @@
-// What is drawn over the picture: restored pixels in their place, bicubic left of the slider, the attention's circles.
+// What is drawn over the picture: restored pixels in their place, what they are compared with left of the slider, the attention's circles.
 
 import type { Patch } from "./api";
 import { height, width, type Box } from "./geometry";
@@ -50,17 +50,17 @@ export class Overlay {
     const { x, y } = viewer.toScreen({ x: 0, y: 0 });
     const chosen = model.selected;
     const rings = model.showsAttention ? chosen?.attention : null;
-    const pixels = model.regions.flatMap((region) => [region.sharp, region.bicubic]);
+    const pixels = model.regions.flatMap((region) => [region.sharp, region.plain]);
     return [wide, high, x, y, viewer.zoom, chosen, model.cut, rings, ...pixels];
   }
 
-  /** A region's pixels, bicubic in the first `cut` of its width, restored in the rest. */
+  /** A region's pixels, what they are compared with in the first `cut` of its width, restored in the rest. */
   private drawPixels(region: Region, cut: number, ratio: number): void {
-    const { sharp, bicubic, restored } = region;
+    const { sharp, plain, restored } = region;
     if (!sharp || !restored) return;
     const box = restored.box;
     const middle = box.left + cut * width(box);
-    if (cut > 0) this.drawPart(bicubic ?? sharp, box, restored.scale, box.left, middle, ratio);
+    if (cut > 0) this.drawPart(plain ?? sharp, box, restored.scale, box.left, middle, ratio);
     if (cut < 1) this.drawPart(sharp, box, restored.scale, middle, box.right, ratio);
   }
 
@@ -147,9 +147,9 @@ export function drawRegion(canvas: HTMLCanvasElement, region: Region, cut: numbe
   context.imageSmoothingQuality = "high";
   fillWhite(context, x, y, w, h);
   context.drawImage(region.sharp, x, y, w, h);
-  if (cut > 0 && region.bicubic) {
+  if (cut > 0 && region.plain) {
     fillWhite(context, x, y, w * cut, h);
-    context.drawImage(region.bicubic, 0, 0, wide * cut, high, x, y, w * cut, h);
+    context.drawImage(region.plain, 0, 0, wide * cut, high, x, y, w * cut, h);
     context.fillStyle = "#fff";
     context.fillRect(Math.round(x + w * cut) - 1, y, 2, h);
   }

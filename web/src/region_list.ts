@@ -97,10 +97,13 @@ export class RegionList {
     this.drawPictures(region, card, selected);
     if (!selected) return;
     const range = item.querySelector<HTMLInputElement>("[type=range]")!;
+    const plain = model.plainName.toLowerCase();
     range.value = String(Math.round(model.cut * 100));
-    range.setAttribute("aria-valuetext", `${range.value} % bicubic, ${100 - Number(range.value)} % restored`);
+    range.setAttribute("aria-valuetext", `${range.value} % ${plain}, ${100 - Number(range.value)} % restored`);
+    item.querySelector(".split span")!.textContent = model.plainName;
+    this.showFrames(item, region);
     item.querySelector("output")!.textContent = `${range.value} %`;
-    range.disabled = region.bicubic === null;
+    range.disabled = region.plain === null;
     this.showSides(item, region.box);
     const context = item.querySelector<HTMLButtonElement>("[data-do=context]")!;
     const able = model.network?.attention === true;
@@ -122,6 +125,30 @@ export class RegionList {
       `The largest share is ${share(largest)}; an even one would be ${share(1 / patches.length)}.`;
   }
 
+  /** Show what the frames that a region was made from show of it, and say why others were left out. */
+  private showFrames(item: HTMLElement, region: Region): void {
+    const strip = item.querySelector<HTMLElement>(".strip")!;
+    const used = region.frames.filter((frame) => frame.used);
+    const said = region.frames.map((frame) => `${frame.name} ${frame.used}`).join();
+    strip.hidden = region.frames.length === 0;
+    if (strip.dataset.said === said) return;
+    strip.dataset.said = said;
+    const views = used.map((frame) => {
+      const view = document.createElement("img");
+      Object.assign(view, { src: frame.picture, alt: frame.name });
+      const [x, y] = frame.motion;
+      view.title = `${frame.name}, moved by ${x.toFixed(2)}, ${y.toFixed(2)} px, correlation ${frame.correlation.toFixed(3)}`;
+      return view;
+    });
+    const reasons = new Map<string, number>();
+    for (const { used, reason } of region.frames) if (!used) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
+    const left = [...reasons].map(([reason, count]) => `${count} left out: ${reason}`).join("; ");
+    const text = document.createElement("p");
+    text.className = "small";
+    text.textContent = `From ${used.length} frame${used.length === 1 ? "" : "s"}${left && `. ${left}`}. It is computed, and no evidence.`;
+    strip.replaceChildren(...views, text);
+  }
+
   /** Show the box in its fields, but for one that is being written in. */
   private showSides(item: HTMLElement, box: Box): void {
     const values = { left: box.left, top: box.top, width: width(box), height: height(box) };
@@ -134,7 +161,7 @@ export class RegionList {
   private drawPictures(region: Region, card: Card, selected: boolean): void {
     const box = region.restored?.box;
     const shows = box ? `${describe(box)} ${region.restored!.scale} ${selected && this.model.cut}` : "";
-    const images = `${region.sharp !== null} ${region.bicubic !== null}`;
+    const images = `${region.sharp !== null} ${region.plain !== null}`;
     const drawn = `${shows} ${images} ${region.restored?.seconds} ${selected}`;
     if (drawn === card.drawn) return;
     card.drawn = drawn;
@@ -157,8 +184,9 @@ const sideInput = (item: HTMLElement, name: string): HTMLInputElement =>
 function describeResult(region: Region): string {
   if (region.state === "restoring") return "Restoring …";
   if (region.state === "failed") return region.problem;
-  const { scale, strategy, seconds, gflops } = region.restored!;
-  return `×${scale} · ${strategy} · ${formatTime(seconds)} · ${formatWork(gflops)}`;
+  const { scale, strategy, seconds, gflops, frames } = region.restored!;
+  const several = frames > 1 ? `${frames} frames · ` : "";
+  return `×${scale} · ${several}${strategy} · ${formatTime(seconds)} · ${formatWork(gflops)}`;
 }
 
 export const formatTime = (seconds: number): string =>

@@ -1,7 +1,7 @@
 // From a region to its sharp pixels: asked for again whenever its box, the network or the strategy changes.
 
 import * as api from "./api";
-import type { Box } from "./geometry";
+import { same, type Box } from "./geometry";
 import { release, type Model, type Region } from "./model";
 import type { Notices } from "./notices";
 import type { Session } from "./session";
@@ -14,6 +14,8 @@ export class Restorations {
   private readonly waiting: (() => void)[] = [];
   private running = 0;
   private estimateTimer = 0;
+  private isSliding = false;
+  private slid = false; // since the last call while sliding
 
   constructor(
     private readonly model: Model,
@@ -36,6 +38,23 @@ export class Restorations {
     const { regions, selected } = this.model;
     const rest = regions.filter((region) => region !== selected);
     for (const region of selected ? [selected, ...rest] : rest) this.request(region);
+  }
+
+  /** Restore the selected region again while a slider moves: one call after the other, each with the last values. */
+  async slide(): Promise<void> {
+    this.slid = true;
+    if (this.isSliding) return;
+    this.isSliding = true;
+    while (this.slid) {
+      this.slid = false;
+      const region = this.model.selected;
+      if (!region) break;
+      this.stop(region);
+      const turn = new AbortController();
+      this.turns.set(region, turn);
+      await this.restoreInTurn(region, turn.signal);
+    }
+    this.isSliding = false;
   }
 
   stop(region: Region): void {
@@ -68,8 +87,11 @@ export class Restorations {
     const sharp = await createImageBitmap(restored.file).catch(() => null);
     if (signal.aborted) return sharp?.close();
     if (!sharp) return this.fail(region, restored, "It is restored, but too large for this browser to show: save it.");
+    const compared = !this.model.picture?.clip && isOf(region.restored, restored) ? region.plain : null; // bicubic, of the same box
+    if (compared) region.plain = null;
     release(region);
-    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", problem: "", attention: null });
+    Object.assign(region, { restored, sharp, box: restored.box, state: "sharp", problem: "", attention: null, frames: [] });
+    region.plain = compared;
     this.model.changed();
     afterPaint(() => performance.measure("localsr:sharp", { start }));
     if (region === this.model.selected) this.estimateSoon();
@@ -80,9 +102,19 @@ export class Restorations {
 
   /** Get what a sharp region is compared with, and what it drew on where that is shown. */
   private async loadComparison(region: Region, restored: api.Restored, signal: AbortSignal): Promise<void> {
-    const bicubic = await createImageBitmap(await api.bicubic(this.id, restored.box, restored.scale, signal));
-    if (signal.aborted) return bicubic.close();
-    region.bicubic = bicubic;
+    const method = this.model.method;
+    const several = method.frames > 1;
+    if (!region.plain) {
+      const one = several
+        ? api.restore(this.id, restored.box, { ...method, frames: 1 }, "png", signal).then(({ file }) => file)
+        : api.bicubic(this.id, restored.box, restored.scale, signal);
+      const plain = await createImageBitmap(await one);
+      if (signal.aborted) return plain.close();
+      region.plain = plain;
+      this.model.changed();
+    }
+    if (several) region.frames = await api.frames(this.id, restored.box, method, signal);
+    if (signal.aborted) return;
     this.model.changed();
     if (region === this.model.selected && this.model.showsAttention) await this.loadAttention(region, signal);
   }
@@ -131,6 +163,10 @@ export class Restorations {
     this.model.changed();
   }
 }
+
+/** Whether two answers are of the same box at the same scale. */
+const isOf = (one: api.Restored | null, other: api.Restored): boolean =>
+  one !== null && one.scale === other.scale && same(one.box, other.box);
 
 /** Run something once what has just changed is on the screen: for the browser's own timing tools, and our benchmark. */
 const afterPaint = (then: () => void): void => void requestAnimationFrame(() => setTimeout(then));

@@ -51,7 +51,8 @@ export class Session {
       const { id } = await api.upload(file, () => {}, new AbortController().signal);
       const { picture } = this.model;
       if (!picture) return;
-      this.model.picture = { ...picture, id };
+      const seconds = api.secondsOf(picture.id);
+      this.model.picture = { ...picture, id: seconds === null ? id : api.momentOf(id, seconds) };
       this.onNewId();
     } finally {
       this.sending = null;

@@ -15,11 +15,13 @@ from PIL import Image
 
 from localsr import images
 from localsr.batch import storage
+from localsr.batch.clips import open_picture
 from localsr.batch.rows import Status
 from localsr.batch.table import as_text, read_table
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
-from localsr.geometry import Box
+from localsr.frames.moments import split_moment
+from localsr.geometry import Box, Size, whole
 from localsr.html_pages import data_url, render_page
 from localsr.images import Photo
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER, bicubic
@@ -71,7 +73,9 @@ def write_contact_sheet(
     if len(cards) < done.height:
         summary += f"; {len(cards)} of them here, spread over all"
     if done.height:
-        summary += f". By {done['network'][0]}, {done['strategy'][0]}, x{done['scale'][0]}"
+        scales = sorted(set(done["scale"]))
+        summary += f". By {done['network'][0]}, {done['strategy'][0]}, x{scales[0]:.4g}"
+        summary += f" to x{scales[-1]:.4g}" if len(scales) > 1 else ""
     data = render_page(
         "localsr.batch",
         "contact.html.jinja",
@@ -91,10 +95,12 @@ def write_contact_sheet(
 def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
     """Return what the page shows of a region."""
     box = Box(row["left"], row["top"], row["right"], row["bottom"])
-    with storage.fetched(row["input"]) as path:
-        before, by = _before(images.read(path), box, row["scale"])
     with storage.fetched(storage.join(folder, row["output"])) as path:
-        after = images.read(path).preview(MAX_SIDE)
+        result = images.read(path)
+        after = result.preview(MAX_SIDE)
+    place, moment = split_moment(row["input"])
+    with storage.fetched(place) as path:
+        before, by = _before(open_picture(path, moment, 1).photo, box, result.size)
     change = float(np.abs(_fitted(before, after) - after.astype(np.float32)).mean())
     name = PurePosixPath(row["input"]).name
     facts = [f"box {box.left},{box.top},{box.width},{box.height}", f"changed by {change:.1f} of 255"]
@@ -119,11 +125,11 @@ def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def _before(photo: Photo, box: Box, scale: int) -> tuple[NDArray[np.uint8], str]:
-    """Return a region by bicubic, or as it is where that would be too large, and which of the two it is."""
-    if box.area * scale**2 > MAX_PIXELS_HELD_BY_WORKER:
+def _before(photo: Photo, box: Box, size: Size) -> tuple[NDArray[np.uint8], str]:
+    """Return a region by bicubic at a size, or as it is where that would be too large, and which of the two it is."""
+    if whole(size).area > MAX_PIXELS_HELD_BY_WORKER:
         return images.srgb(photo.window(box), photo), "before"
-    return images.srgb(bicubic(photo, box, scale).clip(0, 1), photo), "bicubic"
+    return images.srgb(bicubic(photo, box, size).clip(0, 1), photo), "bicubic"
 
 
 def _fitted(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float32]:

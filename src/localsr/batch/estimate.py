@@ -8,13 +8,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from localsr import images
 from localsr.batch import storage
+from localsr.batch.clips import open_picture
 from localsr.batch.tasks import Task
 from localsr.errors import LocalSRError
+from localsr.geometry import whole
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
+from localsr.regions.request import sift_sizes
 
 SAMPLE_SIZE = 24  # pictures that an estimate opens
 
@@ -38,6 +40,8 @@ def estimate_batch(
     strategy: Strategy,
     sample_size: int = SAMPLE_SIZE,
     progress: Progress = lambda *_: None,
+    *,
+    tolerant: bool = False,
 ) -> BatchEstimate:
     """Open `sample_size` pictures from all over the list, and ask each scene what its regions cost.
 
@@ -48,11 +52,11 @@ def estimate_batch(
     for k, task in enumerate(sample, start=1):
         began = time.perf_counter()
         try:
-            with storage.fetched(task.picture) as path:
-                photo = images.read(path)
-                boxes = [found.box for found in task.sift_regions(photo)[0]]
+            with storage.fetched(task.file) as path:
+                photo, frames = open_picture(path, task.moment, None, tolerant=tolerant)
+                boxes = [found.box for found in sift_sizes(task.sift_regions(photo)[0], restorer.size_of)[0]]
                 seconds += time.perf_counter() - began
-                cost = restorer.encode(photo).cost(boxes)[strategy] if boxes else None
+                cost = restorer.encode(frames or photo).cost(boxes)[strategy] if boxes else None
         except (LocalSRError, OSError):
             broken += 1
             continue
@@ -63,7 +67,7 @@ def estimate_batch(
             gflops += cost.gflops + cost.gflops_scene
             seconds += cost.seconds
             megabytes = max(megabytes, cost.megabytes)
-            pixels += sum(box.area for box in boxes) * restorer.scale**2
+            pixels += sum(whole(restorer.size_of(box)).area for box in boxes)
     share = len(tasks) / len(sample)
     totals = (regions * share, gflops * share, seconds * share, megabytes, pixels * share)
     return BatchEstimate(len(tasks), len(sample), broken, *totals)

@@ -9,13 +9,15 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from localsr.batch import storage
+from localsr.batch.clips import ClipMoments, is_clip
 from localsr.batch.tasks import Task
 from localsr.errors import BoxError, ConfigError, DataError
+from localsr.frames.moments import at_moment, split_moment
 from localsr.images import FORMATS
 from localsr.regions import Annotations, Region, RegionRequest, read
 from localsr.regions.formats.documents import MAX_JSON_BYTES
 from localsr.regions.formats.json_lines import iterate_lines
-from localsr.regions.formats.records import record_detectors, record_picture
+from localsr.regions.formats.records import Record, record_detectors, record_picture
 from localsr.regions.formats.tables import TABLE_SUFFIXES, iterate_table, readable_regions
 from localsr.regions.names import PICTURE_SUFFIXES, is_stray, locate
 
@@ -146,29 +148,45 @@ def _list_folder(folder: str, pattern: str | None, out: str) -> dict[str, Manife
 
 def _read_file(place: str) -> dict[str, ManifestEntry]:
     """Read the pictures that a file names, and what it asks of them; names are relative to its folder."""
-    folder, entries = storage.parent(place), dict[str, ManifestEntry]()
-    for picture, regions, detect in _iterate(place):
+    folder, entries, moments = storage.parent(place), dict[str, ManifestEntry](), ClipMoments()
+    for named, regions, detect, record, origin in _iterate(place):
+        picture, moment = split_moment(named)
         if not picture:
             raise DataError(f"{place} has regions but names no picture; give a folder and this file as --boxes")
         whole = storage.join(folder, picture)
         if not storage.is_remote(whole) or picture.startswith("file:"):
             whole = locate(folder, picture) or whole
+        whole = moments.name(whole, record, origin) if moment is None else at_moment(whole, moment)
+        if is_clip(whole):
+            raise DataError(
+                f"{origin or place}: {picture} is a clip; say which moment of it, by a column `at` or `frame`"
+            )
         entries[whole] = entries.get(whole, ManifestEntry()).also(regions, detect)
     return entries
 
 
-def _iterate(place: str) -> Iterator[tuple[str, Sequence[Region], Sequence[str]]]:
-    """Read a file line by line or picture by picture: a name, regions, detectors."""
+class _Line(NamedTuple):
+    """What a file says of a picture."""
+
+    picture: str
+    regions: Sequence[Region]
+    detectors: Sequence[str] = ()
+    record: Record = {}  # noqa: RUF012  # never changed; of a table
+    origin: str = ""
+
+
+def _iterate(place: str) -> Iterator[_Line]:
+    """Read a file line by line or picture by picture."""
     suffix = PurePosixPath(place).suffix.lower()
     if suffix in TABLE_SUFFIXES:
         for origin, record in iterate_table(storage.read_file(place, MAX_JSON_BYTES), place):
             if not (picture := record_picture(record)):
                 raise DataError(f"{origin}: has no picture's name")
-            yield picture, readable_regions(record, origin), record_detectors(record)
+            yield _Line(picture, readable_regions(record, origin), record_detectors(record), record, origin)
     elif suffix in LINES_SUFFIXES:
         for picture, region, detector in iterate_lines(storage.read_file(place, MAX_JSON_BYTES), place):
-            yield picture, () if region is None else (region,), (detector,) if detector else ()
+            yield _Line(picture, () if region is None else (region,), (detector,) if detector else ())
     else:
         with storage.fetched(place) as path:
             annotations = read(path)
-        yield from ((picture, regions, ()) for picture, regions in annotations.pictures.items())
+        yield from (_Line(picture, regions) for picture, regions in annotations.pictures.items())

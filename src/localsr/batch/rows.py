@@ -46,10 +46,11 @@ class ResultRow(NamedTuple):
     network: str = ""
     sha256: str = ""  # of the network
     strategy: str = ""
-    scale: int | None = None
+    scale: float | None = None  # how many times the region is enlarged
     stamp: str = ""  # of the picture's file: its size and time
     ask: str = ""  # digest of what was asked
     finished: float = 0.0  # seconds since 1970; the same for all rows of a picture
+    notes: str = ""  # what is odd with the picture's file, sentences with "; " between them
 
 
 Rows = list[ResultRow]  # of one picture
@@ -83,7 +84,7 @@ def rows_hold(task: Task, rows: Sequence[ResultRow], setup: Setup) -> bool:
     """
     if not rows or any(row.ask != setup.digest(task) or row.status not in FINAL for row in rows):
         return False
-    if rows[0].stamp != storage.file_stamp(task.picture):
+    if rows[0].stamp != storage.file_stamp(task.file):
         return False
     return all(storage.exists(storage.join(setup.folder, r.output)) for r in rows if r.status == Status.DONE)
 

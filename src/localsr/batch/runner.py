@@ -28,6 +28,7 @@ class Tally:
     states: Counter[str] = field(default_factory=Counter)  # by Status
     regions: int = 0
     refused: int = 0  # regions, of pictures that have others
+    noted: int = 0  # pictures with something odd about their file
     deaths: int = 0  # of workers
 
     @property
@@ -46,6 +47,7 @@ class Tally:
         others = (Status.EMPTY, Status.FAILED, Status.ASIDE)
         words += [f"{self.states[status]} {status}" for status in others if self.states[status]]
         words += [f"{self.refused} regions refused"] if self.refused else []
+        words += [f"{self.noted} with notes on their file"] if self.noted else []
         words += [f"{self.kept} of them before"] if self.kept else []
         return ", ".join(words)
 
@@ -55,6 +57,7 @@ class Tally:
         self.states[rows[0].status] += 1
         done = sum(row.status == Status.DONE for row in rows)
         self.regions += done
+        self.noted += bool(rows[0].notes)
         self.refused += len(rows) - done if done else 0
 
 

@@ -110,6 +110,8 @@ class ResultTable:
             place = storage.join(self.folder, name)
             try:
                 frame = pl.read_parquet(io.BytesIO(storage.read_file(place)))
+                if "notes" not in frame.columns:  # a table of 0.1.0
+                    frame = frame.with_columns(pl.lit("").alias("notes"))
                 frames.append(frame.select(pl.col(key).cast(kind) for key, kind in schema().items()))
             except (OSError, pl.exceptions.PolarsError) as error:
                 raise DataError(f"{place} is no table of localsr ({error}); move it away, results are kept") from error

@@ -10,7 +10,10 @@ from pathlib import PurePosixPath
 from string import Formatter
 from typing import NamedTuple
 
+from localsr.conditions import Adjustment
 from localsr.errors import BoxError, ConfigError
+from localsr.frames.moments import split_moment
+from localsr.geometry import Enlargement
 from localsr.images import FORMATS, Photo, Saving, check_quality
 from localsr.regions import Found, RefusedRegion, RegionRequest
 
@@ -23,9 +26,19 @@ KEY_DIGITS = 16  # hexadecimal; among a million outputs two keys are equal once 
 class Task(NamedTuple):
     """A picture to be looked at once."""
 
-    picture: str  # path or URL
+    picture: str  # path or URL, of a clip with its moment: clip.mp4#t=12.4
     request: RegionRequest
     problem: str = ""  # why it is not known which regions are meant
+
+    @property
+    def file(self) -> str:
+        """The file that the picture is in: without the moment, for one of a clip."""
+        return split_moment(self.picture)[0]
+
+    @property
+    def moment(self) -> float | None:
+        """The moment of a clip, in seconds; None for a picture."""
+        return split_moment(self.picture)[1]
 
     def sift_regions(self, photo: Photo) -> tuple[tuple[Found, ...], tuple[RefusedRegion, ...]]:
         """Return the regions, and those that cannot be of this picture; `BoxError` if they are not known."""
@@ -43,14 +56,18 @@ class Setup:
     model: str | None = None  # name or path, the same on every machine
     sha256: str = ""  # of the network that must be found there
     name: str = ""  # of the network
-    scale: int = 4
+    scale: float = 4  # of the results; of the network where a size is asked for
+    size: str = ""  # of the results, where it is asked for: `1200x`
     strategy: str = "clsr"
     precision: str = "fp32"
     device: str = "cpu"
     runtime: str = "torch"  # or "onnx"
     max_memory: int | None = None  # MB of a worker
     detectors: tuple[tuple[str, str], ...] = ()  # those that are files, and their sha256
+    tolerant: bool = False  # read damaged pictures as far as they go
     saving: Saving = Saving()  # noqa: RUF009  # frozen
+    adjustment: Adjustment = Adjustment()  # noqa: RUF009  # frozen
+    frames: int | None = None  # from how many frames of a clip a region may be made; 9 without it
 
     def __post_init__(self) -> None:
         """Refuse a layout that names no file, or not one of its own for each result."""
@@ -72,33 +89,46 @@ class Setup:
         check_quality(FORMATS[path.suffix.lower()], self.saving.quality)
 
     @property
+    def enlargement(self) -> Enlargement:
+        """How large results are."""
+        return Enlargement.to_size(self.size) if self.size else Enlargement(self.scale)
+
+    @property
     def made_by(self) -> str:
         """What all outputs follow from besides picture and region, in one line."""
         runtime = "" if self.runtime == "torch" else f" {self.runtime}"  # sums in another order: other last bits
         saving = "" if self.saving == Saving() else f" {self.saving}"
-        return f"{self.sha256} x{self.scale} {self.strategy} {self.precision}{runtime}{saving}"
+        tolerant = " tolerant" if self.tolerant else ""
+        size = f" to {self.size}" if self.size else ""
+        adjustment = "" if self.adjustment == Adjustment() else f" {self.adjustment}"
+        how = f"{self.precision}{runtime}{saving}{tolerant}{adjustment}"
+        return f"{self.sha256} x{self.scale}{size} {self.strategy} {how}"
 
     def output_names(self, picture: str, content: str, found: Sequence[Found]) -> list[str]:
         """Name the outputs of a picture whose file has the sha256 `content`, relative to the folder."""
-        path, names = PurePosixPath(picture), []
+        (place, moment), names = split_moment(picture), []
+        path, shown = PurePosixPath(place), "" if moment is None else f"-{moment:.3f}s"
+        if moment is not None:
+            content = f"{content} {moment} {self.frames}"
         for n, one in enumerate(found, start=1):
             box = one.box
             made = f"{content} {box.left} {box.top} {box.right} {box.bottom} {self.made_by}"
             words = {
                 "key": hashlib.sha256(made.encode()).hexdigest()[:KEY_DIGITS],
                 "folder": safe_word(path.parent.name, "folder"),
-                "stem": safe_word(path.stem, "picture"),
+                "stem": safe_word(f"{path.stem}{shown}", "picture"),
                 "label": safe_word(one.label, "region"),
             }
             numbers = {"n": n, "left": box.left, "top": box.top, "width": box.width, "height": box.height}
-            names.append(self.layout.format(**words, **numbers, scale=self.scale))
+            names.append(self.layout.format(**words, **numbers, scale=f"{self.enlargement.factor(box.size):.4g}"))
         return names
 
     def digest(self, task: Task) -> str:
         """Return a digest of all that is asked of a picture, its content aside; tables keep it as `ask`."""
         request = str(task.request).removeprefix("RegionRequest")  # earlier tables know it under its former name
         files = "".join(f" {sha256}" for name, sha256 in self.detectors if name in task.request.detect)
-        asked = f"Regions{request} {self.made_by} {self.layout}{files}"
+        frames = "" if task.moment is None else f" {self.frames}"
+        asked = f"Regions{request} {self.made_by} {self.layout}{files}{frames}"
         return hashlib.sha256(asked.encode(errors="surrogatepass")).hexdigest()[:KEY_DIGITS]
 
 

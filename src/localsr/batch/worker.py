@@ -12,14 +12,15 @@ from typing import NamedTuple
 
 from localsr import images
 from localsr.batch import storage
+from localsr.batch.clips import TaskPicture, open_picture
 from localsr.batch.rows import NoRoom, ResultRow, Rows, Status, describe_error, failure_row, rows_hold
 from localsr.batch.tasks import Setup, Task
 from localsr.errors import CheckpointError, DataError, LocalSRError
-from localsr.images import Photo
 from localsr.inference.output import write_regions
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
 from localsr.loading import load
 from localsr.regions import Found
+from localsr.regions.request import sift_sizes
 
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
 THREADS = 1  # of a worker; as many workers as cores are faster than as many threads, and bytes stay the same
@@ -55,6 +56,8 @@ class BatchWorker:
             max_memory=setup.max_memory,
             threads=THREADS,
         )
+        if setup.size:
+            self._restorer = self._restorer.sized(size=setup.size)
         if self._restorer.card.sha256 != setup.sha256:
             raise CheckpointError(
                 f"{setup.model or setup.name} is another network here ({self._restorer.card.sha256[:12]}) than where "
@@ -67,12 +70,12 @@ class BatchWorker:
         try:
             if rows_hold(task, before, self.setup):
                 return list(before)
-            with storage.fetched(task.picture) as path:
+            with storage.fetched(task.file) as path:
                 local = str(path)
                 return self._restore(task, path, began)
         except (LocalSRError, OSError) as error:
             system = error.__cause__ if isinstance(error, LocalSRError) else error
-            reason = describe_error(error).replace(local, task.picture)  # nobody knows a copy's name
+            reason = describe_error(error).replace(local, task.file)  # nobody knows a copy's name
             if isinstance(system, OSError) and system.errno in NO_ROOM:
                 return NoRoom(reason)
         except MemoryError:
@@ -84,15 +87,17 @@ class BatchWorker:
 
     def _restore(self, task: Task, path: Path, began: float) -> Rows:
         """Restore the regions of a picture that lies at `path`, write those that are missing, and return all rows."""
-        setup, stamp = self.setup, storage.file_stamp(task.picture)
-        photo = images.read(path)
+        setup, stamp = self.setup, storage.file_stamp(task.file)
+        picture = open_picture(path, task.moment, setup.frames, tolerant=setup.tolerant)
+        photo = picture.photo
         content = photo.sha256(limit=math.inf)
         if not content:
             raise DataError(f"{path} has changed while it was read; run the batch again")
         found, refused = task.sift_regions(photo)
+        found, unfit = sift_sizes(found, self._restorer.size_of)
         outputs = self._outputs(task, found, content)
         missing = {n for n, output in enumerate(outputs) if not storage.exists(self._place(output.name))}
-        spent = self._write(photo, outputs, missing) if missing else {}
+        spent = self._write(picture, outputs, missing) if missing else {}
         shared = (time.perf_counter() - began - sum(each.seconds for each in spent.values())) / max(len(missing), 1)
         common = ResultRow(
             task.picture,
@@ -107,6 +112,7 @@ class BatchWorker:
             stamp=stamp,
             ask=setup.digest(task),
             finished=time.time(),
+            notes="; ".join(images.notes_of(photo)),
         )
         done = [
             common._replace(
@@ -114,6 +120,7 @@ class BatchWorker:
                 top=one.box.top,
                 right=one.box.right,
                 bottom=one.box.bottom,
+                scale=setup.enlargement.factor(one.box.size),
                 label=one.label,
                 score=one.score,
                 output=name,
@@ -124,7 +131,7 @@ class BatchWorker:
         ]
         failed = [
             common._replace(status=Status.FAILED, reason=describe_error(error), label=region.label, score=region.score)
-            for region, error in refused
+            for region, error in (*refused, *unfit)
         ]
         return [*done, *failed] or [common]
 
@@ -134,11 +141,11 @@ class BatchWorker:
         unique = {(name, one.label): Output(one, name) for one, name in zip(found, names, strict=True)}
         return list(unique.values())
 
-    def _write(self, photo: Photo, outputs: Sequence[Output], missing: set[int]) -> dict[int, Spent]:
+    def _write(self, picture: TaskPicture, outputs: Sequence[Output], missing: set[int]) -> dict[int, Spent]:
         """Write the results that are missing, and return what each took by its number."""
         boxes = [output.found.box for output in outputs]
         targets = [storage.storing(self._place(o.name)) if n in missing else None for n, o in enumerate(outputs)]
-        scene, strategy = self._restorer.encode(photo), self.setup.strategy
+        scene, strategy = self._restorer.encode(picture.source).adjusted(*self.setup.adjustment), self.setup.strategy
         most, saving = MAX_PIXELS_HELD_BY_WORKER, self.setup.saving
         written = write_regions(scene, boxes, targets, strategy, max_pixels=most, saving=saving)
         seconds = {region.number: region.seconds for region in written}

@@ -11,8 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localsr.cli.batch_progress import duration, report_batch
+from localsr.cli.condition_options import ConditionOptions
 from localsr.cli.exits import ExitCode
-from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
+from localsr.cli.frame_options import Count
+from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
+from localsr.cli.picture_options import Tolerant
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.terminal import counted, progress_bar
 from localsr.errors import ConfigError
@@ -31,8 +34,9 @@ Manifest = Annotated[
     typer.Argument(
         metavar="MANIFEST",
         help="A folder of pictures; or a CSV, TSV or Parquet with a column `picture` and `box` (or x, y, width, "
-        "height); or JSON lines, COCO JSON and the like, that name pictures. Paths in it are relative to it; URLs are "
-        "taken too.",
+        "height); or JSON lines, COCO JSON and the like, that name pictures; or a clip, with --boxes of its frames. A "
+        "picture may be a moment of a clip: clip.mp4#t=12.4, or by a column `at` or `frame`. Paths are relative to the "
+        "file; URLs are taken too.",
         show_default=False,
     ),
 ]
@@ -43,7 +47,12 @@ class BatchRegionOptions(RegionOptions):
     """Which regions of each picture."""
 
     boxes: Annotated[
-        str | None, typer.Option("--boxes", metavar="FILE|DIR", help="Annotations of the pictures, as restore takes.")
+        str | None,
+        typer.Option(
+            "--boxes",
+            metavar="FILE|DIR",
+            help="Annotations of the pictures, as restore takes; of a clip, what a tracker wrote: MOT text, or CSV.",
+        ),
     ] = None
 
 
@@ -92,6 +101,8 @@ def batch_command(
         str | None, typer.Option(metavar="GLOB", help="Which pictures of a folder, such as '**/*.jpg'; by default all.")
     ] = None,
     regions: BatchRegionOptions,
+    frames: Count = None,
+    tolerant: Tolerant = False,
     layout: Annotated[
         str | None,
         typer.Option(
@@ -101,7 +112,8 @@ def batch_command(
         ),
     ] = None,
     strategy: StrategyOption = None,
-    network: NetworkOptions,
+    network: SizedNetworkOptions,
+    conditions: ConditionOptions,
     saving: SavingOptions,
     max_memory: MaxMemory = None,
     engine: EngineOptions,
@@ -118,9 +130,11 @@ def batch_command(
     """
     need("batch", "polars", "jinja2", "fsspec")
     engine.check()
+    wished = conditions.adjustment()
     if contact_sheet is not None and contact_sheet.suffix.lower() != ".html":
         raise ConfigError(f"{contact_sheet} must end in .html")
     from localsr.batch import storage
+    from localsr.batch.clips import is_clip, read_tracked
     from localsr.batch.manifest import read_manifest
     from localsr.batch.rows import Status
     from localsr.batch.runner import begun_precision, run_batch
@@ -131,8 +145,13 @@ def batch_command(
 
     request = regions.request()
     folder = storage.normalise(output)
-    boxes = None if regions.boxes is None else read(regions.boxes)
-    tasks = read_manifest(manifest, request, pattern, boxes, folder, lambda note: typer.echo(note, err=True))
+    if is_clip(manifest):
+        if regions.boxes is None:
+            raise ConfigError(f"{manifest} is a clip; give the boxes of its frames, by --boxes TRACK.txt or TRACK.csv")
+        tasks = read_tracked(storage.normalise(manifest), regions.boxes, request)
+    else:
+        boxes = None if regions.boxes is None else read(regions.boxes)
+        tasks = read_manifest(manifest, request, pattern, boxes, folder, lambda note: typer.echo(note, err=True))
     files = {}
     for name in sorted({name for task in tasks for name in task.request.detect}):
         if sha256 := check_detector(name):
@@ -140,16 +159,21 @@ def batch_command(
     from localsr.batch.worker import THREADS
     from localsr.loading import chosen_runtime
 
-    restorer = network.load(max_memory, THREADS)
+    restorer = network.load(max_memory=max_memory, threads=THREADS)
+    adjustment = restorer.adjustment(*wished)
     setup = Setup(
         folder,
         layout or LAYOUT,
         network.model,
         device=network.device,
+        size=network.size or "",
+        tolerant=tolerant,
         runtime=chosen_runtime(network.runtime),
         max_memory=max_memory,
         detectors=tuple(files.items()),
         saving=saving.saving,
+        adjustment=adjustment,
+        frames=frames,
     )
     setup = add_network(setup, restorer, strategy)
     begun = begun_precision(tasks, setup) if network.precision == AUTO else network.precision
@@ -176,6 +200,7 @@ def batch_command(
                     **states,
                     "regions": tally.regions,
                     "refused": tally.refused,
+                    "noted": tally.noted,
                     "kept": tally.kept,
                 }
             )
@@ -205,7 +230,9 @@ def print_estimate(tasks: list[Task], restorer: Restorer, setup: Setup, workers:
     from localsr.inference.strategies import Strategy
 
     with progress_bar("opening a sample") as progress:
-        estimate = estimate_batch(tasks, restorer, Strategy.named(setup.strategy), progress=progress)
+        estimate = estimate_batch(
+            tasks, restorer, Strategy.named(setup.strategy), progress=progress, tolerant=setup.tolerant
+        )
     count = count_workers(workers)
     if as_json:
         typer.echo(json.dumps({**estimate._asdict(), "workers": count}))

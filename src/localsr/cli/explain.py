@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.options import Model, PhotoPath, Runtime, Scale, load_network, takes_groups
+from localsr.cli.condition_options import condition_facts
+from localsr.cli.options import Model, NetworkScale, PhotoPath, Runtime, load_network, of_scale, takes_groups
 from localsr.cli.picture_options import PictureOptions
 from localsr.errors import ConfigError
 
@@ -20,7 +21,7 @@ def explain_command(
     output: Annotated[Path, typer.Option("--output", "-o", metavar="MAP.png", help="The picture to write.")],
     *,
     picture: PictureOptions,
-    scale: Scale = None,
+    scale: NetworkScale = None,
     model: Model = None,
     runtime: Runtime = "torch",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
@@ -37,8 +38,9 @@ def explain_command(
         raise ConfigError(f"{output} is the photo itself, which is never replaced; choose another name")
     from localsr.drawing.attention import attention_map
 
-    restorer = load_network(runtime, model, scale, precision="fp32")
-    attention = restorer.encode(source).attention(inside)
+    restorer = of_scale(load_network(runtime, model, scale, precision="fp32"), scale)
+    scene = restorer.encode(source)
+    attention = scene.attention(inside)
     attention_map(output, source, attention, restorer.card.name)
     if as_json:
         patches = [
@@ -46,6 +48,8 @@ def explain_command(
             for p, share in zip(attention.patches, attention.shares, strict=True)
         ]
         answer = {"input": str(photo), "model": restorer.card.name, "map": str(output), "patches": patches}
-        typer.echo(json.dumps(answer))
+        typer.echo(json.dumps(answer | condition_facts(scene.conditions)))
         return
     typer.echo(f"{output}: {len(attention.patches)} patches, the largest share {max(attention.shares):.1%}")
+    if scene.conditions is not None:
+        typer.echo(f"{photo}: {scene.conditions.described()}, measured over all of it")

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from localsr.cli.options import Model, Scale
+from localsr.cli.options import Model, NetworkScale, of_scale
 from localsr.cli.terminal import progress_bar
 
 
@@ -16,7 +16,7 @@ def export_command(
         Path, typer.Option("--output", "-o", metavar="DIR", help="The folder to write.", show_default=False)
     ],
     model: Model = None,
-    scale: Scale = None,
+    scale: NetworkScale = None,
 ) -> None:
     """Write a network as ONNX graphs, for every size: `encode` once a picture; `restore` and `attend` once a region.
 
@@ -25,8 +25,9 @@ def export_command(
     from localsr.loading import load
     from localsr.onnx.export import MAX_DIFFERENCE, export
 
+    restorer = of_scale(load(model, runtime="torch", scale=scale, device="cpu", precision="fp32"), scale)
     with progress_bar("exporting") as progress:
-        card = export(load(model, runtime="torch", scale=scale, device="cpu", precision="fp32"), output, progress)
+        card = export(restorer, output, progress)
     for name in card.graphs:
         path = output / f"{name}.onnx"
         typer.echo(f"{path}: {path.stat().st_size / 1e6:.1f} MB")

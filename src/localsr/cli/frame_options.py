@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from localsr.cli.picture_options import PictureOptions
 from localsr.cli.terminal import spinner
 from localsr.errors import ConfigError
+from localsr.frames.moments import read_moment
 
 if TYPE_CHECKING:
     from localsr.frames.reading import Frames
@@ -79,14 +80,14 @@ class FrameOptions:
     @property
     def moment(self) -> float | None:
         """The moment that is asked for, in seconds."""
-        return None if self.at is None else seconds(self.at)
+        return None if self.at is None else read_moment(self.at)
 
     @property
     def last_moment(self) -> float | None:
         """Until when a region is tracked, in seconds."""
-        return None if self.until is None else seconds(self.until)
+        return None if self.until is None else read_moment(self.until)
 
-    def read(self, photos: Sequence[Path]) -> Frames | None:
+    def read(self, photos: Sequence[Path], picture: PictureOptions) -> Frames | None:
         """Read frames, of a clip to be tracked the first; None where one photo is meant."""
         if self.until is not None and not self.track:
             raise ConfigError("--until is where --track ends; add --track or leave it out")
@@ -110,8 +111,10 @@ class FrameOptions:
         from localsr.frames.reading import read_frames
 
         count = 1 if self.track else self.frames
+        if self.together:
+            return read_frames([picture.read(photo) for photo in photos], count=count)
         with spinner("reading frames"):
-            return read_frames(list(photos) if self.together else photos[0], at=self.moment, count=count)
+            return read_frames(photos[0], at=self.moment, count=count)
 
 
 def write_report(path: Path, frames: Frames, regions: Sequence[tuple[Restoration, Path]]) -> None:
@@ -119,12 +122,3 @@ def write_report(path: Path, frames: Frames, regions: Sequence[tuple[Restoration
     from localsr.drawing.frame_report import RegionReport, write_frame_report
 
     write_frame_report(path, frames, [RegionReport(one, file) for one, file in regions])
-
-
-def seconds(text: str) -> float:
-    """Read a moment: `12.4`, `12.4s`, `1:02.5` or `1:00:02.5`."""
-    match = re.fullmatch(r"(?:(?:(\d{1,3}):)?(\d{1,4}):)?(\d{1,9}(?:\.\d{1,9})?)s?", text, re.ASCII)
-    if match is None:
-        raise ConfigError(f"{text!r} is no moment; give seconds, such as 12.4s, or minutes and seconds, such as 1:02.5")
-    hours, minutes, rest = match.groups()
-    return 3600 * int(hours or 0) + 60 * int(minutes or 0) + float(rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from inspect import Parameter
 from pathlib import Path
@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
 import typer
 
 from localsr.cli.terminal import progress_bar
+from localsr.errors import ConfigError
 
 if TYPE_CHECKING:
+    from localsr.geometry import Box, Enlargement
     from localsr.images import Saving
     from localsr.inference.restorer import Restorer
+
+EXPORTING = "exporting, once for this network"
 
 PhotoPath = Annotated[
     Path, typer.Argument(metavar="PHOTO", help="A JPEG, PNG, TIFF, WebP, AVIF or BMP.", show_default=False)
@@ -26,8 +30,20 @@ Model = Annotated[
     typer.Option("--model", metavar="NAME|PATH", help="A network of `localsr models`, or a checkpoint's path."),
 ]
 Scale = Annotated[
-    int | None,
-    typer.Option("--scale", metavar="2|3|4", help="How many times to enlarge; by default what the network does."),
+    float | None,
+    typer.Option("--scale", metavar="1..8", help="How many times to enlarge, as 3 or 1.5; else what the network does."),
+]
+OutputSize = Annotated[
+    str | None,
+    typer.Option(
+        "--size",
+        metavar="WxH",
+        help="Or how large a result is, in pixels: 1200x, x800 or 1200x800.",
+        show_default=False,
+    ),
+]
+NetworkScale = Annotated[
+    int | None, typer.Option("--scale", metavar="2|4", help="Of the network, where none is named; 4 by default.")
 ]
 StrategyOption = Annotated[
     str | None,
@@ -131,21 +147,59 @@ class SavingOptions:
 class NetworkOptions:
     """Which network computes, where and how."""
 
-    scale: Scale = None
+    scale: NetworkScale = None
     model: Model = None
     device: Device = "auto"
     precision: Precision = "auto"
     runtime: Runtime = "auto"
 
-    def load(self, max_memory: int | None = None, threads: int | None = None) -> Restorer:
-        """Load the network, bounded to `max_memory` MB, for so many threads of the CPU."""
-        how = {"device": self.device, "precision": self.precision, "max_memory": max_memory, "threads": threads}
-        return load_network(self.runtime, self.model, self.scale, **how)
+    def load(self) -> Restorer:
+        """Load the network; `ConfigError` for one of another scale."""
+        restorer = load_network(self.runtime, self.model, self.scale, device=self.device, precision=self.precision)
+        return of_scale(restorer, self.scale)
 
 
-def load_network(runtime: str, model: str | None, scale: int | None, **settings: Any) -> Restorer:  # noqa: ANN401
+@dataclass(frozen=True)
+class SizedNetworkOptions:
+    """Which network computes, where and how, and how large results are."""
+
+    scale: Scale = None
+    size: OutputSize = None
+    model: Model = None
+    device: Device = "auto"
+    precision: Precision = "auto"
+    runtime: Runtime = "torch"
+
+    @property
+    def asked(self) -> Enlargement | None:
+        """How large results are, None for what the network does; `ConfigError` for what cannot be."""
+        from localsr.geometry import Enlargement
+
+        return Enlargement.asked(self.scale, self.size)
+
+    def load(self, boxes: Sequence[Box] = (), max_memory: int | None = None, threads: int | None = None) -> Restorer:
+        """Load the network for boxes, bounded to `max_memory` MB, for so many threads of the CPU."""
+        from localsr.loading import load_sized
+
+        how: dict[str, Any] = {"runtime": self.runtime, "device": self.device, "precision": self.precision}
+        how |= {"max_memory": max_memory, "threads": threads}
+        with progress_bar(EXPORTING) as progress:
+            return load_sized(self.asked, boxes, self.model, progress=progress, **how)
+
+
+def load_network(runtime: str, model: str | None, scale: float | None, **settings: Any) -> Restorer:  # noqa: ANN401
     """Load a network for a runtime, with a bar while graphs are made; `settings` are those of `localsr.load`."""
     from localsr.loading import load
 
-    with progress_bar("exporting, once for this network") as progress:
+    with progress_bar(EXPORTING) as progress:
         return load(model, runtime=runtime, scale=scale, progress=progress, **settings)
+
+
+def of_scale(restorer: Restorer, scale: int | None) -> Restorer:
+    """Return a restorer, where a network of a scale is wanted and no results of it; `ConfigError` for another."""
+    if scale not in (None, restorer.network_scale):
+        raise ConfigError(
+            f"{restorer.card.name} enlarges x{restorer.network_scale}, not x{scale}; leave --scale out, or name a "
+            "network by --model"
+        )
+    return restorer

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -16,6 +17,7 @@ from localsr.errors import BoxError, ConfigError
 
 if TYPE_CHECKING:
     from localsr.images import Photo
+    from localsr.inference.restorer import Restorer
     from localsr.regions import Found, Region, RegionRequest
 
 MAX_LISTED = 20  # regions that a detector found; of more, only their number is printed
@@ -120,10 +122,7 @@ class RegionOptions:
         for region, error in refused:
             if region in request.given[: len(self.box or ())]:
                 raise error
-        for _, error in refused[:MAX_LISTED]:
-            typer.echo(f"left out: {error.told('command')}", err=True)
-        if len(refused) > MAX_LISTED:
-            typer.echo(f"and {len(refused) - MAX_LISTED} more are left out", err=True)
+        note_refused([error for _, error in refused])
         if not found:
             typer.echo(f"localsr: {describe_nothing(photo, source, request)}", err=True)
             raise typer.Exit(ExitCode.INCOMPLETE)
@@ -133,6 +132,27 @@ class RegionOptions:
             if len(found) > MAX_LISTED:
                 typer.echo(f"and {len(found) - MAX_LISTED} more")
         return source, list(found), len(refused)
+
+    def keep_fitting(self, found: Sequence[Found], restorer: Restorer) -> tuple[list[Found], int]:
+        """Return the regions whose results can have the size that was asked for, and how many others are left out.
+
+        Each of these has a note; the error of one is raised where regions were typed, or none is left.
+        """
+        from localsr.regions.request import sift_sizes
+
+        fitting, refused = sift_sizes(found, restorer.size_of)
+        if refused and (self.box or not fitting):
+            raise refused[0].error
+        note_refused([error for _, error in refused])
+        return list(fitting), len(refused)
+
+
+def note_refused(errors: Sequence[BoxError]) -> None:
+    """Print why regions are left out."""
+    for error in errors[:MAX_LISTED]:
+        typer.echo(f"left out: {error.told('command')}", err=True)
+    if len(errors) > MAX_LISTED:
+        typer.echo(f"and {len(errors) - MAX_LISTED} more are left out", err=True)
 
 
 def annotated_regions(photo: Path, boxes: str) -> tuple[Region, ...]:

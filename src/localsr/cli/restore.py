@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 
+from localsr.cli.condition_options import ConditionOptions, condition_facts
 from localsr.cli.exits import ExitCode
 from localsr.cli.frame_options import FrameOptions, write_report
-from localsr.cli.options import JsonLines, MaxMemory, NetworkOptions, SavingOptions, StrategyOption, takes_groups
+from localsr.cli.options import JsonLines, MaxMemory, SavingOptions, SizedNetworkOptions, StrategyOption, takes_groups
 from localsr.cli.picture_options import PictureOptions, picture_facts
 from localsr.cli.region_options import RegionOptions
 from localsr.cli.result_files import ResultFiles
@@ -74,39 +75,46 @@ def restore_command(
     regions: RegionOptions,
     files: ResultFiles,
     strategy: StrategyOption = None,
-    network: NetworkOptions,
+    network: SizedNetworkOptions,
+    conditions: ConditionOptions,
     saving: SavingOptions,
     share: Share = False,
     max_memory: MaxMemory = None,
     as_json: JsonLines = False,
 ) -> None:
-    """Restore regions of a picture, or of a frame with the help of its neighbours, enlarged 2, 3 or 4 times.
+    """Restore regions of a picture, or of a frame with the help of its neighbours, enlarged 1 to 4 times.
 
     Nothing is written if a --box is bad; a bad one of --boxes is left out. Existing files are replaced, the photo
     itself never. Exit code 3: there was no region, or some were left out.
     """
-    photo, several = photos[0], frames.read(photos)
+    photo, several, wished = photos[0], frames.read(photos, picture), conditions.adjustment()
     opened = None if several is None else several.reference
     source, found, left_out = regions.find(photo, picture, silent=as_json, opened=opened)
-    boxes = [one.box for one in found]
     from localsr.inference.memory import tensor_room
     from localsr.inference.restoration import MAX_PIXELS_HELD
     from localsr.inference.strategies import Strategy
 
     chosen = Strategy.named(strategy) if strategy is not None else None
-    restorer = network.load(max_memory)
+    restorer = network.load(files.sized(source, [one.box for one in found], network.size), max_memory)
+    restorer.adjustment(*wished)
+    if not files.whole_alone:
+        found, unfit = regions.keep_fitting(found, restorer)
+        left_out += unfit
+    boxes = [one.box for one in found]
     if frames.track:
+        if wished != (None, None):
+            raise ConfigError("--track takes away what each frame shows; leave out --denoise and --deblur")
         tracking = Tracking(photo, boxes, frames, chosen, saving.saving)
         if not track_region(restorer, tracking, files, as_json=as_json):
             raise typer.Exit(ExitCode.INCOMPLETE)
         return
-    paths = files.region_paths(photo, boxes, restorer.scale)
-    files.check(photo, source, boxes, restorer.scale, paths, saving.saving)
+    paths = files.region_paths(photo, boxes, restorer)
+    files.check(photo, source, boxes, restorer, paths, saving.saving)
     if frames.report is not None and not paths:
         raise ConfigError("--report is on regions in files of their own; with --into alone there are none, so add -o")
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
-    scene, most = restorer.encode(several or source), MAX_PIXELS_HELD
+    scene, most = restorer.encode(several or source).adjusted(*wished), MAX_PIXELS_HELD
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
@@ -135,7 +143,9 @@ def restore_command(
             answer |= {"pieces": joint.pieces, "gflops": round(joint.gflops, 3)}
         typer.echo(json.dumps(answer))
     else:
-        print_regions(done, scene.scale, scene.strategy(chosen), files.compare)
+        print_regions(done, scene, scene.strategy(chosen), files.compare)
+        if scene.conditions is not None:
+            typer.echo(f"{photo}: restored as of {scene.conditions.described()}")
         if frames.report is not None:
             typer.echo(f"{frames.report}: the report, and {frames.report.with_suffix('.json').name} beside it")
         if joint is not None:
@@ -164,7 +174,7 @@ def write_results(
     if not paths:
         return [RestoredRegion(one) for one in found], {}
     boxes = [one.box for one in found]
-    if how.shown and any(box.area * scene.scale**2 > most for box in boxes):
+    if how.shown and any(box.area * scene.network_scale**2 > most for box in boxes):
         raise ConfigError(
             f"sheets and reports show regions of up to {most / 1e6:.0f} megapixels; leave out --compare and --report"
         )
@@ -209,11 +219,11 @@ def describe_left_out(
     return tuple(dict.fromkeys(notes))
 
 
-def print_regions(done: Sequence[RestoredRegion], scale: int, strategy: Strategy, compare: Path | None) -> None:
+def print_regions(done: Sequence[RestoredRegion], scene: Scene, strategy: Strategy, compare: Path | None) -> None:
     """Print what the files of regions hold."""
     for region in done:
         if region.path is not None:
-            size = region.found.box.scaled(scale).size
+            size = scene.size_of(region.found.box)
             typer.echo(
                 f"{region.path}: {size} px, {strategy}{from_frames(region)}, {region.precision}, {region.seconds:.2f} s"
             )
@@ -248,21 +258,23 @@ def json_answer(
     files: ResultFiles,
 ) -> dict[str, Any]:
     """Return what `--json` prints."""
-    size, made = scene.photo.size, scene.provenance([region.found.box for region in done], strategy)
+    boxes, size = [region.found.box for region in done], scene.photo.size
+    made = scene.provenance(boxes, strategy, whole=files.whole_alone)
     return {
         "input": str(photo),
         "size": [size.width, size.height],
         "model": {"name": restorer.card.name, "sha256": restorer.card.sha256},
-        "scale": restorer.scale,
+        **({} if restorer.enlargement.scale is None else {"scale": restorer.scale}),
         "strategy": made.strategy,
         "provenance": made.as_dict(),
-        "regions": [region_as_dict(region, restorer.scale) for region in done],
+        **condition_facts(scene.conditions),
+        "regions": [region_as_dict(region, restorer) for region in done],
         **({} if files.compare is None else {"compare": str(files.compare)}),
         **({} if files.into is None else {"into": str(files.into)}),
     }
 
 
-def region_as_dict(region: RestoredRegion, scale: int) -> dict[str, Any]:
+def region_as_dict(region: RestoredRegion, restorer: Restorer) -> dict[str, Any]:
     """Return what `--json` prints of a region."""
     box, label, score, _ = region.found
     answer: dict[str, Any] = {"box": [box.left, box.top, box.right, box.bottom]}
@@ -270,7 +282,9 @@ def region_as_dict(region: RestoredRegion, scale: int) -> dict[str, Any]:
     answer |= {} if score is None else {"score": round(score, 4)}
     if region.path is not None:
         answer["output"] = str(region.path)
-        answer |= {"width": box.width * scale, "height": box.height * scale}
+        size = restorer.size_of(box)
+        answer |= {"width": size.width, "height": size.height}
+        answer |= {"scale": restorer.enlargement.factor(box.size)} if restorer.enlargement.scale is None else {}
         answer |= {"precision": region.precision, "seconds": round(region.seconds, 4)}
     answer |= {} if region.frames is None else {"frames": region.frames}
     return answer

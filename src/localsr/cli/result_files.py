@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box
+from localsr.geometry import Box, Enlargement, whole
 
 if TYPE_CHECKING:
     from localsr.images import Photo, Saving
+    from localsr.inference.restorer import Restorer
 
 LOSSLESS_SUFFIXES = (".png", ".tif", ".tiff", ".webp")  # that a default name takes from the photo; else it has .png
 MAX_STEM_BYTES = 180  # of a photo's name in a default name; file systems take 255 in all
@@ -64,11 +65,22 @@ class ResultFiles:
     same_size: SameSize = False
     feather: Feather = DEFAULT_FEATHER
 
-    def region_paths(self, photo: Path, boxes: Sequence[Box], scale: int) -> list[Path]:
+    @property
+    def whole_alone(self) -> bool:
+        """Whether the whole picture is all that is written."""
+        return self.into is not None and self.output is None
+
+    def sized(self, source: Photo, boxes: Sequence[Box], size: str | None) -> Sequence[Box]:
+        """Return what is to have the `--size`: the regions, or all of the picture where it alone is written."""
+        if size is not None and self.into is not None and (self.same_size or self.output is not None):
+            raise ConfigError("--size is of one file: leave out --same-size, and one of --into and -o")
+        return [whole(source.size)] if self.whole_alone else boxes
+
+    def region_paths(self, photo: Path, boxes: Sequence[Box], restorer: Restorer) -> list[Path]:
         """Name the file of each box; with `--into` alone there are none."""
-        if self.into is not None and self.output is None:
+        if self.whole_alone:
             return []
-        names = [default_name(photo, box, scale) for box in boxes]
+        names = [default_name(photo, box, restorer.enlargement) for box in boxes]
         if self.output is None:
             return [Path(name) for name in names]
         path = Path(self.output)
@@ -82,10 +94,16 @@ class ResultFiles:
         return [path.with_name(path.name.replace("{n}", str(n))) for n in range(1, len(boxes) + 1)]
 
     def check(
-        self, photo: Path, source: Photo, boxes: Sequence[Box], scale: int, paths: Sequence[Path], saving: Saving
+        self,
+        photo: Path,
+        source: Photo,
+        boxes: Sequence[Box],
+        restorer: Restorer,
+        paths: Sequence[Path],
+        saving: Saving,
     ) -> None:
         """Refuse names that cannot or must not be written; `paths` are those of the regions."""
-        self._check_sizes(source, boxes, scale, paths)
+        self._check_sizes(source, boxes, restorer, paths)
         self._check_sheet(paths)
         if self.into is None and (self.same_size or self.feather != DEFAULT_FEATHER):
             raise ConfigError("--same-size and --feather are for the whole picture; name its file with --into")
@@ -105,16 +123,19 @@ class ResultFiles:
             if path is not self.compare:
                 checked_format(path, source, saving)
 
-    def _check_sizes(self, source: Photo, boxes: Sequence[Box], scale: int, paths: Sequence[Path]) -> None:
-        """Refuse pictures that are larger than their format allows."""
+    def _check_sizes(self, source: Photo, boxes: Sequence[Box], restorer: Restorer, paths: Sequence[Path]) -> None:
+        """Refuse pictures that are larger than their format allows, or than the network makes them."""
         for box, path in zip(boxes, paths, strict=False):
-            if max(box.width, box.height) * scale > max_side(path):
-                size = box.scaled(scale).size
+            size = restorer.size_of(box)
+            if max(size.width, size.height) > max_side(path):
                 raise ConfigError(
                     f"{path} would be {size} px, but its format allows {max_side(path)} px a side; use .png"
                 )
-        side = max(source.size.width, source.size.height) * (1 if self.same_size else scale)
-        if self.into is not None and side > max_side(self.into):
+        if self.into is None:
+            return
+        size = source.size if self.same_size else restorer.size_of(whole(source.size))
+        side = max(size.width, size.height)
+        if side > max_side(self.into):
             raise ConfigError(
                 f"{self.into} would have {side} px a side, but its format allows {max_side(self.into)}; use .tif"
             )
@@ -133,13 +154,15 @@ class ResultFiles:
             raise ConfigError(f"a sheet shows at most {MAX_ROWS} regions, not {len(paths)}; leave out --compare")
 
 
-def default_name(photo: Path, box: Box, scale: int) -> str:
+def default_name(photo: Path, box: Box, to: Enlargement) -> str:
     """Make a name that says what is in the file and that needs no quotes in a shell."""
     stem = re.sub(r"[^\w.-]+", "_", photo.stem).strip("._-") or "picture"
     stem = stem.encode(errors="replace")[:MAX_STEM_BYTES].decode(errors="ignore")
-    large = max(box.width, box.height) * scale > max_side(photo)
+    size, scale = to.of(box.size), to.scale
+    large = max(size.width, size.height) > max_side(photo)
     suffix = photo.suffix.lower() if photo.suffix.lower() in LOSSLESS_SUFFIXES and not large else ".png"
-    return f"{stem}-{box.left}-{box.top}-{box.width}x{box.height}-x{scale}{suffix}"
+    enlarged = f"{size.width}x{size.height}" if scale is None else f"x{scale:g}"
+    return f"{stem}-{box.left}-{box.top}-{box.width}x{box.height}-{enlarged}{suffix}"
 
 
 def max_side(path: Path) -> float:

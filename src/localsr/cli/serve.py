@@ -13,7 +13,10 @@ from typing import Annotated
 
 import typer
 
+from localsr.cli.condition_options import AUTO, Deblur, Denoise, number
 from localsr.cli.options import PhotoPath, Precision, Runtime, load_network, takes_groups
+from localsr.cli.picture_options import Tolerant
+from localsr.conditions import Adjustment
 from localsr.errors import ConfigError, LocalSRError
 from localsr.extras import need
 from localsr.serving.settings import Limits, Settings
@@ -125,12 +128,15 @@ def serve_command(
 
 def view_command(
     photo: PhotoPath,
+    tolerant: Tolerant = False,
     port: Port = 0,
     allow_host: AllowedHosts = None,
     root_path: RootPath = "",
     model: Networks = None,
     runtime: Runtime = "auto",
     precision: Precision = "auto",
+    denoise: Denoise = AUTO,
+    deblur: Deblur = AUTO,
     workers: Workers = 0,
     browser: Annotated[bool, typer.Option("--browser/--no-browser", help="Open the page in a browser.")] = True,
     verbose: Verbose = False,
@@ -146,8 +152,10 @@ def view_command(
         runtime=runtime,
         precision=precision,
         workers=workers,
+        adjustment=Adjustment(number("denoise", denoise), number("deblur", deblur)),
         limits=VIEW,
         photo=photo.resolve(),
+        tolerant=tolerant,
     )
     run_service(settings, verbose=verbose, browser=browser)
 

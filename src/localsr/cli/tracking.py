@@ -42,7 +42,7 @@ def track_region(restorer: Restorer, asked: Tracking, files: ResultFiles, *, as_
     if files.into is not None or files.compare is not None:
         raise ConfigError("--track writes the region alone; leave out --into and --compare")
     box, lost, told = asked.boxes[0], "", list[dict[str, Any]]()
-    target = clip_target(files.output, asked.clip, box, restorer.scale)
+    target = clip_target(files.output, asked.clip, box, restorer)
     with progress_bar("tracking") as progress, writing_regions(target, restorer, asked) as write:
         tracked = restorer.track(
             asked.clip,
@@ -59,12 +59,12 @@ def track_region(restorer: Restorer, asked: Tracking, files: ResultFiles, *, as_
         except TrackLostError as error:
             lost = error.told("command")
     if as_json:
-        card, size = restorer.card, box.scaled(restorer.scale).size
+        card, size = restorer.card, restorer.size_of(box)
         answer: dict[str, Any] = {"input": str(asked.clip), "model": {"name": card.name, "sha256": card.sha256}}
         answer |= {"scale": restorer.scale, "width": size.width, "height": size.height, "frames": told}
         typer.echo(json.dumps(answer | ({"lost": lost} if lost else {})))
     else:
-        size, first, last = box.scaled(restorer.scale).size, told[0]["seconds"], told[-1]["seconds"]
+        size, first, last = restorer.size_of(box), told[0]["seconds"], told[-1]["seconds"]
         typer.echo(f"{target}: {size} px, {counted(len(told), 'frame')} from {first:.3f} s to {last:.3f} s")
     if lost:
         typer.echo(f"localsr: {lost}", err=True)
@@ -84,20 +84,20 @@ def region_facts(region: TrackedRegion) -> dict[str, Any]:
     return found
 
 
-def clip_target(output: str | None, clip: Path, box: Box, scale: int) -> Path:
+def clip_target(output: str | None, clip: Path, box: Box, restorer: Restorer) -> Path:
     """Return the clip to write, or a name of pictures with {n} in it."""
-    from localsr.frames.writing import CLIP_SUFFIXES
+    from localsr.frames.writing import WRITTEN_SUFFIX
     from localsr.images import FORMATS
 
-    name = default_name(clip, box, scale)
+    name = default_name(clip, box, restorer.enlargement)
     if output is None:
-        return Path(name).with_suffix(CLIP_SUFFIXES[0])
+        return Path(name).with_suffix(WRITTEN_SUFFIX)
     path = Path(output)
     if path.is_dir() or output.endswith("/") or not path.suffix:
         return path / f"{Path(name).stem}-{{n}}.png"
     suffix = path.suffix.lower()
-    if suffix not in (*CLIP_SUFFIXES, *FORMATS):
-        raise ConfigError(f"{output} must end in {', '.join((*CLIP_SUFFIXES, *FORMATS))}, or be a folder")
+    if suffix not in (WRITTEN_SUFFIX, *FORMATS):
+        raise ConfigError(f"{output} must end in {', '.join((WRITTEN_SUFFIX, *FORMATS))}, or be a folder")
     if suffix in FORMATS and "{n}" not in path.name:
         raise ConfigError(f"{output} is one picture for many frames; give a .mp4, a folder, or a name with {{n}}")
     if path.exists() and path.samefile(clip):
@@ -110,9 +110,9 @@ def writing_regions(
     target: Path, restorer: Restorer, asked: Tracking
 ) -> Iterator[Callable[[int, TrackedRegion], Path]]:
     """Yield what writes a frame's region, and returns the file that it is in."""
-    from localsr.frames.writing import CLIP_SUFFIXES, writing_clip
+    from localsr.frames.writing import WRITTEN_SUFFIX, writing_clip
 
-    if target.suffix.lower() not in CLIP_SUFFIXES:
+    if target.suffix.lower() != WRITTEN_SUFFIX:
 
         def picture(number: int, region: TrackedRegion) -> Path:
             path = target.with_name(target.name.replace("{n}", f"{number:0{DIGITS}}"))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import typer
 
 from localsr.cli.exits import ExitCode
-from localsr.cli.options import Device, Model, Scale
+from localsr.cli.options import Device, Model, NetworkScale, of_scale
 from localsr.cli.terminal import print_table, spinner
 
 
-def verify_command(model: Model = None, scale: Scale = None, device: Device = "auto") -> None:
+def verify_command(model: Model = None, scale: NetworkScale = None, device: Device = "auto") -> None:
     """Check that a region comes out the same by every route: alone, in a list, in tiles, from a saved scene."""
     from functools import partial
 
@@ -20,7 +20,7 @@ def verify_command(model: Model = None, scale: Scale = None, device: Device = "a
     from localsr.selfcheck import verify
 
     on = partial(load, model, runtime="torch", scale=scale, precision="fp32")
-    restorer = on(device=device)
+    restorer = of_scale(on(device=device), scale)
     table = Table(title=f"{restorer.card.name}: largest differences of a pixel in [0, 1]", box=box.SIMPLE_HEAD)
     for name in ("check", "difference", "allowed", ""):
         table.add_column(name, justify="left" if name in ("check", "") else "right")

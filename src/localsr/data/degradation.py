@@ -20,11 +20,12 @@ from PIL import Image
 from torch import Tensor
 from torch.nn import functional
 
-from localsr.conditions import LUMA, Conditions
+from localsr.conditions import Conditions
+from localsr.estimation import LUMA
 from localsr.geometry import MAX_STRIP_PIXELS, Size, strips
 from localsr.resize import cubic
 
-DEGRADATION_VERSION = 2  # pictures in a cache that were made by another version are made anew
+DEGRADATION_VERSIONS = {"photo": 2, "broad": 3}  # pictures in a cache that were made by another are made anew
 MAX_BLUR = 0.8  # LR px, standard deviation; a lens and its demosaicking have 0.3 to 0.6
 MAX_NOISE = 25.0  # levels of 255, standard deviation: a phone by night; drawn squared, so that a third is below 3
 MIN_NOISE = 1e-4  # levels; less is lost in 8 bits, and needs more photons than NumPy can draw

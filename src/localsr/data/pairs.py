@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.conditions import Conditions
-from localsr.data.degradation import DEGRADATION_VERSION, VARIANTS, Degradation, true_conditions
+from localsr.data.degradation import DEGRADATION_VERSIONS, VARIANTS, Degradation, true_conditions
 from localsr.data.pictures import find_lr, list_pictures, read_rgb
 from localsr.data.second_order import SecondOrderDegradation, draw_broad
 from localsr.errors import Advice, DataError, ImageError
@@ -79,7 +79,7 @@ class Pairs:
         files = [[_identity(path) for path in part] for part in (paths, reduced)]
         degraded = degradation != "bicubic"
         self.variants = VARIANTS if degraded else 1
-        inputs = [scale, files, *([degradation, DEGRADATION_VERSION, seed, VARIANTS] if degraded else [])]
+        inputs = [scale, files, *([degradation, DEGRADATION_VERSIONS[degradation], seed, VARIANTS] if degraded else [])]
         key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
         self.scale = scale

@@ -94,8 +94,8 @@ class SecondOrderDegradation:
 
     @property
     def quality(self) -> int:
-        """Quality of the last file; 0 if it lost nothing."""
-        return self.passes[1].quality if self.passes[1].codec else 0
+        """Quality of the last file if it is a JPEG, else 0: WebP's blocks leave no multiples that would tell it."""
+        return self.passes[1].quality if self.passes[1].codec == "JPEG" else 0
 
     @classmethod
     def draw(cls, seed: int, k: int) -> Self:

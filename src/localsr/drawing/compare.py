@@ -43,21 +43,26 @@ def _row(photo: Photo, r: Restoration) -> SheetRow:
     """Compute the panels of a region."""
     if isinstance(r, FusedRestoration):
         used = 1 + sum(use.used for use in r.uses)
-        shown = (bicubic(photo, r.box, r.scale), r.single, r.pixels)
+        shown = (bicubic(photo, r.box, r.size), r.single, r.pixels)
         captions = ("bicubic", printable(f"one frame ({r.model})"), f"{used} frames together")
     else:
-        nearest = photo.window(r.box).repeat(r.scale, axis=1).repeat(r.scale, axis=2)
-        shown = (nearest, bicubic(photo, r.box, r.scale), r.pixels)
+        rows, columns = (np.arange(2 * to)[1::2] * of // (2 * to) for to, of in _lengths(r))
+        shown = (photo.window(r.box)[:, rows[:, None], columns], bicubic(photo, r.box, r.size), r.pixels)
         captions = ("nearest", "bicubic", printable(f"localsr ({r.model})"))
     panels = (_panel(shown[0], photo), _panel(shown[1], photo), _panel(shown[2], photo))
     notes = (
         f"{printable(photo.name or 'photo')}, {photo.size} px",
         f"box {r.box.left},{r.box.top},{r.box.width},{r.box.height}",
-        f"x{r.scale} to {r.box.scaled(r.scale).size} px",
+        f"x{r.scale:.4g} to {r.size} px",
         f"strategy {r.strategy}",
         f"{r.seconds:.2f} s",
     )
     return SheetRow(_overview(photo, panels[0]), photo.size, r.box, panels, captions, notes)
+
+
+def _lengths(r: Restoration) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the pixels of a result and of its box, down and across."""
+    return (r.size.height, r.box.height), (r.size.width, r.box.width)
 
 
 def _overview(photo: Photo, panel: Drawing) -> Drawing:

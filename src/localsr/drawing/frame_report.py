@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from os import PathLike
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +24,9 @@ from localsr.drawing.sheet import Drawing
 from localsr.errors import ConfigError
 from localsr.files import write_whole
 from localsr.frames.alignment import PHASES, FrameUse, phase, shift_within
+from localsr.frames.fusion import Plane
 from localsr.frames.reading import Frames
-from localsr.geometry import Size
+from localsr.geometry import Box, Size
 from localsr.html_pages import data_url, render_page
 from localsr.inference.fused_restoration import FusedRestoration
 from localsr.inference.restoration import Restoration
@@ -164,17 +166,19 @@ def _pictures(frames: Frames, one: Restoration) -> dict[str, Any]:
     if one.weights:
         total = 1 + np.sum(list(one.weights.values()), axis=0)
         found["weights"], found["most"] = _png(_grey(total / (1 + len(one.weights)))), 1 + len(one.weights)
-    return found | {"strip": frame_strip(frames, one)}
+    return found | {"strip": frame_strip(frames, one.box, one.uses, one.weights)}
 
 
-def frame_strip(frames: Frames, one: FusedRestoration) -> list[FrameView]:
-    """Return what the reference and each used frame show of a region, the reference first."""
+def frame_strip(
+    frames: Frames, box: Box, uses: Sequence[FrameUse], weights: Mapping[str, Plane] = MappingProxyType({})
+) -> list[FrameView]:
+    """Return what the reference and each used frame show of a box, the reference first."""
     pictures, size = {frame.name: frame.picture for frame in frames.others}, frames.reference.size
-    strip = [FrameView(frames.name, _png(_levels(frames.reference.window(one.box)), STRIP_SIDE), None)]
-    for use in (use for use in one.uses if use.used):
-        box = one.box.shifted(*shift_within(one.box, size, use.motion))
-        weights = None if use.name not in one.weights else _png(_grey(one.weights[use.name]), STRIP_SIDE)
-        strip.append(FrameView(use.name, _png(_levels(pictures[use.name].window(box)), STRIP_SIDE), weights))
+    strip = [FrameView(frames.name, _png(_levels(frames.reference.window(box)), STRIP_SIDE), None)]
+    for use in (use for use in uses if use.used):
+        shown = pictures[use.name].window(box.shifted(*shift_within(box, size, use.motion)))
+        weight = None if use.name not in weights else _png(_grey(weights[use.name]), STRIP_SIDE)
+        strip.append(FrameView(use.name, _png(_levels(shown), STRIP_SIDE), weight))
     return strip
 
 

@@ -41,8 +41,8 @@ def find_data_set(data: str, root: Path | None) -> Path:
     """Return the folder of a data set.
 
     Args:
-        data: A folder, or a name of DATA_SETS.
-        root: Where named data sets are looked for, two levels deep.
+        data: A folder wherever it lies, or a name: one of DATA_SETS, or that of a folder within `root`.
+        root: Where names are looked for, two levels deep, whatever the case of their letters.
 
     Raises:
         DataError: There is no such folder.
@@ -50,17 +50,18 @@ def find_data_set(data: str, root: Path | None) -> Path:
     folder = Path(data)
     if folder.is_dir():
         return folder
-    if data.lower() not in DATA_SETS:
-        raise DataError(f"{data} is neither a folder nor one of {', '.join(DATA_SETS)}")
     if root is None:
-        advice = Advice("pass as root where your data sets are", "say with --root where your data sets are")
+        where = "the path of a folder, wherever it lies, or a name and {} a folder that holds it"
+        advice = Advice("pass " + where.format("as root"), "give " + where.format("with --root"))
         raise DataError(f"there is no folder {data}", advice)
+    names = DATA_SETS.get(data.lower(), (data.lower(),))
     near = sorted(p for pattern in ("*", "*/*") for p in root.glob(pattern) if p.is_dir())
-    for name in DATA_SETS[data.lower()]:
+    for name in names:
         for found in near:
             if found.name.lower() == name:
                 return found
-    raise DataError(f"{root} holds no {data}: no folder there is called {' or '.join(DATA_SETS[data.lower()])}")
+    fact = f"{root} holds no {data}: no folder in it, two levels deep, is called {' or '.join(names)}"
+    raise DataError(f"{fact}; known names are {', '.join(DATA_SETS)}")
 
 
 def data_set_name(folder: Path) -> str:

@@ -10,16 +10,18 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
 
 BICUBIC = "bicubic"
-METHOD_SYNTAX = re.compile(r"([a-z]+)(?:-(\d{1,3}))?(?:-in-(\d{1,3}))?", re.ASCII)
+TOLD_BY = ("roi", "surroundings", "truth")  # of conditions: measured on the ROI alone, with what is around, or known
+METHOD_SYNTAX = re.compile(rf"([a-z]+)(?:-(\d{{1,3}}))?(?:-in-(\d{{1,3}}))?(?:-by-({'|'.join(TOLD_BY)}))?", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Method:
-    """One row of a comparison. Its name is `STRATEGY[-HALO][-in-CONTEXT]`, or `bicubic`."""
+    """One row of a comparison. Its name is `STRATEGY[-HALO][-in-CONTEXT][-by-TOLD]`, or `bicubic`."""
 
     strategy: Strategy | None  # None: bicubic
     halo: int | None = None  # LR px at every step, in place of the network's own
     context: int | None = None  # side of the picture that is seen, in sides of the ROI; None: all of it
+    told: str = ""  # one of TOLD_BY: where the network's conditions are from; "" for all of the picture
 
     @classmethod
     def named(cls, name: str) -> Method:
@@ -30,15 +32,16 @@ class Method:
 
         Example:
             >>> Method.named("clsr-in-3")
-            Method(strategy=<Strategy.CLSR: 'clsr'>, halo=None, context=3)
+            Method(strategy=<Strategy.CLSR: 'clsr'>, halo=None, context=3, told='')
         """
         if name == BICUBIC:
             return cls(None)
         found = METHOD_SYNTAX.fullmatch(name)
         if not found:
             raise ConfigError(f"{name!r} is nothing to compare; give {BICUBIC}, or a strategy such as halo, halo-4")
-        text, halo, context = found.groups()
-        method = cls(Strategy.named(text), *(None if n is None else int(n) for n in (halo, context)))
+        text, halo, context, told = found.groups()
+        own, seen = (None if n is None else int(n) for n in (halo, context))
+        method = cls(Strategy.named(text), own, seen, told or "")
         if method.halo is not None and method.strategy not in (Strategy.HALO, Strategy.CLSR):
             raise ConfigError(f"{name}: only halo and clsr have a halo to choose")
         if method.context is not None and (method.strategy is not Strategy.CLSR or not method.context):
@@ -49,7 +52,8 @@ class Method:
         """Return the name."""
         halo = "" if self.halo is None else f"-{self.halo}"
         context = "" if self.context is None else f"-in-{self.context}"
-        return f"{self.strategy or BICUBIC}{halo}{context}"
+        told = f"-by-{self.told}" if self.told else ""
+        return f"{self.strategy or BICUBIC}{halo}{context}{told}"
 
     def visible(self, roi: Box, size: Size) -> Box:
         """Return the part of a picture of `size` that is seen for an ROI: so many of its sides, moved to lie within."""

@@ -18,6 +18,7 @@ from msgspec import UNSET
 from torch import Tensor
 
 from localsr import __version__, metrics
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.evaluation.examples import write_examples
@@ -25,7 +26,7 @@ from localsr.evaluation.methods import Method
 from localsr.evaluation.records import METHOD_COLUMN, CheckpointNote, EvaluationSettings, Protocol
 from localsr.evaluation.results import Result
 from localsr.evaluation.run_folder import RunFolder
-from localsr.evaluation.runner import MethodRunner
+from localsr.evaluation.runner import NOT_DEGRADED, MethodRunner
 from localsr.evaluation.timing import describe_machine
 from localsr.geometry import Box, Size, tiles
 from localsr.inference.cost import count_roi
@@ -33,6 +34,8 @@ from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
+
+WHOLE = Method(Strategy.FULL)
 
 
 def evaluate(
@@ -43,6 +46,7 @@ def evaluate(
     roi: int = 24,
     methods: Sequence[Method] = (),
     sample: int | None = None,
+    to_full: bool = False,
     progress: Progress | None = None,
 ) -> Result:
     """Run the protocol; what is done is kept in `folder`, and a run that was broken off goes on there.
@@ -54,23 +58,30 @@ def evaluate(
         roi: Side of an ROI in LR px.
         methods: What is compared; the network's strategies and bicubic unless given.
         sample: At most so many ROIs of a picture are restored, drawn by its number; all unless given.
+        to_full: Compare with the network's own `full` instead of HR: how much of it a halo or context brings back.
         progress: Hears how many pictures are done.
 
     Raises:
-        ConfigError: The pictures are not cropped to multiples of `roi`, or the sample is none.
+        ConfigError: The pictures are not cropped to multiples of `roi`, the sample is none, or `full` would be compared
+            with itself.
         DataError: `folder` holds another run, or a picture does not fit its LR.
     """
     if roi < 1 or benchmark.multiple % roi:
         raise ConfigError(f"pictures cropped to multiples of {benchmark.multiple} LR px are no grid of ROIs of {roi}")
     if sample is not None and sample < 1:
         raise ConfigError(f"a sample of {sample} ROIs is none; give 1 or more")
-    runner = MethodRunner(restorer, tuple(methods) or default_methods(restorer))
-    with RunFolder(folder, _settings(benchmark, restorer, roi, runner.methods, sample)) as run:
+    runner = MethodRunner(restorer, tuple(methods) or default_methods(restorer, to_full=to_full))
+    if to_full and WHOLE in runner.methods:
+        raise ConfigError("full is what all else is compared with; leave it out")
+    with RunFolder(folder, _settings(benchmark, restorer, roi, runner.methods, sample, to_full=to_full)) as run:
         if not run.finished:
+            told_truth = any(method.told == "truth" for method in runner.methods)
             for k in range(len(benchmark)):
                 if not run.has(k):
                     pair = benchmark[k]
-                    run.add(k, *_measure(pair, runner, _choose_rois(pair, roi, sample, k), roi))
+                    rois = _choose_rois(pair, roi, sample, k)
+                    truth = benchmark.conditions(k) if told_truth else NOT_DEGRADED
+                    run.add(k, *_measure(pair, runner, rois, roi, truth, to_full=to_full))
                 if progress is not None:
                     progress(k + 1, len(benchmark))
             gcm = restorer.card.config.gcm
@@ -78,10 +89,11 @@ def evaluate(
     return Result.read(folder)
 
 
-def default_methods(restorer: Restorer) -> tuple[Method, ...]:
+def default_methods(restorer: Restorer, *, to_full: bool = False) -> tuple[Method, ...]:
     """Return all that can be compared without a halo or a context of one's own."""
-    plain = restorer.card.config.plain
-    return (Method(None), *(Method(s) for s in Strategy if not (plain and s is Strategy.CLSR)))
+    left_out = {Strategy.CLSR} if restorer.card.config.plain else set()
+    left_out |= {Strategy.FULL} if to_full else set()
+    return (Method(None), *(Method(s) for s in Strategy if s not in left_out))
 
 
 def _choose_rois(pair: Pair, roi: int, sample: int | None, k: int) -> list[Box]:
@@ -94,33 +106,37 @@ def _choose_rois(pair: Pair, roi: int, sample: int | None, k: int) -> list[Box]:
     return [cells[n] for n in sorted(chosen)]
 
 
-def _measure(pair: Pair, runner: MethodRunner, rois: Sequence[Box], roi: int) -> tuple[pl.DataFrame, pl.DataFrame]:
+def _measure(
+    pair: Pair, runner: MethodRunner, rois: Sequence[Box], roi: int, truth: Conditions, *, to_full: bool
+) -> tuple[pl.DataFrame, pl.DataFrame]:
     """Restore a picture's ROIs by every method: a row for each method and ROI, and one for each method."""
     height, width, _ = pair.lr.shape
-    hr = torch.from_numpy(pair.hr).float()
-    large = [box.scaled(runner.scale) for box in rois]
-    originals = torch.stack([hr[:, box.rows, box.columns] for box in large])
+    if to_full:
+        originals = metrics.levels(runner.restore(WHOLE, pair.lr, rois))
+    else:
+        hr, large = torch.from_numpy(pair.hr).float(), [box.scaled(runner.scale) for box in rois]
+        originals = torch.stack([hr[:, box.rows, box.columns] for box in large])
     complete = sum(box.area for box in rois) == width * height
     by_roi, by_picture = [], []
     for method in runner.methods:
         began = time.perf_counter()
-        restored = metrics.levels(runner.restore(method, pair.lr, rois))
+        restored = metrics.levels(runner.restore(method, pair.lr, rois, truth))
         seconds = time.perf_counter() - began
-        scores = _scores(restored, originals)
+        scores = compare_pictures(restored, originals)
         names: dict[str, Any] = {"picture": pair.name, METHOD_COLUMN: str(method)}
         places = {"left": [box.left for box in rois], "top": [box.top for box in rois]}
         by_roi.append(pl.DataFrame({**names, **places, **scores}))
         stitched_scores = {"psnr_y": math.nan, "psnr_rgb": math.nan, "ssim_y": math.nan}
         if complete:
             stitched = [metrics.stitch(part, width // roi)[None] for part in (restored, originals)]
-            stitched_scores = {key: values[0] for key, values in _scores(*stitched).items()}
+            stitched_scores = {key: values[0] for key, values in compare_pictures(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
         gflops = count_gflops(runner.network(method), method, roi, Size(width, height))
         by_picture.append({**names, **stitched_scores, **means, "rois": len(rois), "seconds": seconds, **gflops})
     return pl.concat(by_roi), pl.DataFrame(by_picture)
 
 
-def _scores(restored: Tensor, originals: Tensor) -> dict[str, list[float]]:
+def compare_pictures(restored: Tensor, originals: Tensor) -> dict[str, list[float]]:
     """Compare pictures `(n, 3, h, w)` in levels one by one."""
     y = metrics.luma(restored), metrics.luma(originals)
     found = {"psnr_y": metrics.psnr(*y), "psnr_rgb": metrics.psnr(restored, originals), "ssim_y": metrics.ssim(*y)}
@@ -128,14 +144,20 @@ def _scores(restored: Tensor, originals: Tensor) -> dict[str, list[float]]:
 
 
 def _settings(
-    benchmark: Benchmark, restorer: Restorer, roi: int, methods: Sequence[Method], sample: int | None
+    benchmark: Benchmark,
+    restorer: Restorer,
+    roi: int,
+    methods: Sequence[Method],
+    sample: int | None,
+    *,
+    to_full: bool,
 ) -> EvaluationSettings:
     """Say everything that the numbers depend on."""
     card, runtime, photo = restorer.card, restorer.network.runtime, benchmark.degradation == "photo"
     protocol = Protocol(
         data=benchmark.name,
         pictures=len(benchmark),
-        scale=restorer.scale,
+        scale=restorer.network_scale,
         degradation=benchmark.degradation,
         lr="published" if benchmark.published else "made by localsr",
         roi=roi,
@@ -148,6 +170,7 @@ def _settings(
         torch=str(torch.__version__),
         runtime=UNSET if runtime == "torch" else runtime,
         degradations=[benchmark.draw_degradation(k).to_dict() for k in range(len(benchmark))] if photo else UNSET,
+        against=str(WHOLE) if to_full else UNSET,
     )
     return EvaluationSettings(
         protocol=protocol,

@@ -56,6 +56,7 @@ class Protocol(msgspec.Struct, frozen=True, kw_only=True):
     torch: str | UnsetType = UNSET
     runtime: str | UnsetType = UNSET  # if it was not torch
     degradations: list[dict[str, Any]] | UnsetType = UNSET  # of each picture, `Degradation.to_dict`
+    against: FileName | UnsetType = UNSET  # "full": what is compared with, where that is not HR
 
 
 class CheckpointNote(msgspec.Struct, frozen=True):

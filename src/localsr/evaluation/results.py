@@ -32,11 +32,18 @@ class Setting(NamedTuple):
     scale: int
     degradation: str
     roi: int
+    against: str = ""  # what is compared with, where that is not HR
 
     def __str__(self) -> str:
         """Return a title such as `x4, ROI 24 x 24, LR by bicubic`."""
         made = "LR by bicubic" if self.degradation == "bicubic" else "LR as photos (blur, noise, JPEG)"
-        return f"x{self.scale}, ROI {self.roi} x {self.roi}, {made}"
+        against = f", against its own `{self.against}`" if self.against else ""
+        return f"x{self.scale}, ROI {self.roi} x {self.roi}, {made}{against}"
+
+    @property
+    def file(self) -> str:
+        """How names of files end that are of it."""
+        return f"x{self.scale}-{self.degradation}-roi{self.roi}{'-to-' if self.against else ''}{self.against}"
 
 
 @dataclass(frozen=True)
@@ -92,7 +99,7 @@ class Result:
     def setting(self) -> Setting:
         """What results must share to stand in one table with this one."""
         protocol = self.record.protocol
-        return Setting(protocol.scale, protocol.degradation, protocol.roi)
+        return Setting(protocol.scale, protocol.degradation, protocol.roi, protocol.against or "")
 
     @property
     def pairing(self) -> tuple[str | int, ...]:

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from localsr import images
+from localsr.conditions import Conditions
+from localsr.estimation import BLOCK, measure
 from localsr.evaluation.methods import Method
 from localsr.geometry import Box, whole
 from localsr.inference.protocols import RunnableNetwork
@@ -17,22 +19,31 @@ from localsr.inference.restoration import Attention, bicubic
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 
+NOT_DEGRADED = Conditions()
+SURROUNDINGS = (
+    8  # LR px around an ROI that `-by-surroundings` measures on besides: more than any halo of a light network
+)
+
 
 class MethodRunner:
     """Restores ROIs by several methods with one network and its plain twin."""
 
     def __init__(self, restorer: Restorer, methods: Sequence[Method]) -> None:
         """Prepare a restorer for each halo that the methods choose."""
-        self.methods, self.scale = tuple(methods), restorer.scale
-        self._restorers = {m: restorer if m.halo is None else restorer.with_halo(m.halo) for m in methods}
+        self.methods, self.scale = tuple(methods), restorer.network_scale
+        own = {m: restorer if m.halo is None else restorer.with_halo(m.halo) for m in methods}
+        self._restorers = {Method(Strategy.FULL): restorer} | own
 
-    def restore(self, method: Method, lr: NDArray[np.uint8], rois: Sequence[Box]) -> Tensor:
+    def restore(
+        self, method: Method, lr: NDArray[np.uint8], rois: Sequence[Box], truth: Conditions = NOT_DEGRADED
+    ) -> Tensor:
         """Restore ROIs of one picture.
 
         Args:
             method: One of `methods`.
             lr: The LR picture `(h, w, 3)`, 8-bit RGB.
             rois: Boxes of one size, in LR px.
+            truth: How the picture was degraded, for methods whose networks are told by truth.
 
         Returns:
             The ROIs `(n, 3, s h, s w)`, RGB in [0, 1].
@@ -46,7 +57,11 @@ class MethodRunner:
             large = [roi.scaled(self.scale) for roi in rois]
             return torch.stack([picture[:, box.rows, box.columns] for box in large])
         restorer = self._restorers[method]
-        if method.context is None:
+        if method.told:
+            scene = restorer.encode(photo)
+            told = [truth if method.told == "truth" else measured_at(lr, roi, method) for roi in rois]
+            found = [scene.told(own).restore(roi, method.strategy) for own, roi in zip(told, rois, strict=True)]
+        elif method.context is None:
             found = restorer.encode(photo).restore(list(rois), method.strategy)
         else:
             found = []
@@ -71,3 +86,11 @@ class MethodRunner:
     def attention(self, method: Method, lr: NDArray[np.uint8], roi: Box) -> Attention:
         """Return which patches of an LR picture the GCM draws on for an ROI (Sec. 3.2)."""
         return self._restorers[method].encode(images.read(lr)).attention(roi)
+
+
+def measured_at(lr: NDArray[np.uint8], roi: Box, method: Method) -> Conditions:
+    """Measure conditions on an ROI of `lr` `(h, w, 3)`, or with what is around it; too few blocks tell of none."""
+    height, width, _ = lr.shape
+    seen = roi if method.told == "roi" else roi.grow(SURROUNDINGS).intersection(Box(0, 0, width, height))
+    rows, columns = slice(-(-seen.top // BLOCK) * BLOCK, seen.bottom), slice(-(-seen.left // BLOCK) * BLOCK, seen.right)
+    return measure([np.ascontiguousarray(lr[rows, columns].transpose(2, 0, 1))])

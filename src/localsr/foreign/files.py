@@ -9,7 +9,6 @@ from typing import NamedTuple
 import torch
 from safetensors.torch import save as save_tensors
 
-from localsr.errors import ConfigError
 from localsr.foreign.black_box import BlackBox, ForeignNetwork
 from localsr.foreign.measured import known
 from localsr.foreign.onnx_networks import count_graph, read_graph
@@ -69,11 +68,7 @@ def load_foreign(path: Path, device: torch.device) -> tuple[BlackBox, Card]:
     return BlackBox(network, found, per_pixel), Card(path.stem, config, sha256=file.sha256)
 
 
-def read_restorer(
-    path: Path, scale: int | None, device: str, precision: str, max_memory: int | None = None
-) -> Restorer:
+def read_restorer(path: Path, device: str, precision: str, max_memory: int | None = None) -> Restorer:
     """Read a network that was kept as a restorer; see `localsr.load` for the settings."""
     network, card = load_foreign(path, find_device(device))
-    if scale not in (None, card.config.scale):
-        raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
     return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory)

@@ -140,13 +140,15 @@ def measure_restorer(restorer: Restorer, patches: Patches = noise_and_bars) -> M
         restorer: What holds the network.
         patches: What it is run on.
     """
-    geometry = restorer.network_for(Strategy.FULL).geometry
+    network = restorer.network_for(Strategy.FULL)
+    geometry = network.geometry
 
     def upscale(pixels: Pixels) -> Pixels:
         photo = images.read(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
         return restorer.encode(photo).restore(whole(photo.size), Strategy.FULL).pixels
 
-    exact = geometry.exact_halo[0] + geometry.multiple - 1
+    known = network.runtime != "foreign"  # what a network of others sees was measured itself
+    exact = geometry.exact_halo[0] + geometry.multiple - 1 if known else None
     return measure(upscale, geometry.scale, multiple=geometry.multiple, exact_halo=exact, patches=patches)
 
 

@@ -20,6 +20,7 @@ GOOD_MAP, POOR_MAP = 0.35, 0.55  # px of motion left over; rigid bursts have up 
 MOTION_WINDOW = 3.0  # px, standard deviation of the neighbourhood in which motion is measured
 MOTION_RIDGE = 1e-4  # squared gradient below which there is none to measure
 NOISE_FLOOR = 2e-5  # variance; 8 bits and compression leave no less
+CHECKING = 2  # frames beside the reference that must agree on a place for a full step there
 ITERATIONS = 3  # of back-projection
 STEP = 0.6
 PIXEL_BLUR = 0.29  # standard deviation of a pixel's own square, in LR px
@@ -113,6 +114,9 @@ def seen(restored: Pixels, scale: int, blur: float = BLUR) -> Pixels:
 def back_project(restored: Pixels, found: Sequence[Observation], region: Box, scale: int, blur: float = BLUR) -> Pixels:
     """Move a restored region towards what the frames' own pixels say (Irani and Peleg, 1991).
 
+    It moves less where fewer than two frames beside the reference count: the reference alone would bring its noise and
+    its aliasing back, of which the network has made what one frame allows.
+
     Args:
         restored: `(s h, s w, 3)`.
         found: The frames' pixels, in the reference's window.
@@ -137,7 +141,8 @@ def back_project(restored: Pixels, found: Sequence[Observation], region: Box, sc
             cv2.GaussianBlur(part.astype(np.float32), (0, 0), scale * SPREAD)
             for part in (total.reshape(height, width, 3), weight.reshape(height, width))
         ]
-        restored = restored + STEP * spread[0] / (spread[1] + 0.02)[..., None]
+        others = np.clip((spread[1] * scale**2 - 1) / CHECKING, 0, 1)
+        restored = restored + STEP * (others / (spread[1] + 0.02))[..., None] * spread[0]
     return restored
 
 

@@ -15,7 +15,7 @@ from PIL import Image
 
 from localsr import images
 from localsr.errors import ConfigError, ImageError
-from localsr.frames.clip import MAX_HELD_BYTES
+from localsr.frames.decoding import MAX_HELD_BYTES
 from localsr.images import Photo
 from localsr.images.vips import translating_errors
 

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.errors import ConfigError, ImageError
-from localsr.frames.clip import ClipFrame, excerpt
+from localsr.frames.clip import ClipFrame
+from localsr.frames.decoding import excerpt
 from localsr.frames.pages import HEAD_BYTES, Page, page_excerpt, page_format
 from localsr.geometry import Box, Size, whole
 from localsr.images import Photo, Source

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from localsr.errors import ConfigError, TrackLostError
 from localsr.frames.alignment import MIN_CORRELATION
-from localsr.frames.clip import ClipFrame, facts, held_aside, sequence
+from localsr.frames.clip import ClipFrame
+from localsr.frames.decoding import facts, held_aside, sequence
 from localsr.frames.pages import HEAD_BYTES, page_format
 from localsr.frames.reading import DEFAULT_COUNT, MAX_COUNT, POOL, Frame, Frames, moment_name, opened
 from localsr.frames.track import Point, Track

@@ -15,7 +15,7 @@ from localsr.errors import OutputError
 from localsr.files import replacing
 from localsr.frames.clip import pyav
 
-CLIP_SUFFIXES = (".mp4",)
+WRITTEN_SUFFIX = ".mp4"
 TICK = Fraction(1, 90_000)  # s
 RATE = 25  # that the header says; frames have times of their own
 QUALITY = {"crf": "12", "preset": "medium"}  # 45 dB and more

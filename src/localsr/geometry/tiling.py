@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from functools import singledispatch
+from typing import cast
 
 from localsr.errors import BoxError
 from localsr.geometry.box import Box
@@ -44,10 +45,13 @@ def checked_boxes(boxes: Box | Iterable[Box], size: Size, *, clip: bool = False)
 
     Raises `BoxError` for what is not a `Box`, leaves the picture or, clipped, lies outside it.
     """
-    each = [boxes] if isinstance(boxes, Box) else list(boxes)
+    several = isinstance(boxes, Iterable) and not isinstance(boxes, Box | str | Mapping)
+    each: list[object] = list(cast(Iterable[object], boxes)) if several else [boxes]
+    found = []
     for box in each:
         if not isinstance(box, Box):
             given = box if isinstance(box, Iterable) else boxes  # four numbers alone are meant as one box
             advice = "make one with Box(left, top, right, bottom) or Box.from_xywh(x, y, width, height)"
             raise BoxError(f"{given!r} is no localsr.Box; {advice}")
-    return [box.clipped(size) if clip else box.checked(size) for box in each]
+        found.append(box.clipped(size) if clip else box.checked(size))
+    return found

@@ -2,9 +2,11 @@
 
 from localsr.images.carried import Saving
 from localsr.images.encoding import FORMATS, MAX_SIDES, check_quality
+from localsr.images.notes import notes_of
 from localsr.images.photo import Photo
 from localsr.images.provenance import Provenance
 from localsr.images.reading import Source, file_bytes, read
+from localsr.images.source import original
 from localsr.images.writing import Canvas, checked_format, left_out, srgb, write
 
 __all__ = [
@@ -19,6 +21,8 @@ __all__ = [
     "checked_format",
     "file_bytes",
     "left_out",
+    "notes_of",
+    "original",
     "read",
     "srgb",
     "write",

@@ -11,11 +11,11 @@ from typing import NamedTuple
 from localsr.errors import ConfigError
 from localsr.geometry import Size
 from localsr.images import tags, xmp
-from localsr.images.metadata import CAMERA_TAGS, UNITS, Density, Metadata, block_of
+from localsr.images.metadata import CAMERA_TAGS, ORIENTATION, UNITS, Density, Metadata, block_of
 from localsr.images.provenance import Provenance
 
 MAX_SEGMENT = 65_000  # bytes of EXIF or XMP in a JPEG, whose segments end at 65,533
-SOFTWARE, ORIENTATION, ACROSS, DOWN, UNIT = 0x0131, 0x0112, 0x011A, 0x011B, 0x0128
+SOFTWARE, ACROSS, DOWN, UNIT = 0x0131, 0x011A, 0x011B, 0x0128
 WIDTH, HEIGHT = 0xA002, 0xA003  # of EXIF
 FALSE_NOW = (  # tags of EXIF that were true of the photo's own pixels or file
     0x9101,  # components

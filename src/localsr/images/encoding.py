@@ -15,8 +15,10 @@ from typing import IO, Any, NamedTuple, cast
 import pyvips
 
 from localsr.errors import ConfigError
+from localsr.geometry import Box, Size
 from localsr.images.carried import Blocks
 from localsr.images.containers import HeadRewriter, add_to_tiff, webp_with
+from localsr.images.jpeg_copy import JpegOriginal
 from localsr.images.vips import with_profile
 
 FORMATS = {f".{kind}": kind for kind in ("png", "jpeg", "tiff", "webp", "avif", "bmp")}
@@ -43,6 +45,7 @@ class JpegTables(NamedTuple):
     """How a JPEG was encoded: what a picture like it is encoded with again."""
 
     options: dict[str, Any]  # of Pillow, which alone takes the tables
+    original: JpegOriginal | None = None  # whose blocks stay outside of some boxes
 
     @classmethod
     def of(cls, header: bytes, bands: int) -> JpegTables | None:
@@ -83,7 +86,7 @@ def encode(
         with path.open("xb") as file:
             rewriter = HeadRewriter(file, kind, blocks)
             if tables is not None:
-                _write_jpeg(rewriter, image, tables, path.parent)
+                _write_jpeg_like(rewriter, image, tables, path.parent)
                 return
             target = pyvips.TargetCustom()
             target.on_write(rewriter.write_for_vips)
@@ -142,7 +145,23 @@ def _write_avif(path: Path, image: pyvips.Image, blocks: Blocks, quality: int | 
     _saved_by_vips(image, path, keep="|".join(keep) or "none", **_options("avif", image, quality))
 
 
-def _write_jpeg(rewriter: HeadRewriter, image: pyvips.Image, tables: JpegTables, folder: Path) -> None:
+def _write_jpeg_like(rewriter: HeadRewriter, image: pyvips.Image, tables: JpegTables, folder: Path) -> None:
+    """Write a JPEG as another was encoded, with its very blocks outside of boxes where it is asked for."""
+    if tables.original is None:
+        _write_jpeg(rewriter, image, tables, folder)
+        return
+
+    def encoded(box: Box) -> bytes:
+        file = io.BytesIO()
+        _write_jpeg(file, image.crop(box.left, box.top, box.width, box.height), tables, folder)
+        return file.getvalue()
+
+    progressive = tables.options["progressive"]
+    size = Size(image.width, image.height)
+    rewriter.write(tables.original.with_boxes(encoded, size, folder, progressive=progressive))
+
+
+def _write_jpeg(target: HeadRewriter | IO[bytes], image: pyvips.Image, tables: JpegTables, folder: Path) -> None:
     """Write a JPEG by Pillow from a mapped file, so that it need not fit in memory."""
     from PIL import Image
 
@@ -155,7 +174,7 @@ def _write_jpeg(rewriter: HeadRewriter, image: pyvips.Image, tables: JpegTables,
         mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)  # goes when the picture goes
         size, place = (image.width, image.height), (mode, 0, 1)
         picture = Image.frombuffer(mode, size, mapped, "raw", *place)  # type: ignore[arg-type]  # any buffer will do
-        picture.save(cast(IO[bytes], rewriter), "JPEG", **tables.options)
+        picture.save(cast(IO[bytes], target), "JPEG", **tables.options)
 
 
 def _bmp(image: pyvips.Image, blocks: Blocks) -> bytes:

@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from localsr.errors import ImageError
@@ -37,6 +38,32 @@ class PhotoSource(NamedTuple):
         if isinstance(self.source, str) and file_stamp(self.source) != self.stamp:
             raise ImageError(f"{self.source} has changed since it was read, or gone; read it anew")
         return self.read(self.source, **self.options)
+
+
+def original(photo: Photo) -> bytes | None:
+    """Return the bytes of the file that a photo is all of.
+
+    Args:
+        photo: A photo.
+
+    Returns:
+        The bytes; None for pixels in memory, a page that was chosen of a file, or a file that has changed or gone.
+
+    Example:
+        >>> import localsr, numpy as np
+        >>> original(localsr.read(np.zeros((48, 64, 3), np.uint8))) is None
+        True
+    """
+    known = photo._source
+    if known is None or known.options.get("page") is not None:
+        return None
+    if isinstance(known.source, bytes):
+        return known.source
+    try:
+        data = Path(known.source).read_bytes()
+    except OSError:
+        return None
+    return data if file_stamp(known.source) == known.stamp else None
 
 
 def file_stamp(path: str) -> tuple[int, int] | None:

@@ -26,6 +26,7 @@ from localsr.images.encoding import (
     check_quality,
     encode,
 )
+from localsr.images.jpeg_copy import JpegOriginal, why_not
 from localsr.images.photo import Photo
 from localsr.images.provenance import Provenance
 from localsr.images.reading import read
@@ -186,9 +187,11 @@ def left_out(path: str | os.PathLike[str], like: Photo, made: Provenance, saving
     """Return in sentences what a file of this name does not take over from a photo, or takes over changed."""
     kind = checked_format(path, like, saving)
     notes = blocks_for(like.metadata, kind, like.size, made, saving).notes
-    lost_tables = made.whole and kind == "jpeg" and like.metadata.jpeg and saving.quality is None
-    if lost_tables and _tables(kind, like, made, saving) is None:
-        notes += ("the photo's own JPEG tables could not be kept; the file is encoded with quality 95",)
+    if _keeps_tables(kind, like, made, saving):
+        if _tables(like) is None:
+            notes += ("the photo's own JPEG tables could not be kept; the file is encoded with quality 95",)
+        elif made.same_size and (reason := why_not(like, made.boxes)):
+            notes += (f"the whole JPEG is encoded again, by its own tables: {reason}",)
     return notes
 
 
@@ -199,13 +202,20 @@ def _save(path: Path, kind: str, levels: pyvips.Image, like: Photo, made: Proven
     if made is not None:
         blocks = blocks_for(like.metadata, kind, Size(image.width, image.height), made, saving)
     blocks = blocks._replace(profile=profile_of(image) or b"")
-    encode(path, kind, image, blocks, saving.quality, _tables(kind, like, made, saving))
+    tables = _tables(like) if _keeps_tables(kind, like, made, saving) else None
+    if tables is not None and made is not None and made.same_size and made.boxes:
+        tables = tables._replace(original=JpegOriginal.of(like, made.boxes))
+    encode(path, kind, image, blocks, saving.quality, tables)
 
 
-def _tables(kind: str, like: Photo, made: Provenance | None, saving: Saving) -> JpegTables | None:
-    """Return a JPEG photo's own tables for the whole picture as JPEG again, unless a quality is asked for."""
-    if kind != "jpeg" or made is None or not made.whole or saving.quality is not None or not like.metadata.jpeg:
-        return None
+def _keeps_tables(kind: str, like: Photo, made: Provenance | None, saving: Saving) -> bool:
+    """Tell whether a file is a JPEG photo as JPEG again, whole, for which no quality is asked."""
+    whole = made is not None and made.whole
+    return whole and kind == "jpeg" and saving.quality is None and bool(like.metadata.jpeg)
+
+
+def _tables(like: Photo) -> JpegTables | None:
+    """Return how a JPEG photo is encoded; None where it cannot be had again."""
     return None if like.is_cmyk else JpegTables.of(like.metadata.jpeg, like.bands)
 
 

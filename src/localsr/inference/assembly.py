@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from localsr.geometry import Box
+from localsr.geometry import Box, Enlargement
 from localsr.inference.execution import RestoredItem, RunInputs
 from localsr.inference.planning import WorkItem
 from localsr.inference.restoration import Restoration, enlarged_alpha
@@ -21,11 +21,15 @@ def assemble(
     done: Iterator[RestoredItem],
     inputs: RunInputs,
     strategy: Strategy,
-    name: str,
-    sha256: str,
+    made_by: tuple[str, str],
+    to: Enlargement,
 ) -> Iterator[tuple[int, Restoration]]:
-    """Yield each box with its number when the last item that it waits for is `done`; name, sha256: a network's."""
+    """Yield each box with its number when the last item that it waits for is `done`, reduced `to` what is asked for.
+
+    `made_by` is the network's name and sha256.
+    """
     photo, precision, scale = inputs.photo, inputs.precision, inputs.network.geometry.scale
+    name, sha256 = made_by
     waiting = Counter(n for item in items for n in item.boxes)
     pixels: dict[int, NDArray[np.float32]] = {}
     seconds, precisions = [0.0] * len(boxes), [precision] * len(boxes)
@@ -38,4 +42,7 @@ def assemble(
             waiting[n] -= 1
             if not waiting[n]:
                 alpha, made = enlarged_alpha(photo, box, scale), (precisions[n], seconds[n])
-                yield n, Restoration(pixels.pop(n), alpha, box, scale, strategy, name, *made, photo, sha256)
+                restoration = Restoration(
+                    pixels.pop(n), alpha, box, scale, strategy, name, *made, photo, sha256, inputs.conditions
+                )
+                yield n, restoration.reduced(to)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import hashlib
 import json
 import os
 import platform
@@ -89,10 +88,9 @@ def remember(key: str, numbers: list[float], folder: Path | None = None) -> list
 
 
 @contextmanager
-def only_one(key: str) -> Iterator[None]:
-    """Have other processes of this user wait that ask for the same; where nothing can be kept, none waits."""
-    name = hashlib.sha256(_of_machine(key).encode()).hexdigest()[:16]
-    path = _path(None).with_name(f"{name}.lock")
+def only_one() -> Iterator[None]:
+    """Have other processes of this user wait that measure, too; where nothing can be kept, none waits."""
+    path = _path(None).with_suffix(".lock")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         lock = path.open("w")

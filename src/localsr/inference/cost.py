@@ -49,7 +49,9 @@ def count_roi(network: CountableNetwork, strategy: Strategy, roi: int, size: Siz
     taper = strategy.taper(box, size, geometry)  # untiled: tiles of `full` overlap by their halos
     context = geometry.context
     patches = 0 if context is None else len(sample_patches(size, context.patch, context.patches))
-    work = network.count_work(taper, geometry.near(taper, size), patches)
+    near, grid = geometry.near(taper, size), geometry.grid
+    x, y = near.left // grid * grid, near.top // grid * grid  # from there ROIs of all pictures are alike, counted once
+    work = network.count_work(taper.shifted(-x, -y), near.shifted(-x, -y), patches)
     return RoiFlops(work.flops, network.count_scene(patches).flops)
 
 

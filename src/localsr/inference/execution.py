@@ -13,6 +13,7 @@ from typing import NamedTuple, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from localsr.conditions import Conditions
 from localsr.geometry import Box
 from localsr.images import Photo
 from localsr.inference.batching import BatchPlan
@@ -36,6 +37,13 @@ class RunInputs(NamedTuple):
     context: Context[Floats] | None = None  # the photo's keys and values
     short: RunnableNetwork | None = None  # the network in a precision of 16 bits, which restores in its place
     precision: str = "fp32"  # one of PRECISIONS: that of `short`
+    conditions: Conditions | None = None  # that the networks were told
+
+    def told(self, conditions: Conditions) -> RunInputs:
+        """Return this with networks that are told how the photo was degraded."""
+        short = self.short and self.short.with_conditions(conditions)
+        network = self.network.with_conditions(conditions)
+        return self._replace(network=network, short=short, conditions=conditions)
 
 
 class BatchInputs(NamedTuple):
@@ -104,7 +112,7 @@ def restore_batch(inputs: RunInputs, batch: Sequence[WorkItem]) -> tuple[list[Fl
 
     Reads the items' windows and nothing else. What is not finite in a short precision is done again in fp32.
     """
-    network, photo, context, short, precision = inputs
+    network, photo, context, short, precision, _ = inputs
     y = (short or network).restore(*batch_inputs(network, photo, batch), context)
     if short is None or np.isfinite(y).all():
         return [own.clip(0, 1) for own in y], precision  # copies: each is kept without the others

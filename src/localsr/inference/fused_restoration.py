@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from localsr.frames.alignment import FrameUse
-from localsr.inference.restoration import Restoration
+from localsr.geometry import Enlargement
+from localsr.inference.restoration import Restoration, reduced
 
 
 @dataclass(frozen=True, repr=False, kw_only=True)
@@ -29,6 +30,14 @@ class FusedRestoration(Restoration):
     uses: tuple[FrameUse, ...]  # of each frame but the reference
     share: NDArray[np.float32]  # (s h, s w) in [0, 1]: of the fused result at each pixel; the rest is the single one's
     weights: dict[str, NDArray[np.float32]]  # (h, w) in [0, 1], by the names of used frames: how much LR pixels count
+
+    def reduced(self, to: Enlargement) -> Self:
+        """Return the restoration at a smaller scale or size; see `Restoration.reduced`."""
+        found = super().reduced(to)
+        if found is self:
+            return self
+        share = reduced(self.share[None], found.size)[0]
+        return replace(found, single=reduced(self.single, found.size), share=share)
 
     def frames_as_dict(self) -> dict[str, Any]:
         """Return what became of each frame, and the mean share of the fused result, as plain values for JSON."""

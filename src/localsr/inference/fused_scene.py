@@ -19,7 +19,8 @@ from localsr.geometry import Box, checked_boxes, tiles
 from localsr.images import Photo
 from localsr.inference.cost import CostEstimate, WorkCount
 from localsr.inference.fused_restoration import FusedRestoration
-from localsr.inference.region_scene import Restorations
+from localsr.inference.reduction import joint_precision
+from localsr.inference.region_scene import RegionScene, Restorations
 from localsr.inference.restoration import Piece, enlarged_alpha
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
@@ -79,19 +80,42 @@ class FusedScene(Scene):
 
     def bounded(self, memory: int) -> FusedScene:
         """Return this scene with a bound on the memory of a batch's tensors; see `Scene.bounded`."""
-        return FusedScene(self.frames, self._one.bounded(memory))
+        other = copy.copy(self)
+        other._memory, other._one = memory, self._one.bounded(memory)
+        return other
 
-    def pieces(
-        self,
-        box: Box,
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[Piece]:
-        """Restore a box, which is held in memory, as one piece; see `Scene.pieces`."""
-        for _, found in self.stream(checked_boxes(box, self.photo.size, clip=clip), strategy, progress=progress):
-            yield Piece(found.box, found.pixels, found.precision)
+    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> FusedScene:
+        """Return this scene with a user's word on noise and blur; see `Scene.adjusted`."""
+        other = super().adjusted(denoise, deblur)
+        other._one = self._one.adjusted(denoise, deblur)
+        return other
+
+    def uses(self, box: Box) -> tuple[FrameUse, ...]:
+        """Return what becomes of each frame for a box, without restoring it; `BoxError` for a box that is none.
+
+        Args:
+            box: The region, in LR px of the reference.
+
+        Returns:
+            The frames but the reference: whether each is used, why not, how alike it is, how the region has moved.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> frames = localsr.read_frames([np.full((40, 60, 3), level, np.uint8) for level in (50, 51, 52)])
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(frames)
+            >>> [use.used for use in scene.uses(localsr.Box(10, 10, 30, 30))]
+            [False, False]
+        """
+        (inside,) = checked_boxes(box, self.photo.size)
+        return _together([self._aligned(part).uses for part in _parts(inside)])
+
+    def _aligned(self, part: Box) -> Alignment:
+        """Find a part of a box in the other frames."""
+        return align(self.frames, _surroundings(part).clipped(self.photo.size))
+
+    def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
+        """Restore a box as one piece: its parts fade into each other."""
+        return RegionScene._pieces(self, box, strategy, progress)
 
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
@@ -123,7 +147,7 @@ class FusedScene(Scene):
         total, done = sum(box.area for box in boxes), 0
         for n, box in enumerate(boxes):
             began, parts = time.perf_counter(), _parts(box)
-            aligned = [align(self.frames, _surroundings(part).clipped(self.photo.size)) for part in parts]
+            aligned = [self._aligned(part) for part in parts]
             if any(views for views, _ in aligned):
                 found = self._joined(box, parts, aligned, strategy)
             else:  # the bytes of the reference alone
@@ -133,29 +157,28 @@ class FusedScene(Scene):
             done += box.area
             if progress is not None:
                 progress(done, total)
-            yield (
-                n,
-                FusedRestoration(
-                    pixels=_planes(found.fused),
-                    alpha=enlarged_alpha(self.photo, box, self.scale),
-                    box=box,
-                    scale=self.scale,
-                    strategy=strategy,
-                    model=self._networks.name,
-                    precision=found.precision,
-                    seconds=time.perf_counter() - began,
-                    photo=self.photo,
-                    sha256=self._sha256,
-                    single=_planes(found.single),
-                    uses=_together([uses for _, uses in aligned]),
-                    share=found.share,
-                    weights=found.weights,
-                ),
+            restoration = FusedRestoration(
+                pixels=_planes(found.fused),
+                alpha=enlarged_alpha(self.photo, box, self.network_scale),
+                box=box,
+                scale=self.network_scale,
+                strategy=strategy,
+                model=self._networks.name,
+                precision=found.precision,
+                seconds=time.perf_counter() - began,
+                photo=self.photo,
+                sha256=self._sha256,
+                conditions=self.conditions,
+                single=_planes(found.single),
+                uses=_together([uses for _, uses in aligned]),
+                share=found.share,
+                weights=found.weights,
             )
+            yield n, restoration.reduced(self.enlargement)
 
     def _joined(self, box: Box, parts: Sequence[Box], aligned: Sequence[Alignment], strategy: Strategy) -> _Part:
         """Restore the parts of a box, and let them fade into each other."""
-        size = box.scaled(self.scale).size
+        size = box.scaled(self.network_scale).size
         total = np.zeros((box.height, box.width), np.float32)  # of what parts count, in LR px
         sums = np.zeros((size.height, size.width, 8), np.float32)  # fused, single, share, weight
         precisions, weights = set(), dict[str, fusion.Plane]()
@@ -166,18 +189,17 @@ class FusedScene(Scene):
             for name, plane in found.weights.items():
                 own = weights.setdefault(name, np.zeros_like(total))
                 own[inner.rows, inner.columns] += plane * fade
-            there, weight = part.within(box).scaled(self.scale), _fade(part, box, self.scale)
+            there, weight = part.within(box).scaled(self.network_scale), _fade(part, box, self.network_scale)
             planes = [found.fused, found.single, found.share[..., None], np.ones_like(found.share)[..., None]]
             sums[there.rows, there.columns] += np.concatenate(planes, -1) * weight[..., None]
             precisions.add(found.precision)
         joined = sums / sums[..., 7:]
-        precision = "fp32" if "fp32" in precisions else precisions.pop()
         return _Part(
             joined[..., :3],
             joined[..., 3:6],
             np.ascontiguousarray(joined[..., 6]),
             {name: own / total for name, own in weights.items()},
-            precision,
+            joint_precision(precisions),
         )
 
     def _fused(self, part: Box, views: Sequence[View], strategy: Strategy) -> _Part:
@@ -193,11 +215,11 @@ class FusedScene(Scene):
             weights = fusion.consistency(reference, views)
             fused = self._restored(reference, views, weights, around, read, strategy)
             held_out = self._restored(reference, views[1:], weights[1:], around, read, strategy)
-            share = gate(single, held_out, views[0], reference, read.within(around), self.scale)
+            share = gate(single, held_out, views[0], reference, read.within(around), self.network_scale)
             result = single + share[..., None] * (fused - single)
             here = part.within(around)
             planes = {v.name: own[here.rows, here.columns] for v, own in zip(views, weights, strict=True)}
-        inner = part.within(read).scaled(self.scale)
+        inner = part.within(read).scaled(self.network_scale)
         result, single, share = (array[inner.rows, inner.columns] for array in (result, single, share))
         return _Part(result, single, share, planes, one.precision)
 
@@ -218,7 +240,7 @@ class FusedScene(Scene):
         averaged.photo = photo
         restored = _rows(averaged.restore(read, strategy).pixels)
         seen = fusion.observations(reference, views, weights)
-        return fusion.back_project(restored, seen, read.within(around), self.scale).clip(0, 1)
+        return fusion.back_project(restored, seen, read.within(around), self.network_scale).clip(0, 1)
 
 
 def _parts(box: Box) -> list[Box]:

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from localsr.errors import ConfigError
-from localsr.geometry import Box, tiles
+from localsr.geometry import Box, Enlargement, tiles, whole
 from localsr.images import Canvas, Photo, Provenance, Saving
+from localsr.inference.reduction import joint_precision
 from localsr.inference.restoration import MAX_PIXELS_HELD, Restoration, bicubic, enlarged_alpha
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
@@ -67,7 +68,7 @@ def write_regions(
     """
     if len(boxes) != len(targets):
         raise ConfigError(f"{len(boxes)} boxes have {len(targets)} targets; give one for each, or None")
-    small, large = split_by_size(boxes, scene.scale, max_pixels)
+    small, large = split_by_size(boxes, scene.network_scale, max_pixels)
     small = small if any(targets[n] is not None for n in small) else []
     large = [n for n in large if targets[n] is not None]
     total, before = sum(boxes[n].area for n in (*small, *large)), 0
@@ -108,28 +109,26 @@ def write_in_pieces(
     saving: Saving = Saving(),  # noqa: B008  # frozen
 ) -> str:
     """Write a restored box that need not fit in memory, as `Restoration.save` would; return its precision."""
-    size, made = box.scaled(scene.scale).size, scene.provenance([box], strategy)
+    size, made = scene.size_of(box), scene.provenance([box], strategy)
     precisions = set()
     with Canvas(path, size, scene.photo, made, saving, alpha=scene.photo.has_alpha) as canvas:
         for piece in scene.pieces(box, strategy, progress=progress):
-            alpha = enlarged_alpha(scene.photo, piece.box, scene.scale)
-            canvas.put(piece.box.within(box).scaled(scene.scale), piece.pixels, alpha)
+            canvas.put(piece.place, piece.pixels, enlarged_alpha(scene.photo, box, size, piece.place))
             precisions.add(piece.precision)
         canvas.finish()
-    return "fp32" if "fp32" in precisions else precisions.pop()
+    return joint_precision(precisions)
 
 
 def write_bicubic(
-    path: str | PathLike[str], photo: Photo, box: Box, scale: int, progress: Progress | None = None
+    path: str | PathLike[str], photo: Photo, box: Box, scale: float, progress: Progress | None = None
 ) -> None:
-    """Write a box enlarged by bicubic, which need not fit in memory; `progress` hears of LR px."""
-    done = 0
+    """Write a box enlarged by bicubic, which need not fit in memory; `progress` hears of px of the result."""
+    size, done = Enlargement(scale).of(box.size), 0
     made = Provenance(boxes=(box,), scale=scale, strategy="bicubic")
-    with Canvas(path, box.scaled(scale).size, photo, made, alpha=photo.has_alpha) as canvas:
-        for piece in tiles(box, BICUBIC_SIDE // scale):
-            there = piece.within(box).scaled(scale)
-            canvas.put(there, bicubic(photo, piece, scale), enlarged_alpha(photo, piece, scale))
-            done += piece.area
+    with Canvas(path, size, photo, made, alpha=photo.has_alpha) as canvas:
+        for part in tiles(whole(size), BICUBIC_SIDE):
+            canvas.put(part, bicubic(photo, box, size, part), enlarged_alpha(photo, box, size, part))
+            done += part.area
             if progress is not None:
-                progress(done, box.area)
+                progress(done, whole(size).area)
         canvas.finish()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size, strips, whole
-from localsr.images import Canvas, Photo, Saving
+from localsr.images import Canvas, Saving
+from localsr.inference.reduction import Grid, reduced_pieces
 from localsr.inference.restoration import Piece, Restoration, bicubic, enlarged_alpha
 from localsr.inference.strategies import Strategy
 from localsr.progress import Progress
@@ -56,48 +57,44 @@ def paste(
         raise ConfigError(
             "a CMYK picture would change all over on its way through sRGB; convert it, or have it enlarged"
         )
-    photo, scale = scene.photo, scene.scale
-    factor = 1 if how.same_size else scale
+    photo, everything = scene.photo, whole(scene.photo.size)
     inside = [box.checked(photo.size) for box in boxes]
-    size = whole(photo.size).scaled(factor).size
-    total, done = whole(photo.size).area + sum(box.area for box in inside), 0
-
-    def report(area: int) -> None:
-        nonlocal done
-        done += area
-        if progress is not None:
-            progress(done, total)
-
+    size = photo.size if how.same_size else scene.size_of(everything)
+    grid = Grid(everything, size, scene.network_scale)
+    total, done = everything.area + sum(box.area for box in inside), 0
     made = scene.provenance(inside, strategy, whole=True, same_size=how.same_size)
     with Canvas(path, size, photo, made, saving, alpha=photo.has_alpha) as canvas:
-        for strip in strips(photo.size, STRIP_PIXELS // factor**2):
-            pixels = photo.window(strip) if how.same_size else bicubic(photo, strip, scale)
-            canvas.put(strip.scaled(factor), pixels, _alpha(photo, strip, factor))
-            report(strip.area)
-        for box, piece in _pieces(scene, inside, strategy, kept or {}):
-            pixels = _reduced(piece.pixels, scale) if how.same_size else piece.pixels
-            there = piece.box.scaled(factor)
-            weight = _weight(piece.box, box, photo.size, how.feather, factor)
-            pixels = canvas.get(there) * (1 - weight) + pixels * weight
-            canvas.put(there, pixels, _alpha(photo, piece.box, factor))
-            report(piece.box.area)
+        for strip in strips(size, STRIP_PIXELS):
+            canvas.put(strip, bicubic(photo, everything, size, strip), enlarged_alpha(photo, everything, size, strip))
+            if progress is not None:
+                progress(everything.area * strip.bottom // size.height, total)
+        done = everything.area
+        for box, pieces in _pieces(scene.sized(), inside, strategy, kept or {}):
+            for piece in reduced_pieces(pieces, box, grid):
+                weight = _weight(piece.place, box, grid, how.feather)
+                pixels = canvas.get(piece.place) * (1 - weight) + piece.pixels * weight
+                canvas.put(piece.place, pixels, enlarged_alpha(photo, everything, size, piece.place))
+            done += box.area
+            if progress is not None:
+                progress(done, total)
         canvas.finish()
     return size
 
 
 def _pieces(
     scene: Scene, boxes: Sequence[Box], strategy: Strategy | str | None, kept: Mapping[int, Restoration]
-) -> Iterator[tuple[Box, Piece]]:
-    """Yield boxes in their order, restored: small ones by lists of up to MAX_LIST_PIXELS, large ones by pieces."""
+) -> Iterator[tuple[Box, Iterable[Piece]]]:
+    """Yield boxes in their order with their pieces: small ones by lists of up to MAX_LIST_PIXELS, large ones alone."""
+    kept = {n: restored for n, restored in kept.items() if restored.scale == scene.network_scale}
     waiting: list[int] = []
-    most, area = MAX_LIST_PIXELS // scene.scale**2, 0
+    most, area = MAX_LIST_PIXELS // scene.network_scale**2, 0
 
-    def together() -> Iterator[tuple[Box, Piece]]:
+    def together() -> Iterator[tuple[Box, Iterable[Piece]]]:
         fresh = [n for n in waiting if n not in kept]
         found = dict(zip(fresh, scene.restore([boxes[n] for n in fresh], strategy), strict=True))
         for n in waiting:
             restored = kept[n] if n in kept else found[n]
-            yield boxes[n], Piece(boxes[n], restored.pixels, restored.precision)
+            yield boxes[n], [Piece(whole(restored.size), restored.pixels, restored.precision)]
         waiting.clear()
 
     for n, box in enumerate(boxes):
@@ -105,7 +102,7 @@ def _pieces(
             yield from together()
             area = 0
         if box.area > most and n not in kept:
-            yield from ((box, piece) for piece in scene.pieces(box, strategy))
+            yield box, scene.pieces(box, strategy)
         else:
             waiting.append(n)
             area += box.area
@@ -117,37 +114,25 @@ def rim(box: Box, feather: int) -> int:
     return min(feather, min(box.width, box.height) // 4)
 
 
-def _alpha(photo: Photo, box: Box, factor: int) -> NDArray[np.float32] | None:
-    """Return the alpha of a box, enlarged `factor` times."""
-    return photo.alpha(box) if factor == 1 else enlarged_alpha(photo, box, factor)
+def _weight(piece: Box, box: Box, grid: Grid, feather: int) -> NDArray[np.float32]:
+    """Return the share `(h, w)` that a piece of a restored box has of the result: it rises over the rim of the box.
 
-
-def _reduced(pixels: NDArray[np.float32], scale: int) -> NDArray[np.float32]:
-    """Reduce by the mean of `scale` x `scale` pixels, which needs no neighbours: pieces fit without a seam."""
-    bands, height, width = pixels.shape
-    cells = pixels.reshape(bands, height // scale, scale, width // scale, scale)
-    reduced: NDArray[np.float32] = cells.mean((2, 4), dtype=np.float32)
-    return reduced
-
-
-def _weight(piece: Box, box: Box, size: Size, feather: int, factor: int) -> NDArray[np.float32]:
-    """Return the share `(h, w)` that a restored piece has of the result: it rises over the rim of its box.
-
-    Where a box ends with the picture, there is nothing to fade into.
+    Where a box ends with the picture, there is nothing to fade into. A pixel that the box has half of has half a share.
     """
 
-    def along(first: int, last: int, low: int, high: int, length: int) -> NDArray[np.float32]:
-        places = np.arange(first * factor, last * factor, dtype=np.float32) + np.float32(0.5)
-        rise = np.full(len(places), np.inf, np.float32)
+    def along(places: range, low: int, high: int, length: int, size: int) -> NDArray[np.float32]:
+        middle, factor = np.arange(places.start, places.stop, dtype=np.float32) + np.float32(0.5), size / length
+        rise = np.full(len(middle), np.inf, np.float32)
         if low > 0:
-            rise = np.minimum(rise, places - low * factor)
+            rise = np.minimum(rise, middle - np.float32(low * factor))
         if high < length:
-            rise = np.minimum(rise, high * factor - places)
-        share: NDArray[np.float32] = np.minimum(rise / np.float32(max(feather * factor, 0.5)), np.float32(1))
-        return share
+            rise = np.minimum(rise, np.float32(high * factor) - middle)
+        width = feather * factor
+        share = rise / np.float32(width) if width >= 1 else rise + np.float32(0.5)
+        return share.clip(0, 1)
 
     feather = rim(box, feather)
-    columns = along(piece.left, piece.right, box.left, box.right, size.width)
-    rows = along(piece.top, piece.bottom, box.top, box.bottom, size.height)
+    columns = along(range(piece.left, piece.right), box.left, box.right, grid.box.width, grid.size.width)
+    rows = along(range(piece.top, piece.bottom), box.top, box.bottom, grid.box.height, grid.size.height)
     weight: NDArray[np.float32] = rows[:, None] * columns
     return weight

@@ -66,7 +66,7 @@ def _known_gain(networks: NetworkPair, precision: str, sha256: str) -> Gain:
         return measure_gain(networks, precision)
     network = networks.network
     key = f"{sha256[:16]} {precision} to fp32 {network.version} {network.device}, {network.threads} threads"
-    with only_one(key):
+    with only_one():
         numbers = recall(key)
         if len(numbers) != len(Gain._fields):
             numbers = remember(key, list(measure_gain(networks, precision)))

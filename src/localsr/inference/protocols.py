@@ -103,5 +103,5 @@ class DeviceMemoryError(MemoryError):
 class PictureEncoder(Protocol):
     """Who looks at a picture once: a `Restorer` of this process, or a `Client` of a service."""
 
-    def encode(self, source: Source) -> RegionScene:
+    def encode(self, source: Source, *, denoise: float | None = None, deblur: float | None = None) -> RegionScene:
         """Look at whatever `localsr.read` takes, and return the scene whose regions can be restored."""

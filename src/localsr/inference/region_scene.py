@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from typing import overload
 
-from localsr.geometry import Box, checked_boxes
+from localsr.geometry import AskedSize, Box, checked_boxes, whole
 from localsr.images import Photo, Saving
 from localsr.inference.cost import CostEstimate
 from localsr.inference.paste import Pasting
-from localsr.inference.restoration import Attention, Restoration
-from localsr.inference.strategies import Enlarger, NetworkOffer, Strategy
+from localsr.inference.restoration import Attention, Piece, Restoration
+from localsr.inference.strategies import NetworkOffer, Strategy
+from localsr.inference.told_scene import ToldScene
 from localsr.progress import Progress
 
 Restorations = Iterator[tuple[int, Restoration]]  # of boxes, with their numbers, as they become ready
 
 
-class RegionScene(Enlarger):
+class RegionScene(ToldScene):
     """A photo whose regions can be restored: a `Scene` of this process, or a `RemoteScene` of a service."""
 
     def __init__(self, photo: Photo, networks: NetworkOffer) -> None:
@@ -29,7 +30,7 @@ class RegionScene(Enlarger):
         """Return a line that says what it is."""
         name, strategies = self.photo.name or "a photo", ", ".join(self.strategies)
         kind, size = type(self).__name__, self.photo.size
-        return f"<{kind} of {name}, {size} px, by {self._networks.name}, x{self.scale}: {strategies}>"
+        return f"<{kind} of {name}, {size} px, by {self._networks.name}, {self.enlargement}: {strategies}>"
 
     @overload
     def restore(
@@ -39,6 +40,8 @@ class RegionScene(Enlarger):
         *,
         clip: bool = ...,
         share: bool = ...,
+        scale: float | None = ...,
+        size: AskedSize | None = ...,
         progress: Progress | None = ...,
     ) -> Restoration: ...
 
@@ -50,6 +53,8 @@ class RegionScene(Enlarger):
         *,
         clip: bool = ...,
         share: bool = ...,
+        scale: float | None = ...,
+        size: AskedSize | None = ...,
         progress: Progress | None = ...,
     ) -> list[Restoration]: ...
 
@@ -60,6 +65,8 @@ class RegionScene(Enlarger):
         *,
         clip: bool = False,
         share: bool = False,
+        scale: float | None = None,
+        size: AskedSize | None = None,
         progress: Progress | None = None,
     ) -> Restoration | list[Restoration]:
         """Restore one box, or a list of boxes: those of one size, at places alike to the network, run as one batch.
@@ -70,6 +77,8 @@ class RegionScene(Enlarger):
             clip: Cut off what leaves the picture instead of refusing the box.
             share: Restore boxes that crowd as one tile with all the halo that it needs, where that counts fewer FLOPs.
                 Their pixels are then those of `full` (with context, for `clsr`), a little other than each box's own.
+            scale: As in `sized`, for this call alone.
+            size: As in `sized`, for this call alone.
             progress: Called with the LR px that are done, and how many there are in all.
 
         Returns:
@@ -77,8 +86,8 @@ class RegionScene(Enlarger):
             the photo's own colours, in [0, 1].
 
         Raises:
-            BoxError: A box leaves the picture, or is none.
-            ConfigError: There is no such strategy, or the network cannot run it.
+            BoxError: A box leaves the picture, is none, or cannot have the size.
+            ConfigError: There is no such strategy, scale or size, or the network cannot run it.
             ImageError: The photo is damaged where it is read.
 
         Example:
@@ -89,7 +98,10 @@ class RegionScene(Enlarger):
             >>> len(scene.restore([localsr.Box(0, 0, 8, 8), localsr.Box(20, 10, 28, 18)], "crop"))
             2
         """
-        inside, chosen = checked_boxes(boxes, self.photo.size, clip=clip), self.strategy(strategy)
+        if scale is not None or size is not None:
+            sized = self.sized(scale, size)
+            return sized.restore(boxes, strategy, clip=clip, share=share, progress=progress)
+        inside, chosen = self._checked(boxes, clip=clip), self.strategy(strategy)
         found = dict(self._restorations(inside, chosen, progress, share=share, together=True))
         return found[0] if isinstance(boxes, Box) else [found[n] for n in range(len(found))]
 
@@ -127,8 +139,40 @@ class RegionScene(Enlarger):
             0 (0, 0, 8, 8)
             1 (20, 10, 28, 18)
         """
-        inside, chosen = checked_boxes(boxes, self.photo.size, clip=clip), self.strategy(strategy)
+        inside, chosen = self._checked(boxes, clip=clip), self.strategy(strategy)
         return self._restorations(inside, chosen, progress, share=share, together=False)
+
+    def pieces(
+        self,
+        box: Box,
+        strategy: Strategy | str | None = None,
+        *,
+        clip: bool = False,
+        progress: Progress | None = None,
+    ) -> Iterator[Piece]:
+        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory.
+
+        Args:
+            box: The region, in LR px of the upright picture.
+            strategy: As in `restore`.
+            clip: Cut off what leaves the picture instead of refusing the box.
+            progress: Called with the LR px that are done, and how many there are in all.
+
+        Returns:
+            An iterator over parts of the result, each with its place in it and its pixels `(3, h, w)`, RGB in [0, 1].
+
+        Raises:
+            BoxError: The box leaves the picture, or is none.
+            ConfigError: There is no such strategy, or the network cannot run it.
+            ImageError: The photo is damaged where it is read.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
+            >>> [piece.pixels.shape for piece in scene.pieces(localsr.Box(0, 0, 60, 40))]
+            [(3, 160, 240)]
+        """
+        return self._pieces(self._checked(box, clip=clip)[0], self.strategy(strategy), progress)
 
     def cost(self, boxes: Box | Sequence[Box], *, share: bool = False) -> dict[Strategy, CostEstimate]:
         """Estimate what restoring boxes would cost by each strategy; the first call measures the machine.
@@ -150,7 +194,7 @@ class RegionScene(Enlarger):
             >>> costs["crop"].gflops < costs["halo"].gflops < costs["full"].gflops
             True
         """
-        return self._costs(checked_boxes(boxes, self.photo.size), share=share)
+        return self._costs(self._checked(boxes), share=share)
 
     def attention(self, box: Box) -> Attention:
         """Measure which of the sampled patches the GCM draws on for a box (Fig. 8).
@@ -209,11 +253,23 @@ class RegionScene(Enlarger):
         """
         self._paste(path, checked_boxes(boxes, self.photo.size), self.strategy(strategy), how, progress, saving)
 
+    def _checked(self, boxes: Box | Sequence[Box], *, clip: bool = False) -> list[Box]:
+        """Return boxes as a list, each within the picture and such that its result can have its size."""
+        inside = checked_boxes(boxes, self.photo.size, clip=clip)
+        for box in inside:
+            self.size_of(box)
+        return inside
+
     @abstractmethod
     def _restorations(
         self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None, *, share: bool, together: bool
     ) -> Restorations:
         """Restore boxes; a service does so by one request if all are waited for `together`."""
+
+    def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
+        """Restore a box, which is held in memory, as one piece."""
+        for _, found in self._restorations([box], strategy, progress, share=False, together=True):
+            yield Piece(whole(found.size), found.pixels, found.precision)
 
     @abstractmethod
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:

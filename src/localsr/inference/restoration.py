@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import copy
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from localsr import images
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError
-from localsr.geometry import Box
+from localsr.geometry import Box, Enlargement, Size, whole
 from localsr.images import Photo, Provenance, Saving
 from localsr.images.vips import rounded
 from localsr.inference.strategies import Strategy
-from localsr.resize import enlarge
+from localsr.resize import needed, resample, resize
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -27,7 +29,7 @@ MAX_PIXELS_HELD = 2**26  # HR px of a result that is held before it is written; 
 MAX_PIXELS_HELD_BY_WORKER = 2**24  # the same in a process that shares its machine with others: 0.2 GB
 
 
-@dataclass(frozen=True, repr=False)
+@dataclass(frozen=True, repr=False, eq=False)  # two are the same if they are one: arrays cannot be compared as a whole
 class Restoration:
     """HR pixels of one box, and how they were made; in a notebook it shows itself.
 
@@ -42,19 +44,22 @@ class Restoration:
     pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
     alpha: NDArray[np.float32] | None  # (1, s h, s w) in [0, 1], where the photo has it
     box: Box  # LR px of the upright picture
-    scale: int
+    scale: float  # a whole number as an int
     strategy: Strategy
     model: str  # name of the network
     precision: str  # that the pixels were computed in, one of PRECISIONS
     seconds: float  # from box to pixels; a batch's time is shared among its boxes by their area
     photo: Photo  # what it was made from: depth, bands and profile
     sha256: str = ""  # of the network's weights, where they were saved
+    conditions: Conditions | None = None  # that the network was told
 
     @property
     def provenance(self) -> Provenance:
         """How it was made, as its file will say."""
         made = (self.model, self.sha256, self.photo.sha256(), (self.box,), self.scale)
-        return Provenance(*made, str(self.strategy), precision=self.precision)
+        told = () if self.conditions is None else (*self.conditions,)
+        damage = self.photo.damage
+        return Provenance(*made, str(self.strategy), precision=self.precision, source_damage=damage, told=told)
 
     def save(self, path: str | PathLike[str], saving: Saving = Saving()) -> None:  # noqa: B008  # frozen
         """Write a picture with the photo's depth, bands, profile and metadata, and with how it was made.
@@ -77,6 +82,36 @@ class Restoration:
             96 x 80
         """
         images.write(Path(path), self.pixels, self.alpha, self.photo, self.provenance, saving)
+
+    @property
+    def size(self) -> Size:
+        """How many pixels it has."""
+        return Size(self.pixels.shape[2], self.pixels.shape[1])
+
+    def reduced(self, to: Enlargement) -> Self:
+        """Return the restoration at a smaller scale or size: antialiased bicubic, as of MATLAB's `imresize`.
+
+        Args:
+            to: How large it is to be.
+
+        Returns:
+            A restoration of the same box from corner to corner; itself if it has that size.
+
+        Raises:
+            BoxError: It would be larger than it is, smaller than its box, or stretched.
+
+        Example:
+            >>> import localsr, numpy as np
+            >>> from localsr.geometry import Enlargement
+            >>> picture, box = np.zeros((40, 60, 3), np.uint8), localsr.Box(10, 10, 34, 30)
+            >>> localsr.restore(picture, box, model="edsr-light-x4").reduced(Enlargement(1.5)).size
+            Size(width=36, height=30)
+        """
+        size = to.within(self.box.size, self.scale)
+        if size == self.size:
+            return self
+        pixels, alpha = reduced(self.pixels, size), enlarged_alpha(self.photo, self.box, size)
+        return replace(self, pixels=pixels, alpha=alpha, scale=to.factor(self.box.size))
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:  # noqa: ANN401  # NumPy's own
         """Return the picture as NumPy and its users expect it, for `np.asarray(restoration)`.
@@ -144,8 +179,7 @@ class Restoration:
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
-        size = self.box.scaled(self.scale).size
-        return f"<Restoration of {self.box}: {size} px by {self.model}, {self.strategy}, {self.precision}>"
+        return f"<Restoration of {self.box}: {self.size} px by {self.model}, {self.strategy}, {self.precision}>"
 
     def _repr_png_(self) -> bytes:
         """Return the picture as PNG, which notebooks show."""
@@ -176,19 +210,35 @@ class Attention:
 class Piece(NamedTuple):
     """A part of a restored box."""
 
-    box: Box  # LR px of the upright picture
-    pixels: NDArray[np.float32]  # (3, s h, s w), RGB in the photo's own colours, [0, 1]
+    place: Box  # px of the result, from its left upper corner
+    pixels: NDArray[np.float32]  # (3, h, w), RGB in the photo's own colours, [0, 1]
     precision: str  # that the pixels were computed in
 
 
-def bicubic(photo: Photo, box: Box, scale: int) -> NDArray[np.float32]:
-    """Enlarge a box by bicubic with what its kernel sees around it: `(3, s h, s w)` in [0, 1]."""
-    around = box.grow(2).clipped(photo.size)
-    return enlarge(photo.window(around), around, box, scale)
+def bicubic(photo: Photo, box: Box, to: float | Size, part: Box | None = None) -> NDArray[np.float32]:
+    """Enlarge a box by bicubic with what its kernel sees around it, so many times or to a size, all or a part of it.
+
+    Returns `(3, h, w)` in [0, 1]; `part` is in px of the result.
+    """
+    return _enlarged(photo.window, photo, box, to, part)
 
 
-def enlarged_alpha(photo: Photo, box: Box, scale: int) -> NDArray[np.float32] | None:
-    """Enlarge a box of the photo's alpha by bicubic: `(1, s h, s w)` in [0, 1]; None for a photo without."""
-    around = box.grow(2).clipped(photo.size)
-    alpha = photo.alpha(around)
-    return None if alpha is None else enlarge(alpha, around, box, scale)
+def enlarged_alpha(photo: Photo, box: Box, to: float | Size, part: Box | None = None) -> NDArray[np.float32] | None:
+    """Enlarge a box of the photo's alpha as `bicubic` does: `(1, h, w)` in [0, 1]; None for a photo without."""
+    read = cast(Callable[[Box], NDArray[np.float32]], photo.alpha)
+    return _enlarged(read, photo, box, to, part) if photo.has_alpha else None
+
+
+def _enlarged(
+    read: Callable[[Box], NDArray[np.float32]], photo: Photo, box: Box, to: float | Size, part: Box | None
+) -> NDArray[np.float32]:
+    """Enlarge what `read` returns of a box of the photo."""
+    size = to if isinstance(to, Size) else Enlargement(to).of(box.size)
+    part = part or whole(size)
+    around = needed(part, box, size).clipped(photo.size)
+    return resample(read(around), around, box, size, part).clip(0, 1)
+
+
+def reduced(pixels: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
+    """Reduce pixels `(bands, h, w)` to a size; see `Restoration.reduced`."""
+    return resize(pixels, size.height, size.width).clip(0, 1)

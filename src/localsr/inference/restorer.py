@@ -14,7 +14,6 @@ from localsr.errors import ConfigError
 from localsr.frames.reading import Frames
 from localsr.frames.tracking import follow
 from localsr.geometry import Box
-from localsr.inference.conditioning import measure_photo
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.fused_scene import FusedScene
 from localsr.inference.memory import tensor_room
@@ -72,7 +71,7 @@ class Restorer(Enlarger):
 
     def __repr__(self) -> str:
         """Return a line that says what it is."""
-        return f"<Restorer of {self.card.name}, x{self.scale}: {', '.join(self.strategies)}>"
+        return f"<Restorer of {self.card.name}, {self.enlargement}: {', '.join(self.strategies)}>"
 
     @property
     def precision(self) -> str:
@@ -132,7 +131,9 @@ class Restorer(Enlarger):
         network = self.network.with_halo(halo)
         plain = self.plain and self.plain.with_halo(halo)
         card = dataclasses.replace(self.card, config=self.card.config.with_halo(halo))
-        return type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
+        other = type(self)(network, card, plain, self._asked_precision, max_memory=self.max_memory)
+        other._asked = self._asked
+        return other
 
     @cached_property
     def _running(self) -> NetworkPair:
@@ -144,13 +145,22 @@ class Restorer(Enlarger):
         """The networks in a precision of 16 bits, if they are to restore in one."""
         return None if self.precision == "fp32" else shortened_pair(self._networks, self.precision)
 
-    def encode(self, source: images.Source | Frames, saved: str | PathLike[str] | None = None) -> Scene:
+    def encode(
+        self,
+        source: images.Source | Frames,
+        saved: str | PathLike[str] | None = None,
+        *,
+        denoise: float | None = None,
+        deblur: float | None = None,
+    ) -> Scene:
         """Look at a photo once; then ask the scene for as many boxes as needed.
 
         Args:
             source: A photo, or whatever else `localsr.read` takes: a path, the bytes of a file, an array. Or frames of
                 `localsr.read_frames`, each region of which is then restored from all that show it.
             saved: A file that `Scene.save` wrote of this photo, to take its keys and values from.
+            denoise: How much noise to take away, 0 to 100, as in `Scene.adjusted`; by default as much as is measured.
+            deblur: How much blur to take away, 0 to 100; by default as much as is measured.
 
         Returns:
             The scene.
@@ -158,7 +168,7 @@ class Restorer(Enlarger):
         Raises:
             ImageError: The source is no picture, or damaged where it is read.
             CheckpointError: The file is damaged, or of another photo or network.
-            ConfigError: `max_memory` leaves nothing for tensors.
+            ConfigError: `max_memory` leaves nothing for tensors, or the network cannot be told of noise and blur.
 
         Example:
             >>> import localsr, numpy as np
@@ -176,9 +186,10 @@ class Restorer(Enlarger):
             sha256=self.card.sha256,
             memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
-            conditions=measure_photo(photo) if self.network.conditioned else None,
-        )
-        return scene if frames is None or not frames.others else FusedScene(frames, scene)
+        ).adjusted(denoise, deblur)
+        found = scene if frames is None or not frames.others else FusedScene(frames, scene)
+        found._asked = self._asked
+        return found
 
     def track(
         self,

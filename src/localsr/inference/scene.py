@@ -14,12 +14,13 @@ from localsr.images import Photo, Provenance, Saving
 from localsr.inference.assembly import assemble
 from localsr.inference.batching import batch_work
 from localsr.inference.calibration import measured_speed
-from localsr.inference.conditioning import adjusted
+from localsr.inference.conditioning import PhotoConditions
 from localsr.inference.cost import CostEstimate, WorkCount, count_planned, estimate_cost
 from localsr.inference.execution import RunInputs, attend, execute
 from localsr.inference.memory import resident
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.planning import WorkSettings, plan_work
+from localsr.inference.reduction import Grid, reduced_pieces
 from localsr.inference.region_scene import RegionScene, Restorations
 from localsr.inference.restoration import Attention, Piece
 from localsr.inference.scene_context import SceneContext
@@ -51,7 +52,6 @@ class Scene(RegionScene):
         sha256: str = "",
         memory: int | None = None,
         path: Path | None = None,
-        conditions: Conditions | None = None,
     ) -> None:
         """Take a photo and the networks to restore its regions by; `Restorer.encode` does it for most callers.
 
@@ -63,16 +63,13 @@ class Scene(RegionScene):
             sha256: Of the network's weights, where they were saved.
             memory: Bytes that a batch's tensors may take; None for no bound.
             path: A file that `save` wrote, to read keys and values from; without it they are made when first needed.
-            conditions: How the photo was degraded, for networks that can be told.
 
         Raises:
             CheckpointError: The file is damaged, or of another photo or network.
         """
         super().__init__(photo, networks)
         self._precision, self._short, self._memory, self._sha256 = precision, short, memory, sha256
-        self.conditions = conditions
-        if conditions is not None:
-            self._tell(conditions)
+        self._photo_conditions = PhotoConditions(photo)
         self._context = SceneContext(networks.network, photo, sha256)
         if path is not None:
             self._context.load(path)
@@ -94,7 +91,7 @@ class Scene(RegionScene):
             same_size: And whether at the picture's own size.
 
         Returns:
-            Network, source, boxes, scale and strategy.
+            Network, source, boxes, scale (0 where boxes of one size have several) and strategy.
 
         Raises:
             ConfigError: There is no such strategy, or the network cannot run it.
@@ -105,8 +102,13 @@ class Scene(RegionScene):
             >>> scene.provenance([localsr.Box(0, 0, 8, 8)]).strategy
             'halo'
         """
-        made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), self.scale)
-        return Provenance(*made, str(self.strategy(strategy)), whole, same_size, precision=self._precision)
+        enlarged = [self.photo.size] if whole and not same_size else [box.size for box in boxes]
+        scales = {self.enlargement.factor(size) for size in enlarged}
+        scale = self.network_scale if same_size else scales.pop() if len(scales) == 1 else 0
+        made = (self._networks.name, self._sha256, self.photo.sha256(), tuple(boxes), scale)
+        how = (str(self.strategy(strategy)), whole, same_size)
+        told = () if self.conditions is None else (*self.conditions,)
+        return Provenance(*made, *how, precision=self._precision, source_damage=self.photo.damage, told=told)
 
     def bounded(self, memory: int) -> Scene:
         """Return this scene with a bound on memory.
@@ -127,32 +129,24 @@ class Scene(RegionScene):
         other._memory = memory
         return other
 
-    def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> Scene:
-        """Return this scene with a user's word on noise and blur; it shares all but that with this one.
+    def told(self, conditions: Conditions) -> Scene:
+        """Return this scene with conditions that are known, which are then not measured.
 
         Args:
-            denoise: How much noise to take away, 0 to 100; None for what was measured.
-            deblur: How much blur to take away, 0 to 100; None for what was measured.
+            conditions: How the photo was degraded.
 
         Returns:
-            The scene.
-
-        Raises:
-            ConfigError: A number is out of range, or the network cannot be told.
+            A scene that shares all else with this one.
 
         Example:
             >>> import localsr, numpy as np
+            >>> from localsr.conditions import Conditions
             >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
-            >>> scene.adjusted() is scene
+            >>> scene.told(Conditions(noise=4.0)).conditions is None  # this network cannot be told
             True
         """
-        if denoise is None and deblur is None:
-            return self
-        if self.conditions is None:
-            raise ConfigError(f"{self._networks.name} cannot be told how much to denoise or to deblur; leave that out")
         other = copy.copy(self)
-        other.conditions = adjusted(self.conditions, denoise, deblur)
-        other._tell(other.conditions)
+        other._photo_conditions = PhotoConditions(self.photo, conditions)
         return other
 
     def save(self, path: str | PathLike[str]) -> None:
@@ -175,41 +169,6 @@ class Scene(RegionScene):
             4
         """
         self._context.save(Path(path), self._networks.name)
-
-    def pieces(
-        self,
-        box: Box,
-        strategy: Strategy | str | None = None,
-        *,
-        clip: bool = False,
-        progress: Progress | None = None,
-    ) -> Iterator[Piece]:
-        """Restore a box piece by piece, none of which is kept: for regions that do not fit in memory.
-
-        Args:
-            box: The region, in LR px of the upright picture.
-            strategy: As in `restore`.
-            clip: Cut off what leaves the picture instead of refusing the box.
-            progress: Called with the LR px that are done, and how many there are in all.
-
-        Returns:
-            An iterator over parts of the box, each with its pixels `(3, s h, s w)`, RGB in [0, 1].
-
-        Raises:
-            BoxError: The box leaves the picture, or is none.
-            ConfigError: There is no such strategy, or the network cannot run it.
-            ImageError: The photo is damaged where it is read.
-
-        Example:
-            >>> import localsr, numpy as np
-            >>> scene = localsr.load("edsr-light-x4", device="cpu").encode(np.zeros((40, 60, 3), np.uint8))
-            >>> [piece.pixels.shape for piece in scene.pieces(localsr.Box(0, 0, 60, 40))]
-            [(3, 160, 240)]
-        """
-        inside = checked_boxes(box, self.photo.size, clip=clip)
-        settings = self._settings(self.strategy(strategy))
-        done = execute(batch_work(plan_work(inside, settings), settings), self._inputs(settings), progress)
-        return (Piece(restored.item.taper.roi, restored.pixels, restored.precision) for restored in done)
 
     def planned(
         self, boxes: Sequence[Box], strategy: Strategy | str | None = None, *, share: bool = False
@@ -245,7 +204,23 @@ class Scene(RegionScene):
         settings = self._settings(strategy)
         items, inputs = plan_work(boxes, settings, share=share), self._inputs(settings)
         done = execute(batch_work(items, settings), inputs, progress)
-        return assemble(boxes, items, done, inputs, strategy, self._networks.name, self._sha256)
+        made_by = (self._networks.name, self._sha256)
+        return assemble(boxes, items, done, inputs, strategy, made_by, self.enlargement)
+
+    def _pieces(self, box: Box, strategy: Strategy, progress: Progress | None) -> Iterator[Piece]:
+        """Restore a box in the tiles that its work is cut into."""
+        settings = self._settings(strategy)
+        done = execute(batch_work(plan_work([box], settings), settings), self._inputs(settings), progress)
+        scale = self.network_scale
+        pieces = (
+            Piece(restored.item.taper.roi.within(box).scaled(scale), restored.pixels, restored.precision)
+            for restored in done
+        )
+        return reduced_pieces(pieces, box, Grid(box, self.size_of(box), scale))
+
+    def _measured(self) -> Conditions:
+        """Return how the photo was degraded, measured now if it is not yet."""
+        return self._photo_conditions.get()
 
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Estimate by each strategy what boxes would cost on this machine."""
@@ -278,11 +253,6 @@ class Scene(RegionScene):
         """Write the picture with its boxes restored."""
         paste(path, self, boxes, strategy, how, progress, saving=saving)
 
-    def _tell(self, conditions: Conditions) -> None:
-        """Have the networks told how the photo was degraded."""
-        self._networks = self._networks.converted(lambda network: network.with_conditions(conditions))
-        self._short = self._short and self._short.converted(lambda network: network.with_conditions(conditions))
-
     def _settings(self, strategy: Strategy) -> WorkSettings:
         """Return what work by a strategy depends on."""
         network, patches = self._networks.network_for(strategy), len(self._context.patches)
@@ -291,7 +261,8 @@ class Scene(RegionScene):
     def _inputs(self, settings: WorkSettings) -> RunInputs:
         """Return what batches are restored from; the keys and values of `clsr` are made now, if they are not yet."""
         context = self._context.get() if settings.strategy is Strategy.CLSR else None
-        return self._contextless(settings)._replace(context=context)
+        inputs = self._contextless(settings)._replace(context=context)
+        return inputs if self.conditions is None else inputs.told(self.conditions)
 
     def _contextless(self, settings: WorkSettings) -> RunInputs:
         """Return what batches are restored from, but for the keys and values."""

@@ -47,12 +47,12 @@ def restore_tracked(
 
 def _placed(scene: Scene, place: tuple[float, float], size: Size, strategy: Strategy | str | None) -> Restoration:
     """Restore a region that begins between pixels: the smallest box that holds it, cut at the nearest HR pixels."""
-    scale, picture = scene.scale, scene.photo.size
+    scale, picture = scene.network_scale, scene.photo.size
     rooms = (picture.width - size.width, picture.height - size.height)
     x, y = (min(max(round(at * scale), 0), room * scale) for at, room in zip(place, rooms, strict=True))
     right, bottom = (math.ceil((low + side * scale) / scale) for low, side in ((x, size.width), (y, size.height)))
     read = Box(x // scale, y // scale, right, bottom)
-    found = scene.restore(read, strategy)
+    found = scene.sized().restore(read, strategy)
     left, top = (round(low / scale) for low in (x, y))
     inner = Box(x, y, x + size.width * scale, y + size.height * scale).within(read.scaled(scale))
     here = (..., inner.rows, inner.columns)
@@ -60,5 +60,5 @@ def _placed(scene: Scene, place: tuple[float, float], size: Size, strategy: Stra
     if isinstance(cut, FusedRestoration):
         kept = cut.box.within(read)
         weights = {name: plane[kept.rows, kept.columns] for name, plane in cut.weights.items()}
-        return replace(cut, single=cut.single[here], share=cut.share[here], weights=weights)
-    return cut
+        cut = replace(cut, single=cut.single[here], share=cut.share[here], weights=weights)
+    return cut.reduced(scene.enlargement)

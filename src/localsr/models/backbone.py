@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from localsr.geometry import Box
@@ -24,7 +25,13 @@ class Features(NamedTuple):
 
 
 def crop(maps: Tensor, box: Box, unit: int = 1) -> Tensor:
-    """Cut `(..., h, w)` to `box`, whose sides are multiples of `unit`, the px that a place of the maps has: a view."""
+    """Cut `(..., h, w)` to `box`, whose sides are multiples of `unit`, the px that a place of the maps has: a view.
+
+    Maps that are the box are returned as they are: in training, the gradients of views are a fifth of a step. A graph
+    that is exported is for every size, and does not compare them.
+    """
+    if not torch.compiler.is_exporting() and maps.shape[-2:] == (box.height // unit, box.width // unit):
+        return maps
     rows = maps.narrow(-2, box.top // unit, box.height // unit)
     return rows.narrow(-1, box.left // unit, box.width // unit)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 
@@ -36,14 +37,21 @@ def imported_networks() -> dict[str, Path]:
     return {path.stem: path for path in found if path.suffix in (".safetensors", ".onnx") and path.name[0] != "."}
 
 
-def find_network(name_or_path: str | PathLike[str] | None, scale: int | None = None) -> Path:
-    """Return the file of a network by its name or its path; the default of `scale` (4) for None."""
+def find_network(name_or_path: str | PathLike[str] | None, scale: float | None = None) -> Path:
+    """Return the file of a network by its name or its path; for None the default that enlarges `scale` times or more.
+
+    Of several the one that enlarges least; x4 for no scale.
+    """
     named = imported_networks() | embedded_networks()
     if name_or_path is None:
-        if (scale or 4) not in DEFAULT_NETWORKS:
-            scales = ", x".join(map(str, DEFAULT_NETWORKS))
-            raise ConfigError(f"no embedded network enlarges x{scale}, only x{scales}; name one")
-        name_or_path = DEFAULT_NETWORKS[scale or 4]
+        most = max(DEFAULT_NETWORKS)
+        enough = [each for each in DEFAULT_NETWORKS if each >= (most if scale is None else scale)]
+        if not enough:
+            raise ConfigError(
+                f"the networks of localsr enlarge up to x{most}, not x{scale:g}; ask for at most x{most}, or name a "
+                "network that enlarges more"
+            )
+        name_or_path = DEFAULT_NETWORKS[min(enough)]
     if name_or_path in named:
         return named[str(name_or_path)]
     path = Path(name_or_path)
@@ -61,3 +69,16 @@ def is_foreign(path: Path) -> bool:
             return f'"{FOREIGN_FORMAT}"'.encode() in file.read(4096)
     except OSError:
         return False
+
+
+def suiting_network(scales: Mapping[str, int], factor: float, default: str) -> str:
+    """Return of networks, given with their scales, the one for results of `factor` times a region.
+
+    It is the default network of the least scale that suffices, or where none does the other of the least; where none
+    suffices, `default`.
+    """
+    for names in (DEFAULT_NETWORKS.values(), scales):
+        enough = [name for name in names if scales.get(name, 0) >= factor]
+        if enough:
+            return min(enough, key=lambda name: scales[name])
+    return default

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import CheckpointError
 from localsr.inference.restorer import Restorer
 from localsr.models.arrays import read_arrays
 from localsr.models.card import Card, read_bounded
@@ -94,19 +94,15 @@ def read_graph_card(folder: Path) -> ArchitectureCard:
     return ArchitectureCard(**{**values, "facts": read_facts({RESTORE: values["facts"]})[RESTORE]})
 
 
-def read_embedded(
-    path: Path, scale: int | None = None, max_memory: int | None = None, threads: int | None = None
-) -> Restorer:
+def read_embedded(path: Path, max_memory: int | None = None, threads: int | None = None) -> Restorer:
     """Read a checkpoint of the package as a restorer that onnxruntime computes for.
 
-    Raises `ConfigError` for one of another scale, `CheckpointError` for one that the package has no graphs for.
+    Raises `CheckpointError` for one that the package has no graphs for.
     """
     folder = find_graphs(read_arrays(path)[1].sha256)
     if folder is None:
         raise CheckpointError(f"the package has no graphs for {path}")
     network, card = open_checkpoint(path, folder, read_graph_card(folder), max_memory, threads)
-    if scale is not None and scale != card.config.scale:
-        raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
     plain = None
     if card.plain and (beside := find_graphs(card.plain.get("sha256", ""))) is not None:
         twin = EMBEDDED_FOLDER / f"{card.plain['name']}.safetensors"

@@ -154,16 +154,12 @@ class OnnxNetworks(NamedTuple):
     plain: OnnxNetwork | None  # the plain twin, where there is one
 
 
-def read_restorer(
-    folder: Path, scale: int | None = None, max_memory: int | None = None, threads: int | None = None
-) -> Restorer:
+def read_restorer(folder: Path, max_memory: int | None = None, threads: int | None = None) -> Restorer:
     """Read a folder that `export` wrote, as a restorer that onnxruntime computes for.
 
-    Raises `CheckpointError` for a folder that is not sound, `ConfigError` for one of another scale.
+    Raises `CheckpointError` for a folder that is not sound.
     """
     card, network, plain = open_networks(folder, arena=max_memory is None, threads=threads)
-    if scale is not None and scale != card.config.scale:
-        raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
     about = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
     return Restorer(network, about, plain, max_memory=max_memory)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from localsr.errors import CheckpointError, ConfigError
+from localsr.errors import CheckpointError
 from localsr.inference.restorer import Restorer
 from localsr.models import checkpoint
 from localsr.models.card import Card
@@ -16,14 +16,10 @@ from localsr.pytorch.device import find_device
 from localsr.pytorch.network import TorchNetwork
 
 
-def read_checkpoint(
-    path: Path, scale: int | None, device: str, precision: str, max_memory: int | None = None
-) -> Restorer:
+def read_checkpoint(path: Path, device: str, precision: str, max_memory: int | None = None) -> Restorer:
     """Read a checkpoint, and its plain twin for a network with context; see `localsr.load` for the settings."""
     place = find_device(device)
     network, card = checkpoint.load(path)
-    if scale is not None and scale != card.config.scale:
-        raise ConfigError(f"{card.name} enlarges x{card.config.scale}, not x{scale}")
     twin = None if network.config.plain else find_twin(card, path)
     plain = None if twin is None else TorchNetwork(twin.to(place))
     return Restorer(TorchNetwork(network.to(place)), card, plain, precision, max_memory=max_memory)

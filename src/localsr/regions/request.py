@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
@@ -25,7 +25,7 @@ MAX_MARGIN_SHARE = 10.0  # of a region's own width and height
 class RefusedRegion(NamedTuple):
     """A region that was given and that a picture does not take."""
 
-    region: Region
+    region: Region | Found
     error: BoxError
 
     @property
@@ -137,6 +137,35 @@ class RegionRequest:
             raise BoxError(f"{len(large)} regions are more than the {MAX_REGIONS} that one picture may have")
         grown = [f._replace(box=self.margin.around(f.box, size)) for f in large]
         return tuple(merge_overlapping(grown) if self.merge else grown)
+
+
+def sift_sizes(
+    found: Iterable[Found], size_of: Callable[[Box], Size]
+) -> tuple[tuple[Found, ...], tuple[RefusedRegion, ...]]:
+    """Return regions whose results can have their size, and the others, each with its reason.
+
+    Args:
+        found: Regions of a picture.
+        size_of: Returns the size of a box's result, or raises `BoxError`; as a restorer's does.
+
+    Returns:
+        Both, in their order.
+
+    Example:
+        >>> from localsr.geometry import Enlargement
+        >>> small, large = Found(Box(0, 0, 10, 10)), Found(Box(0, 0, 30, 30))
+        >>> fitting, refused = sift_sizes([small, large], lambda box: Enlargement(width=100).within(box.size, 4))
+        >>> fitting == (large,), refused[0].region == small
+        (True, True)
+    """
+    fitting, refused = [], []
+    for one in found:
+        try:
+            size_of(one.box)
+            fitting.append(one)
+        except BoxError as error:
+            refused.append(RefusedRegion(one, error))
+    return tuple(fitting), tuple(refused)
 
 
 def merge_overlapping(found: Sequence[Found]) -> list[Found]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import shutil
 from collections.abc import Sequence
 from pathlib import Path as FilePath
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 from fastapi import APIRouter, Path, Query, Request, Response
 from msgspec.structs import asdict
 
 from localsr import __version__
-from localsr.geometry import Box
+from localsr.conditions import Adjustment
+from localsr.geometry import MAX_SCALE, Box
 from localsr.serving import messages, schemas
 from localsr.serving.messages import PasteFacts, PictureFacts, RestorationFacts, Sides
 from localsr.serving.pool import Pool
@@ -32,10 +33,12 @@ FACT_HEADERS = {
         ("Network", "which one", "string"),
         ("Seconds", "of the work", "number"),
         ("Gflops", "of the work", "number"),
+        ("Frames", "that it was made from", "integer"),
         ("Precision", "that the pixels were computed in: fp32, bf16 or fp16", "string"),
     )
 }
-PictureId = Annotated[str, Path(max_length=64, description="A picture's id.")]
+PictureId = Annotated[str, Path(max_length=64, description="A picture's id; of a clip also ID~SECONDS, a moment.")]
+FORMATS: tuple[MediaFormat, ...] = get_args(schemas.PictureFormat)
 Side = Annotated[int, Query(ge=0, lt=2**31)]
 
 
@@ -73,23 +76,23 @@ class PictureWork:
         return found
 
 
-def make_router(pool: Pool, store: Store, started_on: str | None) -> APIRouter:
+def make_router(pool: Pool, store: Store, started_on: str | None, adjustment: Adjustment) -> APIRouter:
     """Return the routes over a pool and a store; their names and docstrings are part of OpenAPI, which clients read."""
     api, work = APIRouter(prefix="/api/v1"), PictureWork(pool, store)
-    _add_service_routes(api, pool, started_on)
+    _add_service_routes(api, pool, {"picture": started_on, **adjustment._asdict()})
     _add_picture_routes(api, work)
     _add_pixel_routes(api, work)
     _add_whole_routes(api, work)
     return api
 
 
-def _add_service_routes(api: APIRouter, pool: Pool, started_on: str | None) -> None:
+def _add_service_routes(api: APIRouter, pool: Pool, start: dict[str, Any]) -> None:
     """Add what describes the service."""
 
     @api.get("/session", response_model=schemas.SessionAnswer, responses=refusals())
     async def session() -> dict[str, Any]:
         """Return the picture that the service was started on, and its limits."""
-        return {"picture": started_on, "limits": vars(pool.limits), "version": __version__}
+        return {**start, "limits": vars(pool.limits), "version": __version__}
 
     @api.get("/networks", response_model=list[schemas.NetworkAnswer], responses=refusals(503))
     async def networks() -> list[messages.OfferedNetwork]:
@@ -114,10 +117,12 @@ def _add_picture_routes(api: APIRouter, work: PictureWork) -> None:
         },
     )
     async def upload(
-        request: Request, name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture"
+        request: Request,
+        name: Annotated[str, Query(max_length=MAX_NAME_LENGTH)] = "picture",
+        tolerant: Annotated[bool, Query(description="Read a damaged one as far as it goes.")] = False,
     ) -> dict[str, Any]:
-        """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF or BMP as the raw body; `name` is what it is called in answers."""
-        picture = store.new(name)
+        """Take a JPEG, PNG, TIFF, WebP, AVIF, GIF, BMP or a clip as the raw body; answers call it `name`."""
+        picture = store.new(name, tolerant=tolerant)
         declared = request.headers.get("content-length")
         with store.reserve(None if declared is None else int(declared)):
             picture.bytes = await save_body(request, picture.path)
@@ -168,16 +173,32 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
     @api.post(
         "/pictures/{key}/restorations",
         response_class=Response,
-        responses=picture_response("png", "tif", "webp", "jpg", "zip", headers=FACT_HEADERS) | refusals(*WORK_REFUSALS),
+        responses=picture_response(*FORMATS, "zip", headers=FACT_HEADERS) | refusals(*WORK_REFUSALS),
     )
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
-        """Restore boxes: the picture for one, a zip with an `index.json` for several."""
+        """Restore boxes: the picture for one, a zip with an `index.json` for several; of a clip from several frames."""
         boxes = work.sides(asked.boxes)
-        about = work.about(request, key)
-        task = messages.RestoreTask(*about, boxes, asked.network, asked.strategy, asked.format, asked.saving)
+        task = messages.RestoreTask(
+            *work.about(request, key),
+            boxes,
+            asked.network,
+            asked.scale,
+            asked.size,
+            asked.strategy,
+            asked.format,
+            asked.saving,
+            asked.adjustment,
+            asked.frames,
+        )
         found, folder = await work.run(request, task, RestorationFacts)
         kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
         return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
+
+    @api.post("/pictures/{key}/frames", response_model=list[schemas.FrameAnswer], responses=refusals(*WORK_REFUSALS))
+    async def frames(request: Request, key: PictureId, asked: schemas.FramesRequest) -> list[messages.FrameFacts]:
+        """Return what the frames around a moment of a clip show of a box, and which of them are used."""
+        task = messages.StripTask(*work.about(request, key), [asked.box.sides], asked.network, None, None, asked.frames)
+        return await work.facts(request, task, list[messages.FrameFacts])
 
     @api.get(
         "/pictures/{key}/bicubic",
@@ -191,7 +212,7 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
         top: Side,
         right: Side,
         bottom: Side,
-        scale: Annotated[int, Query(ge=1, le=8)],
+        scale: Annotated[float, Query(ge=1, le=MAX_SCALE)],
     ) -> Response:
         """Enlarge a box by bicubic, to compare with."""
         task = messages.BicubicTask(*work.about(request, key), (left, top, right, bottom), scale)
@@ -206,19 +227,25 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
     async def cost(request: Request, key: PictureId, asked: schemas.BoxesRequest) -> dict[str, messages.StrategyCost]:
         """Estimate what boxes would cost, by strategy; the first call for a network measures the machine."""
         boxes = work.sides(asked.boxes)
-        task = messages.CostTask(*work.about(request, key), boxes, asked.network)
+        task = messages.CostTask(*work.about(request, key), boxes, asked.network, asked.scale, asked.size)
         return await work.facts(request, task, dict[str, messages.StrategyCost])
 
     @api.post("/pictures/{key}/attention", response_model=schemas.AttentionAnswer, responses=refusals(*WORK_REFUSALS))
     async def attention(request: Request, key: PictureId, asked: schemas.AttentionRequest) -> messages.AttentionFacts:
         """Return from which patches of the picture a box's context comes."""
-        task = messages.AttentionTask(*work.about(request, key), asked.box.sides, asked.network)
+        task = messages.AttentionTask(*work.about(request, key), [asked.box.sides], asked.network, None, None)
         return await work.facts(request, task, messages.AttentionFacts)
+
+    @api.post("/pictures/{key}/conditions", response_model=schemas.ConditionsAnswer, responses=refusals(*WORK_REFUSALS))
+    async def conditions(request: Request, key: PictureId, asked: schemas.ConditionsRequest) -> messages.ConditionFacts:
+        """Measure how the picture was degraded, which `network` is told where nothing else is asked for."""
+        task = messages.ConditionsTask(*work.about(request, key), [], asked.network, None, None)
+        return await work.facts(request, task, messages.ConditionFacts)
 
     @api.post(
         "/pictures/{key}/paste",
         response_class=Response,
-        responses=picture_response("png", "tif", "webp", "jpg") | refusals(*WORK_REFUSALS),
+        responses=picture_response(*FORMATS) | refusals(*WORK_REFUSALS),
     )
     async def paste(request: Request, key: PictureId, asked: schemas.PasteRequest) -> Response:
         """Return the whole picture with restored boxes in it, enlarged or at its own size."""
@@ -227,11 +254,14 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
             *about,
             boxes,
             asked.network,
+            asked.scale,
+            asked.size,
             asked.strategy,
             asked.format,
             asked.feather,
             asked.same_size,
             asked.saving,
+            asked.adjustment,
         )
         found, folder = await work.run(request, task, PasteFacts)
         return FileAnswer(folder / f"result.{asked.format}", MEDIA_TYPES[asked.format], fact_headers(found))

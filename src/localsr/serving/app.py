@@ -21,6 +21,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from localsr import __version__
+from localsr.conditions import Adjustment
 from localsr.serving import api, reference, schemas
 from localsr.serving.guard import COOKIE_NAME, Guard, cookie_value, problem_response, same_secret
 from localsr.serving.messages import OpenTask, PictureFacts, WorkerSettings
@@ -76,7 +77,7 @@ class Service:
         self.metrics = ServiceMetrics()
         self.picture: StoredPicture | None = None
         if settings.photo is not None:
-            self.picture = StoredPicture(settings.photo, clean_name(settings.photo.name), own=False)
+            self.picture = StoredPicture(settings.photo, clean_name(settings.photo.name), settings.tolerant, own=False)
         self._sweeping: asyncio.Task[None] | None = None
         self._add_gauges()
 
@@ -88,6 +89,11 @@ class Service:
             self.picture.facts, folder = await self.pool.run(OpenTask(self.picture.file, "start"), PictureFacts)
             shutil.rmtree(folder, ignore_errors=True)
             self.store.add(self.picture)
+        if self.settings.adjustment != Adjustment():
+            networks = await self.pool.known_networks()
+            if not any(network.conditioned for network in networks):
+                names = " nor ".join(network.name for network in networks)
+                raise Problem(422, f"{names} cannot be told how much to denoise or to deblur; leave that out")
 
     async def stop(self) -> None:
         """Stop sweeping and end the workers."""
@@ -130,7 +136,8 @@ class Service:
             redirect_slashes=False,
         )
         _add_error_handlers(app, self.settings.root_path)
-        app.include_router(api.make_router(self.pool, self.store, None if self.picture is None else self.picture.id))
+        started_on = None if self.picture is None else self.picture.id
+        app.include_router(api.make_router(self.pool, self.store, started_on, self.settings.adjustment))
         self._add_health(app)
         reference.add_reference(app)
         if self.settings.token is not None:

@@ -7,9 +7,11 @@ from typing import Any, TypeAlias
 
 from msgspec import Struct, convert, to_builtins
 
+from localsr.conditions import Adjustment
 from localsr.geometry import Box
 from localsr.images import Saving
 
+MOMENT_SIGN = "~"  # between a clip's id and the seconds of a moment of it
 Sides: TypeAlias = tuple[int, int, int, int]  # left, top, right, bottom as they were asked for; a worker checks them
 
 
@@ -31,6 +33,8 @@ class PictureFile(Struct, frozen=True):
     path: str
     name: str  # as the client calls it: what errors say instead of the path
     any_size: bool  # the picture that `localsr view` was started on has no limit
+    tolerant: bool = False  # read a damaged one as far as it goes
+    at: float | None = None  # of a clip, the moment in seconds
 
 
 class PictureTask(Struct, frozen=True):
@@ -52,50 +56,64 @@ class TileTask(PictureTask, frozen=True, tag="tile"):
     row: int
 
 
-class RestoreTask(PictureTask, frozen=True, tag="restore"):
-    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+class NetworkTask(PictureTask, frozen=True):
+    """What tasks say that a network is for: boxes, which network, and how large results are."""
 
     boxes: list[Sides]
     network: str | None
+    scale: float | None  # as `Scene.sized` takes both
+    size: str | None
+
+
+class RestoreTask(NetworkTask, frozen=True, tag="restore"):
+    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+
     strategy: str | None
     format: str
     saving: Saving
+    adjustment: Adjustment
+    frames: int = 1  # of a clip: from how many frames a region may be made
+
+
+class StripTask(NetworkTask, frozen=True, tag="strip"):
+    """Show what the frames around a moment of a clip show of a box, the only one: a list of `FrameFacts`."""
+
+    frames: int
 
 
 class BicubicTask(PictureTask, frozen=True, tag="bicubic"):
     """Enlarge a box by bicubic, as PNG."""
 
     box: Sides
-    scale: int
+    scale: float
 
 
-class CostTask(PictureTask, frozen=True, tag="cost"):
+class CostTask(NetworkTask, frozen=True, tag="cost"):
     """Estimate the cost of boxes: a `StrategyCost` by strategy."""
 
-    boxes: list[Sides]
-    network: str | None
+
+class AttentionTask(NetworkTask, frozen=True, tag="attention"):
+    """Find what a box, the only one, draws on: `AttentionFacts`."""
 
 
-class AttentionTask(PictureTask, frozen=True, tag="attention"):
-    """Find what a box draws on: `AttentionFacts`."""
-
-    box: Sides
-    network: str | None
-
-
-class PasteTask(PictureTask, frozen=True, tag="paste"):
+class PasteTask(NetworkTask, frozen=True, tag="paste"):
     """Restore boxes and put them back into the picture: `PasteFacts`."""
 
-    boxes: list[Sides]
-    network: str | None
     strategy: str | None
     format: str
     feather: int
     same_size: bool
     saving: Saving
+    adjustment: Adjustment
 
 
-WorkerTask: TypeAlias = OpenTask | TileTask | RestoreTask | BicubicTask | CostTask | AttentionTask | PasteTask
+class ConditionsTask(NetworkTask, frozen=True, tag="conditions"):
+    """Measure how the picture was degraded, without boxes: `ConditionFacts`."""
+
+
+WorkerTask: TypeAlias = (
+    OpenTask | TileTask | RestoreTask | StripTask | BicubicTask | CostTask | AttentionTask | PasteTask | ConditionsTask
+)
 
 
 class Job(Struct, frozen=True, tag="job"):
@@ -125,32 +143,53 @@ class TilePyramid(Struct, frozen=True):
     levels: int
 
 
+class ClipSpan(Struct, frozen=True):
+    """How long a clip is."""
+
+    seconds: float
+    rate: float  # frames a second, on average
+
+
 class PictureFacts(Struct, frozen=True):
-    """What the header of a picture says."""
+    """What the header of a picture says, of a clip with its first frame."""
 
     width: int
     height: int
     depth: int  # bits
     alpha: bool
     tiles: TilePyramid
+    notes: tuple[str, ...] = ()  # what is odd with its file
+    clip: ClipSpan | None = None
 
 
 class RestorationFacts(Struct, frozen=True):
     """How a box was restored; for several, the first box with the seconds and GFLOPs of all."""
 
     box: Box
-    scale: int
+    scale: int | float
     strategy: str
     network: str
     seconds: float
     gflops: float
     precision: str = "fp32"  # that its pixels were computed in; services of earlier versions have this one
+    frames: int = 1  # that it was made from
+
+
+class FrameFacts(Struct, frozen=True):
+    """What a frame beside a moment of a clip brings to a box."""
+
+    name: str
+    used: bool
+    reason: str  # why it is not used
+    correlation: float
+    motion: tuple[float, float]  # of the region against the moment's frame, in px
+    picture: str  # what it shows of the box, a data URL; empty for one that is not used
 
 
 class PasteFacts(Struct, frozen=True):
     """How a picture with restored boxes was made."""
 
-    scale: int
+    scale: int | float
     strategy: str
     precision: str
 
@@ -181,6 +220,17 @@ class AttentionFacts(Struct, frozen=True):
     patches: list[PatchShare]
 
 
+class ConditionFacts(Struct, frozen=True):
+    """How a picture was degraded, as measured; the `denoise` and `deblur` that stand for it, and all in words."""
+
+    noise: float
+    blur: float
+    compression: float
+    denoise: float
+    deblur: float
+    described: str
+
+
 class OfferedNetwork(Struct, frozen=True):
     """A network that a worker has loaded."""
 
@@ -191,6 +241,7 @@ class OfferedNetwork(Struct, frozen=True):
     description: str
     default_strategy: str
     attention: bool  # whether it has a global context module, of which `AttentionTask` asks
+    conditioned: bool = False  # whether it can be told how much to denoise and to deblur; earlier services have none
 
 
 class WorkerReady(Struct, frozen=True, tag="ready"):

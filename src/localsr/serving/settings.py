@@ -8,6 +8,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from localsr.conditions import Adjustment
 from localsr.errors import ConfigError
 
 MIB = 2**20
@@ -60,6 +61,8 @@ class Settings:
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()
     photo: Path | None = None  # that `localsr view` shows
+    tolerant: bool = False  # whether it is read as far as it goes
+    adjustment: Adjustment = Adjustment()  # noqa: RUF009  # frozen; that the page starts with
 
     def __post_init__(self) -> None:
         """Raise `ConfigError` for a service that others can reach and that has no token, or no safe one."""

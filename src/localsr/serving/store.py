@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import copy
+import re
 import secrets
 import time
 from collections import OrderedDict
@@ -13,7 +15,7 @@ from typing import Any
 
 from msgspec import to_builtins
 
-from localsr.serving.messages import PictureFacts, PictureFile
+from localsr.serving.messages import MOMENT_SIGN, PictureFacts, PictureFile
 from localsr.serving.problems import Problem
 from localsr.serving.settings import MIB, Limits
 
@@ -27,11 +29,13 @@ class StoredPicture:
 
     path: Path
     name: str  # as it was given: text, of which nothing is made but text
+    tolerant: bool = False
     own: bool = True  # uploaded: a file of ours, with limits; else the one that `localsr view` was started on
     bytes: int = 0
     facts: PictureFacts = field(init=False)  # once a worker has opened it, before it is added to a store
     id: str = field(default_factory=lambda: secrets.token_urlsafe(12))
     used: float = field(default_factory=time.monotonic)
+    at: float | None = None  # of a clip, the moment that is asked about
 
     def as_dict(self) -> dict[str, Any]:
         """Return the API's answer about it."""
@@ -40,7 +44,16 @@ class StoredPicture:
     @property
     def file(self) -> PictureFile:
         """What a worker needs of it."""
-        return PictureFile(self.id, str(self.path), self.name, not self.own)
+        return PictureFile(self.id, str(self.path), self.name, not self.own, self.tolerant, self.at)
+
+    def moment(self, key: str) -> StoredPicture:
+        """Return the clip at a moment, whose id is the clip's, `~` and the seconds; 404 for one that it has not."""
+        text = key.partition(MOMENT_SIGN)[2]
+        if self.facts.clip is None or not re.fullmatch(r"\d{1,6}(\.\d{1,6})?", text, re.ASCII):
+            raise Problem(404, "there is no such moment; an id of one is a clip's, ~ and seconds, such as ID~12.4")
+        found = copy.copy(self)
+        found.id, found.at = key, float(text)
+        return found
 
 
 class Store:
@@ -61,9 +74,9 @@ class Store:
         """Bytes of uploaded pictures on disk."""
         return sum(picture.bytes for picture in self._pictures.values())
 
-    def new(self, name: str) -> StoredPicture:
+    def new(self, name: str, *, tolerant: bool = False) -> StoredPicture:
         """Return a picture whose file is to be written, and which is to be added then."""
-        picture = StoredPicture(self.folder, clean_name(name))
+        picture = StoredPicture(self.folder, clean_name(name), tolerant)
         picture.path = self.folder / f"picture-{picture.id}"
         return picture
 
@@ -101,19 +114,21 @@ class Store:
 
     def get(self, key: str) -> StoredPicture:
         """Return a picture and note its use; 404 for none."""
-        picture = self._pictures.get(key)
+        picture = self._pictures.get(key.partition(MOMENT_SIGN)[0])
         if picture is None:
             kept = f"{self._limits.keep / 60:g} minutes after their last use"
             raise Problem(404, f"there is no such picture; they are kept for {kept}: upload it again")
         picture.used = time.monotonic()
-        self._pictures.move_to_end(key)
-        return picture
+        self._pictures.move_to_end(picture.id)
+        return picture.moment(key) if MOMENT_SIGN in key else picture
 
     def remove(self, key: str) -> None:
         """Drop a picture; 409 for the one that the page was started on."""
         picture = self.get(key)
         if not picture.own:
             raise Problem(409, "this picture is the one that the page was started on; it stays")
+        if picture.at is not None:
+            raise Problem(409, "a moment goes with its clip; remove that")
         self._drop(picture)
 
     def sweep(self) -> None:

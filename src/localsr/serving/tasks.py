@@ -16,7 +16,9 @@ from msgspec.structs import replace
 from localsr import images
 from localsr.drawing.rings import ring_radius
 from localsr.errors import ConfigError, LocalSRError
-from localsr.geometry import Box, whole
+from localsr.geometry import Box, Enlargement, whole
+from localsr.inference.fused_restoration import FusedRestoration
+from localsr.inference.fused_scene import FusedScene
 from localsr.inference.output import write_bicubic, write_regions
 from localsr.inference.paste import Pasting, paste
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
@@ -24,14 +26,18 @@ from localsr.inference.restorer import Restorer
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Strategy
 from localsr.loading import load
-from localsr.models.embedded import OFFERED_NETWORKS, imported_networks
+from localsr.models.embedded import OFFERED_NETWORKS, imported_networks, suiting_network
 from localsr.models.licences import caution
 from localsr.progress import Progress
 from localsr.serving.messages import (
     AttentionFacts,
     AttentionTask,
     BicubicTask,
+    ConditionFacts,
+    ConditionsTask,
     CostTask,
+    FrameFacts,
+    NetworkTask,
     OfferedNetwork,
     OpenTask,
     PasteFacts,
@@ -40,14 +46,15 @@ from localsr.serving.messages import (
     PictureFacts,
     RestorationFacts,
     RestoreTask,
-    Sides,
     StrategyCost,
+    StripTask,
     TilePyramid,
     TileTask,
     WorkerSettings,
     WorkerTask,
 )
 from localsr.serving.pictures import TILE_SIDE, OpenPictures
+from localsr.serving.strips import strip_facts
 
 log = logging.getLogger("localsr.serving.tasks")
 
@@ -74,12 +81,13 @@ class TaskRunner:
         return [
             OfferedNetwork(
                 name,
-                restorer.scale,
+                restorer.network_scale,
                 [str(strategy) for strategy in restorer.strategies],
                 name == self._default,
                 describe_network(restorer),
                 default_strategy=str(restorer.strategy()),
                 attention=restorer.card.config.gcm,
+                conditioned=restorer.conditioned,
             )
             for name, restorer in self._restorers.items()
         ]
@@ -99,7 +107,8 @@ class TaskRunner:
         """Judge a picture by its header."""
         picture = self._pictures.get(task.picture, progress)
         size, depth, alpha = picture.photo.size, picture.photo.depth, picture.photo.has_alpha
-        return PictureFacts(size.width, size.height, depth, alpha, TilePyramid(TILE_SIDE, picture.levels))
+        tiles, notes = TilePyramid(TILE_SIDE, picture.levels), images.notes_of(picture.photo)
+        return PictureFacts(size.width, size.height, depth, alpha, tiles, notes, picture.clip)
 
     def tile(self, task: TileTask, folder: Path, progress: Progress) -> None:
         """Cut a tile of the Deep Zoom pyramid."""
@@ -111,16 +120,21 @@ class TaskRunner:
         """Enlarge a box by bicubic, to compare with."""
         photo = self._pictures.get(task.picture, progress).photo
         box = Box(*task.box).checked(photo.size)
-        self._check_pixels(box.area * task.scale**2)
+        self._check_pixels(int(box.area * task.scale**2))
         write_bicubic(folder / "result.png", photo, box, task.scale, progress)
 
     def restore(self, task: RestoreTask, folder: Path, progress: Progress) -> RestorationFacts:
         """Restore boxes: one picture, or a zip of them with an index."""
-        scene, boxes = self._scene(task, task.boxes, progress)
-        suffix, strategy, network = task.format, scene.strategy(task.strategy), task.network or self._default
+        network, scene, boxes = self._scene(task, progress, task.frames)
+        scene = scene.adjusted(*task.adjustment)
+        suffix, strategy = task.format, scene.strategy(task.strategy)
         if len(boxes) == 1:
             return self._write(scene, boxes, [folder / f"result.{suffix}"], strategy, network, progress, task.saving)[0]
-        names = [f"{n}-{b.left}-{b.top}-{b.width}x{b.height}-x{scene.scale}.{suffix}" for n, b in enumerate(boxes, 1)]
+        scales = [f"x{scene.enlargement.factor(box.size):.4g}" for box in boxes]
+        names = [
+            f"{n}-{b.left}-{b.top}-{b.width}x{b.height}-{scale}.{suffix}"
+            for n, (b, scale) in enumerate(zip(boxes, scales, strict=True), 1)
+        ]
         facts = self._write(scene, boxes, [folder / name for name in names], strategy, network, progress, task.saving)
         index = [{"name": name, **to_builtins(fact)} for name, fact in zip(names, facts, strict=True)]
         with zipfile.ZipFile(folder / "result.zip", "w") as bundle:
@@ -129,9 +143,14 @@ class TaskRunner:
             bundle.writestr("index.json", json.dumps({"pictures": index}, indent=1))
         return replace(facts[0], seconds=sum(f.seconds for f in facts), gflops=sum(f.gflops for f in facts))
 
+    def strip(self, task: StripTask, _: Path, progress: Progress) -> list[FrameFacts]:
+        """Show what each frame around a moment of a clip shows of a box, the moment's own first."""
+        scene, (box,) = self._scene(task, progress, task.frames)[1:]
+        return strip_facts(scene, box) if isinstance(scene, FusedScene) else []
+
     def cost(self, task: CostTask, _: Path, progress: Progress) -> dict[str, StrategyCost]:
         """Estimate what boxes would cost, by strategy."""
-        scene, boxes = self._scene(task, task.boxes, progress)
+        scene, boxes = self._scene(task, progress)[1:]
         estimates = scene.cost(boxes)
         return {
             str(strategy): StrategyCost(
@@ -144,7 +163,7 @@ class TaskRunner:
 
     def attention(self, task: AttentionTask, _: Path, progress: Progress) -> AttentionFacts:
         """Find which patches the network draws on for a box."""
-        scene, (box,) = self._scene(task, [task.box], progress)
+        scene, (box,) = self._scene(task, progress)[1:]
         found = scene.attention(box)
         patches = [
             PatchShare(patch.left, patch.top, patch.right, patch.bottom, share, ring_radius(share, scene.photo.size))
@@ -154,26 +173,43 @@ class TaskRunner:
 
     def paste(self, task: PasteTask, folder: Path, progress: Progress) -> PasteFacts:
         """Put restored boxes back into their picture."""
-        scene, boxes = self._scene(task, task.boxes, progress)
-        scale, strategy = 1 if task.same_size else scene.scale, scene.strategy(task.strategy)
-        self._check_pixels(whole(scene.photo.size).area * scale**2)
+        network, scene, boxes = self._scene(task, progress)
+        scene = scene.adjusted(*task.adjustment)
+        size, strategy = scene.photo.size, scene.strategy(task.strategy)
+        scale = 1 if task.same_size else scene.enlargement.factor(size)
+        self._check_pixels(whole(size if task.same_size else scene.size_of(whole(size))).area)
         how = Pasting(task.feather, task.same_size)
         paste(folder / f"result.{task.format}", scene, boxes, strategy, how, progress, saving=task.saving)
-        return PasteFacts(scale, str(strategy), self._restorers[task.network or self._default].precision)
+        return PasteFacts(scale, str(strategy), self._restorers[network].precision)
 
-    def _scene(
-        self, task: RestoreTask | CostTask | AttentionTask | PasteTask, sides: Sequence[Sides], progress: Progress
-    ) -> tuple[Scene, list[Box]]:
-        """Return the scene of a picture for the network that is asked for, and the boxes, within it and its limit."""
-        name = task.network or self._default
+    def conditions(self, task: ConditionsTask, _: Path, progress: Progress) -> ConditionFacts:
+        """Measure how a picture was degraded."""
+        network, scene, _boxes = self._scene(task, progress)
+        found = scene.conditions
+        if found is None:
+            raise ConfigError(f"{network} cannot be told how the picture was degraded")
+        return ConditionFacts(*found, found.denoise, found.deblur, found.described())
+
+    def _scene(self, task: NetworkTask, progress: Progress, count: int = 1) -> tuple[str, Scene, list[Box]]:
+        """Return the network that is asked for, a picture's scene for it, and the boxes, within it and its limit."""
+        picture = self._pictures.get(task.picture, progress)
+        boxes = [Box(*each).checked(picture.photo.size) for each in task.boxes]
+        sized = [whole(picture.photo.size)] if isinstance(task, PasteTask) else boxes
+        name = task.network or self._suiting(Enlargement.asked(task.scale, task.size), sized)
         if name not in self._restorers:
             raise ConfigError(f"no network {name!r}; choose one of {', '.join(self._restorers)}")
-        picture = self._pictures.get(task.picture, progress)
-        boxes = [Box(*each).checked(picture.photo.size) for each in sides]
-        self._check_pixels(sum(box.area for box in boxes) * self._restorers[name].scale ** 2)
-        if name not in picture.scenes:
-            picture.scenes[name] = self._restorers[name].encode(picture.photo)
-        return picture.scenes[name], boxes
+        self._check_pixels(sum(box.area for box in boxes) * self._restorers[name].network_scale ** 2)
+        count = 1 if picture.clip is None else count
+        if (name, count) not in picture.scenes:
+            picture.scenes[name, count] = self._restorers[name].encode(picture.source(task.picture, count))
+        return name, picture.scenes[name, count].sized(task.scale, task.size), boxes
+
+    def _suiting(self, asked: Enlargement | None, boxes: Sequence[Box]) -> str:
+        """Return the network that makes what is asked for of boxes, where none is named."""
+        if asked is None:
+            return self._default
+        scales = {name: restorer.network_scale for name, restorer in self._restorers.items()}
+        return suiting_network(scales, max(asked.factor(box.size) for box in boxes), self._default)
 
     def _check_pixels(self, pixels: int) -> None:
         """Refuse an answer that is too large."""
@@ -192,7 +228,7 @@ class TaskRunner:
         saving: images.Saving,
     ) -> list[RestorationFacts]:
         """Write each restored box and return its facts."""
-        seconds, precisions = [0.0] * len(boxes), [""] * len(boxes)
+        seconds, precisions, frames = [0.0] * len(boxes), [""] * len(boxes), [1] * len(boxes)
         files = [nullcontext(path) for path in paths]
         for region in write_regions(
             scene,
@@ -204,12 +240,23 @@ class TaskRunner:
             saving=saving,
         ):
             seconds[region.number], precisions[region.number] = region.seconds, region.precision
+            if isinstance(region.restoration, FusedRestoration):
+                frames[region.number] += sum(use.used for use in region.restoration.uses)
         gflops = scene.planned(boxes, strategy).gflops / sum(
             box.area for box in boxes
         )  # shared by area, as seconds are
         return [
-            RestorationFacts(box, scene.scale, str(strategy), network, spent, gflops * box.area, precision)
-            for box, spent, precision in zip(boxes, seconds, precisions, strict=True)
+            RestorationFacts(
+                box,
+                scene.enlargement.factor(box.size),
+                str(strategy),
+                network,
+                spent,
+                gflops * box.area,
+                precision,
+                count,
+            )
+            for box, spent, precision, count in zip(boxes, seconds, precisions, frames, strict=True)
         ]
 
 
@@ -217,10 +264,12 @@ HANDLERS: dict[type[WorkerTask], Callable[..., object]] = {
     OpenTask: TaskRunner.open,
     TileTask: TaskRunner.tile,
     RestoreTask: TaskRunner.restore,
+    StripTask: TaskRunner.strip,
     BicubicTask: TaskRunner.bicubic,
     CostTask: TaskRunner.cost,
     AttentionTask: TaskRunner.attention,
     PasteTask: TaskRunner.paste,
+    ConditionsTask: TaskRunner.conditions,
 }
 
 

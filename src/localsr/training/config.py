@@ -55,7 +55,7 @@ class Recipe:
     ema: float = 0.999  # decay of the averaged weights, which are the ones kept; lower in the first steps
     clip: float = 1.0  # of the gradient's norm
     precision: str = "32-true"  # one of PRECISIONS
-    compile: bool = False  # by torch.compile; pays on accelerators, its first steps take minutes
+    compile: bool = False  # by torch.compile, which takes a minute for each side of ROI
     half: bool = False  # keep the trained weights as 16-bit floats: half the file
     validate_every: int = 1000  # steps
     data: str = ""  # what the pictures are and their licences, for the card

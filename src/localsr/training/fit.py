@@ -27,7 +27,7 @@ from localsr.files import write_whole
 from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
 from localsr.models.card import Card
-from localsr.models.clsr import CLSR, blended, started
+from localsr.models.clsr import CLSR, blended
 from localsr.models.config import ModelConfig
 from localsr.models.embedded import find_network
 from localsr.training.batches import Batch, Batches
@@ -36,10 +36,21 @@ from localsr.training.callbacks import Averages, Hours, ReportProgress, Stop, Wa
 from localsr.training.config import Recipe
 from localsr.training.material import read_material
 from localsr.training.module import VALIDATION_ROI, Training
+from localsr.training.origin import read_origin, start, twin_of
 
 # settings that may change when a run is resumed: no step depends on the first; by the others, steps to come see other
 # pictures
-FREE_SETTINGS = ("data", "limits", "validation", "validate_every", "save_every", "half", "blend", "blend_share")
+FREE_SETTINGS = (
+    "data",
+    "limits",
+    "validation",
+    "validate_every",
+    "save_every",
+    "half",
+    "blend",
+    "blend_share",
+    "compile",
+)
 PICTURE_SETTINGS = ("folders", "lr_folders", "max_broken", "shares", "teachers", "teacher_shares")
 
 
@@ -69,8 +80,8 @@ def fit(
     saved = folder / "last.ckpt"
     first = _first_step(recipe, folder, resume, restart)
     lightning.seed_everything(recipe.seed, verbose=False)
-    origin = checkpoint.load(find_network(recipe.init)) if recipe.init else None
-    twin, about = _twin(recipe, origin)
+    origin = read_origin(recipe.init) if recipe.init else None
+    twin, about = twin_of(recipe, origin)
     other = checkpoint.load(find_network(recipe.blend))[0] if recipe.blend else None
     module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
     if other is not None:
@@ -145,18 +156,6 @@ def _trainer(
 def _is_main_process() -> bool:
     """Tell whether this process writes the run's files; lightning gives the others a rank in their environment."""
     return all(os.environ.get(name, "0") == "0" for name in ("RANK", "LOCAL_RANK", "NODE_RANK", "SLURM_PROCID"))
-
-
-def _twin(recipe: Recipe, origin: tuple[CLSR, Card] | None) -> tuple[CLSR | None, dict[str, str]]:
-    """Return the plain network that a CLSR one starts from, if that is its twin, and what the card says of the twin."""
-    if origin is None or recipe.model.plain:
-        return None, {}
-    network, card = origin
-    if not card.config.plain:
-        return None, card.plain
-    if card.config.scale != recipe.model.scale:
-        return None, {}
-    return network, {"name": card.name, "sha256": card.sha256}
 
 
 def _benchmark(recipe: Recipe) -> Benchmark | None:
@@ -239,25 +238,6 @@ def _first_step(recipe: Recipe, folder: Path, resume: bool, restart: bool) -> in
     ]:
         raise ConfigError(f"{saved} was trained with another {', '.join(changed)}; a run goes on with its own recipe")
     return step
-
-
-def start(recipe: Recipe, origin: CLSR | None = None) -> CLSR:
-    """Build the recipe's network, random or on the backbone of another, which may be kept as it is."""
-    network = CLSR(recipe.model)
-    multiple, least = network.backbone.multiple, recipe.model.gcm_patch if recipe.model.gcm else 1
-    if recipe.context % multiple or recipe.context < least:
-        raise ConfigError(
-            f"a context of {recipe.context} LR px does not suit {recipe.model.backbone}: it must be a multiple of "
-            f"{multiple} and at least {least}"
-        )
-    if origin is None:
-        return network
-    kept = recipe.freeze or recipe.target == "whole"
-    if kept and not (origin.config.plain and origin.config.scale == recipe.model.scale):
-        raise ConfigError(f'freeze and target = "whole" take a plain network as init, of x{recipe.model.scale}')
-    network = started(recipe.model, origin)
-    network.backbone.requires_grad_(not recipe.freeze)
-    return network
 
 
 def _unchanged(pair: Any) -> Any:  # noqa: ANN401  # lightning's loader has no type for it

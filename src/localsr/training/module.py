@@ -49,10 +49,7 @@ class Training(lightning.LightningModule):
         self._row = 0  # how many of them came last, one after the other
         self._beside = (twin,)  # in a tuple, so that lightning does not train it
         self._strips: list[NDArray[np.float32]] = []
-        if recipe.compile:
-            backbones = [network.backbone] + ([network.pim.slim] if network.pim is not None else [])
-            for part in (p for b in backbones for p in (b.head, *b.stages, b.tail, b.upsample)):
-                part.compile(dynamic=True)  # ROIs come in many sizes
+        self._measure = torch.compile(self._losses) if recipe.compile else self._losses
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         """Return the loss of Eq. 7: L1 of the ROI plus lambda times L1 of the context."""
@@ -63,11 +60,15 @@ class Training(lightning.LightningModule):
 
     def losses(self, batch: Batch, *, with_context: bool = True) -> tuple[Tensor, Tensor | None]:
         """Return the two L1 of Eq. 7: of the ROI, and of the whole picture that the slim branch restores."""
+        return self._measure(batch, batch.roi, with_context=with_context)
+
+    def _losses(self, batch: Batch, box: Box, *, with_context: bool) -> tuple[Tensor, Tensor | None]:
+        """Return `losses` of a batch whose ROI is `box`: what is compiled, if the recipe asks for it."""
         x = _pixels(batch.lr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
         target = _pixels(batch.hr) if self.recipe.target == "hr" else self._whole(x, size)
-        taper = network.geometry.taper(batch.roi, size, config.halo)
+        taper = network.geometry.taper(box, size, config.halo)
         context = near = rest = None
         if network.gcm is not None:
             boxes = sample_patches(size, config.gcm_patch, config.gcm_patches)
@@ -79,7 +80,7 @@ class Training(lightning.LightningModule):
             near = (p, whole(size))
         modulation = None if network.conditioning is None else network.conditioning(batch.conditions)
         y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near, modulation)
-        roi = functional.l1_loss(y.float(), crop(target, batch.roi.scaled(config.scale)))
+        roi = functional.l1_loss(y.float(), crop(target, box.scaled(config.scale)))
         if network.pim is None or rest is None or not with_context:
             return roi, None
         return roi, functional.l1_loss(network.pim.restore(rest).float(), target)

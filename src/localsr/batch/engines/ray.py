@@ -24,6 +24,7 @@ from localsr.batch.supervisor import Died, Ready, Reply
 from localsr.batch.tasks import Setup, Task
 from localsr.batch.worker import BatchWorker
 from localsr.errors import ConfigError, LocalSRError
+from localsr.images.vips import secure_process
 
 NO_MACHINE_SECONDS = 120.0  # without room for any worker, after which the run gives up
 CRASH_MESSAGE = "worker process has died"  # what Ray says where it is not the machine that is gone
@@ -31,7 +32,12 @@ DEATH_REASON = re.compile(r"The actor is dead because (.+?)\.( |$)")
 
 
 class RayWorker(BatchWorker):
-    """A worker whose start can be awaited."""
+    """A worker whose start can be awaited, in a process of Ray's that is its own."""
+
+    def __init__(self, setup: Setup) -> None:
+        """Secure the process as a worker of one machine does, and load the network."""
+        secure_process()
+        super().__init__(setup)
 
     def ready(self) -> None:
         """Return once the network is loaded."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from statistics import fmean
 from typing import Any, NamedTuple
 
 from localsr.errors import DataError
@@ -85,52 +86,67 @@ ABLATIONS = (
 def make_ablation_tables(results: Sequence[Result], kind: Ablation) -> list[ReportTable]:
     """Make a table for each family of networks that differ in nothing but what it varies.
 
-    A row that nobody trained says so; families with one row alone make no table.
+    A row that nobody trained says so, one of several seeds is their mean; families with one row alone make no table.
 
     Raises:
-        DataError: Two results are the same row of one table.
+        DataError: Two results of one seed are the same row of one table.
     """
-    families = group_by([r for r in results if _own_method(r) in r.methods], lambda r: _family(r, kind))
+    families = group_by([r for r in results if own_method(r) in r.methods], lambda r: family_of(r, kind.varied))
     tables: list[ReportTable] = []
     for own in families.values():
-        found = {kind.which(r): r for r in own if kind.which(r) in kind.rows}
-        if len(found) < sum(kind.which(r) in kind.rows for r in own):
-            names = ", ".join(r.network for r in own)
-            raise DataError(f"of {names} two are the same row of {kind.title}; give one result a row")
+        found = group_by([r for r in own if kind.which(r) in kind.rows], kind.which)
+        refuse_twins(found, kind.title)
         if len(found) > 1:
             tables.append(_ablation_table(found, kind, f"-{len(tables) + 1}" if tables else ""))
     return tables
 
 
-def _family(result: Result, kind: Ablation) -> str:
-    """Return what must be the same of all rows of a table, as one text."""
-    aside = {*kind.varied, "name", "seed", "limits", "model"}
+def refuse_twins(found: dict[Any, list[Result]], title: str) -> None:
+    """Raise `DataError` where two results of one seed are the same row."""
+    for own in found.values():
+        if len({r.record.recipe.get("seed") for r in own}) < len(own):
+            names = ", ".join(r.network for r in own)
+            raise DataError(f"of {names} two are the same row of {title}; give one result a row and seed")
+
+
+def family_of(result: Result, varied: Sequence[str]) -> str:
+    """Return what must be the same of all rows of a table, as one text; `varied` may differ."""
+    aside = {*varied, "name", "seed", "limits", "model"}
     recipe = {key: value for key, value in result.record.recipe.items() if key not in aside}
-    model = {key: value for key, value in result.record.model.items() if key not in kind.varied}
+    model = {key: value for key, value in result.record.model.items() if key not in varied}
     return json.dumps([result.pairing, result.record.pictures, model, recipe], sort_keys=True)
 
 
-def _ablation_table(found: dict[Any, Result], kind: Ablation, suffix: str) -> ReportTable:
+def _ablation_table(found: dict[Any, list[Result]], kind: Ablation, suffix: str) -> ReportTable:
     """Make the table of one family, whose results are found by their rows."""
-    first = next(found[row] for row in kind.rows if row in found)
+    base = next(found[row] for row in kind.rows if row in found)
     rows = []
     for row in kind.rows:
         label, paper = kind.labels(row), f"{kind.paper[row]:.2f}"
-        result = found.get(row)
-        if result is None:
+        results = found.get(row)
+        if results is None:
             rows.append((*label, MISSING, "", paper))
             continue
-        method, base = _own_method(result), _own_method(first)
-        apart = "" if result is first else str(paired_difference(result.values(method), first.values(base)))
-        rows.append((*label, f"{result.psnr(method):.3f}", apart, paper))
+        values = mean_values(results, own_method(results[0]))
+        apart = "" if results is base else str(paired_difference(values, mean_values(base, own_method(base[0]))))
+        rows.append((*label, f"{fmean(values):.3f}", apart, paper))
     columns = (*kind.columns, "PSNR Y", "against the first row", "paper")
+    first, seeds = base[0], max(map(len, found.values()))
     steps = f"{first.record.recipe.get('steps', 'unknown')} steps"
     family = f"{first.data}, {first.setting}, {first.config.channels} channels, {steps}"
-    note = "Paired by picture, 95 % bootstrap interval; one training run a row, so what seeds do is not in it."
+    runs = (
+        "one training run a row, so what seeds do is not in it" if seeds == 1 else f"mean of up to {seeds} seeds a row"
+    )
+    note = f"Paired by picture, 95 % bootstrap interval; {runs}."
     title = f"{kind.title} ({family})"
     return ReportTable(f"{kind.file}{suffix}", title, columns, tuple(rows), note, len(kind.columns))
 
 
-def _own_method(result: Result) -> Method:
+def mean_values(results: Sequence[Result], method: Method) -> list[float]:
+    """Return the PSNR Y of each picture by a method, the mean over results that differ in their seed."""
+    return [fmean(values) for values in zip(*(r.values(method) for r in results), strict=True)]
+
+
+def own_method(result: Result) -> Method:
     """Return the method by which a network is used: clsr, and halo of a plain one."""
     return Method(Strategy.HALO if result.config.plain else Strategy.CLSR)

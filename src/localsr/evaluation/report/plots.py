@@ -25,7 +25,7 @@ def plot_pareto(results: Sequence[Result], setting: Setting) -> Figure | None:
     for n, result in enumerate(results):
         colour = COLOURS[n % len(COLOURS)]
         for method in result.methods:
-            if method.strategy is None or method.context is not None:
+            if method.strategy is None or method.context is not None or method.told:
                 continue
             x, y = result.record.means[str(method)].gflops_first_roi, result.psnr(method)
             points.append((x, y))
@@ -43,7 +43,8 @@ def plot_pareto(results: Sequence[Result], setting: Setting) -> Figure | None:
             best.append((x, y))
     axes.plot(*zip(*best, strict=True), "--", color="#888888", linewidth=1, zorder=0, label="Pareto line")
     axes.set_xscale("log")
-    axes.set(xlabel="GFLOPs of a picture's first ROI", ylabel="PSNR Y, dB")
+    label = "PSNR Y to `full`, dB" if setting.against else "PSNR Y, dB"
+    axes.set(xlabel="GFLOPs of a picture's first ROI", ylabel=label)
     axes.legend(loc="lower right", fontsize=8)
     data = results[0].data
     note = "Small circles: `halo` with the same LR px at every step, the number beside them; 0 is the ROI alone."
@@ -105,7 +106,7 @@ def plot_halos(title: str, halos: Sequence[int], decibels: Sequence[float], shar
 
 def _file(data: str, setting: Setting) -> str:
     """Return the end of a figure's name."""
-    return f"{data}-x{setting.scale}-{setting.degradation}-roi{setting.roi}"
+    return f"{data}-{setting.file}"
 
 
 def _plot_curves(

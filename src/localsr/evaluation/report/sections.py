@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from localsr.errors import DataError
-from localsr.evaluation.report import ablations, plots, tables
+from localsr.evaluation.report import ablations, plots, tables, told, unpadded
 from localsr.evaluation.report.document import Figure, Heading, Part, Text
 from localsr.evaluation.report.tables import group_by
 from localsr.evaluation.results import Result, Setting
@@ -36,6 +36,7 @@ def report_parts(results: Sequence[Result]) -> list[Part]:
     for kind in ablations.ABLATIONS:
         untrained = [Text(f"{kind.title}: {ablations.MISSING}.")]
         parts += ablations.make_ablation_tables(results, kind) or untrained
+    parts += unpadded.make_unpadded_tables(results)
     if times := tables.make_timing_tables(results):
         parts += [Heading("Time and memory"), *times]
     for result in results:
@@ -53,13 +54,13 @@ def readme_parts(results: Sequence[Result]) -> list[Part]:
 def _table_parts(results: Sequence[Result], setting: Setting) -> list[Part]:
     """Make Table 1 and the differences of one setting."""
     apart = tables.make_differences_table(results, setting)
-    return [tables.make_table_1(results, setting), *([] if apart is None else [apart])]
+    return [tables.make_table_1(results, setting), *([] if apart is None else [apart]), *told.make_told_tables(results)]
 
 
 def _example_parts(result: Result) -> list[Part]:
     """Show Figures 7 and 8 of a result that has them."""
     setting = result.setting
-    name = f"{result.network}-{result.data}-{setting.degradation}-roi{setting.roi}"
+    name = f"{result.network}-{result.data}-{setting.file}"
     parts: list[Part] = []
     for one in result.record.examples:
         strip = result.folder / "examples" / f"{one.name}.png"

@@ -32,7 +32,9 @@ def make_table_1(results: Sequence[Result], setting: Setting) -> ReportTable:
         columns += [f"{data} PSNR Y", "SSIM Y", "GFLOPs", "paper"]
     rows = []
     for network, own in group_by(results, lambda r: r.network).items():
-        methods = dict.fromkeys(m for r in own for m in r.methods if m.halo is None and m.context is None)
+        methods = dict.fromkeys(
+            m for r in own for m in r.methods if m.halo is None and m.context is None and not m.told
+        )
         for method in sorted(methods, key=_order):
             cells = [f"`{network}`", f"`{method}`"]
             for data in data_sets:
@@ -48,8 +50,8 @@ def make_table_1(results: Sequence[Result], setting: Setting) -> ReportTable:
     )
     if any(r.record.protocol.rois != "all" for r in results):
         note += " Where ROIs were sampled, PSNR and SSIM are means over ROIs."
-    name = f"table-1-x{setting.scale}-{setting.degradation}-roi{setting.roi}"
-    return ReportTable(name, f"Table 1: {setting}", tuple(columns), tuple(rows), note)
+    title = "How near to the whole picture's" if setting.against else "Table 1"
+    return ReportTable(f"table-1-{setting.file}", f"{title}: {setting}", tuple(columns), tuple(rows), note)
 
 
 def _order(method: Method) -> int:
@@ -110,9 +112,12 @@ def make_differences_table(results: Sequence[Result], setting: Setting) -> Repor
         "Mean over pictures of the difference of PSNR Y in dB, and the 95 % bootstrap interval of that mean, paired by "
         "picture. Between two networks, mind the steps of training of each."
     )
-    name = f"differences-x{setting.scale}-{setting.degradation}-roi{setting.roi}"
     columns = ("data", "difference", "dB")
-    return ReportTable(name, f"Differences: {setting}", columns, tuple(rows), note) if rows else None
+    return (
+        ReportTable(f"differences-{setting.file}", f"Differences: {setting}", columns, tuple(rows), note)
+        if rows
+        else None
+    )
 
 
 def make_timing_tables(results: Sequence[Result]) -> list[ReportTable]:

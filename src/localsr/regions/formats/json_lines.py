@@ -34,7 +34,7 @@ from localsr.regions.formats.documents import (
     parse_json,
     split_lines,
 )
-from localsr.regions.formats.records import canonical, name_regions, record_picture, sided_region
+from localsr.regions.formats.records import Record, canonical, name_regions, record_picture
 from localsr.regions.formats.tables import misplaced, readable_regions
 from localsr.regions.region import Region
 from localsr.regions.text import text
@@ -133,11 +133,16 @@ def _read_object(data: bytes, origin: str) -> Iterator[LineEntry]:
         found = readable_regions(record, origin)
     else:
         region = Region.attempt(partial(_line_region, said, None, origin))
-        found = [region] if region.problem else name_regions([region], record, origin)
-    nested = any(isinstance(cell, list) and any(isinstance(one, dict) for one in cell) for cell in record.values())
-    if not found and (nested or not picture):
+        named = region.problem or (region.label and region.score is not None)
+        found = [region] if named else name_regions([region], record, origin)
+    if not found and (not picture or _has_objects(record)):
         raise BoxError(f"{origin}: must have one of box and bbox")
     yield from (LineEntry(picture, region, said.detector) for region in found or (None,))
+
+
+def _has_objects(record: Record) -> bool:
+    """Tell whether a cell holds a list with objects, which may be regions in words that are not known."""
+    return any(isinstance(cell, list) and any(isinstance(one, dict) for one in cell) for cell in record.values())
 
 
 def _regions(answer: RegionLine, origin: str) -> list[Region]:
@@ -155,8 +160,7 @@ def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
         raise BoxError(f"{origin}: must have one of box and bbox")
     if said.bbox != NOTHING:
         x, y, width, height = parse_json(bytes(said.bbox), tuple[float, float, float, float], f"{origin}, bbox")
-        region = sided_region((x, y, x + width, y + height), origin, by_size=True)
-        return replace(region, label=said.label, score=said.score, size=size)
+        return Region(x, y, x + width, y + height, False, said.label, said.score, origin, size, by_size=True)
     if bytes(said.box).startswith(b'"'):
         found = text(parse_json(bytes(said.box), str, origin), origin)
         return replace(found, label=said.label, score=said.score, size=size)
@@ -164,4 +168,4 @@ def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
     if len(box) != 4:
         raise BoxError(f"{origin}: box must be a text, or left, top, right, bottom")
     left, top, right, bottom = box
-    return replace(sided_region((left, top, right, bottom), origin), label=said.label, score=said.score, size=size)
+    return Region(left, top, right, bottom, False, said.label, said.score, origin, size)

@@ -5,13 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from localsr import images
 from localsr.errors import BoxError
 from localsr.extras import optional
-from localsr.geometry import Box, strips, whole
-from localsr.images import Photo
+from localsr.geometry import strips, whole
+from localsr.images.painted import painted
 from localsr.regions.formats.documents import Pictures
 from localsr.regions.region import MAX_REGIONS, Region
 
@@ -30,15 +29,15 @@ def read_mask(path: Path) -> Pictures:
     size = photo.size
     if whole(size).area > MAX_MASK_PIXELS:
         raise BoxError(f"{path}: has {size} px; a mask of up to {MAX_MASK_PIXELS} px in all is read")
-    painted = np.empty((size.height, size.width), np.uint8)
+    here = np.empty((size.height, size.width), np.uint8)
     certain = 0  # parts that end within their strip
     for strip in strips(size):
-        painted[strip.rows] = _painted(photo, strip, 0.5 if path.suffix.lower() in LOSSY_SUFFIXES else 0.0)
-        count, labels = cv2.connectedComponents(painted[strip.rows], connectivity=8)
+        here[strip.rows] = painted(photo, strip, 0.5 if path.suffix.lower() in LOSSY_SUFFIXES else 0.0)
+        count, labels = cv2.connectedComponents(here[strip.rows], connectivity=8)
         certain += count - len(np.unique(labels[[0, -1]]))
         if certain > MAX_REGIONS:  # whose statistics would take more memory than the mask
             raise BoxError(f"{path}: has {certain} parts and more; a mask of up to {MAX_REGIONS} is read")
-    count, _, parts, _ = cv2.connectedComponentsWithStats(painted, connectivity=8)
+    count, _, parts, _ = cv2.connectedComponentsWithStats(here, connectivity=8)
     if count - 1 > MAX_REGIONS:  # the first is what is not painted
         raise BoxError(f"{path}: has {count - 1} parts; a mask of up to {MAX_REGIONS} is read")
     sides = sorted((int(y), int(x), int(w), int(h)) for x, y, w, h, _ in parts[1:])
@@ -46,10 +45,3 @@ def read_mask(path: Path) -> Pictures:
         Region(x, y, x + w, y + h, origin=f"{path}, part {n}", size=size) for n, (y, x, w, h) in enumerate(sides, 1)
     ]
     return {"": tuple(regions)}
-
-
-def _painted(photo: Photo, strip: Box, above: float) -> NDArray[np.bool_]:
-    """Tell for each pixel of a strip whether it is painted, `(h, w)`."""
-    alpha = photo.alpha(strip)
-    here: NDArray[np.bool_] = np.any(photo.window(strip) > above, axis=0)
-    return here if alpha is None else np.logical_and(here, alpha[0] > above)

@@ -1,9 +1,9 @@
 """One record of a table or of JSON lines: its picture, its regions and its detectors, by the names of its columns.
 
 A region is `box`, `bbox` or `boxes` (text as `--box` takes it; x, y, width, height; or a list or structure of such), or
-four columns of `BOX_COLUMNS`, however their names are spelt (`column_names`). Four numbers from 0 to 1 that are not all
-whole are shares of the picture: in pixels they would be less than one. What says two different boxes at once is
-refused: nobody knows which one counts.
+four columns of `BOX_COLUMNS`, however their names are spelt (`column_names`). Columns from 0 to 1 beside `ImageID` are
+shares of the picture, as Open Images has them. What says two different boxes at once is refused: nobody knows which one
+counts.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from localsr.errors import BoxError
-from localsr.regions.formats.documents import Sides, bounds
+from localsr.regions.formats.documents import bounds
 from localsr.regions.region import Region
 from localsr.regions.text import text
 
@@ -155,7 +155,8 @@ def _read_boxes(cell: Any, origin: str, *, corners: bool) -> list[Region]:  # no
         return _read_structure(canonical(cell), origin)
     if isinstance(cell, Sequence) and not any(isinstance(one, Sequence | Mapping) for one in cell) and len(cell) == 4:
         a, b, c, d = (_number(side, "box", origin) for side in cell)
-        return [sided_region((a, b, c, d) if corners else (a, b, a + c, b + d), origin, by_size=not corners)]
+        right, bottom = (c, d) if corners else (a + c, b + d)
+        return [Region(a, b, right, bottom, origin=origin, by_size=not corners)]
     if isinstance(cell, Sequence) and all(isinstance(one, Sequence | Mapping) for one in cell):
         return [box for one in cell for box in _read_boxes(one, origin, corners=corners)]
     raise BoxError(f"{origin}: {str(cell)[:80]} is no region; give x, y, width and height")
@@ -167,7 +168,7 @@ def _read_structure(cells: Record, origin: str) -> list[Region]:
         x, y = ([_number(each, key, origin) for each in cells[key]] for key in ("allpointsx", "allpointsy"))
         if not x or len(x) != len(y):
             raise BoxError(f"{origin}: has {len(x)} x and {len(y)} y of points")
-        return [sided_region(bounds(list(zip(x, y, strict=True))), origin)]
+        return [Region(*bounds(list(zip(x, y, strict=True))), origin=origin)]
     if cells.get("name") in VIA_SHAPES:
         cells = {key: cell for key, cell in cells.items() if key != "name"}
     found = record_regions(cells, origin)
@@ -187,14 +188,10 @@ def _read_sides(record: Record, origin: str) -> list[Region]:
         if names in CENTRE_COLUMNS:
             a, b = a - c / 2, b - d / 2
         by_size = names not in CORNER_COLUMNS
-        found[names[:2]] = sided_region((a, b, a + c, b + d) if by_size else (a, b, c, d), origin, by_size=by_size)
+        right, bottom = (a + c, b + d) if by_size else (c, d)
+        shares = "imageid" in record and all(0 <= side <= 1 for side in (a, b, right, bottom))
+        found[names[:2]] = Region(a, b, right, bottom, shares, origin=origin, by_size=by_size)
     return list(found.values())
-
-
-def sided_region(sides: Sides, origin: str, *, by_size: bool = False) -> Region:
-    """Return a region of left, top, right, bottom: in px, or in shares where all are from 0 to 1 and not all whole."""
-    relative = all(0 <= side <= 1 for side in sides) and not all(side.is_integer() for side in sides)
-    return Region(*sides, relative, origin=origin, by_size=by_size)
 
 
 def _spread(cells: Record, keys: Sequence[str], count: int, origin: str) -> Sequence[Any]:

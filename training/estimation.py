@@ -1,9 +1,9 @@
-"""Train the estimator of a picture's noise and blur: src/localsr/conditions.safetensors.
+"""Train the estimator of a picture's noise and blur: src/localsr/estimation.safetensors.
 
-python training/conditions.py ../shared/data/train/{cid22,clic2025,bsds500} runs/data/budgie-half
+python training/estimation.py ../shared/data/train/{cid22,clic2025,bsds500} runs/data/budgie-half
 
 Pictures are reduced by 2, 3 or 4 and degraded, half of them as "photo", half as "broad"; a small network learns what
-noise and blur were from the statistics that `conditions.statistics` takes. A twelfth of the pictures is kept aside.
+noise and blur were from the statistics that `estimation.statistics` takes. A twelfth of the pictures is kept aside.
 """
 
 from __future__ import annotations
@@ -19,18 +19,11 @@ from safetensors.numpy import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from localsr.conditions import (
-    ESTIMATOR,
-    MIN_BLOCKS,
-    NOISE_OFFSET,
-    Conditions,
-    coefficients_of,
-    jpeg_quality,
-    statistics,
-)
+from localsr.conditions import Conditions
 from localsr.data.degradation import Degradation, true_conditions
 from localsr.data.pictures import list_pictures, read_rgb
 from localsr.data.second_order import draw_broad
+from localsr.estimation import ESTIMATOR, MIN_BLOCKS, NOISE_OFFSET, coefficients_of, jpeg_quality, statistics
 from localsr.resize import reduce
 
 MAX_SIDE = 320  # px of a degraded picture
