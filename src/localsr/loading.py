@@ -23,6 +23,7 @@ from localsr.inference.strategies import Strategy
 from localsr.models.arrays import read_arrays
 from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network, is_foreign
 from localsr.onnx.architectures import find_graphs, read_embedded
+from localsr.onnx.devices import GraphSettings
 from localsr.onnx.network import read_restorer
 from localsr.progress import Progress
 
@@ -46,11 +47,12 @@ def load(
         name_or_path: A network of the package or an imported one by its name, or a checkpoint by its path; the default
             of `scale` when None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is
             exported once, into the user's cache.
-        runtime: What computes it: `torch`; `onnx`, which runs on the CPU in fp32 and starts at once; `auto` for torch
-            where it is installed.
+        runtime: What computes it: `torch`; `onnx`, which computes in fp32 and starts at once; `auto` for torch where it
+            is installed.
         scale: How many times a region is enlarged, 1 to 8: at most what the network does, whose results are reduced to
             less. By default what it does.
-        device: torch's name of a device, or `auto` for an accelerator where there is one.
+        device: torch's name of a device; for `onnx` cpu, cuda, directml or coreml, whose package must be installed; or
+            `auto` for an accelerator where there is one.
         precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
             and at most one level of 255 from fp32, as measured once for the network and the machine.
         max_memory: MB that the process is to stay below, kept results aside.
@@ -78,17 +80,19 @@ def load(
             raise ConfigError(f"{folder} is a folder", advice)
         path = find_network(name_or_path, scale)
         return _by_torch(path, device, precision, max_memory, threads).sized(scale)
-    if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
-        raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
+    if precision not in (AUTO, "fp32"):
+        raise ConfigError(f"graphs run in fp32, not in {precision}; leave it out")
+    settings = GraphSettings.of(device, threads, max_memory)
     if folder is not None and is_folder:
-        return read_restorer(folder, max_memory, threads).sized(scale)
+        need("onnx", "onnx", what="a folder of graphs")
+        return read_restorer(folder, settings, max_memory).sized(scale)
     path = find_network(name_or_path, scale)
     if is_foreign(path):
         need("torch", "torch", what="a network of others")
         raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
     if find_graphs(read_arrays(path)[1].sha256) is not None:
-        return read_embedded(path, max_memory, threads).sized(scale)
-    return as_graphs(_by_torch(path, "cpu", "fp32", None, None), max_memory, threads, progress).sized(scale)
+        return read_embedded(path, settings, max_memory).sized(scale)
+    return as_graphs(_by_torch(path, "cpu", "fp32", None, None), settings, max_memory, progress).sized(scale)
 
 
 def chosen_runtime(asked: str) -> str:
@@ -118,8 +122,8 @@ def _by_torch(path: Path, device: str, precision: str, max_memory: int | None, t
 
 def as_graphs(
     restorer: Restorer,
+    settings: GraphSettings,
     max_memory: int | None = None,
-    threads: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> Restorer:
     """Return a restorer's network as graphs: of the package, or from the user's cache; exported into it if need be.
@@ -128,16 +132,16 @@ def as_graphs(
     """
     embedded = embedded_networks().get(restorer.card.name)
     if embedded is not None and find_graphs(restorer.card.sha256) is not None:
-        return read_embedded(embedded, max_memory, threads)
+        return read_embedded(embedded, settings, max_memory)
     from localsr.onnx.export import NEEDED, export
 
     need("onnx", *NEEDED)
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, max_memory, threads)
+        return read_restorer(cached, settings, max_memory)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, max_memory, threads)
+    return read_restorer(cached, settings, max_memory)
 
 
 def restore(

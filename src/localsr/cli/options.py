@@ -54,7 +54,9 @@ StrategyOption = Annotated[
         "pixel that can matter. By default clsr, or halo for a network without context.",
     ),
 ]
-Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto: an accelerator if any.")]
+Device = Annotated[
+    str, typer.Option(metavar="auto|cpu|cuda|...", help="Where to compute; auto: an accelerator if any.")
+]
 MaxMemory = Annotated[
     int | None,
     typer.Option(
@@ -168,7 +170,7 @@ class SizedNetworkOptions:
     model: Model = None
     device: Device = "auto"
     precision: Precision = "auto"
-    runtime: Runtime = "torch"
+    runtime: Runtime = "auto"
 
     @property
     def asked(self) -> Enlargement | None:

@@ -18,8 +18,9 @@ from localsr.geometry import Size
 from localsr.models.card import read_bounded
 from localsr.models.config import SCALES
 from localsr.models.work import WorkLoad
+from localsr.onnx.devices import GraphSettings, cpu_threads
 from localsr.onnx.folder import MAX_GRAPH_BYTES, check_graph
-from localsr.onnx.network import cpu_threads, open_graph
+from localsr.onnx.network import open_graph
 
 TRIED_SIDE = 64  # px of a picture that is run once to see how many times it becomes larger
 COUNTED_AT = 64  # px of a side at which shapes are inferred
@@ -41,7 +42,7 @@ def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
     data = read_bounded(path, "graph", MAX_GRAPH_BYTES)
     check_graph(path, data)
     taken = _input(path, data)
-    session = open_graph(path, data, cpu_threads())
+    session = open_graph(path, data, GraphSettings(cpu_threads()))
 
     def run(x: Tensor) -> Tensor:
         pictures = x.numpy().astype(taken.dtype)

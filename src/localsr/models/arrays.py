@@ -19,7 +19,7 @@ def read_arrays(path: Path) -> tuple[dict[str, NDArray[np.float32]], Card]:
     data = read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES, header=True)
     card = read_card(path, data)
     try:
-        tensors = {name: (t["dtype"], tuple(t["shape"]), bytes(t["data"])) for name, t in deserialize(data)}
+        tensors = {name: (t["dtype"], tuple(t["shape"]), bytes(t["data"])) for name, t in deserialize(data)}  # type: ignore[no-untyped-call]
     except (SafetensorError, KeyError, ValueError, TypeError) as error:
         raise CheckpointError(f"checkpoint {path} is damaged or of another version: {error}") from error
     if odd := {dtype for dtype, _, _ in tensors.values()} - set(TYPES):

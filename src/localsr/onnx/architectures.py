@@ -21,8 +21,9 @@ from localsr.models.arrays import read_arrays
 from localsr.models.card import Card, read_bounded
 from localsr.models.embedded import EMBEDDED_FOLDER
 from localsr.onnx.bare import PREFIX
+from localsr.onnx.devices import GraphSettings
 from localsr.onnx.folder import CARD, MAX_CARD_BYTES, MAX_GRAPH_BYTES, RESTORE, GraphFacts, digest, read_facts
-from localsr.onnx.network import GraphSession, OnnxNetwork, cpu_threads, open_graph
+from localsr.onnx.network import GraphSession, OnnxNetwork, open_graph
 
 FORMAT = "localsr-graphs-1"
 GRAPHS_FOLDER = Path(__file__).parents[1] / "graphs"
@@ -46,13 +47,10 @@ class WeightedGraphs(Mapping[str, GraphSession]):
         folder: Path,
         card: ArchitectureCard,
         arrays: Mapping[str, NDArray[np.float32]],
-        threads: int,
-        *,
-        arena: bool,
+        settings: GraphSettings,
     ) -> None:
         """Take an architecture's folder and card, and the weights of a checkpoint; nothing is opened yet."""
-        self._folder, self._card, self._arrays = folder, card, arrays
-        self._threads, self._arena = threads, arena
+        self._folder, self._card, self._arrays, self._settings = folder, card, arrays, settings
         self._lock, self._open = Lock(), dict[str, GraphSession]()
 
     def __getitem__(self, name: str) -> GraphSession:
@@ -64,7 +62,7 @@ class WeightedGraphs(Mapping[str, GraphSession]):
                 if digest(data) != self._card.graphs[name]:
                     raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
                 weights = {PREFIX + weight: self._arrays[weight] for weight in self._card.weights[name]}
-                self._open[name] = open_graph(path, data, self._threads, weights, arena=self._arena)
+                self._open[name] = open_graph(path, data, self._settings, weights)
             return self._open[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -94,7 +92,7 @@ def read_graph_card(folder: Path) -> ArchitectureCard:
     return ArchitectureCard(**{**values, "facts": read_facts({RESTORE: values["facts"]})[RESTORE]})
 
 
-def read_embedded(path: Path, max_memory: int | None = None, threads: int | None = None) -> Restorer:
+def read_embedded(path: Path, settings: GraphSettings, max_memory: int | None = None) -> Restorer:
     """Read a checkpoint of the package as a restorer that onnxruntime computes for.
 
     Raises `CheckpointError` for one that the package has no graphs for.
@@ -102,21 +100,20 @@ def read_embedded(path: Path, max_memory: int | None = None, threads: int | None
     folder = find_graphs(read_arrays(path)[1].sha256)
     if folder is None:
         raise CheckpointError(f"the package has no graphs for {path}")
-    network, card = open_checkpoint(path, folder, read_graph_card(folder), max_memory, threads)
+    network, card = open_checkpoint(path, folder, read_graph_card(folder), settings)
     plain = None
     if card.plain and (beside := find_graphs(card.plain.get("sha256", ""))) is not None:
         twin = EMBEDDED_FOLDER / f"{card.plain['name']}.safetensors"
-        plain, _ = open_checkpoint(twin, beside, read_graph_card(beside), max_memory, threads)
+        plain, _ = open_checkpoint(twin, beside, read_graph_card(beside), settings)
     return Restorer(network, card, plain, max_memory=max_memory)
 
 
 def open_checkpoint(
-    path: Path, folder: Path, about: ArchitectureCard, max_memory: int | None = None, threads: int | None = None
+    path: Path, folder: Path, about: ArchitectureCard, settings: GraphSettings
 ) -> tuple[OnnxNetwork, Card]:
     """Open the graphs of an architecture with the weights of a checkpoint; `CheckpointError` for one not compared."""
     arrays, card = read_arrays(path)
     if card.sha256 not in about.checkpoints.values():
         raise CheckpointError(f"the graphs in {folder} are not of {path}, whose weights have sha256 {card.sha256[:12]}")
-    count = threads or cpu_threads()
-    graphs = WeightedGraphs(folder, about, arrays, count, arena=max_memory is None)
-    return OnnxNetwork(card.config, about.facts, graphs, count), card
+    graphs = WeightedGraphs(folder, about, arrays, settings)
+    return OnnxNetwork(card.config, about.facts, graphs, settings), card

@@ -15,6 +15,7 @@ from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.inference.restorer import Restorer
 from localsr.models.clsr import CLSR
+from localsr.onnx.devices import GraphSettings
 from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, digest, write_folder
 from localsr.onnx.graphs import attending, encoding, restoring
 from localsr.onnx.network import read_restorer
@@ -70,7 +71,7 @@ def traced(restorer: Restorer, progress: Progress = lambda *_: None) -> tuple[Gr
     made = GraphCard(card.name, card.config, card.sha256, hashes, facts, card.plain if PLAIN in graphs else {})
     with tempfile.TemporaryDirectory(prefix="localsr-") as scratch:
         write_folder(Path(scratch), made, graphs)
-        made = dataclasses.replace(made, difference=compare(restorer, read_restorer(Path(scratch))))
+        made = dataclasses.replace(made, difference=compare(restorer, read_restorer(Path(scratch), GraphSettings())))
     progress(1, 1)
     return made, graphs
 

@@ -32,6 +32,7 @@ CONTEXT = ("keys", "values", "places")
 CARD = "card.json"
 RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
 MAX_REACH = 2**20  # LR px
+MAX_NUMBER = 2.0**50  # of FLOPs or bytes by the px
 MAX_CARD_BYTES, MAX_GRAPH_BYTES = 2**20, 2**30
 INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of the others they follow from the config
 VERSIONS = ("localsr", "torch", "onnx", "onnxscript")
@@ -120,8 +121,11 @@ def read_facts(values: Any) -> dict[str, GraphFacts]:  # noqa: ANN401  # whateve
         reach = [*geometry.halo, *geometry.receptive_field, *geometry.near_reach]
         grid = (geometry.scale, geometry.multiple, geometry.unit)
         sound = all(0 <= px <= MAX_REACH for px in reach) and all(1 <= side <= MAX_REACH for side in grid)
-        sizes = {len(row) for row in (work.flops, *work.moments)}
-        if not sound or sizes != {work_length(geometry)}:
+        rows = (work.flops, *work.moments)
+        scene = (work.patch_flops, *(number for row in work.scene_moments for number in row))
+        numbers = (number for row in (*rows, scene) for number in row)
+        fits = {len(row) for row in rows} == {work_length(geometry)} and {len(r) for r in work.scene_moments} <= {2}
+        if not (sound and fits and all(abs(number) <= MAX_NUMBER for number in numbers)):
             raise ValueError("what it says of a network cannot be")
     return facts
 
@@ -129,23 +133,10 @@ def read_facts(values: Any) -> dict[str, GraphFacts]:  # noqa: ANN401  # whateve
 def fitting(config: ModelConfig, facts: GraphFacts) -> bool:
     """Tell whether facts may be of a network of a config."""
     geometry, shape = facts.geometry, facts.geometry.context
-    same = (geometry.scale, len(geometry.halo), len(geometry.near_reach)) == (
-        config.scale,
-        config.stages + 1,
-        config.stages if config.pim else 0,
-    )
-    if shape is None:
-        return same and not config.gcm
-    return (
-        same
-        and config.gcm
-        and (shape.patch, shape.heads, shape.after)
-        == (
-            config.gcm_patch,
-            config.gcm_heads,
-            config.gcm_after,
-        )
-    )
+    context = config.gcm and (config.gcm_patch, config.gcm_heads, config.gcm_after)
+    lengths = (config.scale, config.stages + 1, config.stages if config.pim else 0)
+    found = shape is not None and (shape.patch, shape.heads, shape.after)
+    return found == context and (geometry.scale, len(geometry.halo), len(geometry.near_reach)) == lengths
 
 
 def _texts(table: Any) -> list[Any]:  # noqa: ANN401

@@ -18,6 +18,7 @@ from localsr.models.clsr import CLSR
 from localsr.models.embedded import embedded_networks
 from localsr.onnx.architectures import FORMAT, GRAPHS_FOLDER, ArchitectureCard, open_checkpoint
 from localsr.onnx.bare import PREFIX
+from localsr.onnx.devices import GraphSettings
 from localsr.onnx.export import MAX_DIFFERENCE, compare
 from localsr.onnx.folder import ATTEND, CARD, ENCODE, RESTORE, digest
 from localsr.onnx.graphs import attending, encoding, restoring
@@ -65,7 +66,7 @@ def write_graphs(folder: Path, checkpoints: list[Path], graphs: dict[str, bytes]
         write_whole(folder / f"{graph}.onnx", data)
     worst = 0.0
     for path, (one, about) in loaded.items():
-        theirs, _ = open_checkpoint(path, folder, card)
+        theirs, _ = open_checkpoint(path, folder, card, GraphSettings())
         worst = max(worst, compare(Restorer(TorchNetwork(one), about), Restorer(theirs, about)))
     if not worst <= MAX_DIFFERENCE:
         shutil.rmtree(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import dataclasses
 import importlib.metadata
-import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -23,6 +22,7 @@ from localsr.models.config import ModelConfig
 from localsr.models.patches import Context
 from localsr.models.windows import NetworkGeometry, Taper
 from localsr.models.work import WorkLoad
+from localsr.onnx.devices import GraphSettings, providers_of
 from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, GraphFacts, read_folder
 
 Floats = NDArray[np.float32]
@@ -41,10 +41,14 @@ class OnnxNetwork:
     runtime: ClassVar[str] = "onnx"
 
     def __init__(
-        self, config: ModelConfig, facts: GraphFacts, graphs: Mapping[str, GraphSession], threads: int = 1
+        self,
+        config: ModelConfig,
+        facts: GraphFacts,
+        graphs: Mapping[str, GraphSession],
+        settings: GraphSettings = GraphSettings(),  # noqa: B008  # cannot be changed
     ) -> None:
         """Take the graphs of a config by their names: *restore*, for one with GCM *encode* and *attend* too."""
-        self._config, self._facts, self._graphs, self._threads = config, facts, graphs, threads
+        self._config, self._facts, self._graphs, self._settings = config, facts, graphs, settings
         self._conditions = Conditions()
 
     def __deepcopy__(self, memo: object) -> Self:
@@ -60,8 +64,12 @@ class OnnxNetwork:
         """Where it looks."""
         return self._facts.geometry
 
-    device: ClassVar[str] = "cpu"
     short_precision: ClassVar[None] = None
+
+    @property
+    def device(self) -> str:
+        """Where its graphs were opened."""
+        return self._settings.device
 
     @property
     def version(self) -> str:
@@ -71,7 +79,7 @@ class OnnxNetwork:
     @property
     def threads(self) -> int:
         """How many threads its graphs were opened for."""
-        return self._threads
+        return self._settings.threads
 
     def shared_out(self, parts: int) -> AbstractContextManager[Callable[[], None]] | None:
         """Return None: a graph keeps the threads that it was opened for."""
@@ -154,56 +162,43 @@ class OnnxNetworks(NamedTuple):
     plain: OnnxNetwork | None  # the plain twin, where there is one
 
 
-def read_restorer(folder: Path, max_memory: int | None = None, threads: int | None = None) -> Restorer:
+def read_restorer(folder: Path, settings: GraphSettings, max_memory: int | None = None) -> Restorer:
     """Read a folder that `export` wrote, as a restorer that onnxruntime computes for.
 
     Raises `CheckpointError` for a folder that is not sound.
     """
-    card, network, plain = open_networks(folder, arena=max_memory is None, threads=threads)
+    card, network, plain = open_networks(folder, settings)
     about = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
     return Restorer(network, about, plain, max_memory=max_memory)
 
 
-def open_networks(folder: Path, *, arena: bool = True, threads: int | None = None) -> OnnxNetworks:
+def open_networks(folder: Path, settings: GraphSettings) -> OnnxNetworks:
     """Check and open a folder of graphs; `CheckpointError` for one that is not sound."""
     card, graphs = read_folder(folder)
-    count = threads or cpu_threads()
-    sessions = {name: open_graph(folder / f"{name}.onnx", data, count, arena=arena) for name, data in graphs.items()}
+    sessions = {name: open_graph(folder / f"{name}.onnx", data, settings) for name, data in graphs.items()}
     twin = card.config.without_context()
-    plain = OnnxNetwork(twin, card.facts[PLAIN], {RESTORE: sessions[PLAIN]}, count) if PLAIN in sessions else None
-    return OnnxNetworks(card, OnnxNetwork(card.config, card.facts[RESTORE], sessions, count), plain)
+    plain = OnnxNetwork(twin, card.facts[PLAIN], {RESTORE: sessions[PLAIN]}, settings) if PLAIN in sessions else None
+    return OnnxNetworks(card, OnnxNetwork(card.config, card.facts[RESTORE], sessions, settings), plain)
 
 
 def open_graph(
-    path: Path, data: bytes, threads: int, weights: Mapping[str, Floats] | None = None, *, arena: bool = True
+    path: Path, data: bytes, settings: GraphSettings, weights: Mapping[str, Floats] | None = None
 ) -> GraphSession:
-    """Open a graph that was checked, for so many threads; without `arena` it returns freed memory.
-
-    `weights` are those of a checkpoint, by their names in a graph that holds none.
-    """
+    """Open a graph that was checked; `weights` are those of a checkpoint, by their names in a graph that holds none."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = settings.threads
     options.log_severity_level = 3
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = arena
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = settings.arena
     if weights is not None:
         values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
         options.add_external_initializers(list(weights), values)
     try:
-        session: GraphSession = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session: GraphSession = onnxruntime.InferenceSession(data, options, providers=providers_of(settings.device))
     except Exception as error:  # a class for each of its codes, none of them public
         raise CheckpointError(f"graph {path} cannot be run: {str(error).splitlines()[0]}") from error
     return session
-
-
-def cpu_threads() -> int:
-    """Return how many threads this process is to compute with: OMP_NUM_THREADS, or the cores that it may run on."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdecimal() and int(asked):
-        return int(asked)
-    mine = getattr(os, "sched_getaffinity", None)  # where the system has it
-    return len(mine(0)) if mine else os.cpu_count() or 1
 
 
 def _run(session: GraphSession, **inputs: NDArray[Any]) -> list[Floats]:
