@@ -285,7 +285,7 @@ def test_conditions_by_what_tells_them(benchmark: Benchmark, tmp_path: Path) -> 
     assert truth.compression == 100 - photos.draw_degradation(1).quality
     assert truth != photos.conditions(0)
     config = dataclasses.replace(tiny(), conditioned=True)
-    one = localsr.Restorer(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
+    one = made(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
     asked = methods("halo", "halo-by-roi", "halo-by-surroundings", "halo-by-truth")
     runner, roi = MethodRunner(one, asked), Box(16, 8, 24, 16)
     found = {str(method): runner.restore(method, pair.lr, [roi], truth) for method in asked}

@@ -19,7 +19,7 @@ import localsr
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
 from localsr.foreign.black_box import BlackBox, ForeignNetwork
-from localsr.foreign.files import is_foreign, load_foreign, read_foreign
+from localsr.foreign.files import load_foreign, read_foreign
 from localsr.foreign.measured import known
 from localsr.foreign.probe import measure_restorer, noise_and_bars
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
@@ -28,6 +28,7 @@ from localsr.inference.precision import choose_precision, measure_gain, shortene
 from localsr.inference.strategies import NetworkPair
 from localsr.models.card import Card
 from localsr.models.config import ModelConfig
+from localsr.models.embedded import is_foreign
 from localsr.pytorch.network import TorchNetwork
 
 CPU = torch.device("cpu")
@@ -125,7 +126,7 @@ def test_what_is_known_of_toys(tmp_path: Path) -> None:
     assert norm.found.is_global
     assert norm.geometry.sees_all
     card = Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0)))
-    again = measure_restorer(localsr.Restorer(norm, card), lambda side: noise_and_bars(side, seed=1))
+    again = measure_restorer(localsr.Restorer(TorchNetwork(norm), card), lambda side: noise_and_bars(side, seed=1))
     assert again.is_global
 
 
@@ -177,7 +178,7 @@ def test_hostile_and_unfit_graphs(tmp_path: Path) -> None:
     for message, made in {
         "takes pictures of 8 x 8 px alone; export it with height and width free, or both from 16": {"sizes": [8, 8]},
         "takes pictures of any x 64 px alone": {"sizes": [64, "w"]},
-        "a network takes floats, 1 x 3 or 1 colours": {"colours": 4},
+        "takes float, 1 x 4 x any x any; a network takes and makes floats": {"colours": 4},
     }.items():
         with pytest.raises(CheckpointError, match=message):
             load_foreign(graph(path, **made), CPU)  # type: ignore[arg-type]
@@ -239,5 +240,5 @@ def test_spandrel_s_networks(tmp_path: Path, noise: localsr.Photo) -> None:
     part = scene.restore(Box(20, 10, 30, 20), "halo").pixels
     assert np.abs(part - whole[:, 20:40, 40:60]).max() <= 0.5 / 255
     torch.save({"unknown": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match="is no network that can be imported"):
+    with pytest.raises(CheckpointError, match="no architecture that localsr or spandrel knows"):
         read_foreign(tmp_path / "other.pth", CPU)

@@ -60,9 +60,14 @@ def find_network(name_or_path: str | PathLike[str] | None, scale: float | None =
     return path
 
 
+def is_graph(path: Path) -> bool:
+    """Tell whether a file is an ONNX graph, by its name."""
+    return path.suffix.lower() == ".onnx"
+
+
 def is_foreign(path: Path) -> bool:
     """Tell whether a file is kept for a network that is no checkpoint of localsr: by its name, or its first bytes."""
-    if path.suffix == ".onnx":
+    if is_graph(path):
         return True
     try:
         with path.open("rb") as file:

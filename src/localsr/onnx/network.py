@@ -51,6 +51,12 @@ class OnnxNetwork:
         self._config, self._facts, self._graphs, self._settings = config, facts, graphs, settings
         self._conditions = Conditions()
 
+    def __copy__(self) -> Self:
+        """Return a network of the same graphs."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
     def __deepcopy__(self, memo: object) -> Self:
         """Return the network itself, whose graphs nothing can change."""
         return self
