@@ -88,7 +88,6 @@ def load(
         return read_restorer(folder, settings, max_memory).sized(scale)
     path = find_network(name_or_path, scale)
     if is_foreign(path):
-        need("torch", "torch", what="a network of others")
         raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
     if find_graphs(read_arrays(path)[1].sha256) is not None:
         return read_embedded(path, settings, max_memory).sized(scale)

@@ -10,7 +10,6 @@ import typer
 
 from localsr.cli.terminal import print_table
 from localsr.errors import ConfigError
-from localsr.extras import need
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -76,7 +75,6 @@ def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
     from localsr.models.embedded import is_foreign
 
     if is_foreign(path):
-        need("torch", "torch", what="a network of others")
         from localsr.foreign.files import read_about
 
         tensors, card = read_about(path)
