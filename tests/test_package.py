@@ -147,7 +147,10 @@ def test_the_wheel_works_without_torch(wheel: Path, tmp_path: Path) -> None:
 
     for name in closure(requirements, ("serve", "batch")) - closure(requirements):
         link_distribution(name, site)
-    assert "1 done" in run("batch", "photo.png", "--box", "10,20,16,12", "-o", "results")
+    (tmp_path / "photos").mkdir()
+    shutil.copy(tmp_path / "photo.png", tmp_path / "photos")
+    run("batch", "photos", "--box", "10,20,16,12", "-o", "results")
+    assert len(list((tmp_path / "results").rglob("*.png"))) == 1
     command = [str(environment / "bin/localsr"), "view", "photo.png", "--no-browser", "--workers", "1"]
     with subprocess.Popen(command, cwd=tmp_path, env=clean, stdout=subprocess.PIPE, text=True) as service:
         assert service.stdout is not None
