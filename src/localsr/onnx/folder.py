@@ -106,11 +106,11 @@ def _card(folder: Path) -> GraphCard:
     texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
     if not all(isinstance(text, str) for text in texts) or CONTROL_CHARACTERS.search("".join(texts)):
         raise CheckpointError(f"{path} is damaged: its texts are not text")
-    if set(card.facts) != {RESTORE, PLAIN} & set(card.graphs) or not fitting(card.config, card.facts[RESTORE]):
-        raise CheckpointError(f"{path} is damaged: what it says of its network does not fit it")
     needed = {RESTORE, ENCODE, ATTEND} if card.config.gcm else {RESTORE}
     if not needed <= set(card.graphs) <= needed | ({PLAIN} if not card.config.plain else set()):
         raise CheckpointError(f"{path} names the graphs {', '.join(card.graphs)}; its network has others")
+    if set(card.facts) != {RESTORE, PLAIN} & set(card.graphs) or not fitting(card.config, card.facts[RESTORE]):
+        raise CheckpointError(f"{path} is damaged: what it says of its network does not fit it")
     return card
 
 
