@@ -192,7 +192,7 @@ def looped(model: onnx.ModelProto) -> None:
 
 def without_end(folder: Path) -> None:
     facts = json.loads((folder / "card.json").read_text())["facts"]
-    facts["restore"]["work"]["flops"][0] = float("inf")
+    facts["restore"][1]["flops"][0] = float("inf")
     carded(facts=facts)(folder)
 
 
@@ -232,7 +232,7 @@ def test_a_card_of_another_network(exported: Path, tmp_path: Path, noise: locals
     folder = tmp_path / "graphs"
     shutil.copytree(exported, folder)
     facts = json.loads((folder / "card.json").read_text())["facts"]
-    facts["restore"]["geometry"]["scale"] = 2
+    facts["restore"][0]["scale"] = 2
     carded(config=replace(small(), scale=2).to_dict(), facts=facts)(folder)
     with pytest.raises(CheckpointError, match="not what its card says"):
         localsr.load(folder, runtime="onnx").encode(noise).restore(BOXES[3])

@@ -34,6 +34,7 @@ RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain
 MAX_REACH = 2**20  # LR px
 MAX_NUMBER = 2.0**50  # of FLOPs or bytes by the px
 MAX_CARD_BYTES, MAX_GRAPH_BYTES = 2**20, 2**30
+MAX_NODES = 20_000  # of a graph; so many take onnxruntime 5 s to open, and large networks of windows have 10,000
 INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of the others they follow from the config
 VERSIONS = ("localsr", "torch", "onnx", "onnxscript")
 
@@ -106,11 +107,11 @@ def _card(folder: Path) -> GraphCard:
     texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
     if not all(isinstance(text, str) for text in texts) or CONTROL_CHARACTERS.search("".join(texts)):
         raise CheckpointError(f"{path} is damaged: its texts are not text")
-    if set(card.facts) != {RESTORE, PLAIN} & set(card.graphs) or not fitting(card.config, card.facts[RESTORE]):
-        raise CheckpointError(f"{path} is damaged: what it says of its network does not fit it")
     needed = {RESTORE, ENCODE, ATTEND} if card.config.gcm else {RESTORE}
     if not needed <= set(card.graphs) <= needed | ({PLAIN} if not card.config.plain else set()):
         raise CheckpointError(f"{path} names the graphs {', '.join(card.graphs)}; its network has others")
+    if set(card.facts) != {RESTORE, PLAIN} & set(card.graphs) or not fitting(card.config, card.facts[RESTORE]):
+        raise CheckpointError(f"{path} is damaged: what it says of its network does not fit it")
     return card
 
 
@@ -152,6 +153,8 @@ def check_graph(path: Path, data: bytes, inputs: list[str] | None = None) -> Non
     try:
         model = onnx.load_model_from_string(data)
         graph = model.graph
+        if len(graph.node) > MAX_NODES:
+            raise CheckpointError(f"graph {path} has {len(graph.node)} operators; a network has at most {MAX_NODES}")
         domains = {entry.domain for entry in model.opset_import} | {node.domain for node in graph.node}
         if domains - {"", "ai.onnx"} or model.functions:
             raise CheckpointError(f"graph {path} has operators that are not ONNX's own")
