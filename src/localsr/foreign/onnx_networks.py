@@ -18,8 +18,9 @@ from localsr.geometry import Size
 from localsr.models.card import read_bounded
 from localsr.models.config import SCALES
 from localsr.models.work import WorkLoad
+from localsr.onnx.devices import GraphSettings, cpu_threads
 from localsr.onnx.folder import MAX_GRAPH_BYTES, check_graph
-from localsr.onnx.network import cpu_threads, open_graph
+from localsr.onnx.network import open_graph
 
 TRIED_SIDE = 64  # px of a picture that is run once to see how many times it becomes larger
 MAX_FLOPS, MAX_BYTES = 10**9, 2**20  # of an LR pixel; HAT-L, a large one, takes 80 MFLOPs
@@ -47,7 +48,7 @@ def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
         found = f"{load.flops / 1e6:,.0f} MFLOPs and {load.bytes / 1e6:,.2f} MB"
         limits = f"at most {MAX_FLOPS / 1e6:,.0f} and {MAX_BYTES / 1e6:,.2f} are run"
         raise CheckpointError(f"{path} takes {found} for each pixel; {limits}")
-    session = open_graph(path, data, cpu_threads())
+    session = open_graph(path, data, GraphSettings(cpu_threads()))
 
     def run(x: Tensor) -> Tensor:
         pictures = x.numpy().astype(taken.dtype)
