@@ -18,8 +18,9 @@ from localsr.serving import server
 from localsr.serving.api import PictureWork
 from localsr.serving.app import Service
 from localsr.serving.guard import Guard, cookie_value
-from localsr.serving.messages import TileTask
+from localsr.serving.messages import TileTask, WorkerSettings
 from localsr.serving.monitoring import ServiceMetrics
+from localsr.serving.pool import Pool
 from localsr.serving.problems import Problem
 from localsr.serving.schemas import RestoreRequest
 from localsr.serving.server import scratch_folder
@@ -38,6 +39,11 @@ def asked(settings, folder, *requests):
             return [await client.request(method, path, **more) for method, path, more in requests]
 
     return asyncio.run(all_of_them())
+
+
+def idle_pool(folder):
+    """A pool of one worker that is not started, and a queue of four."""
+    return Pool(1, Limits(), WorkerSettings((), "torch", "auto", 1024, 100, 200), folder)
 
 
 def status(settings, folder, headers, path="/api/v1/session", method="GET", **more):
@@ -232,7 +238,7 @@ def test_only_headers_that_are_read_reach_the_application(tmp_path):
         await send({"type": "http.response.body", "body": b""})
 
     async def ask():
-        guard = Guard(inner, Settings(), ServiceMetrics(), lambda: None, lambda: False)
+        guard = Guard(inner, Settings(), ServiceMetrics(), idle_pool(tmp_path), lambda: False)
         async with httpx.AsyncClient(transport=httpx.ASGITransport(guard), base_url="http://127.0.0.1") as client:
             sent = {"Cookie": "a=b", "Range": "bytes=0-1", "If-None-Match": '"a"', "X-Forwarded-Proto": "https"}
             await client.post("/", headers=sent, json={})
@@ -325,6 +331,18 @@ def test_uploads_under_way_count(tmp_path):
     with pytest.raises(Problem, match="2 MiB, the limit of all pictures") as large:
         store.reserve(2**21 + 1).__enter__()
     assert large.value.status == 413
+
+
+def test_requests_of_a_crowd_count_before_they_wait(tmp_path):
+    """Of requests under way: all of a crowd that arrives at once were parsed before the first had its place."""
+    picture, pool = StoredPicture(tmp_path / "x", "x").file, idle_pool(tmp_path)
+    held = [pool.run(TileTask(picture, f"request {n}", 0, 0, 0), type(None)) for n in range(4)]
+    with pytest.raises(Problem, match="4 requests wait already"):
+        pool.run(TileTask(picture, "one too many", 0, 0, 0), type(None))
+    pool.dismiss("request 0")  # whose client has left
+    pool.check_queue()
+    for each in held:
+        each.close()
 
 
 def test_sign_in(tmp_path):

@@ -479,6 +479,13 @@ def test_a_crowd(service):
     assert sum(row["statuses"].values()) == 150
 
 
+def test_workers_are_in_the_session_of_the_service(service):
+    """Of a niceness without effect: Linux weighs sessions against each other, and only within one by niceness."""
+    assert {os.getsid(pid) for pid in service.workers} == {os.getsid(service.process.pid)}
+    assert all(os.getpgid(pid) == pid for pid in service.workers)  # Ctrl-C at a terminal is not for them
+    assert all(os.getpriority(os.PRIO_PROCESS, pid) > 0 for pid in service.workers)
+
+
 @pytest.mark.slow
 def test_nothing_grows(service):
     statuses, rows = service_endurance.measure(service, 60, pause=0.05)

@@ -144,7 +144,7 @@ class Service:
             _add_sign_in(app, self.settings.token)
         if (PAGE_FOLDER / "index.html").is_file():
             app.mount("/", StaticFiles(directory=PAGE_FOLDER, html=True))
-        guarded: ASGIApp = Guard(app, self.settings, self.metrics, self.pool.admit, lambda: self.ending)
+        guarded: ASGIApp = Guard(app, self.settings, self.metrics, self.pool, lambda: self.ending)
         if self.settings.origins:
             guarded = CORSMiddleware(
                 guarded,

@@ -17,6 +17,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from localsr.serving.monitoring import ServiceMetrics
+from localsr.serving.pool import Pool
 from localsr.serving.problems import Problem
 from localsr.serving.settings import LOOPBACK, MIB, Limits, Settings, is_loopback
 
@@ -58,12 +59,12 @@ class Guard:
         app: ASGIApp,
         settings: Settings,
         metrics: ServiceMetrics,
-        admit: Callable[[], None],
+        pool: Pool,
         is_ending: Callable[[], bool],
     ) -> None:
-        """Guard `app`; `admit` raises `Problem` where the queue has no room for a request."""
+        """Guard `app`, whose work is done by `pool`."""
         self._app, self._settings, self._metrics = app, settings, metrics
-        self._admit, self._is_ending = admit, is_ending
+        self._pool, self._is_ending = pool, is_ending
         self._root = unquote(settings.root_path)
         self._cookie = "" if settings.token is None else cookie_value(settings.token)
 
@@ -93,7 +94,7 @@ class Guard:
                 return
             self._check(path, scope)
             if path.startswith(f"{UPLOAD_PATH}/") and path.count("/") > UPLOAD_PATH.count("/") + 1:
-                self._admit()  # before the request is parsed: a crowd is to hear it at once
+                self._pool.check_queue()  # before the request is parsed: a crowd is to hear it at once
             body = BoundedBody(path, scope, receive, self._settings.limits)
             await body.check()
             await self._app(inner, body.receive, answer)
@@ -107,6 +108,7 @@ class Guard:
                 fault = Problem(500, "a fault of the service; its log tells more")
                 await problem_response(fault, key)(scope, receive, answer)
         finally:
+            self._pool.dismiss(key)
             spent = time.perf_counter() - began
             self._metrics.count(inner, status, spent)
             log.info("%s %s %s %d %.0f ms", key, scope["method"][:20], ascii(path[:200])[1:-1], status, 1e3 * spent)

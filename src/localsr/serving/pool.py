@@ -54,6 +54,7 @@ class Pool:
         self._idle: list[WorkerProcess] = []
         self._all: set[WorkerProcess] = set()
         self._waiting: deque[asyncio.Future[WorkerProcess]] = deque()
+        self._arriving: set[str] = set()  # requests that were admitted and are still parsed
         self._numbers = itertools.count()
         self._background: set[asyncio.Task[None]] = set()
         self._closing = False
@@ -100,14 +101,20 @@ class Pool:
         for worker in self._all:
             worker.send(ForgetPicture(picture))
 
-    async def run(self, task: WorkerTask, result: type[Result]) -> tuple[Result, Path]:
+    def run(self, task: WorkerTask, result: type[Result]) -> Coroutine[Any, Any, tuple[Result, Path]]:
         """Do a task: return its result, of the type that it names, and a folder of files that the caller removes.
 
         Raises `Problem`: 429 for a full queue, 503 for a worker that died, 504 for work that takes too long, and what
         the task itself is refused for. Cancelling cancels the job.
         """
+        self.check_queue()
+        self._arriving.add(task.request)  # at once, before this is awaited: a crowd that arrives together would pass
+        return self._run(task, result)
+
+    async def _run(self, task: WorkerTask, result: type[Result]) -> tuple[Result, Path]:
+        """Do a task that has its place."""
         number = next(self._numbers)
-        worker = await self._acquire(task.picture.id)
+        worker = await self._acquire(task)
         folder = self.folder / f"job-{number}"
         folder.mkdir(mode=0o700)
         try:
@@ -116,19 +123,24 @@ class Pool:
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def admit(self) -> None:
-        """Raise the 429 of a full queue."""
-        count = len(self._waiting)
+    def check_queue(self) -> None:
+        """Raise the 429 of a full queue, in which requests count from the moment that they are known."""
+        count = len(self._waiting) + len(self._arriving) - len(self._idle)
         if count >= self.limits.queue * self._processes:
             raise Problem(429, f"{count} requests wait already, the limit; ask again in a moment", retry=1)
 
-    async def _acquire(self, picture: str) -> WorkerProcess:
-        """Wait for a worker, one that has the picture open if there is a choice."""
+    def dismiss(self, request: str) -> None:
+        """Give back the place of a request that has ended, whether it came to wait or not."""
+        self._arriving.discard(request)
+
+    async def _acquire(self, task: WorkerTask) -> WorkerProcess:
+        """Wait for a worker, one that has the task's picture open if there is a choice."""
+        picture = task.picture.id
+        self.dismiss(task.request)
         if self._idle:
             worker = next((w for w in self._idle if picture in w.recent), self._idle[-1])
             self._idle.remove(worker)
         else:
-            self.admit()
             turn: asyncio.Future[WorkerProcess] = asyncio.get_running_loop().create_future()
             self._waiting.append(turn)
             try:

@@ -49,7 +49,8 @@ class WorkerProcess:
             stdout=asyncio.subprocess.PIPE,
             env=environment,
             limit=MAX_MESSAGE_BYTES,
-            start_new_session=True,  # Ctrl-C at a terminal is for the service, which lets its workers finish
+            process_group=0,  # Ctrl-C at a terminal is for the service, which lets its workers finish; Linux weighs
+            # whole sessions against each other, so in one of its own a worker's niceness would mean nothing
         )
         self.send(settings)
         answer = await self.receive()
