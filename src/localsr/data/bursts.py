@@ -32,7 +32,7 @@ PATCH, PATCH_AREA = (6, 26), 50**2  # LR px: sides of what hides, and for how la
 
 
 def coded(pixels: NDArray[np.float32], bands: NDArray[np.float32]) -> NDArray[np.uint8]:
-    """Return pixels `(3, h, w)` in [0, 1] and cells in [-1, 1] as 8-bit levels: cells by their roots, as most are small."""
+    """Return pixels `(3, h, w)` in [0, 1] and cells in [-1, 1] as 8-bit levels; of cells, mostly small, the roots."""
     levels = [np.rint(pixels * 255), np.rint(128 + 127 * np.copysign(np.sqrt(np.abs(bands)), bands))]
     return np.concatenate(levels).clip(0, 255).astype(np.uint8)
 

@@ -42,7 +42,8 @@ def cells(
     height, width, _ = reference.shape
     sums = np.zeros((4, height * width * scale**2))
     for one in found:
-        _spread(one.pixels - warp(mean, one.places), one.weight, one.places * scale + (scale - 1) / 2, sums, width * scale)
+        beyond, places = one.pixels - warp(mean, one.places), one.places * scale + (scale - 1) / 2
+        _spread(beyond, one.weight, places, sums, width * scale)
     sums[:3] *= GAIN
     folded = (sums / (sums[3] + DOUBT)).reshape(4, height, scale, width, scale).transpose(0, 2, 4, 1, 3)
     bands = np.empty((4 * scale**2 + 4, height, width), np.float32)
