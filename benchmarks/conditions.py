@@ -14,7 +14,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from localsr.conditions import CLEAN, NOISE_SCALE, Conditions
 from localsr.data.crops import CONDITION_ERRORS
@@ -54,7 +53,7 @@ def measured(path: Path, k: int) -> tuple[Conditions, Conditions]:
     height, width = (min(side // scale, MAX_SIDE) * scale for side in hr.shape[1:])
     cut = np.ascontiguousarray(hr[:, :height, :width])
     draw = (Degradation.draw if k % 2 else draw_broad)(SEED, k)
-    ideal = reduce(torch.from_numpy(cut), scale).numpy()
+    ideal = reduce(cut, scale)
     if draw is None:
         return Conditions(), measure([ideal], CLEAN)
     lr = draw.apply(cut, scale)

@@ -35,7 +35,7 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("models", nargs="*", default=[BENCHMARK_NETWORKS[4], DEFAULT_NETWORKS[4]])
     asked = parser.parse_args()
-    restorers = [localsr.Restorer.load(name) for name in asked.models]
+    restorers = [localsr.load(name) for name in asked.models]
     triples = panels_of(REGIONS, Size(WIDTH, HEIGHT), restorers)
     asked.out.parent.mkdir(parents=True, exist_ok=True)
     laid(triples).save(asked.out)

@@ -36,7 +36,7 @@ resource.setrlimit(resource.RLIMIT_DATA, (int(sys.argv[2]),) * 2)
 import localsr
 from localsr.geometry import Box
 from localsr.inference.memory import peak
-restorer = localsr.Restorer.load("clsr-light-x4")
+restorer = localsr.load("clsr-light-x4")
 warm = restorer.encode(localsr.read(sys.argv[3]))
 warm.restore(Box(100, 100, 148, 148))
 began = time.perf_counter()
@@ -111,7 +111,7 @@ def sizes(folder: Path) -> None:
 def many(folder: Path) -> None:
     """Restore a thousand ROIs of a 2K picture one by one, as a list, sharing tiles; and all of it by `full`."""
     photo = localsr.read(picture(folder, 2000, 1080))
-    scene = localsr.Restorer.load("clsr-light-x4").encode(photo)
+    scene = localsr.load("clsr-light-x4").encode(photo)
     random = np.random.default_rng(0)
     spread = [Box.from_xywh(int(x), int(y), 24, 24) for x, y in random.integers(0, (1976, 1056), (1000, 2))]
     crowd = [Box.from_xywh(int(x), int(y), 24, 24) for x, y in random.integers(0, (480, 360), (1000, 2))]
@@ -136,7 +136,7 @@ def first(folder: Path) -> None:
     """Compare the first ROI of a scene, encoding counted in, with the ones after it and with the arithmetic floor."""
     tiled = localsr.read(picture(folder, 2000, 2000))
     decoded = localsr.read((tiled.window(whole(tiled.size)).transpose(1, 2, 0) * 255).astype(np.uint8))
-    restorer = localsr.Restorer.load("clsr-light-x4")
+    restorer = localsr.load("clsr-light-x4")
     places = 2 * np.random.default_rng(0).integers(50, 900, (20 * TURNS, 2))  # even and inside: all cost alike
     boxes = cycle(Box.from_xywh(int(x), int(y), 24, 24) for x, y in places)
     gflops = restorer.encode(decoded).cost([next(boxes)])["clsr"].gflops
@@ -165,7 +165,7 @@ def routes(folder: Path) -> None:
     """Restore random scenes of boxes through every route."""
     del folder
     random, worst, apart = np.random.default_rng(0), 0.0, 0.0
-    restorer = localsr.Restorer.load("clsr-light-x4")
+    restorer = localsr.load("clsr-light-x4")
     for _ in range(200):
         width, height = (int(side) for side in random.integers(30, 130, 2))
         photo = localsr.read(random.integers(0, 256, (height, width, 3), dtype=np.uint8))
@@ -190,7 +190,7 @@ def routes(folder: Path) -> None:
 def memory(folder: Path) -> None:
     """Restore five thousand ROIs through one scene."""
     photo = localsr.read(picture(folder, 2000, 2000))
-    scene = localsr.Restorer.load("clsr-light-x4").encode(photo)
+    scene = localsr.load("clsr-light-x4").encode(photo)
     random = np.random.default_rng(0)
     boxes = [Box.from_xywh(int(x), int(y), 24, 24) for x, y in random.integers(0, 1976, (5000, 2))]
     for box in boxes[:200]:

@@ -40,10 +40,11 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.cost import count_roi
 from localsr.inference.strategies import Strategy
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import CLSR
 from localsr.models.importer import import_network
 from localsr.models.presets import PRESETS, tapered
+from localsr.pytorch.network import TorchNetwork
 
 Pixels = NDArray[np.float32]
 WEIGHTS, DATA, KEPT = Path("../shared/weights"), Path("../shared/data"), Path("runs/foreign")
@@ -277,8 +278,8 @@ def with_halos(restorer: localsr.Restorer, halo: tuple[int, ...]) -> localsr.Res
     """Return a restorer of our own backbone with another halo at each step."""
     config = dataclasses.replace(restorer.card.config, halo=halo)
     network = CLSR(config).eval()
-    network.load_state_dict(restorer.network.state_dict())  # type: ignore[attr-defined]
-    return localsr.Restorer(network, Card(restorer.card.name, config), precision="fp32")
+    network.load_state_dict(restorer.network.module.state_dict())  # type: ignore[attr-defined]
+    return localsr.Restorer(TorchNetwork(network), Card(restorer.card.name, config), precision="fp32")
 
 
 def places(side: int) -> list[tuple[Path, Box, Box]]:

@@ -33,10 +33,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=2)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    torch.manual_seed(0)
-    pixels = resize(torch.rand(3, 113, 170), *SIZE).clamp(0, 1).permute(1, 2, 0)
-    photo = localsr.read(np.rint(pixels.numpy() * 255).astype(np.uint8))
-    restorer = localsr.Restorer.load(asked.model)
+    random = np.random.default_rng(0)
+    pixels = resize(random.random((3, 113, 170), np.float32), *SIZE).clip(0, 1).transpose(1, 2, 0)
+    photo = localsr.read(np.rint(pixels * 255).astype(np.uint8))
+    restorer = localsr.load(asked.model)
     scene = restorer.encode(photo)
     ways = [way for way in Strategy if way is not Strategy.CLSR or not restorer.card.config.plain]
     times: dict[str, list[float]] = {way: [] for way in ways} | {"encode": []}

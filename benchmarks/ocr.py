@@ -25,7 +25,6 @@ from random import Random
 
 import matplotlib
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from torchmetrics.functional.text import char_error_rate
@@ -65,7 +64,7 @@ def main() -> None:
     parser.add_argument("--heights", type=int, nargs="+", default=[6, 7, 8], help="of capitals in LR px")
     parser.add_argument("--sheet", type=Path, help="write the first page's versions side by side")
     asked = parser.parse_args()
-    restorers = {name: localsr.Restorer.load(name) for name in asked.networks}
+    restorers = {name: localsr.load(name) for name in asked.networks}
     said: dict[tuple[str, ...], list[str]] = defaultdict(list)
     truth: dict[tuple[str, ...], list[str]] = defaultdict(list)
     read = READERS[asked.reader]()
@@ -150,7 +149,7 @@ def plate(rng: Random) -> str:
 
 def restored(hr: Pixels, restorers: dict[str, localsr.Restorer]) -> dict[str, Pixels]:
     """Reduce the page by four and enlarge it again by bicubic and by each network; the HR comes last."""
-    lr = reduce(torch.from_numpy(hr.transpose(2, 0, 1).copy()), SCALE).numpy().transpose(1, 2, 0)
+    lr = np.ascontiguousarray(reduce(hr.transpose(2, 0, 1), SCALE).transpose(1, 2, 0))
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "page.png")
         Image.fromarray(lr).save(path)

@@ -24,10 +24,10 @@ import localsr
 from localsr.geometry import Box
 from localsr.inference import execution
 from localsr.inference.planning import WorkItem, plan_work
+from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.scene import Scene
 from localsr.inference.scene_context import SceneContext
 from localsr.inference.strategies import Strategy
-from localsr.models.clsr import CLSR
 from localsr.resize import resize
 
 SIDES = (24, 128)
@@ -41,10 +41,10 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     asked = parser.parse_args()
     torch.set_num_threads(asked.threads)
-    torch.manual_seed(0)
-    pixels = resize(torch.rand(3, 100, 100), 1000, 1000).clamp(0, 1).permute(1, 2, 0).numpy()
+    random = np.random.default_rng(0)
+    pixels = resize(random.random((3, 100, 100), np.float32), 1000, 1000).clip(0, 1).transpose(1, 2, 0)
     photo = localsr.read(np.rint(pixels * 255).astype(np.uint8))
-    restorer = localsr.Restorer.load(asked.model)
+    restorer = localsr.load(asked.model)
     scene = restorer.encode(photo)
     clock = time.thread_time if asked.threads == 1 else time.perf_counter
     conv = nn.Conv2d(64, 64, 3, padding=1).to(memory_format=torch.channels_last)
@@ -65,10 +65,11 @@ def main() -> None:
     print(f"encode: {spent * 1e3:.2f} ms, of it patches read {reading * 1e3:.2f}, keys and values {keys * 1e3:.2f}")
 
 
-def table(scene: Scene, network: CLSR, side: int, rate: float, clock: Callable[[], float]) -> None:
+def table(scene: Scene, network: RunnableNetwork, side: int, rate: float, clock: Callable[[], float]) -> None:
     """Print the parts of one ROI in the middle of the picture."""
     box = Box.from_xywh(500 - side // 2, 500 - side // 2, side, side)
-    parts = {name: scene._networks.network.get_submodule(name) for name in PARTS}  # of the network as it runs, packed
+    running = scene._networks.network.module  # packed
+    parts = {name: running.get_submodule(name) for name in PARTS}
     settings = scene._settings(Strategy.CLSR)
     (item,) = plan_work([box], settings)
     total_flops = item.load(settings).flops

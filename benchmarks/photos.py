@@ -78,7 +78,7 @@ def print_table(title: str, rows: dict[str, dict[str, Kept]], names: list[str]) 
 
 def kept(lr: NDArray[np.float32], pixels: NDArray[np.float32], scale: int) -> Kept:
     """Compare LR `(3, h, w)` with its enlargement `(3, s h, s w)`, reduced again."""
-    again = reduce(metrics.levels(torch.from_numpy(pixels)).byte(), scale).float()
+    again = torch.from_numpy(reduce(metrics.levels(torch.from_numpy(pixels)).byte().numpy(), scale)).float()
     before = metrics.levels(torch.from_numpy(lr))
     energies = []
     for picture in (again, before):

@@ -26,7 +26,7 @@ def main() -> None:
     model = asked.model
     random = np.random.default_rng(0)
     photo = localsr.read(random.integers(0, 256, (1080, 2000, 3), dtype=np.uint8))
-    restorers = (localsr.Restorer.load(model, device="cpu"), localsr.load(asked.graphs or model, runtime="onnx"))
+    restorers = (localsr.load(model, device="cpu"), localsr.load(asked.graphs or model, runtime="onnx"))
     scenes = [restorer.encode(photo) for restorer in restorers]
     places = random.integers(0, (1976, 1056), (64, 2)).tolist()
     work = {

@@ -8,9 +8,10 @@ from torch import nn
 
 import localsr
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
+from localsr.pytorch.network import TorchNetwork
 from localsr.selfcheck import probe_boxes
 
 BOXES = probe_boxes(localsr.Size(60, 50))
@@ -56,15 +57,19 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
     )
 
 
+def made(network: CLSR, card: Card, plain: CLSR | None = None, precision: str = "fp32") -> localsr.Restorer:
+    return localsr.Restorer(TorchNetwork(network), card, None if plain is None else TorchNetwork(plain), precision)
+
+
 def restorer(config: ModelConfig) -> localsr.Restorer:
-    return localsr.Restorer(awake(config), Card("tiny", config, sha256="0"), awake(config.without_context()))
+    return made(awake(config), Card("tiny", config, sha256="0"), awake(config.without_context()))
 
 
 def save_told(folder: Path) -> Path:
     """Write a network that is told how pictures were degraded, with its plain twin, and return its path."""
     config = dataclasses.replace(tiny(), conditioned=True)
     plain = config.without_context()
-    made = checkpoint.save(folder / "twin.safetensors", awake(plain), Card("twin", plain))
-    card = Card("told", config, plain={"name": "twin", "sha256": made.sha256})
+    twin = checkpoint.save(folder / "twin.safetensors", awake(plain), Card("twin", plain))
+    card = Card("told", config, plain={"name": "twin", "sha256": twin.sha256})
     checkpoint.save(folder / "told.safetensors", awake(config), card)
     return folder / "told.safetensors"

@@ -14,7 +14,8 @@ LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"images", "resize", "metrics", "estimation"},
     {"models", "frames"},
     {"inference", "data", "regions"},
-    {"onnx", "drawing"},
+    {"pytorch", "drawing"},
+    {"onnx"},
     {"foreign"},
     {"loading"},
     {"evaluation", "selfcheck"},
@@ -86,6 +87,49 @@ def test_matplotlib_draws_reports_alone() -> None:
     users = {p.parent.relative_to(ROOT) for p in modules() if "import matplotlib" in p.read_text()}
     users |= {p.parent.relative_to(ROOT) for p in modules() if "from matplotlib" in p.read_text()}
     assert users == {Path("evaluation/report")}
+
+
+WITHOUT_TORCH = {  # what a region needs, from its box to its pixels, with a network of graphs
+    "errors", "extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress", "images", "resize",
+    "conditions", "frames", "inference", "regions", "drawing", "remote_scene", "client", "onnx.folder",
+}  # fmt: skip
+BRING_TORCH = {"torch", "torchmetrics", "lightning", "onnxscript", "spandrel"}
+
+
+def imported_at_once(text: str) -> set[str]:
+    """What a module imports whenever it is imported: not within functions, nor for types alone."""
+    found: set[str] = set()
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def brings_torch(module: str, texts: dict[str, str]) -> bool:
+    """Whether torch is loaded with a module, by itself or by what it imports."""
+    seen, waiting = set(), [module]
+    while waiting:
+        one = waiting.pop()
+        if one.split(".")[0] in BRING_TORCH:
+            return True
+        if one in texts and one not in seen:
+            seen.add(one)
+            waiting += imported_at_once(texts[one])
+    return False
+
+
+def test_regions_are_restored_without_torch() -> None:
+    texts = {".".join(("localsr", *p.relative_to(ROOT).with_suffix("").parts)): p.read_text() for p in modules()}
+    texts = {name.removesuffix(".__init__"): text for name, text in texts.items()}
+    rooms = {name: name.removeprefix("localsr.") for name in texts}
+    light = [name for name, room in rooms.items() if {room, room.split(".")[0]} & WITHOUT_TORCH]
+    assert len(light) > 50
+    assert [name for name in light if brings_torch(name, texts)] == []
+    assert brings_torch("localsr.pytorch.network", texts)
+    assert brings_torch("a", {"a": "import b.c", "b.c": "from torch import Tensor"})
+    assert not brings_torch("a", {"a": "def f():\n    import torch"})
 
 
 def said(text: str) -> set[str]:

@@ -2,13 +2,13 @@
 
 import pytest
 import torch
-from networks import awake, restorer, tiny
+from networks import awake, made, restorer, tiny
 from typer.testing import CliRunner
 
 import localsr
 from localsr import selfcheck as module
 from localsr.cli import app
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES
 from localsr.selfcheck import Check, verify
 
@@ -33,7 +33,7 @@ def test_every_backbone_keeps_every_promise(backbone: str, monkeypatch: pytest.M
     large = ["in tiles = in one piece"] if backbone == "swinir" else []  # its tiles are larger than the picture
     assert [c.name for c in checks if c.worst is None] == [*large, "accelerator = CPU"]
     assert all(c.passed for c in checks), checks
-    plain = localsr.Restorer(awake(tiny(backbone, context=False)), Card("plain", tiny(backbone, context=False)))
+    plain = made(awake(tiny(backbone, context=False)), Card("plain", tiny(backbone, context=False)))
     assert [c.note for c in verify(plain, never) if c.worst is None] == [
         *(["a tile of this network is larger than the picture"] if large else []),
         "no PIM",
@@ -44,7 +44,8 @@ def test_every_backbone_keeps_every_promise(backbone: str, monkeypatch: pytest.M
 
 def test_a_broken_promise_is_found() -> None:
     one = restorer(tiny())
-    one.network.pim.reach = tuple(r - 2 for r in one.network.pim.reach)  # it reads too little
+    pim = one.network.module.pim
+    pim.reach = tuple(r - 2 for r in pim.reach)  # it reads too little
     broken = [c for c in verify(one, never) if not c.passed]
     assert "PIM on what is near = on all of the picture" in [c.name for c in broken]
     assert not Check("a", 2e-5, 1e-5).passed

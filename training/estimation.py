@@ -40,7 +40,7 @@ def degraded(hr: NDArray[np.uint8], random: np.random.Generator) -> tuple[NDArra
         int(random.integers(whole - side + 1)) for whole, side in zip(hr.shape[1:], (height, width), strict=True)
     )
     cut = np.ascontiguousarray(hr[:, top : top + height, left : left + width])
-    ideal = lr = reduce(torch.from_numpy(cut), scale).numpy()
+    ideal = lr = reduce(cut, scale)
     true = Conditions()
     draw = (Degradation.draw if random.random() < 0.5 else draw_broad)(0, int(random.integers(2**31)))
     if draw is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import torch
+import numpy as np
 from PIL import Image
 
 from localsr.data.pictures import list_pictures, read_rgb
@@ -19,10 +19,10 @@ def main(source: Path, target: Path) -> None:
     """Write each picture of `source` at half its size to `target`, under its own name."""
     target.mkdir(parents=True, exist_ok=True)
     for path in list_pictures(source):
-        rgb = torch.from_numpy(read_rgb(path))
+        rgb = read_rgb(path)
         h, w = rgb.shape[1] // 2 * 2, rgb.shape[2] // 2 * 2
-        half = reduce(rgb[:, :h, :w].contiguous(), 2)
-        Image.fromarray(half.permute(1, 2, 0).contiguous().numpy()).save(target / f"{path.stem}.png")
+        half = reduce(rgb[:, :h, :w], 2)
+        Image.fromarray(np.ascontiguousarray(half.transpose(1, 2, 0))).save(target / f"{path.stem}.png")
 
 
 if __name__ == "__main__":

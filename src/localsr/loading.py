@@ -16,7 +16,6 @@ from localsr.extras import need
 from localsr.foreign.files import is_foreign, load_foreign
 from localsr.geometry import MAX_SCALE, AskedSize, Box, Enlargement, checked_boxes
 from localsr.images import Source
-from localsr.inference.device import find_device
 from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
@@ -24,6 +23,9 @@ from localsr.inference.strategies import Strategy
 from localsr.models.embedded import DEFAULT_NETWORKS, find_network
 from localsr.onnx.export import NEEDED, export, read_restorer
 from localsr.progress import Progress
+from localsr.pytorch.checkpoints import read_checkpoint
+from localsr.pytorch.device import find_device
+from localsr.pytorch.network import TorchNetwork
 
 RUNTIMES = ("torch", "onnx")
 
@@ -36,6 +38,7 @@ def load(
     device: str = "auto",
     precision: str = AUTO,
     max_memory: int | None = None,
+    threads: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> Restorer:
     """Load a network, to be run by torch or by onnxruntime.
@@ -51,6 +54,7 @@ def load(
         precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
             and at most one level of 255 from fp32, as measured once for the network and the machine.
         max_memory: MB that the process is to stay below, kept results aside.
+        threads: Of the CPU, to compute with; torch has one number for all of a process. By default all cores.
         progress: Called with how many graphs are exported, and of how many.
 
     Returns:
@@ -70,36 +74,43 @@ def load(
     folder = None if name_or_path is None else Path(name_or_path)
     is_folder = folder is not None and folder.is_dir()
     if runtime == "torch":
+        if threads is not None:
+            torch.set_num_threads(threads)
         if is_folder:
             advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
             raise ConfigError(f"{folder} is a folder", advice)
         path = find_network(name_or_path, scale)
         if is_foreign(path):
             network, card = load_foreign(path, find_device(device))
-            return Restorer(network, card, None, precision, max_memory=max_memory).sized(scale)
-        return Restorer.load(path, scale=scale, device=device, precision=precision, max_memory=max_memory)
+            return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory).sized(scale)
+        return read_checkpoint(path, device, precision, max_memory).sized(scale)
     need("onnx", *NEEDED)
     if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
         raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
     if folder is not None and is_folder:
-        return read_restorer(folder, max_memory).sized(scale)
-    if is_foreign(find_network(name_or_path, scale)):
+        return read_restorer(folder, max_memory, threads).sized(scale)
+    path = find_network(name_or_path, scale)
+    if is_foreign(path):
         raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
-    exported = Restorer.load(name_or_path, scale=scale, device="cpu", precision="fp32")
-    return as_graphs(exported, max_memory, progress).sized(scale)
+    return as_graphs(read_checkpoint(path, "cpu", "fp32"), max_memory, threads, progress).sized(scale)
 
 
-def as_graphs(restorer: Restorer, max_memory: int | None = None, progress: Progress = lambda *_: None) -> Restorer:
+def as_graphs(
+    restorer: Restorer,
+    max_memory: int | None = None,
+    threads: int | None = None,
+    progress: Progress = lambda *_: None,
+) -> Restorer:
     """Return a restorer's network as graphs from the user's cache; those that are not there yet are exported into it.
 
     Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
     """
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, max_memory)
+        return read_restorer(cached, max_memory, threads)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, max_memory)
+    return read_restorer(cached, max_memory, threads)
 
 
 def restore(

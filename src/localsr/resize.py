@@ -9,14 +9,17 @@ off by up to 10 levels there. torch's own antialiased bicubic equals both inside
 from __future__ import annotations
 
 import math
+from typing import TypeVar
 
-import torch
-from torch import Tensor
+import numpy as np
+from numpy.typing import NDArray
 
 from localsr.geometry import MAX_STRIP_PIXELS, Box, Size
 
+F = TypeVar("F", np.float32, np.float64)
 
-def resize(picture: Tensor, height: int, width: int) -> Tensor:
+
+def resize(picture: NDArray[F], height: int, width: int) -> NDArray[F]:
     """Resize `(..., h, w)` of floats to `(..., height, width)`; values may overshoot their range, as in MATLAB.
 
     MATLAB treats the dimension with the smaller factor first, rows on a tie.
@@ -28,7 +31,7 @@ def resize(picture: Tensor, height: int, width: int) -> Tensor:
     return picture
 
 
-def resample(window: Tensor, around: Box, box: Box, size: Size, part: Box, limits: Box | None = None) -> Tensor:
+def resample(window: NDArray[F], around: Box, box: Box, size: Size, part: Box, limits: Box | None = None) -> NDArray[F]:
     """Resize a box of a picture to `size`, from a window of the picture, and return `part` of that.
 
     The kernel sees pixels beyond the box, as far as `limits`, whose edge is repeated; without them that of the window.
@@ -53,10 +56,10 @@ def resample(window: Tensor, around: Box, box: Box, size: Size, part: Box, limit
     ]
     for _, dim, (start, before, after, wanted, seen, had) in sorted(steps, key=lambda step: step[0]):
         weights, indices = _taps(before, after, wanted.start, wanted.stop)
-        indices = (indices + start).clamp(seen.start, seen.stop - 1)
+        indices = (indices + start).clip(seen.start, seen.stop - 1)
         outside = (indices < had.start) | (indices >= had.stop)
-        indices = (indices - had.start).clamp(0, had.stop - had.start - 1)
-        window = _weighted(window, dim, weights.masked_fill(outside, 0), indices)
+        indices = (indices - had.start).clip(0, had.stop - had.start - 1)
+        window = _weighted(window, dim, np.where(outside, 0.0, weights), indices)
     return window
 
 
@@ -73,7 +76,7 @@ def needed(part: Box, box: Box, size: Size) -> Box:
     return Box(left, top, right, bottom)
 
 
-def reduce(picture: Tensor, scale: int) -> Tensor:
+def reduce(picture: NDArray[np.uint8], scale: int) -> NDArray[np.uint8]:
     """Return the 8-bit LR `(3, h / s, w / s)` of an 8-bit HR `(3, h, w)`, whose sides are multiples of the scale.
 
     It is rounded to levels after each dimension, as MATLAB does for uint8, and worked on in strips, so that a mapped
@@ -85,36 +88,38 @@ def reduce(picture: Tensor, scale: int) -> Tensor:
     for dim, across, length in ((-2, -1, h // scale), (-1, -2, w // scale)):
         strip = max(MAX_STRIP_PIXELS // picture.shape[dim], 1)
         parts = [
-            _along(part.double(), dim, length).add(0.5).floor().clamp(0, 255).to(torch.uint8)
-            for part in torch.split(picture, strip, across)
+            np.floor(_along(part.astype(np.float64), dim, length) + 0.5).clip(0, 255).astype(np.uint8)
+            for part in np.split(picture, range(strip, picture.shape[across], strip), across)
         ]
-        picture = torch.cat(parts, across)
+        picture = np.concatenate(parts, across)
     return picture
 
 
-def _along(picture: Tensor, dim: int, length: int) -> Tensor:
+def _along(picture: NDArray[F], dim: int, length: int) -> NDArray[F]:
     """Resize one dimension."""
     size = picture.shape[dim]
     if size == length:
         return picture
     weights, indices = _taps(size, length, 0, length)
-    return _weighted(picture, dim, weights, indices.clamp(0, size - 1))
+    return _weighted(picture, dim, weights, indices.clip(0, size - 1))
 
 
-def _weighted(picture: Tensor, dim: int, weights: Tensor, indices: Tensor) -> Tensor:
+def _weighted(picture: NDArray[F], dim: int, weights: NDArray[np.float64], indices: NDArray[np.int64]) -> NDArray[F]:
     """Return weighted sums along a dimension, a tap at a time: no more memory than the result's is needed."""
     shape = [1] * picture.ndim
     shape[dim] = len(weights)
-    used = weights.abs().amax(0) > 0
+    used = np.abs(weights).max(0) > 0
     used[0] |= not used.any()  # of a window that has nothing of the result, zeros
-    result = torch.zeros(())
+    result: NDArray[F] | None = None
     for weight, index in zip(weights.T[used], indices.T[used], strict=True):
-        part = picture.index_select(dim, index.to(picture.device)) * weight.to(picture).view(shape)
-        result = part if result.ndim == 0 else result.add_(part)
+        part: NDArray[F] = picture.take(index, dim)
+        part *= weight.astype(picture.dtype).reshape(shape)
+        result = part if result is None else np.add(result, part, out=result)
+    assert result is not None
     return result
 
 
-def _taps(size: int, length: int, first: int, last: int) -> tuple[Tensor, Tensor]:
+def _taps(size: int, length: int, first: int, last: int) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     """Return weights and indices `(n, taps)` for px `first` to before `last` of `length` that `size` px become.
 
     Indices are those of the source, and beyond it at its ends.
@@ -123,16 +128,16 @@ def _taps(size: int, length: int, first: int, last: int) -> tuple[Tensor, Tensor
     shrink = min(factor, 1.0)
     support = 4.0 / shrink
     taps = math.ceil(support) + 2
-    centre = (torch.arange(first + 1, last + 1, dtype=torch.float64) / factor) + 0.5 * (1 - 1 / factor)
-    start = torch.floor(centre - support / 2)
-    index = start[:, None] + torch.arange(taps, dtype=torch.float64)
+    centre = np.arange(first + 1, last + 1, dtype=np.float64) / factor + 0.5 * (1 - 1 / factor)
+    start = np.floor(centre - support / 2)
+    index = start[:, None] + np.arange(taps)
     weight = shrink * cubic(shrink * (centre[:, None] - index))
-    return weight / weight.sum(1, keepdim=True), (index - 1).long()
+    return weight / weight.sum(1, keepdims=True), (index - 1).astype(np.int64)
 
 
-def cubic(x: Tensor, a: float = -0.5) -> Tensor:
+def cubic(x: NDArray[np.float64], a: float = -0.5) -> NDArray[np.float64]:
     """Evaluate Keys' cubic kernel; MATLAB and Pillow take a = -0.5, torch -0.75."""
-    x = x.abs()
+    x = np.abs(x)
     near = ((a + 2) * x - (a + 3)) * x * x + 1
     far = ((a * x - 5 * a) * x + 8 * a) * x - 4 * a
-    return torch.where(x <= 1, near, torch.where(x <= 2, far, torch.zeros_like(x)))
+    return np.where(x <= 1, near, np.where(x <= 2, far, 0.0))

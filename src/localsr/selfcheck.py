@@ -91,21 +91,21 @@ def verify(restorer: Restorer, load: Callable[[str], Restorer]) -> Iterator[Chec
         yield Check(
             "in tiles = in one piece", None, EXACT_DIFFERENCE, "a tile of this network is larger than the picture"
         )
-    network = restorer.network
+    network = getattr(restorer.network, "module", None)
     if not isinstance(network, CLSR) or network.pim is None:
         yield Check("PIM on what is near = on all of the picture", None, EXACT_DIFFERENCE, "no PIM")
     else:
         yield Check("PIM on what is near = on all of the picture", _proximity(network, photo), EXACT_DIFFERENCE)
-    if network.geometry.context is None:
+    if restorer.network.geometry.context is None:
         yield Check("a saved scene = a fresh one", None, EXACT_DIFFERENCE, "no GCM, nothing to save")
     else:
         with tempfile.TemporaryDirectory(prefix="localsr-") as folder:
             path = Path(folder) / "scene.safetensors"
             scene.save(path)
             yield Check("a saved scene = a fresh one", worst(restorer.encode(photo, path)), EXACT_DIFFERENCE)
-    yield _onnx(restorer if network.device.type == "cpu" else load("cpu"))
+    yield _onnx(restorer if restorer.network.device == "cpu" else load("cpu"))
     if torch.accelerator.is_available():
-        other = "cpu" if network.device.type != "cpu" else "auto"
+        other = "cpu" if restorer.network.device != "cpu" else "auto"
         yield Check("accelerator = CPU", worst(load(other).encode(photo)), DEVICE_DIFFERENCE)
     else:
         yield Check("accelerator = CPU", None, DEVICE_DIFFERENCE, "there is no accelerator")
@@ -135,12 +135,12 @@ def _proximity(network: CLSR, photo: Photo) -> float:
     assert network.pim is not None
     geometry = network.geometry
     everything, bounds = whole(photo.size), whole(photo.size)
-    p_all, _ = network.pim(read_windows(photo, [(everything, bounds)]).contiguous(memory_format=torch.channels_last))
+    p_all, _ = network.pim(torch.from_numpy(read_windows(photo, [(everything, bounds)])))
     apart = []
     for box in probe_boxes(photo.size):
         taper = Strategy.CLSR.taper(box, photo.size, geometry)
         near = geometry.near(taper, photo.size)
-        p_near, _ = network.pim(read_windows(photo, [(near, bounds)]).contiguous(memory_format=torch.channels_last))
+        p_near, _ = network.pim(torch.from_numpy(read_windows(photo, [(near, bounds)])))
         for one, other, window in zip(p_all, p_near, taper.windows[1:], strict=True):
             inside = window.intersection(bounds)
             apart.append(float((crop(one, inside) - crop(other, inside.within(near))).abs().max()))

@@ -6,9 +6,9 @@ import pytest
 from batches import InlineEngine, contents, tasks_in
 from networks import awake, tiny
 
+import localsr
 from localsr.batch.runner import run_batch
 from localsr.batch.tasks import Setup, Task
-from localsr.inference.restorer import Restorer
 from localsr.models import checkpoint
 
 
@@ -17,7 +17,7 @@ def network(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
     """The path of a tiny network and its sha256."""
     path = tmp_path_factory.mktemp("network") / "tiny.safetensors"
     checkpoint.save(path, awake(tiny()), checkpoint.Card("tiny", tiny()))
-    return str(path), Restorer.load(path, device="cpu").card.sha256
+    return str(path), localsr.load(path, device="cpu").card.sha256
 
 
 @pytest.fixture

@@ -13,7 +13,6 @@ from localsr.batch.manifest import read_manifest
 from localsr.batch.worker import BatchWorker
 from localsr.errors import BoxError, DataError
 from localsr.geometry import Box
-from localsr.inference.restorer import Restorer
 from localsr.regions import RegionRequest
 
 BASE = RegionRequest()
@@ -93,7 +92,7 @@ def test_a_moment_is_restored_from_its_neighbours(clip: Path, tmp_path: Path, se
     assert row.output.startswith("clip-0.260s-30-20-40x24-x")
     frames = localsr.read_frames(clip, at=0.26, count=3)
     assert frames.name == "0.260 s"
-    expected = Restorer.load(setup.model, device="cpu").encode(frames).restore(Box(30, 20, 70, 44), setup.strategy)
+    expected = localsr.load(setup.model, device="cpu").encode(frames).restore(Box(30, 20, 70, 44), setup.strategy)
     written = localsr.read(Path(setup.folder) / row.output).window(Box(0, 0, 40 * setup.scale, 24 * setup.scale))
     assert np.abs(written - expected.pixels).max() < 2 / 255
     assert worker.process(task, [row]) == [row]

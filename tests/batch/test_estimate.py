@@ -7,12 +7,11 @@ import pytest
 import localsr
 from localsr.batch.estimate import estimate_batch
 from localsr.batch.tasks import Task
-from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
 
 
 def test_an_estimate_is_a_projection(many, setup, tmp_path) -> None:
-    restorer = Restorer.load(setup.model, device="cpu")
+    restorer = localsr.load(setup.model, device="cpu")
     all_of_them = estimate_batch(many, restorer, Strategy.CLSR)
     assert (all_of_them.pictures, all_of_them.opened, all_of_them.regions) == (12, 12, 24)
     assert all_of_them.pixels == sum(sum(f.box.area for f in task.request.find(_open(task))) for task in many) * 16

@@ -22,14 +22,13 @@ from localsr.conditions import Adjustment
 from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box, whole
 from localsr.inference.memory import resident
-from localsr.inference.restorer import Restorer
 from localsr.regions import RegionRequest, text
 
 
 def test_results_and_rows(many, setup) -> None:
     worker = BatchWorker(setup)
     rows = worker.process(many[2])
-    restorer = Restorer.load(setup.model, device="cpu")
+    restorer = localsr.load(setup.model, device="cpu")
     scene = restorer.encode(localsr.read(many[2].picture))
     assert [(r.left, r.top, r.right, r.bottom) for r in rows] == [(3, 4, 23, 18), (24, 20, 42, 35), (1, 1, 10, 10)]
     for row in rows:
@@ -45,7 +44,7 @@ def test_results_and_rows(many, setup) -> None:
 
 def test_what_is_taken_away_is_part_of_a_result(many, setup, tmp_path) -> None:
     model = save_told(tmp_path)
-    restorer = Restorer.load(model, device="cpu")
+    restorer = localsr.load(model, device="cpu")
     told = replace(setup, model=str(model), sha256=restorer.card.sha256, name="told")
     adjusted = replace(told, adjustment=Adjustment(denoise=70.0))
     (usual,), (other,) = (BatchWorker(how).process(many[0]) for how in (told, adjusted))

@@ -116,7 +116,7 @@ def test_two_boxes(nets, here, output, expected):
 def test_the_file_is_what_the_library_restores(nets, here):
     restore(nets, "--box", "4,5,12,8", "--strategy", "crop", "-o", "cut.png", model="context")
     photo = images.read("photo.png")
-    scene = restorer.Restorer.load(nets / "context.safetensors").encode(photo)
+    scene = localsr.load(nets / "context.safetensors").encode(photo)
     expected = np.rint(scene.restore(Box(4, 5, 16, 13), "crop").pixels * 255)
     saved = images.read("cut.png").window(Box(0, 0, 48, 32)) * 255
     np.testing.assert_allclose(saved, expected, atol=0.01)

@@ -11,7 +11,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
-from networks import awake, restorer, tiny
+from networks import awake, made, restorer, tiny
 from PIL import Image
 from skimage.metrics import peak_signal_noise_ratio
 from torch.nn import functional
@@ -34,7 +34,7 @@ from localsr.evaluation.runner import MethodRunner
 from localsr.geometry import Box, Size
 from localsr.inference.cost import RoiFlops, count_roi
 from localsr.inference.strategies import Strategy
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import without_weights
 from localsr.models.config import ModelConfig
 from localsr.models.importer import import_network
@@ -86,7 +86,7 @@ def test_the_authors_carn_m_on_bsd100(shared: Path, tmp_path: Path, monkeypatch:
     monkeypatch.setattr(metrics, "ssim", lambda restored, original: torch.zeros(len(restored)))  # half the time
     network = import_network(shared / "weights/carn_m.pth", 4)
     network.config = dataclasses.replace(CARN_M, halo=(4, 4, 4, 4))
-    carn = localsr.Restorer(network, Card("carn-m", network.config))
+    carn = made(network, Card("carn-m", network.config))
     benchmark = Benchmark(shared / "data/test/bsd100", 4, 24)
     told = evaluate(benchmark, carn, tmp_path, methods=methods("crop", "halo", "full")).record.means
     assert told["crop"].psnr_y == pytest.approx(27.381, abs=0.01)
@@ -101,7 +101,7 @@ def bicubic_by_both(benchmark: Benchmark) -> tuple[float, float]:
         lr, hr = torch.from_numpy(pair.lr).permute(2, 0, 1).float() / 255, torch.from_numpy(pair.hr).float()
         enlarged = functional.interpolate(lr[None], scale_factor=4, mode="bicubic", align_corners=False)[0]
         torchs.append(metrics.psnr_y(metrics.levels(enlarged), hr))
-        matlabs.append(metrics.psnr_y(metrics.levels(resize(lr, *hr.shape[1:])), hr))
+        matlabs.append(metrics.psnr_y(metrics.levels(torch.from_numpy(resize(lr.numpy(), *hr.shape[1:]))), hr))
     return float(np.mean(torchs)), float(np.mean(matlabs))
 
 
@@ -115,7 +115,7 @@ def test_bicubic_on_bsd100(shared: Path) -> None:
 def test_the_network_for_bicubic_on_photos_of_the_repository(cc0: Path, tmp_path: Path) -> None:
     benchmark = Benchmark(cc0, 4, 24)
     assert (benchmark.name, len(benchmark), benchmark.published) == ("cc0", 4, True)
-    result = evaluate(benchmark, localsr.Restorer.load("clsr-light-x4"), tmp_path)
+    result = evaluate(benchmark, localsr.load("clsr-light-x4"), tmp_path)
     psnr = {name: means.psnr_y for name, means in result.record.means.items()}
     by_torch, by_matlab = bicubic_by_both(benchmark)
     assert psnr["bicubic"] == pytest.approx(by_matlab, abs=1e-3)
@@ -285,7 +285,7 @@ def test_conditions_by_what_tells_them(benchmark: Benchmark, tmp_path: Path) -> 
     assert truth.compression == 100 - photos.draw_degradation(1).quality
     assert truth != photos.conditions(0)
     config = dataclasses.replace(tiny(), conditioned=True)
-    one = localsr.Restorer(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
+    one = made(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
     asked = methods("halo", "halo-by-roi", "halo-by-surroundings", "halo-by-truth")
     runner, roi = MethodRunner(one, asked), Box(16, 8, 24, 16)
     found = {str(method): runner.restore(method, pair.lr, [roi], truth) for method in asked}

@@ -26,8 +26,9 @@ from localsr.foreign.spandrel_networks import _torchvision_or_stub
 from localsr.geometry import Box
 from localsr.inference.precision import choose_precision, measure_gain, shortened_pair
 from localsr.inference.strategies import NetworkPair
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.config import ModelConfig
+from localsr.pytorch.network import TorchNetwork
 
 CPU = torch.device("cpu")
 
@@ -95,7 +96,7 @@ def test_a_graph_that_sees_beyond_its_margin_keeps_to_a_grid(tmp_path: Path, noi
 def test_16_bits_of_a_black_box(tmp_path: Path, noise: localsr.Photo) -> None:
     torch.manual_seed(0)
     conv = nn.Conv2d(3, 3, 5, padding=2).eval()
-    network = box_of(toy(conv), "16")
+    network = TorchNetwork(box_of(toy(conv), "16"))
     card = Card("toy", ModelConfig(scale=1, stages=1, halo=(3, 0)))
     exact, short = (localsr.Restorer(network, card, None, each).encode(noise) for each in ("fp32", "bf16"))
     one, other = (scene.restore(Box(11, 7, 40, 30)) for scene in (exact, short))
@@ -106,6 +107,7 @@ def test_16_bits_of_a_black_box(tmp_path: Path, noise: localsr.Photo) -> None:
     assert measure_gain(pair, "bf16").levels < 2
     graphs, _ = load_foreign(graph(tmp_path / "toy.onnx"), CPU)
     assert graphs.shortened(torch.bfloat16) is None
+    graphs = TorchNetwork(graphs)
     assert choose_precision(NetworkPair("toy", graphs, graphs), "") == "fp32"
     with pytest.raises(ConfigError, match="toy runs by foreign, in fp32 alone, not in bf16"):
         shortened_pair(NetworkPair("toy", graphs, graphs), "bf16")
@@ -123,13 +125,13 @@ def test_what_is_known_of_toys(tmp_path: Path) -> None:
     assert norm.found.is_global
     assert norm.geometry.sees_all
     card = Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0)))
-    again = measure_restorer(localsr.Restorer(norm, card), lambda side: noise_and_bars(side, seed=1))
+    again = measure_restorer(localsr.Restorer(TorchNetwork(norm), card), lambda side: noise_and_bars(side, seed=1))
     assert again.is_global
 
 
 def test_windows_lie_on_the_grid(noise: localsr.Photo) -> None:
     network = box_of(toy(windowed), "1")
-    restorer = localsr.Restorer(network, Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
+    restorer = localsr.Restorer(TorchNetwork(network), Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
     scene = restorer.encode(noise)
     everything = scene.restore(Box(0, 0, noise.size.width, noise.size.height), "full").pixels
     for box in (Box(11, 7, 18, 12), Box(1, 1, 30, 30), Box(17, 3, 40, 41)):
@@ -142,7 +144,7 @@ def test_windows_lie_on_the_grid(noise: localsr.Photo) -> None:
 
 def test_a_network_that_sees_all_runs_whole_or_says_what_it_takes(noise: localsr.Photo) -> None:
     network = box_of(toy(nn.GroupNorm(1, 3).eval()), "2")
-    restorer = localsr.Restorer(network, Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
+    restorer = localsr.Restorer(TorchNetwork(network), Card("toy", ModelConfig(scale=1, stages=1, halo=(8, 0))))
     scene, box = restorer.encode(noise), Box(11, 7, 18, 12)
     with torch.no_grad():
         x = torch.from_numpy(noise.window(Box(0, 0, noise.size.width, noise.size.height)))[None]
@@ -175,7 +177,7 @@ def test_hostile_and_unfit_graphs(tmp_path: Path) -> None:
     for message, made in {
         "takes pictures of 8 x 8 px alone; export it with height and width free, or both from 16": {"sizes": [8, 8]},
         "takes pictures of any x 64 px alone": {"sizes": [64, "w"]},
-        "a network takes floats, 1 x 3 or 1 colours": {"colours": 4},
+        "takes float, 1 x 4 x any x any; a network takes and makes floats": {"colours": 4},
     }.items():
         with pytest.raises(CheckpointError, match=message):
             load_foreign(graph(path, **made), CPU)  # type: ignore[arg-type]
@@ -237,5 +239,5 @@ def test_spandrel_s_networks(tmp_path: Path, noise: localsr.Photo) -> None:
     part = scene.restore(Box(20, 10, 30, 20), "halo").pixels
     assert np.abs(part - whole[:, 20:40, 40:60]).max() <= 0.5 / 255
     torch.save({"unknown": torch.zeros(3)}, tmp_path / "other.pth")
-    with pytest.raises(CheckpointError, match="is no network that can be imported"):
+    with pytest.raises(CheckpointError, match="no architecture that localsr or spandrel knows"):
         read_foreign(tmp_path / "other.pth", CPU)

@@ -18,7 +18,7 @@ import localsr
 from localsr.cli import app
 from localsr.foreign.probe import HALF_LEVEL, MARGIN, measure, measure_restorer, noise_and_bars
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 
 Pixels = NDArray[np.float32]
 
@@ -48,6 +48,14 @@ def test_the_radius_of_a_local_network(radius: int, scale: int) -> None:
     assert not found.is_global
     assert found.halo == math.ceil(radius * MARGIN)
     assert found.largest[radius] < HALF_LEVEL <= found.largest[radius - 1]
+
+
+@pytest.mark.parametrize("axis", [2, 3])
+def test_a_network_that_looks_only_down_or_to_the_right(axis: int) -> None:
+    network = box_filter(6)
+    with torch.no_grad():
+        network.weight.narrow(axis, 0, 6).zero_()  # type: ignore[operator]
+    assert measure(black_box(network), 1).halo == math.ceil(6 * MARGIN)  # type: ignore[arg-type]
 
 
 def test_the_exact_halo_bounds_what_was_measured() -> None:
@@ -86,6 +94,7 @@ def test_what_looks_at_the_whole_picture_is_told() -> None:
     pooled = measure(black_box(None, lambda x: x * x.mean((2, 3), keepdim=True)), 1)  # type: ignore[arg-type]
     assert pooled.is_global
     assert pooled.psnr(40) < 60
+    assert pooled.psnr(pooled.halo) < 60  # though nothing beyond it was seen
 
 
 def test_a_wide_but_local_network_is_not_taken_for_a_global_one() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import BOXES, awake, restorer, tiny
+from networks import BOXES, awake, made, restorer, tiny
 from safetensors.torch import load_file
 
 import localsr
@@ -18,20 +18,22 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference import planning
 from localsr.inference import precision as precision_module
 from localsr.inference.precision import Gain, choose_precision, measure_gain
-from localsr.inference.prepacking import PackedConv, shortened
 from localsr.inference.sample import sample_photo
 from localsr.inference.strategies import NetworkPair, Strategy
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import CLSR
+from localsr.onnx.network import OnnxNetwork
+from localsr.pytorch.network import TorchNetwork
+from localsr.pytorch.prepacking import PackedConv, shortened
 
 
 def in_bf16(network: CLSR, plain: CLSR | None = None) -> localsr.Restorer:
-    return localsr.Restorer(network, Card("tiny", network.config, sha256="0"), plain, "bf16")
+    return made(network, Card("tiny", network.config, sha256="0"), plain, "bf16")
 
 
 @pytest.fixture
 def pair() -> NetworkPair:
-    network = awake(tiny(context=False))
+    network = TorchNetwork(awake(tiny(context=False)))
     return NetworkPair("tiny", network, network)
 
 
@@ -94,11 +96,8 @@ def test_those_who_ask_at_once_wait_for_one_measurement(
     assert measured == [1]
 
 
-def test_what_torch_does_not_compute_stays_in_fp32(pair: NetworkPair, noise: localsr.Photo) -> None:
-    class Graphs:
-        runtime, device, geometry = "onnx", torch.device("cpu"), pair.network.geometry
-
-    graphs = Graphs()
+def test_what_torch_does_not_compute_stays_in_fp32(noise: localsr.Photo) -> None:
+    graphs = OnnxNetwork(tiny(context=False), {})
     assert choose_precision(NetworkPair("graphs", graphs, graphs), "0") == "fp32"
     asked = localsr.Restorer(graphs, Card("graphs", tiny(context=False)), None, "bf16")
     with pytest.raises(localsr.ConfigError, match="runs by onnx, in fp32 alone, not in bf16"):
@@ -112,7 +111,7 @@ def test_a_gain_is_measured(pair: NetworkPair) -> None:
         assert 0 < found.levels < 3
         assert min(found.small, found.large) > 0
     with torch.no_grad():
-        pair.network.backbone.stages[0][0].conv1.weight *= 1e6
+        pair.network.module.backbone.stages[0][0].conv1.weight *= 1e6
     assert measure_gain(pair, "fp16").levels == float("inf")
 
 
@@ -122,7 +121,7 @@ def test_auto_is_decided_when_it_is_needed(noise: localsr.Photo, monkeypatch: py
         "localsr.inference.restorer.choose_precision", lambda networks, sha256: asked.append(sha256) or "bf16"
     )
     network = awake(tiny(context=False))
-    one = localsr.Restorer(network, Card("tiny", network.config, sha256="7"), None, "auto")
+    one = made(network, Card("tiny", network.config, sha256="7"), None, "auto")
     other = one.with_halo(2)
     assert not asked
     for each in (one, other):
@@ -143,7 +142,7 @@ def test_convolutions_that_see_colours_stay_in_fp32() -> None:
 
 def test_all_but_pixels_stays_as_in_fp32(noise: localsr.Photo, tmp_path: Path) -> None:
     network = awake(tiny())
-    exact = localsr.Restorer(network, Card("tiny", network.config, sha256="0")).encode(noise)
+    exact = made(network, Card("tiny", network.config, sha256="0")).encode(noise)
     short = in_bf16(network).encode(noise)
     exact.save(tmp_path / "exact")
     short.save(tmp_path / "short")
@@ -188,6 +187,6 @@ def test_a_network_that_is_told_conditions_runs_in_16_bits(noise: localsr.Photo)
     assert network.conditioning is not None
     with torch.inference_mode():
         network.modulation = 0.1 * network.conditioning(torch.tensor([[0.3, 0.5, 0.2]]))
-    exact = localsr.Restorer(network, Card("tiny", network.config)).encode(noise).restore(BOXES[2])
+    exact = made(network, Card("tiny", network.config)).encode(noise).restore(BOXES[2])
     short = in_bf16(network).encode(noise).restore(BOXES[2])
     assert 0 < 255 * np.abs(exact.pixels - short.pixels).max() < 4

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from networks import restorer, tiny
 
 import localsr
@@ -24,7 +23,7 @@ def scene(noise: localsr.Photo) -> localsr.Scene:
 
 
 def reduced(pixels: np.ndarray, size: Size) -> np.ndarray:
-    return resize(torch.from_numpy(pixels), size.height, size.width).clamp(0, 1).numpy()
+    return resize(pixels, size.height, size.width).clip(0, 1)
 
 
 def levels(path: Path) -> np.ndarray:

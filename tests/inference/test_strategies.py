@@ -5,21 +5,20 @@ import itertools
 import numpy as np
 import pytest
 import torch
-from networks import BOXES, awake, restorer, tiny
+from networks import BOXES, awake, made, restorer, tiny
 
 import localsr
 from localsr.geometry import Box, Size, whole
 from localsr.inference import execution, planning
-from localsr.inference import restorer as restorer_module
 from localsr.inference import scene as scene_module
 from localsr.inference.planning import WorkSettings, plan_work
-from localsr.inference.prepacking import PackedConv
 from localsr.inference.strategies import Strategy
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES
-from localsr.models.context import sample_patches
 from localsr.models.counting import FlopCounter
+from localsr.models.patches import sample_patches
 from localsr.models.windows import Taper
+from localsr.pytorch.prepacking import PackedConv
 
 each = pytest.mark.parametrize(("backbone", "scale"), [*itertools.product(BACKBONES, (2, 3, 4)), ("rrdb/2", 2)])
 
@@ -179,10 +178,10 @@ def test_the_attention_of_a_box(noise: localsr.Photo, monkeypatch: pytest.Monkey
 @pytest.mark.parametrize("backbone", BACKBONES)
 def test_short_precisions(backbone: str, noise: localsr.Photo) -> None:
     network = awake(tiny(backbone))
-    exact = localsr.Restorer(network, Card("tiny", network.config)).encode(noise).restore(Box(8, 9, 29, 30))
+    exact = made(network, Card("tiny", network.config)).encode(noise).restore(Box(8, 9, 29, 30))
     assert exact.precision == "fp32"
     for precision, worst in (("bf16", 0.2), ("fp16", 0.03)):
-        short = localsr.Restorer(network, Card("tiny", network.config), None, precision).encode(noise)
+        short = made(network, Card("tiny", network.config), None, precision).encode(noise)
         found = short.restore(Box(8, 9, 29, 30))
         assert found.precision == precision
         assert 0 < np.abs(found.pixels - exact.pixels).max() < worst
@@ -198,14 +197,14 @@ def test_packed_networks_compute_the_same(
     with FlopCounter() as counted:
         beside = packed.restore(boxes)
     assert all(np.array_equal(a.pixels, b.pixels) for a, b in zip(found, beside, strict=True))
-    convs = [module for module in packed._networks.network.modules() if isinstance(module, PackedConv)]
+    convs = [module for module in packed._networks.network.module.modules() if isinstance(module, PackedConv)]
     assert convs
-    assert not any(type(module) is torch.nn.Conv2d for module in packed._networks.network.modules())
+    assert not any(type(module) is torch.nn.Conv2d for module in packed._networks.network.module.modules())
     once, again = (packed.restore(boxes[0]).pixels for _ in range(2))
     assert np.array_equal(found[0].pixels, once)
     assert np.array_equal(once, again)
     assert any(conv._kept[1] is not None for conv in convs)  # the order of the shape that came again
-    monkeypatch.setattr(restorer_module, "packed", lambda network: network)
+    monkeypatch.setattr("localsr.pytorch.network.packed", lambda network: network)
     plainly = restorer(tiny(backbone, scale=scale)).encode(noise)
     plainly.restore(boxes[0])  # keys and values are made once; their FLOPs are not the regions'
     with FlopCounter() as plain:
@@ -220,10 +219,8 @@ def test_what_is_not_finite_is_done_again_and_said(noise: localsr.Photo, caplog:
         for conv in (network.backbone.stages[0][0].conv1, network.backbone.stages[0][0].conv2):
             conv.weight *= 3e3  # features beyond fp16's 65,504, back in range at the end
         network.backbone.tail.conv.weight *= 1e-7
-    exact = localsr.Restorer(network, Card("tiny", network.config)).encode(noise).restore(Box(8, 9, 29, 30))
-    found = (
-        localsr.Restorer(network, Card("tiny", network.config), None, "fp16").encode(noise).restore(Box(8, 9, 29, 30))
-    )
+    exact = made(network, Card("tiny", network.config)).encode(noise).restore(Box(8, 9, 29, 30))
+    found = made(network, Card("tiny", network.config), None, "fp16").encode(noise).restore(Box(8, 9, 29, 30))
     assert found.precision == "fp32"
     assert np.array_equal(found.pixels, exact.pixels)
     assert "not finite in fp16 and are done again in fp32" in caplog.text
@@ -231,12 +228,12 @@ def test_what_is_not_finite_is_done_again_and_said(noise: localsr.Photo, caplog:
 
 def test_devices_and_precisions_that_are_not_there() -> None:
     with pytest.raises(localsr.ConfigError, match="'gpu' is no device that torch knows; choose auto"):
-        localsr.Restorer.load(device="gpu")
+        localsr.load(device="gpu")
     with pytest.raises(localsr.ConfigError, match="precision 'int8' is not one of auto, fp32, bf16, fp16"):
-        localsr.Restorer.load(precision="int8")
+        localsr.load(precision="int8")
     missing = "mps" if torch.cuda.is_available() else "cuda"
     with pytest.raises(localsr.ConfigError, match=f"there is no {missing} on this machine"):
-        localsr.Restorer.load(device=missing)
+        localsr.load(device=missing)
 
 
 def test_boxes_from_a_generator(noise: localsr.Photo) -> None:

@@ -12,7 +12,7 @@ from networks import awake, restorer, tiny
 
 import localsr
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES
 
 
@@ -60,7 +60,7 @@ def test_every_backbone_runs_from_its_checkpoint(backbone: str, tmp_path: Path, 
     twin = checkpoint.save(tmp_path / "plain.safetensors", plain, Card("plain", plain.config))
     checkpoint.save(path, awake(config), Card("net", config, plain={"name": "plain", "sha256": twin.sha256}))
     box = localsr.Box(9, 9, 19, 19)
-    loaded = localsr.Restorer.load(path).encode(noise)
+    loaded = localsr.load(path).encode(noise)
     fresh = restorer(config).encode(noise)
     for way in localsr.Strategy:
         assert np.array_equal(loaded.restore(box, way).pixels, fresh.restore(box, way).pixels)
@@ -135,7 +135,7 @@ def test_a_pickle_is_not_executed(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     Path("bomb.pkl").write_bytes(pickle.dumps(Bomb()))
     for name in ("bomb.pth", "bomb.pkl"):
         with pytest.raises(localsr.CheckpointError, match="no checkpoint of localsr"):
-            localsr.Restorer.load(name)
+            localsr.load(name)
     assert not Path("executed").exists()
 
 
@@ -169,12 +169,12 @@ def test_a_twin_is_found_by_name_and_sha256(tmp_path: Path, noise: localsr.Photo
     card = checkpoint.save(tmp_path / "plain.safetensors", plain, Card("plain", plain.config))
     twin = {"name": "plain", "sha256": card.sha256}
     checkpoint.save(tmp_path / "clsr.safetensors", awake(tiny()), Card("clsr", tiny(), plain=twin))
-    scene = localsr.Restorer.load(tmp_path / "clsr.safetensors").encode(noise)
+    scene = localsr.load(tmp_path / "clsr.safetensors").encode(noise)
     by_twin = scene.restore(localsr.Box(9, 9, 19, 19), "full").pixels
-    alone = localsr.Restorer.load(tmp_path / "plain.safetensors").encode(noise)
+    alone = localsr.load(tmp_path / "plain.safetensors").encode(noise)
     assert np.array_equal(by_twin, alone.restore(localsr.Box(9, 9, 19, 19), "full").pixels)
     checkpoint.save(tmp_path / "plain.safetensors", awake(tiny(context=False), seed=2), Card("plain", plain.config))
-    scene = localsr.Restorer.load(tmp_path / "clsr.safetensors").encode(noise)
+    scene = localsr.load(tmp_path / "clsr.safetensors").encode(noise)
     with pytest.raises(localsr.ConfigError, match="no plain twin at hand"):
         scene.restore(localsr.Box(9, 9, 19, 19), "full")
     assert scene.restore(localsr.Box(9, 9, 19, 19)).strategy == "clsr"
@@ -182,6 +182,6 @@ def test_a_twin_is_found_by_name_and_sha256(tmp_path: Path, noise: localsr.Photo
 
 def test_names_and_scales(saved: Path) -> None:
     with pytest.raises(localsr.CheckpointError, match="no network 'unknown': neither a file nor one of"):
-        localsr.Restorer.load("unknown")
+        localsr.load("unknown")
     with pytest.raises(localsr.ConfigError, match="enlarges x4, not x5"):
-        localsr.Restorer.load(saved, scale=5)
+        localsr.load(saved, scale=5)

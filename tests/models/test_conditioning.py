@@ -9,14 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from networks import awake, save_told, tiny
+from networks import awake, made, save_told, tiny
 from networks import restorer as untold
 from PIL import Image
 
 import localsr
 from localsr.conditions import Conditions
 from localsr.geometry import Box, Size
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.windows import Taper
 from localsr.onnx.export import export
@@ -59,7 +59,7 @@ def test_what_is_told_goes_along_to_a_network_that_starts_from_another() -> None
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> localsr.Restorer:
-    return localsr.Restorer.load(save_told(tmp_path_factory.mktemp("nets")), device="cpu")
+    return localsr.load(save_told(tmp_path_factory.mktemp("nets")), device="cpu")
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_jpegs_own_tables_tell_its_quality(told: localsr.Restorer, noisy: np.n
 @pytest.mark.slow
 def test_graphs_are_told_too(tmp_path: Path) -> None:
     config = dataclasses.replace(tiny("edsr"), conditioned=True)
-    restorer = localsr.Restorer(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
+    restorer = made(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
     export(restorer, tmp_path / "graphs")
     graphs = localsr.load(tmp_path / "graphs", runtime="onnx")
     noisy = np.random.default_rng(0).integers(60, 90, (96, 128, 3), dtype=np.uint8)

@@ -21,7 +21,7 @@ import localsr
 from localsr.cli import app
 from localsr.geometry import Box, Size, whole
 from localsr.inference.strategies import Strategy
-from localsr.models import checkpoint
+from localsr.models import checkpoint, torch_file
 from localsr.models.clsr import CLSR
 from localsr.models.importer import LAYOUTS, import_network
 from localsr.models.presets import PRESETS
@@ -840,7 +840,8 @@ def test_files_larger_than_weights_are(tmp_path: Path, monkeypatch: pytest.Monke
         for part in source.infolist():
             target.writestr(part.filename, source.read(part))
     torch.save({"a": torch.zeros(1).expand(100_000)}, spread)
-    monkeypatch.setattr(checkpoint, "MAX_CHECKPOINT_BYTES", 40_000)
+    for reader in (checkpoint, torch_file):
+        monkeypatch.setattr(reader, "MAX_CHECKPOINT_BYTES", 40_000)
     assert packed.stat().st_size < 40_000
     assert spread.stat().st_size < 40_000
     with pytest.raises(localsr.CheckpointError, match="holds 400000 bytes; weights have at most 40000"):

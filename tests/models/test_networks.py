@@ -13,8 +13,9 @@ from localsr.inference.strategies import Strategy
 from localsr.models.backbone import Features, crop
 from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.config import SCALES, ModelConfig
-from localsr.models.context import Downsampler, Upsampler, sample_patches
+from localsr.models.context import Downsampler, Upsampler
 from localsr.models.edsr import EdsrUpsampler
+from localsr.models.patches import sample_patches
 from localsr.models.presets import PRESETS
 from localsr.models.windows import Taper
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from networks import BOXES, awake, restorer, tiny
+from networks import BOXES, awake, made, restorer, tiny
 from PIL import Image
 from typer.testing import CliRunner
 
@@ -20,7 +20,7 @@ from localsr.batch.tasks import Setup, Task
 from localsr.batch.worker import BatchWorker
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.config import ModelConfig
 from localsr.onnx import export as module
 from localsr.onnx import folder as folders
@@ -77,8 +77,8 @@ def test_context_by_graphs_equals_torch(exported: Path, noise: localsr.Photo, tm
 )
 def test_plain_by_a_graph_equals_torch(backbone: str, scale: int) -> None:
     config = small(backbone, scale=scale, context=False)
-    mine = localsr.Restorer(awake(config), Card("plain", config))
-    graph = open_graph(Path("a"), restoring(mine.network))
+    mine = made(awake(config), Card("plain", config))
+    graph = open_graph(Path("a"), restoring(mine.network.module), 1)
     theirs = localsr.Restorer(OnnxNetwork(config, {RESTORE: graph}), mine.card)
     assert compare(mine, theirs) <= MAX_DIFFERENCE
 

@@ -74,7 +74,7 @@ def viewed(net, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def scene(net):
-    return localsr.Restorer.load(net).encode(localsr.read(photo(64, 48, "PNG")))
+    return localsr.load(net).encode(localsr.read(photo(64, 48, "PNG")))
 
 
 @pytest.fixture(scope="module")
@@ -314,7 +314,7 @@ def test_the_client_is_a_restorer_elsewhere(service, net, scene, tmp_path):
     with localsr.Client(service.url) as client:
         for source in (scene.photo, photo(64, 48, "PNG"), io.BytesIO(photo(64, 48, "PNG")), localsr.read(deep)):
             remote = client.encode(source)
-            here = localsr.Restorer.load(net).encode(remote.photo)
+            here = localsr.load(net).encode(remote.photo)
             boxes = [Box(11, 7, 34, 21), Box(0, 0, 9, 48)]
             for mine, theirs in zip(here.restore(boxes), remote.restore(boxes), strict=True):
                 levels = 2**remote.photo.depth - 1
@@ -377,7 +377,7 @@ def test_noise_and_blur_from_afar(net, tmp_path):
     path = save_told(tmp_path)
     random = np.random.default_rng(0)
     noisy = np.clip(120 + random.normal(0, 9, (96, 128, 3)), 0, 255).astype(np.uint8)
-    box, here = Box(11, 7, 34, 21), localsr.Restorer.load(path).encode(noisy)
+    box, here = Box(11, 7, 34, 21), localsr.load(path).encode(noisy)
     models = [part for model in (path, net) for part in ("--model", str(model))]
     with Service("--workers", "1", *EXACT, *models) as running:
         with localsr.Client(running.url, model="told") as client:

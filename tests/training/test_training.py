@@ -541,11 +541,11 @@ def test_a_run_is_taught(recipe: Recipe, tmp_path: Path, shared: Path) -> None:
     ("name", "scale"), [("RFDN_x4", 4), ("RLFN_x4", 4), ("PANx4", 4), ("PANx2", 2), ("IMDN_x2", 2)]
 )
 def test_the_teachers_restore(name: str, scale: int, shared: Path) -> None:
-    hr = torch.from_numpy(read_rgb(shared / "data/test/set14/HR/img_001.png")[:, 100:292, 100:292].copy())
-    lr = reduce(hr, scale)
-    taught = teach([read_teacher(shared / f"weights/peers/{name}.pth", scale)], lr)
-    plain = resize(lr, 192, 192)
-    gained = metrics.psnr_y(taught.float(), hr.float()) - metrics.psnr_y(plain.float(), hr.float())
+    pixels = read_rgb(shared / "data/test/set14/HR/img_001.png")[:, 100:292, 100:292]
+    lr, hr = reduce(pixels, scale), torch.from_numpy(pixels.astype(np.float32))
+    taught = teach([read_teacher(shared / f"weights/peers/{name}.pth", scale)], torch.from_numpy(lr))
+    plain = torch.from_numpy(resize(lr.astype(np.float32), 192, 192))
+    gained = metrics.psnr_y(taught.float(), hr) - metrics.psnr_y(plain, hr)
     assert gained > 0.3
 
 

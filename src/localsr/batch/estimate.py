@@ -7,12 +7,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
 
 from localsr.batch import storage
 from localsr.batch.clips import open_picture
 from localsr.batch.tasks import Task
-from localsr.batch.worker import THREADS
 from localsr.errors import LocalSRError
 from localsr.geometry import whole
 from localsr.inference.restorer import Restorer
@@ -47,9 +45,8 @@ def estimate_batch(
 ) -> BatchEstimate:
     """Open `sample_size` pictures from all over the list, and ask each scene what its regions cost.
 
-    Seconds are those of one thread: measured for opening and finding regions, by `Scene.cost` for the rest.
+    Seconds are those of the restorer's threads: measured for opening and finding regions, by `Scene.cost` for the rest.
     """
-    torch.set_num_threads(THREADS)
     sample = [tasks[k] for k in np.unique(np.linspace(0, len(tasks) - 1, min(sample_size, len(tasks))).astype(int))]
     broken, regions, gflops, seconds, megabytes, pixels = 0, 0, 0.0, 0.0, 0.0, 0
     for k, task in enumerate(sample, start=1):

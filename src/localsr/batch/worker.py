@@ -10,8 +10,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import torch
-
 from localsr import images
 from localsr.batch import storage
 from localsr.batch.clips import TaskPicture, open_picture
@@ -21,7 +19,6 @@ from localsr.errors import CheckpointError, DataError, LocalSRError
 from localsr.inference.output import write_regions
 from localsr.inference.restoration import MAX_PIXELS_HELD_BY_WORKER
 from localsr.loading import load
-from localsr.models.counting import FlopCounter
 from localsr.regions import Found
 from localsr.regions.request import sift_sizes
 
@@ -49,7 +46,6 @@ class BatchWorker:
 
     def __init__(self, setup: Setup) -> None:
         """Load the network; `CheckpointError` if it is another than the one that names were made for."""
-        torch.set_num_threads(THREADS)
         self.setup = setup
         self._restorer = load(
             setup.model,
@@ -58,6 +54,7 @@ class BatchWorker:
             device=setup.device,
             precision=setup.precision,
             max_memory=setup.max_memory,
+            threads=THREADS,
         )
         if setup.size:
             self._restorer = self._restorer.sized(size=setup.size)
@@ -83,7 +80,7 @@ class BatchWorker:
                 return NoRoom(reason)
         except MemoryError:
             reason = "out of memory"
-        except Exception as error:  # a fault of ours or of torch's memory must not cost the other pictures
+        except Exception as error:  # a fault of ours or of a device's memory must not cost the other pictures
             log.exception("%s", task.picture)
             reason = f"unexpected {type(error).__name__}: {describe_error(error)}"
         return [failure_row(task, self.setup, Status.FAILED, reason)]
@@ -148,16 +145,15 @@ class BatchWorker:
         """Write the results that are missing, and return what each took by its number."""
         boxes = [output.found.box for output in outputs]
         targets = [storage.storing(self._place(o.name)) if n in missing else None for n, o in enumerate(outputs)]
-        with FlopCounter() as counter:
-            scene, strategy = (
-                self._restorer.encode(picture.source).adjusted(*self.setup.adjustment),
-                self.setup.strategy,
-            )
-            most, saving = MAX_PIXELS_HELD_BY_WORKER, self.setup.saving
-            written = write_regions(scene, boxes, targets, strategy, max_pixels=most, saving=saving)
-            seconds = {region.number: region.seconds for region in written}
-        gflops = counter.total / 1e9 / sum(boxes[n].area for n in seconds)  # of a px; shared by area, as seconds are
-        return {n: Spent(seconds[n], gflops * boxes[n].area) for n in seconds}
+        scene, strategy = self._restorer.encode(picture.source).adjusted(*self.setup.adjustment), self.setup.strategy
+        most, saving = MAX_PIXELS_HELD_BY_WORKER, self.setup.saving
+        written = write_regions(scene, boxes, targets, strategy, max_pixels=most, saving=saving)
+        seconds = {region.number: region.seconds for region in written}
+        area, spent = sum(boxes[n].area for n in seconds), {}
+        for n in seconds:  # the scene is shared by area, as its seconds are
+            work = scene.planned([boxes[n]], strategy)
+            spent[n] = Spent(seconds[n], work.gflops + work.gflops_scene * boxes[n].area / area)
+        return spent
 
     def _place(self, output: str) -> str:
         """Return the path or URL of an output."""

@@ -156,7 +156,9 @@ def batch_command(
     for name in sorted({name for task in tasks for name in task.request.detect}):
         if sha256 := check_detector(name):
             files[name] = sha256
-    restorer = network.load(max_memory=max_memory)
+    from localsr.batch.worker import THREADS
+
+    restorer = network.load(max_memory=max_memory, threads=THREADS)
     adjustment = restorer.adjustment(*wished)
     setup = Setup(
         folder,

@@ -22,10 +22,10 @@ def export_command(
 
     They are compared with torch first. `--runtime onnx --model DIR` runs them.
     """
-    from localsr.inference.restorer import Restorer
+    from localsr.loading import load
     from localsr.onnx.export import MAX_DIFFERENCE, export
 
-    restorer = of_scale(Restorer.load(model, scale=scale, device="cpu", precision="fp32"), scale)
+    restorer = of_scale(load(model, runtime="torch", scale=scale, device="cpu", precision="fp32"), scale)
     with progress_bar("exporting") as progress:
         card = export(restorer, output, progress)
     for name in card.graphs:

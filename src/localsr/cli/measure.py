@@ -57,9 +57,10 @@ def measure_command(
     network = restorer.network
     with spinner("measuring"):
         # what is known of a network of others was measured when it was loaded, or earlier
-        found = network.found if isinstance(network, BlackBox) else measure_restorer(restorer)
+        box = getattr(network, "module", None)
+        found = box.found if isinstance(box, BlackBox) else measure_restorer(restorer)
     rows = halo_rows(restorer, found)
-    exact = None if isinstance(network, BlackBox) else network.geometry.exact_halo[0]
+    exact = None if isinstance(box, BlackBox) else network.geometry.exact_halo[0]
     title = f"{restorer.card.name}: a region of {ROI_SIDE} x {ROI_SIDE} px against the whole picture"
     if output is not None:
         from localsr.evaluation.report.plots import plot_halos

@@ -100,7 +100,7 @@ def describe_need(row: dict[str, Any]) -> dict[str, Any]:
     from localsr.loading import load
     from localsr.models.licences import caution, licence
 
-    network = load(row["name"], device="cpu").network
+    network = load(row["name"], device="cpu", precision="fp32").network
     size = Size(2 * max(network.geometry.exact_halo[0], 128), 2 * max(network.geometry.exact_halo[0], 128))
     gflops = count_roi(network, Strategy.HALO, 64, size).roi / 1e9
     file = row["training"].get("imported_sha256", row["sha256"])

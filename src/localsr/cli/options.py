@@ -174,11 +174,12 @@ class SizedNetworkOptions:
 
         return Enlargement.asked(self.scale, self.size)
 
-    def load(self, boxes: Sequence[Box] = (), max_memory: int | None = None) -> Restorer:
-        """Load the network for boxes, bounded to `max_memory` MB."""
+    def load(self, boxes: Sequence[Box] = (), max_memory: int | None = None, threads: int | None = None) -> Restorer:
+        """Load the network for boxes, bounded to `max_memory` MB, for so many threads of the CPU."""
         from localsr.loading import load_sized
 
-        how = {"runtime": self.runtime, "device": self.device, "precision": self.precision, "max_memory": max_memory}
+        how: dict[str, Any] = {"runtime": self.runtime, "device": self.device, "precision": self.precision}
+        how |= {"max_memory": max_memory, "threads": threads}
         with progress_bar(EXPORTING) as progress:
             return load_sized(self.asked, boxes, self.model, progress=progress, **how)
 

@@ -140,7 +140,7 @@ def restore_command(
         answer |= {"notes": list(notes)} if notes else {}
         answer |= picture_facts(source)
         if joint is not None:
-            answer |= {"pieces": joint[0], "gflops": round(joint[1], 3)}
+            answer |= {"pieces": joint.pieces, "gflops": round(joint.gflops, 3)}
         typer.echo(json.dumps(answer))
     else:
         print_regions(done, scene, scene.strategy(chosen), files.compare)
@@ -149,7 +149,7 @@ def restore_command(
         if frames.report is not None:
             typer.echo(f"{frames.report}: the report, and {frames.report.with_suffix('.json').name} beside it")
         if joint is not None:
-            (pieces, gflops), (_, apart) = joint, scene.planned(boxes, chosen)
+            pieces, gflops, apart = joint.pieces, joint.gflops, scene.planned(boxes, chosen).gflops
             typer.echo(f"{len(boxes)} regions in {pieces} pieces: {gflops:.1f} GFLOPs, one by one {apart:.1f}")
         if files.into is not None:
             print_pasted(files.into, whole, boxes, files.feather)

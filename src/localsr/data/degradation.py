@@ -36,7 +36,7 @@ VARIANTS = 8  # LR pictures made from each HR picture to train on; at x4, togeth
 RESAMPLING_KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # and how far they reach, LR px
     "box": (lambda t: (t.abs() < 0.5).double(), 0.5),
     "linear": (lambda t: (1 - t.abs()).clamp(min=0), 1.0),
-    "cubic": (cubic, 2.0),
+    "cubic": (lambda t: torch.from_numpy(cubic(t.numpy())), 2.0),
     "lanczos": (lambda t: torch.sinc(t) * torch.sinc(t / 3) * (t.abs() < 3), 3.0),
 }
 

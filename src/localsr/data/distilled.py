@@ -70,7 +70,7 @@ def _build(
         for k in range(len(pairs)):
             if progress is not None:
                 progress(k, len(pairs))
-            hr = torch.from_numpy(pairs[k][1].copy())
-            file.write(teach(reduce(hr, pairs.scale)).numpy().tobytes())
+            lr = torch.from_numpy(reduce(pairs[k][1], pairs.scale))
+            file.write(teach(lr).numpy().tobytes())
     if progress is not None:
         progress(len(pairs), len(pairs))

@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from localsr import images
@@ -97,7 +96,7 @@ class Pairs:
                 if degradation == "bursts":
                     bursts = [burst_of(hr, scale, seed, k * BURSTS + v) for v in range(BURSTS)]
                     return np.stack(bursts), [Conditions()] * BURSTS
-                ideal = reduce(torch.from_numpy(hr), scale).numpy()
+                ideal = reduce(hr, scale)
                 if degradation == "bicubic":
                     return ideal[None], [Conditions()]
                 draw = Degradation.draw if degradation == "photo" else draw_broad

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from os import PathLike
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from localsr import images
@@ -77,8 +76,8 @@ def _overview(photo: Photo, panel: Drawing) -> Drawing:
     small = photo.preview(max(max(sides), 16))
     if small.shape[:2] == tuple(sides):
         return small
-    fitted = resize(torch.from_numpy(small).permute(2, 0, 1).float(), *sides)
-    return fitted.round().clamp(0, 255).permute(1, 2, 0).contiguous().numpy().astype(np.uint8)
+    fitted = resize(small.transpose(2, 0, 1).astype(np.float32), *sides)
+    return np.ascontiguousarray(np.rint(fitted).clip(0, 255).transpose(1, 2, 0), np.uint8)
 
 
 def _panel(pixels: NDArray[np.float32], photo: Photo) -> Drawing:
@@ -87,7 +86,7 @@ def _panel(pixels: NDArray[np.float32], photo: Photo) -> Drawing:
     long, short = max(height, width), min(height, width)
     if long > MAX_PANEL_SIDE:
         size = [max(1, round(side * MAX_PANEL_SIDE / long)) for side in (height, width)]
-        return images.srgb(resize(torch.from_numpy(pixels), *size).clamp(0, 1).numpy(), photo)
+        return images.srgb(resize(pixels, *size).clip(0, 1), photo)
     factor = math.ceil(MIN_PANEL_SIDE / long)
     while short * factor < MIN_SHORT_SIDE and long * (factor + 1) <= MAX_PANEL_SIDE:
         factor += 1

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
@@ -85,7 +84,7 @@ class Benchmark(Dataset[Pair]):
             return Conditions()
         hr, scale, drawn = read_rgb(self.files[k].hr), self.scale, self.draw_degradation(k)
         cut = np.ascontiguousarray(hr[:, : hr.shape[1] // scale * scale, : hr.shape[2] // scale * scale])
-        ideal = reduce(torch.from_numpy(cut), scale).numpy()
+        ideal = reduce(cut, scale)
         lr, quiet = (drawn.apply(cut, scale, noisy=noisy) for noisy in (True, False))
         return true_conditions(lr, quiet, ideal, drawn.quality)
 
@@ -109,7 +108,7 @@ class Benchmark(Dataset[Pair]):
                 size, small = f"{hr.shape[2]} x {hr.shape[1]}", f"{lr.shape[2]} x {lr.shape[1]}"
                 raise DataError(f"{published} has {small} px, which is no x{scale} reduction of {path.name}, {size} px")
         else:
-            lr = reduce(torch.from_numpy(cut), scale).numpy()
+            lr = reduce(cut, scale)
         h, w = lr.shape[1] // multiple * multiple, lr.shape[2] // multiple * multiple
         if not h or not w:
             raise DataError(f"{path.name} has {lr.shape[2]} x {lr.shape[1]} LR px, less than the {multiple} of an ROI")

@@ -13,7 +13,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from localsr.evaluation.methods import Method
-from localsr.models.checkpoint import NETWORK_NAME
+from localsr.models.card import NETWORK_NAME
 from localsr.models.config import ModelConfig
 
 MAX_JSON_BYTES = 2**26  # of a result's file; one of 100 pictures with their degradations has 35 KB

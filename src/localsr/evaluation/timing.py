@@ -22,6 +22,7 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference import memory
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
+from localsr.loading import load
 from localsr.progress import Progress
 
 LATER_ROIS = 7  # after the first; their median counts
@@ -54,8 +55,8 @@ def measure_timing(
         model: A network, by name or path.
         strategies: What to measure; `full` restores all of a picture, as in Table 1.
         roi: Side of an ROI in LR px.
-        device: As `Restorer.load` takes it.
-        precision: As `Restorer.load` takes it.
+        device: As `localsr.load` takes it.
+        precision: As `localsr.load` takes it.
         progress: Hears how many of the measurements are done.
         names: Of PAPER_SIZES, those to measure.
 
@@ -79,7 +80,7 @@ def _measure_one(
     model: str, strategy: Strategy, size: Size, roi: int, device: str, precision: str
 ) -> tuple[float, float, int]:
     """Restore ROIs of a picture of noise in a process of its own; returns seconds first and later, and peak MB."""
-    restorer = Restorer.load(model, device=device, precision=precision)
+    restorer = load(model, runtime="torch", device=device, precision=precision)
     if strategy is not Strategy.CLSR and restorer.plain is not None:  # which has no patches to encode
         restorer = Restorer(restorer.plain, restorer.card, None, precision)
     pixels = np.random.default_rng(0).integers(0, 256, (size.height, size.width, 3), dtype=np.uint8)

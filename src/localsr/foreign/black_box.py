@@ -15,9 +15,9 @@ from localsr.errors import CheckpointError, ConfigError
 from localsr.foreign.probe import Measurement
 from localsr.geometry import Box
 from localsr.models.backbone import crop
-from localsr.models.context import Context
-from localsr.models.counting import WorkLoad
+from localsr.models.patches import Context
 from localsr.models.windows import NetworkGeometry, Taper
+from localsr.models.work import WorkLoad
 
 EVERYTHING = 2**20  # LR px: more than a picture has, so that a window is the picture
 
@@ -52,7 +52,7 @@ class ForeignNetwork(NamedTuple):
 
 
 class BlackBox:
-    """A `RunnableNetwork` that sees a region with the halo that was measured, on the grid that was measured."""
+    """A `TensorNetwork` that sees a region with the halo that was measured, on the grid that was measured."""
 
     runtime: ClassVar[str] = "foreign"  # code of others: threads and weights are not ours to arrange
 
@@ -94,11 +94,13 @@ class BlackBox:
         other.network = self.network.shortened(dtype)
         return other
 
-    def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
+    def encode(self, patches: Tensor, corners: Tensor) -> Context[Tensor] | None:
         """Return None: it has no context."""
         return None
 
-    def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+    def restore(
+        self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context[Tensor] | None
+    ) -> Tensor:
         """Restore ROIs from their windows, `(B, 3, h, w)` RGB in [0, 1]."""
         window = taper.windows[0]
         x = crop(pixels, window.within(near))
@@ -107,7 +109,7 @@ class BlackBox:
         y = self.network.upscale(functional.pad(x, (0, short[0], 0, short[1]), mode="replicate"))
         return crop(y, taper.roi.within(window).scaled(self.network.scale))
 
-    def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
+    def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context[Tensor]) -> Tensor:
         """Refuse: it has no context."""
         raise ConfigError("this network has no global context module, so there is no attention to show")
 

@@ -16,11 +16,13 @@ import torch
 from localsr.errors import CheckpointError, LocalSRError, OutputError
 from localsr.files import write_whole
 from localsr.foreign.black_box import ForeignNetwork
-from localsr.foreign.probe import MAX_GRID, VERSION, Measurement, Pixels, measure
-from localsr.models.counting import WorkLoad, count
+from localsr.foreign.probe import HALF_LEVEL, MAX_GRID, VERSION, Measurement, Pixels, Upscale, measure, noise_and_bars
+from localsr.models.counting import count
+from localsr.models.work import WorkLoad
 
 COUNTED_SIDE = 64  # px of the patch whose FLOPs and memory are counted
 MAX_KEPT_BYTES = 2**20
+MAX_COLOUR = 8.0  # that most pixels stay below; those of networks whose white is 255 do not
 log = logging.getLogger(__name__)
 
 
@@ -58,10 +60,24 @@ def _measured(network: ForeignNetwork) -> Measurement:
         made: Pixels = y[0].float().cpu().numpy()
         return made
 
-    return measure(upscale, network.scale, multiple=_multiple(upscale))
+    multiple = _multiple(upscale)
+    _check_results(upscale, -(-COUNTED_SIDE // multiple) * multiple)
+    return measure(upscale, network.scale, multiple=multiple)
 
 
-def _multiple(upscale: Callable[[Pixels], Pixels]) -> int:
+def _check_results(upscale: Upscale, side: int) -> None:
+    """Refuse a network that makes no picture of noise, or another one each time."""
+    patch = next(noise_and_bars(side))
+    made, again = upscale(patch), upscale(patch)
+    if not np.isfinite(made).all():
+        raise CheckpointError("the network makes no finite numbers of a picture; its weights are damaged")
+    if np.median(np.abs(made)) > MAX_COLOUR:
+        raise CheckpointError(f"the network makes colours up to {made.max():.0f}; those of localsr go from 0 to 1")
+    if np.abs(made - again).max() > HALF_LEVEL:
+        raise CheckpointError("the network makes another picture each time that it is run, so nothing can be measured")
+
+
+def _multiple(upscale: Upscale) -> int:
     """Return the smallest of 1, 2, 4, ... 64 px whose odd multiples a network takes as sides."""
     step = 1
     while step <= MAX_GRID:

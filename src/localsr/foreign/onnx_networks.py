@@ -15,14 +15,15 @@ from localsr.extras import need
 from localsr.foreign.black_box import ForeignNetwork
 from localsr.foreign.fixed_size import RUN_FOR_KEPT, in_windows
 from localsr.geometry import Size
-from localsr.models.checkpoint import read_bounded
+from localsr.models.card import read_bounded
 from localsr.models.config import SCALES
-from localsr.models.counting import WorkLoad
+from localsr.models.work import WorkLoad
 from localsr.onnx.folder import MAX_GRAPH_BYTES, check_graph
-from localsr.onnx.network import open_graph
+from localsr.onnx.network import cpu_threads, open_graph
 
 TRIED_SIDE = 64  # px of a picture that is run once to see how many times it becomes larger
 COUNTED_AT = 64  # px of a side at which shapes are inferred
+TAKEN = "a network takes and makes floats of 32 or 16 bits, 1 x 3 or 1 colours x height x width, in [0, 1]"
 FIXED_SIDES = (16, 1024)  # px of a picture that a graph may take alone: least and most
 
 
@@ -41,7 +42,7 @@ def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
     data = read_bounded(path, "graph", MAX_GRAPH_BYTES)
     check_graph(path, data)
     taken = _input(path, data)
-    session = open_graph(path, data)
+    session = open_graph(path, data, cpu_threads())
 
     def run(x: Tensor) -> Tensor:
         pictures = x.numpy().astype(taken.dtype)
@@ -74,15 +75,34 @@ def _input(path: Path, data: bytes) -> GraphInput:
     tensor = given[0].type.tensor_type
     types: dict[int, np.dtype[Any]] = {onnx.TensorProto.FLOAT: np.dtype("f4"), onnx.TensorProto.FLOAT16: np.dtype("f2")}
     sides = [axis.dim_value for axis in tensor.shape.dim]
-    if tensor.elem_type not in types or len(sides) != 4 or sides[0] > 1 or sides[1] not in (1, 3):
-        raise CheckpointError(f"{path} takes {sides}; a network takes floats, 1 x 3 or 1 colours x height x width")
+    last = len(sides) == 4 and sides[1] not in (1, 3) and sides[3] in (1, 3)
+    if tensor.elem_type not in types or len(sides) != 4 or sides[0] > 1 or sides[1] not in (0, 1, 3) or last:
+        raise CheckpointError(f"{path} takes {_described(tensor)}; {TAKEN}")
+    if graph.output[0].type.tensor_type.elem_type not in types:
+        raise CheckpointError(f"{path} makes {_described(graph.output[0].type.tensor_type)}; {TAKEN}")
     least, most = FIXED_SIDES
     if any(sides[2:]) and not all(least <= side <= most for side in sides[2:]):
         taken = " x ".join(str(side or "any") for side in (sides[3], sides[2]))
         either = f"free, or both from {least} to {most}"
         raise CheckpointError(f"{path} takes pictures of {taken} px alone; export it with height and width {either}")
     size = Size(sides[3], sides[2]) if sides[2] else None
-    return GraphInput(given[0].name, sides[1], types[tensor.elem_type], size)
+    return GraphInput(given[0].name, sides[1] or 3, types[tensor.elem_type], size)
+
+
+def _described(tensor: Any) -> str:  # noqa: ANN401  # a type of ONNX's
+    """Return the type and the sides of what a graph takes or makes: `uint8, 1 x 3 x any x any`."""
+    import onnx
+
+    kind = onnx.TensorProto.DataType.Name(tensor.elem_type).lower()
+    return f"{kind}, {' x '.join(str(axis.dim_value or 'any') for axis in tensor.shape.dim)}"
+
+
+def graph_weights(path: Path) -> dict[str, Tensor]:
+    """Return the weights of a graph that was checked."""
+    import onnx
+
+    graph = onnx.load_model_from_string(read_bounded(path, "graph", MAX_GRAPH_BYTES)).graph
+    return {tensor.name: torch.from_numpy(onnx.numpy_helper.to_array(tensor).copy()) for tensor in graph.initializer}
 
 
 def count_graph(data: bytes) -> WorkLoad:

@@ -1,9 +1,10 @@
 """How much halo a network needs, on what grid it works, and whether it looks at the whole picture: measured.
 
-A patch goes through the network twice: whole, and with its left and upper margin cut off. Where the two results differ,
-the network looked across the cut; the distance from the cut at which they stop to differ is the halo that it needs.
-A network that works in windows of 8 px gives something else everywhere unless the cut is a multiple of 8: so the cuts
-that leave the far corner alone tell its grid. Where no cut does, the network looks at all it is given.
+A patch goes through the network whole, with its left and upper margin cut off, and with its right and lower one: a
+network need not see as far to all sides. Where two results differ, the network looked across the cut; the distance from
+the cut at which they stop to differ is the halo that it needs. A network that works in windows of 8 px gives something
+else everywhere unless the cut is a multiple of 8: so the cuts that leave the far corner alone tell its grid. Where no
+cut does, the network looks at all it is given.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ Pixels = NDArray[np.float32]
 Upscale = Callable[[Pixels], Pixels]  # (3, h, w) RGB in [0, 1] -> (3, s h, s w)
 Patches = Callable[[int], Iterator[Pixels]]  # of a side to (3, side, side) RGB in [0, 1], one or more
 
-VERSION = 2  # of what follows: measurements of another version are made anew
+VERSION = 3  # of what follows: measurements of another version are made anew
 HALF_LEVEL = 0.5 / 255  # a difference that rounding to 8 bits hides
 EXACT = 1e-6  # a difference that sums in another order make
 MARGIN = 1.1  # what is added to the distance measured: patches differ
 MAX_GRID = 64  # px; no architecture in use has larger windows
+CUTS = (64, 48, 56, 60, 63)  # px that all grids in use divide: powers of two, and multiples of 3, 5 and 7
 REACHES = (48, 96, 128, 192)  # px from the cut that are looked at, one after the other until the difference has gone
 FAR = 0.75  # of the reach: beyond it nothing may differ, or the reach is too short
+LEFT_TOP, RIGHT_BOTTOM = 1, -1  # corners that are cut off
 ROI_SIDE = 48  # px of the region whose PSNR by halo is told
 
 
@@ -63,17 +66,22 @@ class Measurement:
     def psnr(self, halo: int) -> float:
         """Predict the PSNR in dB of a region of 48 x 48 px with a halo, against the same region of the whole picture.
 
-        Each pixel of the region differs as pixels at its distance from the nearest cut did. Infinite where nothing
-        does; at most 99 dB is told apart from that.
+        Each pixel of the region differs as pixels at its distance from the nearest cut did; of a network that looks at
+        all, those that are farther from it as the farthest that were seen. Infinite where nothing differs; at most
+        99 dB is told apart from that.
         """
         edge = np.minimum(np.arange(ROI_SIDE), np.arange(ROI_SIDE)[::-1])
         distance = halo + np.minimum(edge[:, None], edge[None, :])
-        power = np.append(np.square(self.rms), 0.0)[np.minimum(distance, len(self.rms))].mean()
+        beyond = self.rms[-1] ** 2 if self.is_global else 0.0
+        power = np.append(np.square(self.rms), beyond)[np.minimum(distance, len(self.rms))].mean()
         return math.inf if power <= 10**-9.9 else -10 * math.log10(power)
 
 
 def noise_and_bars(side: int, seed: int = 0) -> Iterator[Pixels]:
-    """Yield patches `(3, side, side)` in [0, 1]: noise whose spectrum falls as a photo's does, then bars and grey."""
+    """Yield patches `(3, side, side)` in [0, 1]: noise whose spectrum falls as a photo's does, then bars and white.
+
+    What is bright differs most from the zeros that most networks see beyond a cut.
+    """
     random = np.random.default_rng(seed)
     rows, columns = np.meshgrid(np.fft.fftfreq(side), np.fft.fftfreq(side), indexing="ij")
     frequency = np.maximum(np.hypot(rows, columns), 1 / side)
@@ -83,7 +91,7 @@ def noise_and_bars(side: int, seed: int = 0) -> Iterator[Pixels]:
     yield np.clip(0.5 + light + 0.18 * noise / noise.std(), 0, 1).astype(np.float32)
     period = random.integers(3, 9)
     bars = ((np.add.outer(np.arange(side), np.arange(side)) // period) % 2).astype(np.float32)
-    yield np.stack([bars, 1 - bars, np.full_like(bars, 0.5)])
+    yield np.stack([bars, 1 - bars, np.ones_like(bars)])
 
 
 def measure(
@@ -117,17 +125,17 @@ def measure(
     """
     grid, first = _grid(upscale, scale, multiple, patches)
     step = grid or multiple
-    for reach in (reach for reach in REACHES if reach >= first):
+    for reach in (reach for reach in REACHES if (reach >= first if grid else reach == first)):
         side, cut = (-(-length // step) * step for length in (reach, reach // 3))
         curves = [_curve(upscale, scale, patch, cut) for patch in patches(side + cut)]
         squares = np.mean([np.square(rms) for _, rms in curves], axis=0)
         largest = np.maximum.reduce([most for most, _ in curves])
         apart = [d for d, most in enumerate(largest) if most >= HALF_LEVEL]
         needed = apart[-1] + 1 if apart else 0
-        if grid and needed <= FAR * side:
+        if needed <= FAR * side:
             break
     is_global = not grid or needed > FAR * side
-    halo = math.ceil(needed * MARGIN)
+    halo = len(largest) if is_global else math.ceil(needed * MARGIN)
     if exact_halo is not None:
         halo, is_global = min(halo, exact_halo), False
     return Measurement(halo, step, is_global, tuple(largest.tolist()), tuple(np.sqrt(squares).tolist()))
@@ -154,16 +162,29 @@ def measure_restorer(restorer: Restorer, patches: Patches = noise_and_bars) -> M
 
 def _grid(upscale: Upscale, scale: int, multiple: int, patches: Patches) -> tuple[int, int]:
     """Return the smallest cut that leaves the far corner of a patch alone, 0 where none does, and the reach seen so."""
+
+    def cut_off(cut: int) -> NDArray[np.float32]:
+        side = -(-(reach + cut) // multiple) * multiple
+        return _curve(upscale, scale, next(patches(side)), cut, corners=(LEFT_TOP,))[0]
+
     for reach in REACHES:
-        for cut in range(multiple, MAX_GRID + 1, multiple):
-            side = -(-(reach + cut) // multiple) * multiple
-            patch = next(patches(side))
-            largest, _ = _curve(upscale, scale, patch, cut)
-            if largest[int(FAR * len(largest))] < HALF_LEVEL:
-                return cut, reach
-            if cut == multiple and reach < REACHES[-1] and _falls(largest):
-                break  # it may only see farther than this patch reaches: a longer one, before other cuts
-    return 0, REACHES[-1]
+        first = cut_off(multiple)
+        if _leaves_alone(first):
+            return multiple, reach
+        if _falls(first) and reach < REACHES[-1]:
+            continue  # it may only see farther than this patch reaches
+        curves = {cut: cut_off(cut) for cut in CUTS if cut % multiple == 0}
+        if common := next((cut for cut, curve in curves.items() if _leaves_alone(curve)), 0):
+            shorter = (cut for cut in range(2 * multiple, common, multiple) if common % cut == 0)
+            return next((cut for cut in shorter if _leaves_alone(cut_off(cut))), common), reach
+        if reach > REACHES[0] and not any(map(_falls, curves.values())):
+            break  # nor would it on a longer patch
+    return 0, reach
+
+
+def _leaves_alone(largest: NDArray[np.float32]) -> bool:
+    """Whether a cut leaves the far corner alone."""
+    return bool(largest[int(FAR * len(largest))] < HALF_LEVEL)
 
 
 def _falls(largest: NDArray[np.float32]) -> bool:
@@ -172,13 +193,19 @@ def _falls(largest: NDArray[np.float32]) -> bool:
     return bool(largest[3 * quarter] < largest[quarter] / 2)
 
 
-def _curve(upscale: Upscale, scale: int, patch: Pixels, cut: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Cut a patch at the left and the top: the largest difference from each distance on, and the rms at each."""
-    whole = upscale(patch).clip(0, 1)[:, cut * scale :, cut * scale :]
-    part = upscale(np.ascontiguousarray(patch[:, cut:, cut:])).clip(0, 1)
-    side = patch.shape[1] - cut
-    apart = np.abs(whole - part).reshape(3, side, scale, side, scale)
-    most, square = apart.max((0, 2, 4)), np.square(apart).mean((0, 2, 4))
+def _curve(
+    upscale: Upscale, scale: int, patch: Pixels, cut: int, corners: tuple[int, ...] = (LEFT_TOP, RIGHT_BOTTOM)
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Cut a patch at corners: the largest difference from each distance on, and the rms at each."""
+    everything, side = upscale(patch).clip(0, 1), patch.shape[1] - cut
+    apart = []
+    for corner in corners:  # also the step that reads from it on
+        kept = slice(cut, None) if corner == LEFT_TOP else slice(side)
+        part = upscale(np.ascontiguousarray(patch[:, kept, kept])).clip(0, 1)
+        there = slice(cut * scale, None) if corner == LEFT_TOP else slice(side * scale)
+        apart.append(np.abs(everything[:, there, there] - part)[:, ::corner, ::corner])
+    difference = np.concatenate(apart).reshape(-1, side, scale, side, scale)
+    most, square = difference.max((0, 2, 4)), np.square(difference).mean((0, 2, 4))
     distance = np.minimum(np.arange(side)[:, None], np.arange(side)[None, :])
     at = [distance == d for d in range(side)]
     largest = np.array([most[ring].max() for ring in at], dtype=np.float32)

@@ -25,11 +25,13 @@ def build(path: Path, tensors: TensorTable, device: torch.device) -> ForeignNetw
     """Build the network of tensors; `CheckpointError` for one that is not for enlarging pictures of three colours."""
     need("spandrel", "spandrel", "einops", what="a network of this kind")
     with _torchvision_or_stub():
-        from spandrel import ImageModelDescriptor, ModelLoader
+        from spandrel import ImageModelDescriptor, ModelLoader, UnsupportedModelError
 
     try:
         model: Any = ModelLoader().load_from_state_dict(dict(tensors))
-    except Exception as error:  # its own for what it does not know, any other for tensors that do not fit
+    except UnsupportedModelError as error:
+        raise CheckpointError(f"{path} is of no architecture that localsr or spandrel knows") from error
+    except Exception as error:  # whatever networks say of tensors that do not fit them
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise CheckpointError(f"{path} is no network that can be imported: {reason[:200]}") from error
     name, channels = model.architecture.name, (model.input_channels, model.output_channels)

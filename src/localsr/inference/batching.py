@@ -6,11 +6,8 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-import torch
-
 from localsr.geometry import Box
 from localsr.inference.planning import WorkItem, WorkSettings
-from localsr.inference.protocols import RunnableNetwork
 from localsr.models.windows import Taper
 
 BATCH_AREA = 2**15  # LR px of first windows in a batch: 8 MB a feature map at 64 channels, near the size of the cache
@@ -31,18 +28,13 @@ def batch_work(items: Sequence[WorkItem], settings: WorkSettings) -> BatchPlan:
     Many batches on a CPU go to threads, with BATCH_AREA px in all of them together. Few batches would leave cores idle
     at the end, and a bound on memory is for one batch.
     """
-    threads = min(torch.get_num_threads(), MAX_THREADS)
+    threads = min(settings.network.threads, MAX_THREADS)
     many = MIN_BATCHES_PER_THREAD * threads
-    if threads > 1 and len(items) >= many and settings.memory is None and torch_on_cpu(settings.network):
+    if threads > 1 and len(items) >= many and settings.memory is None and settings.network.shared_out(threads):
         batches = list(_batches_of(items, settings, BATCH_AREA // threads))
         if len(batches) >= many:
             return BatchPlan(batches, threads)
     return BatchPlan(list(_batches_of(items, settings, BATCH_AREA)), 1)
-
-
-def torch_on_cpu(network: RunnableNetwork) -> bool:
-    """Whether torch computes a network on the CPU, where threads and the order of weights are ours to choose."""
-    return network.runtime == "torch" and network.device.type == "cpu"
 
 
 def _batches_of(items: Sequence[WorkItem], settings: WorkSettings, area: int) -> Iterator[list[WorkItem]]:

@@ -16,7 +16,6 @@ from typing import NamedTuple
 
 import numpy as np
 import platformdirs
-import torch
 
 from localsr import images
 from localsr.errors import OutputError
@@ -57,13 +56,12 @@ def measured_speed(settings: WorkSettings, inputs: RunInputs, sha256: str) -> Sp
         list(execute(batch_work(items, settings), inputs._replace(photo=photo, context=context)))
         return sum(item.load(settings).flops for item in items)
 
-    key = f"{sha256[:16]} {strategy} {inputs.precision} {network.runtime} {network.device}"
+    key = f"{sha256[:16]} {strategy} {inputs.precision} {network.version} {network.device} {network.threads} threads"
     return calibrated(key, partial(work, SMALL_ROI), partial(work, LARGE_ROI))
 
 
 def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], folder: Path | None = None) -> Speed:
     """Return the speed kept under `key` for this machine; measure it by two pieces of work that return their FLOPs."""
-    key = f"{key}, {torch.get_num_threads()} threads"
     numbers = recall(key, folder)
     if len(numbers) != 2 or not numbers[1]:
         (light, few), (heavy, many) = _timed(small), _timed(large)
@@ -75,7 +73,7 @@ def calibrated(key: str, small: Callable[[], int], large: Callable[[], int], fol
 
 
 def recall(key: str, folder: Path | None = None) -> list[float]:
-    """Return the numbers kept under `key` for this machine and this torch, none where there are none."""
+    """Return the numbers kept under `key` for this machine, none where there are none."""
     return _kept(_path(folder)).get(_of_machine(key), [])
 
 
@@ -111,7 +109,7 @@ def _path(folder: Path | None) -> Path:
 
 def _of_machine(key: str) -> str:
     """Return a key with what numbers depend on besides."""
-    return f"{key}, torch {torch.__version__}, {os.cpu_count()} cores, {platform.node()}"
+    return f"{key}, {os.cpu_count()} cores, {platform.node()}"
 
 
 def _timed(work: Callable[[], int]) -> tuple[float, int]:

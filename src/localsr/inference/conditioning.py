@@ -12,7 +12,7 @@ from localsr.estimation import BLOCK, measure, quality_of
 from localsr.geometry import whole
 from localsr.images import Photo
 from localsr.images.encoding import JpegTables
-from localsr.models.context import sample_patches
+from localsr.models.patches import sample_patches
 
 WINDOW = 8 * BLOCK  # px, side of the windows that are looked at
 WINDOWS = 64  # at most: 4,096 of JPEG's blocks, read and measured in 0.1 s

@@ -9,11 +9,11 @@ from localsr.geometry import Box, Size, whole
 from localsr.inference.batching import BatchPlan
 from localsr.inference.calibration import Speed
 from localsr.inference.memory import BUFFER_BYTES, MEGABYTE, TAKEN_PER_COUNTED
-from localsr.inference.planning import WorkSettings
-from localsr.inference.protocols import RunnableNetwork
+from localsr.inference.planning import WorkItem, WorkSettings
+from localsr.inference.protocols import CountableNetwork
 from localsr.inference.restoration import MAX_PIXELS_HELD
 from localsr.inference.strategies import Strategy
-from localsr.models.context import sample_patches
+from localsr.models.patches import sample_patches
 
 
 class RoiFlops(NamedTuple):
@@ -27,7 +27,8 @@ class WorkCount(NamedTuple):
     """What is planned for boxes."""
 
     pieces: int
-    gflops: float
+    gflops: float  # of the regions
+    gflops_scene: float  # of the patches, once a picture
 
 
 class CostEstimate(NamedTuple):
@@ -39,7 +40,7 @@ class CostEstimate(NamedTuple):
     megabytes: float  # that the process has at its peak, libraries and one result at a time counted in
 
 
-def count_roi(network: RunnableNetwork, strategy: Strategy, roi: int, size: Size) -> RoiFlops:
+def count_roi(network: CountableNetwork, strategy: Strategy, roi: int, size: Size) -> RoiFlops:
     """Count a `roi` x `roi` ROI in the middle of a picture of `size`; `full` restores all of it, as in Table 1."""
     geometry, box = network.geometry, whole(size)
     if strategy is not Strategy.FULL:
@@ -52,6 +53,12 @@ def count_roi(network: RunnableNetwork, strategy: Strategy, roi: int, size: Size
     x, y = near.left // grid * grid, near.top // grid * grid  # from there ROIs of all pictures are alike, counted once
     work = network.count_work(taper.shifted(-x, -y), near.shifted(-x, -y), patches)
     return RoiFlops(work.flops, network.count_scene(patches).flops)
+
+
+def count_planned(items: Sequence[WorkItem], settings: WorkSettings) -> WorkCount:
+    """Count planned work."""
+    scene = settings.network.count_scene(settings.patches)
+    return WorkCount(len(items), sum(item.load(settings).flops for item in items) / 1e9, scene.flops / 1e9)
 
 
 def estimate_cost(

@@ -106,7 +106,7 @@ class FusedScene(Scene):
     ) -> WorkCount:
         """Count the work of restoring boxes from all frames; see `Scene.planned`."""
         count = self._one.planned(self._parts_read(boxes), strategy)
-        return WorkCount(count.pieces, count.gflops * PASSES)
+        return count._replace(gflops=count.gflops * PASSES)
 
     def _costs(self, boxes: Sequence[Box], *, share: bool) -> dict[Strategy, CostEstimate]:
         """Estimate by each strategy what boxes would cost."""

@@ -11,8 +11,8 @@ from localsr.geometry import Box, Size, tiles, whole
 from localsr.inference.memory import available
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.strategies import Strategy
-from localsr.models.counting import WorkLoad
 from localsr.models.windows import Taper
+from localsr.models.work import WorkLoad
 
 TILE_SIDE = 192  # LR px. With the exact halo of the default, a feature map has 13 MB
 MIN_TILE_SIDE = 24  # LR px; no memory is so small that tiles are smaller

@@ -9,15 +9,10 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
-import torch
-from torch import nn
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, Size
 from localsr.inference.calibration import only_one, recall, remember
-from localsr.inference.execution import PRECISIONS
-from localsr.inference.prepacking import packed, shortened
-from localsr.inference.protocols import RunnableNetwork, ShortenableNetwork
 from localsr.inference.sample import sample_photo
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import NetworkPair, Strategy
@@ -47,9 +42,8 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
         networks: The networks, in fp32.
         sha256: Of the network's weights; empty where they were never saved, and what is measured is not kept.
     """
-    device = networks.network.device
-    precision = "bf16" if device.type == "cpu" else "fp16"
-    if _in_16_bits(networks.network, precision) is None:
+    precision, device = networks.network.short_precision, networks.network.device
+    if precision is None:
         return "fp32"
     gain = _known_gain(networks, precision, sha256)
     if gain.levels > MAX_LEVELS:
@@ -57,7 +51,7 @@ def choose_precision(networks: NetworkPair, sha256: str) -> str:
         log.warning("%s is %s in %s on a sample, so it runs in fp32", networks.name, apart, precision)
         return "fp32"
     is_faster = gain.small >= MIN_GAINS[0] and gain.large >= MIN_GAINS[1]
-    if device.type == "cpu" and not is_faster:  # an accelerator waits for its calls with such small ROIs
+    if device == "cpu" and not is_faster:  # an accelerator waits for its calls with such small ROIs
         log.info("%s runs in fp32; %s is %.2f and %.2f times as fast", networks.name, precision, gain.small, gain.large)
         return "fp32"
     return precision
@@ -70,7 +64,8 @@ def _known_gain(networks: NetworkPair, precision: str, sha256: str) -> Gain:
     """
     if not sha256:
         return measure_gain(networks, precision)
-    key = f"{sha256[:16]} {precision} to fp32 {networks.network.device}, {torch.get_num_threads()} threads"
+    network = networks.network
+    key = f"{sha256[:16]} {precision} to fp32 {network.version} {network.device}, {network.threads} threads"
     with only_one():
         numbers = recall(key)
         if len(numbers) != len(Gain._fields):
@@ -80,7 +75,7 @@ def _known_gain(networks: NetworkPair, precision: str, sha256: str) -> Gain:
 
 def measure_gain(networks: NetworkPair, precision: str) -> Gain:
     """Restore regions of a picture in fp32 and in a precision of 16 bits by turns."""
-    photo, exact = sample_photo(SAMPLE_SIZE), networks.converted(packed)
+    photo, exact = sample_photo(SAMPLE_SIZE), networks.converted(lambda network: network.packed())
     scenes = [Scene(photo, exact), Scene(photo, exact, precision, shortened_pair(networks, precision))]
     levels, times = 0.0, []
     for side in SAMPLE_ROIS:
@@ -95,22 +90,11 @@ def measure_gain(networks: NetworkPair, precision: str) -> Gain:
 
 
 def shortened_pair(networks: NetworkPair, precision: str) -> NetworkPair:
-    """Return networks in a precision of 16 bits; `ConfigError` for those that torch does not compute."""
-
-    def convert(network: RunnableNetwork) -> RunnableNetwork:
-        short = _in_16_bits(network, precision)
-        if short is None:
-            raise ConfigError(f"{networks.name} runs by {network.runtime}, in fp32 alone, not in {precision}")
-        return short
-
-    return networks.converted(convert)
-
-
-def _in_16_bits(network: RunnableNetwork, precision: str) -> RunnableNetwork | None:
-    """Return a network in a precision of 16 bits; None for one that cannot run so."""
-    if isinstance(network, nn.Module):
-        return shortened(network, PRECISIONS[precision])
-    return network.shortened(PRECISIONS[precision]) if isinstance(network, ShortenableNetwork) else None
+    """Return networks in a precision of 16 bits; `ConfigError` for those that run in fp32 alone."""
+    if networks.network.short_precision is None:
+        runtime = networks.network.runtime
+        raise ConfigError(f"{networks.name} runs by {runtime}, in fp32 alone, not in {precision}")
+    return networks.converted(lambda network: network.shortened(precision))
 
 
 def _levels_apart(scenes: Sequence[Scene], box: Box, strategy: Strategy) -> float:

@@ -2,59 +2,31 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Protocol, Self, runtime_checkable
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol, Self
 
 if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
+    import numpy as np
+    from numpy.typing import NDArray
 
     from localsr.conditions import Conditions
     from localsr.geometry import Box
     from localsr.images import Source
     from localsr.inference.region_scene import RegionScene
-    from localsr.models.context import Context
-    from localsr.models.counting import WorkLoad
+    from localsr.models.patches import Context
     from localsr.models.windows import NetworkGeometry, Taper
+    from localsr.models.work import WorkLoad
+
+    Floats = NDArray[np.float32]
 
 
-class RunnableNetwork(Protocol):
-    """A network as the engine runs it, whatever computes it: torch, onnxruntime, or code of others."""
-
-    runtime: ClassVar[str]  # what computes it
+class CountableNetwork(Protocol):
+    """A network whose work can be counted, with weights or without."""
 
     @property
     def geometry(self) -> NetworkGeometry:
         """Where it looks."""
-
-    @property
-    def device(self) -> torch.device:
-        """Where it computes, and where its inputs are put."""
-
-    @property
-    def conditioned(self) -> bool:
-        """Whether it can be told how a picture was degraded."""
-
-    def with_halo(self, halo: int) -> Self:
-        """Return this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
-
-    def with_conditions(self, conditions: Conditions) -> Self:
-        """Return this network, its weights shared, told how a picture was degraded; itself if it cannot be told."""
-
-    def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
-        """Make keys and values (Eq. 2) of a picture's patches; None without GCM.
-
-        `patches` `(1, N, 3, r, r)` are RGB in [0, 1], `corners` `(1, N, 2)` their x and y in LR px.
-        """
-
-    def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
-        """Restore B ROIs of one taper: `(B, 3, h, w)` RGB in [0, 1] -> `(B, 3, s roi.h, s roi.w)`, not clamped.
-
-        `pixels` cover the window `near`. Boxes are in coordinates whose 0, 0 lies at `origins` `(B, 2)`, x and y in LR
-        px of the picture, multiples of the geometry's `grid`.
-        """
-
-    def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
-        """Return the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Eq. 3, Fig. 8)."""
 
     def count_work(self, taper: Taper, near: Box, patches: int) -> WorkLoad:
         """Count what restoring one ROI takes: its windows, and of how many patches it asks keys and values."""
@@ -63,12 +35,69 @@ class RunnableNetwork(Protocol):
         """Count what making keys and values of so many patches takes; nothing without GCM."""
 
 
-@runtime_checkable
-class ShortenableNetwork(Protocol):
-    """A network of others' code that knows how to run in 16 bits; ours are converted by `prepacking.shortened`."""
+class RunnableNetwork(CountableNetwork, Protocol):
+    """A network as the engine runs it, whatever computes it: torch, onnxruntime, or code of others."""
 
-    def shortened(self, dtype: torch.dtype) -> RunnableNetwork | None:
-        """Return this network in 16 bits, None where it cannot run so."""
+    @property
+    def runtime(self) -> str:
+        """What computes it: torch, onnx or foreign."""
+
+    @property
+    def version(self) -> str:
+        """What computes it, with its version: numbers measured by another do not hold."""
+
+    @property
+    def device(self) -> str:
+        """Where it computes: cpu, or an accelerator's name."""
+
+    @property
+    def threads(self) -> int:
+        """How many threads of the CPU it computes with."""
+
+    @property
+    def conditioned(self) -> bool:
+        """Whether it can be told how a picture was degraded."""
+
+    @property
+    def short_precision(self) -> str | None:
+        """The precision of 16 bits that may be faster here; None where it runs in fp32 alone."""
+
+    def shared_out(self, parts: int) -> AbstractContextManager[Callable[[], None]] | None:
+        """Share its threads out among so many callers, each of which first calls what this gives; None: it does not."""
+
+    def packed(self) -> Self:
+        """Return this network as it runs fastest in fp32, its weights shared."""
+
+    def shortened(self, precision: str) -> Self:
+        """Return this network in a precision of 16 bits; `ConfigError` where it runs in fp32 alone."""
+
+    def with_halo(self, halo: int) -> Self:
+        """Return this network, its weights shared, keeping `halo` LR px around an ROI at every step."""
+
+    def with_conditions(self, conditions: Conditions) -> Self:
+        """Return this network, its weights shared, told how a picture was degraded; itself if it cannot be told."""
+
+    def encode(self, patches: Floats, corners: Floats) -> Context[Floats] | None:
+        """Make keys and values (Eq. 2) of a picture's patches; None without GCM.
+
+        `patches` `(1, N, 3, r, r)` are RGB in [0, 1], `corners` `(1, N, 2)` their x and y in LR px.
+        """
+
+    def restore(
+        self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats] | None
+    ) -> Floats:
+        """Restore B ROIs of one taper: `(B, 3, h, w)` RGB in [0, 1] -> `(B, 3, s roi.h, s roi.w)`, not clamped.
+
+        `pixels` cover the window `near`. Boxes are in coordinates whose 0, 0 lies at `origins` `(B, 2)`, x and y in LR
+        px of the picture, multiples of the geometry's `grid`. Raises `DeviceMemoryError` where fewer ROIs might do.
+        """
+
+    def attention(self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats]) -> Floats:
+        """Return the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Eq. 3, Fig. 8)."""
+
+
+class DeviceMemoryError(MemoryError):
+    """An accelerator has not the memory for a batch."""
 
 
 class PictureEncoder(Protocol):

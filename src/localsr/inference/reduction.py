@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from localsr.geometry import Box, Size, tiles, whole
@@ -62,8 +61,8 @@ def reduced_pieces(pieces: Iterable[Piece], box: Box, grid: Grid) -> Iterator[Pi
                 continue
             common = tile.seen.intersection(there)
             local = common.within(there)
-            window = torch.from_numpy(piece.pixels[:, local.rows, local.columns])
-            found = resample(window, common, large, grid.size, part, inside).numpy()
+            window = piece.pixels[:, local.rows, local.columns]
+            found = resample(window, common, large, grid.size, part, inside)
             tile.pixels = found if tile.pixels is None else tile.pixels + found
             tile.precisions.add(piece.precision)
             tile.left -= common.area

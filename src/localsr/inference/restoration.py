@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, Self, cast
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from localsr import images
@@ -237,9 +236,9 @@ def _enlarged(
     size = to if isinstance(to, Size) else Enlargement(to).of(box.size)
     part = part or whole(size)
     around = needed(part, box, size).clipped(photo.size)
-    return resample(torch.from_numpy(read(around)), around, box, size, part).clamp(0, 1).numpy()
+    return resample(read(around), around, box, size, part).clip(0, 1)
 
 
 def reduced(pixels: NDArray[np.float32], size: Size) -> NDArray[np.float32]:
     """Reduce pixels `(bands, h, w)` to a size; see `Restoration.reduced`."""
-    return resize(torch.from_numpy(pixels), size.height, size.width).clamp(0, 1).numpy()
+    return resize(pixels, size.height, size.width).clip(0, 1)

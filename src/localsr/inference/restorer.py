@@ -14,20 +14,15 @@ from localsr.errors import ConfigError
 from localsr.frames.reading import Frames
 from localsr.frames.tracking import follow
 from localsr.geometry import Box
-from localsr.inference.batching import torch_on_cpu
-from localsr.inference.device import find_device
 from localsr.inference.execution import PRECISIONS
 from localsr.inference.fused_scene import FusedScene
-from localsr.inference.memory import keep_freed, tensor_room
+from localsr.inference.memory import tensor_room
 from localsr.inference.precision import AUTO, choose_precision, shortened_pair
-from localsr.inference.prepacking import packed
 from localsr.inference.protocols import RunnableNetwork
 from localsr.inference.scene import Scene
 from localsr.inference.strategies import Enlarger, NetworkPair, Strategy
 from localsr.inference.tracking import TrackedRegion, restore_tracked
-from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
-from localsr.models.embedded import find_network, find_twin
+from localsr.models.card import Card
 from localsr.progress import Progress
 
 
@@ -38,7 +33,7 @@ class Restorer(Enlarger):
 
     Example:
         >>> import localsr
-        >>> localsr.Restorer.load("edsr-light-x4", device="cpu")
+        >>> localsr.load("edsr-light-x4", device="cpu")
         <Restorer of edsr-light-x4, x4: crop, halo, full>
     """
 
@@ -57,7 +52,7 @@ class Restorer(Enlarger):
             network: The network.
             card: What its checkpoint says of it.
             plain: Its plain twin, None where there is none; a network without context is its own.
-            precision: As in `load`.
+            precision: As in `localsr.load`.
             max_memory: MB that the process is to stay below, kept results aside; None for no bound.
 
         Raises:
@@ -77,50 +72,6 @@ class Restorer(Enlarger):
     def __repr__(self) -> str:
         """Return a line that says what it is."""
         return f"<Restorer of {self.card.name}, {self.enlargement}: {', '.join(self.strategies)}>"
-
-    @classmethod
-    def load(
-        cls,
-        name_or_path: str | PathLike[str] | None = None,
-        *,
-        scale: float | None = None,
-        device: str = "auto",
-        precision: str = AUTO,
-        max_memory: int | None = None,
-    ) -> Self:
-        """Load a network to be run by torch; `localsr.load` does it for any runtime.
-
-        A network with context brings its plain twin, if that lies beside it or in the package.
-
-        Args:
-            name_or_path: A network of the package by its name, or a checkpoint by its path; the default of `scale` when
-                None.
-            scale: How many times a region is enlarged, 1 to 8: at most what the network does, whose results are reduced
-                to less. By default what it does; without a name the network that enlarges least of those that suffice.
-            device: torch's name of a device, or `auto` for an accelerator where there is one.
-            precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is
-                faster and at most one level of 255 from fp32, as measured once for the network and the machine.
-            max_memory: MB that the process is to stay below, kept results aside: batches and tiles are made as small as
-                that needs.
-
-        Returns:
-            The restorer.
-
-        Raises:
-            CheckpointError: The file is no sound checkpoint.
-            ConfigError: The network or the machine has not what is asked for.
-
-        Example:
-            >>> import localsr
-            >>> localsr.Restorer.load("clsr-light-x2", device="cpu").scale
-            2
-        """
-        place = find_device(device)
-        path = find_network(name_or_path, scale)
-        network, card = checkpoint.load(path)
-        plain = None if network.config.plain else find_twin(card, path)
-        found = cls(network.to(place), card, plain and plain.to(place), precision, max_memory=max_memory)
-        return found.sized(scale)
 
     @property
     def precision(self) -> str:
@@ -187,10 +138,7 @@ class Restorer(Enlarger):
     @cached_property
     def _running(self) -> NetworkPair:
         """The networks as they run fastest; with a bound on memory as they are, and nothing freed is kept."""
-        if not torch_on_cpu(self.network) or self.max_memory is not None:
-            return self._networks
-        keep_freed()
-        return self._networks.converted(packed)
+        return self._networks if self.max_memory is not None else self._networks.converted(lambda one: one.packed())
 
     @cached_property
     def _short(self) -> NetworkPair | None:

@@ -15,7 +15,7 @@ from localsr.inference.assembly import assemble
 from localsr.inference.batching import batch_work
 from localsr.inference.calibration import measured_speed
 from localsr.inference.conditioning import PhotoConditions
-from localsr.inference.cost import CostEstimate, WorkCount, estimate_cost
+from localsr.inference.cost import CostEstimate, WorkCount, count_planned, estimate_cost
 from localsr.inference.execution import RunInputs, attend, execute
 from localsr.inference.memory import resident
 from localsr.inference.paste import Pasting, paste
@@ -195,8 +195,7 @@ class Scene(RegionScene):
         """
         inside = checked_boxes(boxes, self.photo.size)
         settings = self._settings(self.strategy(strategy))
-        items = plan_work(inside, settings, share=share)
-        return WorkCount(len(items), sum(item.load(settings).flops for item in items) / 1e9)
+        return count_planned(plan_work(inside, settings, share=share), settings)
 
     def _restorations(
         self, boxes: Sequence[Box], strategy: Strategy, progress: Progress | None, *, share: bool, together: bool

@@ -7,16 +7,15 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
-import torch
-from torch import Tensor
+import numpy as np
 
 from localsr.errors import ConfigError
 from localsr.geometry import Box, whole
 from localsr.images import Photo
 from localsr.inference import scene_file
-from localsr.inference.execution import read_windows
+from localsr.inference.execution import Floats, read_windows
 from localsr.inference.protocols import RunnableNetwork
-from localsr.models.context import Context, sample_patches
+from localsr.models.patches import Context, sample_patches
 
 
 class SceneContext:
@@ -29,7 +28,7 @@ class SceneContext:
         """Choose the patches; nothing is read or computed yet. `sha256` is of the network's weights."""
         self._network, self._photo, self._sha256 = network, photo, sha256
         self._lock = Lock()
-        self._context: Context | None = None
+        self._context: Context[Floats] | None = None
         self.patches: list[Box] = []
         if (shape := network.geometry.context) is not None:
             self.patches = sample_patches(photo.size, shape.patch, shape.patches)
@@ -42,7 +41,7 @@ class SceneContext:
         """Take what `__getstate__` gave, and a lock of its own."""
         self.__dict__.update(state, _lock=Lock())
 
-    def get(self) -> Context | None:
+    def get(self) -> Context[Floats] | None:
         """Return keys and values, and make them if no thread has yet; None for a network without GCM."""
         if not self.patches:
             return None
@@ -66,17 +65,16 @@ class SceneContext:
 
     def identity(self) -> dict[str, str]:
         """Return hashes of all that keys and values follow from: the picture's size, its patches, and the network."""
-        pixels = f"{self._photo.size}".encode() + self._pixels().numpy().tobytes()
+        pixels = f"{self._photo.size}".encode() + self._pixels().tobytes()
         return {"picture": hashlib.sha256(pixels).hexdigest(), "network": self._sha256}
 
-    def _pixels(self) -> Tensor:
+    def _pixels(self) -> Floats:
         """Read the patches, `(N, 3, r, r)`."""
         bounds = whole(self._photo.size)
-        return read_windows(self._photo, [(box, bounds) for box in self.patches]) if self.patches else torch.empty(0)
+        places = [(box, bounds) for box in self.patches]
+        return read_windows(self._photo, places) if places else np.empty(0, np.float32)
 
-    def _encode(self, pixels: Tensor) -> Context | None:
+    def _encode(self, pixels: Floats) -> Context[Floats] | None:
         """Make keys and values of the patches."""
-        device = self._network.device
-        corners = torch.tensor([[[b.left, b.top] for b in self.patches]], dtype=torch.float32, device=device)
-        with torch.inference_mode():
-            return self._network.encode(pixels[None].to(device), corners)
+        corners = np.array([[[box.left, box.top] for box in self.patches]], np.float32)
+        return self._network.encode(pixels[None], corners)

@@ -19,9 +19,10 @@ from localsr.models.cells import Cells
 from localsr.models.compact import Compact
 from localsr.models.conditioning import Conditioning, modulate
 from localsr.models.config import ModelConfig
-from localsr.models.context import Context, GlobalContext
-from localsr.models.counting import WorkLoad, count
+from localsr.models.context import GlobalContext
+from localsr.models.counting import count
 from localsr.models.edsr import EDSR
+from localsr.models.patches import Context
 from localsr.models.proximity import Proximity
 from localsr.models.rcan import RCAN
 from localsr.models.rrdb import RRDBNet
@@ -29,6 +30,7 @@ from localsr.models.span import SPAN
 from localsr.models.srresnet import SRResNet
 from localsr.models.swinir import SwinIR
 from localsr.models.windows import ContextGeometry, NetworkGeometry, Taper
+from localsr.models.work import WorkLoad
 
 Near = tuple[list[Tensor], Box]  # the PIM's p_1, p_2, ... and the window that they cover
 BACKBONES: dict[str, type[Backbone]] = {
@@ -44,7 +46,7 @@ BACKBONES: dict[str, type[Backbone]] = {
 
 
 class CLSR(nn.Module):
-    """The network of one config, which satisfies `inference.protocols.RunnableNetwork`."""
+    """The network of one config, which satisfies `pytorch.network.TensorNetwork`."""
 
     runtime: ClassVar[str] = "torch"  # what computes it
 
@@ -122,7 +124,7 @@ class CLSR(nn.Module):
         x: Tensor,
         taper: Taper,
         origins: Tensor,
-        context: Context | None = None,
+        context: Context[Tensor] | None = None,
         near: Near | None = None,
         modulation: Tensor | None = None,
     ) -> Tensor:
@@ -143,17 +145,19 @@ class CLSR(nn.Module):
         y: Tensor = self.backbone(x[:, :3], taper, add, beside)
         return y
 
-    def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
+    def encode(self, patches: Tensor, corners: Tensor) -> Context[Tensor] | None:
         """Make keys and values of patches `(1, N, 3, r, r)` at `corners` `(1, N, 2)`; None without GCM."""
         return None if self.gcm is None else self.gcm.encode(patches, corners)
 
-    def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+    def restore(
+        self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context[Tensor] | None
+    ) -> Tensor:
         """Restore as `forward` does from all that is read, `pixels` `(B, 3, h, w)` of the window `near`."""
         x, p = self._split(pixels, near, taper)
         y: Tensor = self(x, taper, origins, context, p, self.modulation)
         return y
 
-    def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
+    def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context[Tensor]) -> Tensor:
         """Return the weights `(B, heads, queries, tokens)` with which the GCM draws on the patches (Fig. 8)."""
         if self.gcm is None:
             raise ConfigError("this network has no global context module, so there is no attention to show")

@@ -3,45 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.compiler import is_exporting
 from torch.nn import functional
 
-from localsr.geometry import Box, Size, snapped
+from localsr.geometry import Box, snapped
 from localsr.models.backbone import Backbone, Features, crop
 from localsr.models.config import ModelConfig
 from localsr.models.layers import zeroed
+from localsr.models.patches import Context
 
 MAX_QUERIES = 2**9  # at once: with 576 tokens their bias has 5 MB, near a cache's size; 32 ROIs take 50 ms, not 97
-
-
-class Context(NamedTuple):
-    """Keys and values (Eq. 2) of the patches of B pictures, and where each token lies.
-
-    `keys`, `values`: `(B, heads, tokens, c / heads)`. `places`: `(B, tokens, 2)`, x and y in LR px of the picture.
-    """
-
-    keys: Tensor
-    values: Tensor
-    places: Tensor
-
-
-def sample_patches(size: Size, patch: int, count: int) -> list[Box]:
-    """Choose at most `count` of the `patch` x `patch` cells of a picture, uniformly along both sides (Fig. 4b).
-
-    They do not overlap and do not depend on the ROI. In a picture thinner than a patch they extend beyond it.
-    """
-    side = int(count**0.5)
-
-    def places(length: int) -> list[int]:
-        cells = max(length // patch, 1)
-        chosen = min(cells, side)
-        return [patch * ((2 * k + 1) * cells // (2 * chosen)) for k in range(chosen)]
-
-    return [Box.from_xywh(x, y, patch, patch) for y in places(size.height) for x in places(size.width)]
 
 
 class Downsampler(nn.Module):
@@ -94,7 +68,7 @@ class GlobalContext(nn.Module):
         self.slope = nn.Parameter(torch.full((self.heads, 1, 1), 1 / 64))
         self.up = Upsampler(c, stride)
 
-    def encode(self, patches: Tensor, corners: Tensor) -> Context:
+    def encode(self, patches: Tensor, corners: Tensor) -> Context[Tensor]:
         """Compute K and V from patches `(B, N, 3, r, r)`, RGB in [0, 1], at `corners` `(B, N, 2)`, x and y in LR px."""
         b, n = patches.shape[:2]
         flat = patches.flatten(0, 1).contiguous(memory_format=torch.channels_last)
@@ -104,7 +78,7 @@ class GlobalContext(nn.Module):
         tokens = m.flatten(2).transpose(1, 2).reshape(b, n * cells.shape[0], -1)
         return Context(self._split(self.key(tokens)), self._split(self.value(tokens)), places)
 
-    def forward(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
+    def forward(self, z: Tensor, window: Box, origins: Tensor, context: Context[Tensor]) -> Tensor:
         """Return what the context adds to features `z` `(B, c, h, w)`: the enlarged g of Eq. 5, in the same shape.
 
         `z` covers `window`, whose coordinates start at `origins` `(B, 2)`, x and y in LR px of the pictures; these are
@@ -118,7 +92,7 @@ class GlobalContext(nn.Module):
         y: Tensor = self.up(g.contiguous(memory_format=torch.channels_last))
         return crop(y, window.within(cells), self.unit)
 
-    def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context) -> Tensor:
+    def weights(self, z: Tensor, window: Box, origins: Tensor, context: Context[Tensor]) -> Tensor:
         """Return the softmax of Eq. 3 alone, `(B, heads, queries, tokens)`; the weights of a query sum to 1."""
         queries, places, _ = self._queries(z, window, snapped(window, self.cell), origins)
         similarity = queries @ context.keys.transpose(-1, -2) / queries.shape[-1] ** 0.5
@@ -142,7 +116,7 @@ class GlobalContext(nn.Module):
         queries = self._split(self.query(q.flatten(2).transpose(1, 2))) * self.beta
         return queries, places.expand(z.shape[0], -1, -1), (rows, columns)
 
-    def _attended(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
+    def _attended(self, queries: Tensor, places: Tensor, context: Context[Tensor]) -> Tensor:
         """Return g of Eq. 3, `(B, heads, queries, c / heads)`, computed for `MAX_QUERIES` at a time."""
         b, _, n, _ = queries.shape
         keys, values = context.keys.to(queries.dtype), context.values.to(queries.dtype)
@@ -161,7 +135,7 @@ class GlobalContext(nn.Module):
         )
         return g.reshape(self.heads, b, n, -1).transpose(0, 1) if shared else g
 
-    def _bias(self, queries: Tensor, places: Tensor, context: Context) -> Tensor:
+    def _bias(self, queries: Tensor, places: Tensor, context: Context[Tensor]) -> Tensor:
         """Return b of Eq. 3, `(B, heads, queries, tokens)`."""
         distance = _distance(places, context.places)[:, None].to(self.slope.dtype)
         b: Tensor = -self.slope.abs() * distance

@@ -8,13 +8,15 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
-from torch.utils._python_dispatch import TorchDispatchMode, _disable_current_modes, _get_current_dispatch_mode
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import conv_flop_count, flop_registry
+
+from localsr.models.work import WorkLoad
 
 ATEN = torch.ops.aten
 COMPOSITE = torch._C.DispatchKey.CompositeImplicitAutograd
@@ -32,13 +34,6 @@ def _packed_flops(x: Tensor, *operands: Any, out_val: Tensor) -> int:  # noqa: A
 
 PACKED_FLOPS = {PACKED: _packed_flops} if PACKED else {}
 COUNTED = flop_registry | FLASH_FLOPS | PACKED_FLOPS  # torch's table lacks the CPU's attention and packed convolutions
-
-
-class WorkLoad(NamedTuple):
-    """What one piece of work takes."""
-
-    flops: int
-    bytes: int  # of its tensors in float32 at the moment when there are most
 
 
 def count(work: Callable[[], object]) -> WorkLoad:
@@ -84,13 +79,6 @@ class FlopCounter(TorchDispatchMode):
             with self:  # not by `decompose`, which takes torch's Python code where it has some, with other last bits
                 return func._op_dk(COMPOSITE, *args, **kwargs)
         return func(*args, **kwargs)
-
-
-def add_flops(count: Callable[[], int]) -> None:
-    """Let the counter of this thread, if there is one, add what ran outside torch."""
-    if isinstance(counter := _get_current_dispatch_mode(), FlopCounter):
-        with _disable_current_modes():  # what counts beforehand runs operations, too
-            counter.total += count()
 
 
 class _Peak(TorchDispatchMode):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.amp import is_autocast_available
@@ -57,8 +58,8 @@ class EdsrUpsampler(nn.Module):
 
 def bicubic_kernel(scale: int) -> Tensor:
     """Return weights `(3 scale^2, 1, 5, 5)` of a convolution of 3 groups that is torch's bicubic, a = -0.75."""
-    phases = (torch.arange(scale, dtype=torch.float64) + 0.5) / scale - 0.5  # LR px from the centre of an LR pixel
-    taps = cubic(phases[:, None] - torch.arange(-2, 3), -0.75)
+    phases = (np.arange(scale) + 0.5) / scale - 0.5  # LR px from the centre of an LR pixel
+    taps = torch.from_numpy(cubic(phases[:, None] - np.arange(-2, 3), -0.75))
     kernel = taps[:, None, :, None] * taps[None, :, None, :]
     return kernel.reshape(scale**2, 1, 5, 5).repeat(3, 1, 1, 1).float()
 

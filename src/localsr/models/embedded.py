@@ -10,9 +10,6 @@ from pathlib import Path
 import platformdirs
 
 from localsr.errors import CheckpointError, ConfigError
-from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
-from localsr.models.clsr import CLSR
 
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT_NETWORKS = {4: "clsr-photo-x4", 2: "clsr-photo-x2"}  # by scale, for photos as people have them
@@ -73,17 +70,3 @@ def suiting_network(scales: Mapping[str, int], factor: float, default: str) -> s
         if enough:
             return min(enough, key=lambda name: scales[name])
     return default
-
-
-def find_twin(card: Card, path: Path) -> CLSR | None:
-    """Find the plain network that a CLSR network started from, by name and sha256."""
-    wanted = f"{Path(card.plain.get('name', '')).name}.safetensors"  # a name, whatever a hostile header says
-    for folder in (path.parent, path.parent.parent / Path(wanted).stem, imported_folder(), EMBEDDED_FOLDER):
-        try:
-            network, twin = checkpoint.load(folder / wanted)
-        except CheckpointError:  # not there, or another's; only crop, halo and full need it, and say so
-            continue
-        fits = network.config.plain and network.config.scale == card.config.scale
-        if fits and twin.sha256 == card.plain.get("sha256"):
-            return network
-    return None

@@ -25,6 +25,10 @@ WRAPPERS = ("params_ema", "params", "state_dict")  # keys that a file may hold i
 IMPORTED_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
+class UnknownLayoutError(CheckpointError):
+    """A table of tensors in none of the layouts that localsr builds networks of its own from."""
+
+
 def import_network(path: Path, scale: int | None = None) -> CLSR:
     """Read another project's file, in one of the `LAYOUTS`, as a network without context in evaluation mode.
 
@@ -34,7 +38,9 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
     given = read_table(path)
     layout = next((one for one in LAYOUTS.values() if any(re.fullmatch(one.mark, name) for name in given)), None)
     if layout is None:
-        raise CheckpointError(f"{path} has none of the layouts that can be imported: {', '.join(LAYOUTS)}")
+        if any(name.startswith("backbone.") for name in given):
+            raise CheckpointError(f"{path} is a checkpoint of localsr, which every command takes by its path as it is")
+        raise UnknownLayoutError(f"{path} has none of the layouts that can be imported: {', '.join(LAYOUTS)}")
     try:
         sizes = layout.sizes(given, scale)
         if scale not in (None, sizes["scale"]):
@@ -61,7 +67,7 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
 
 def read_table(path: Path) -> TensorTable:
     """Read a file's tensors by their names; of a file of torch, it builds tensors and containers and nothing else."""
-    if path.suffix == ".safetensors":
+    if path.suffix.lower() == ".safetensors":
         return checkpoint.read_tensors(path)
     raw = load_torch_file(path)
     raw = raw if isinstance(raw, dict) else {None: raw}  # whose name, not a string, is refused below

@@ -13,9 +13,10 @@ from typing import Any, BinaryIO
 import torch
 
 from localsr.errors import CheckpointError
-from localsr.models import checkpoint
+from localsr.models.card import MAX_CHECKPOINT_BYTES
 
 ZIP_MARK = b"PK\x03\x04"  # by which torch tells its new format from the old one
+TEXT, TEXT_BYTES = re.compile(rb"[\t\n\r\x20-\x7e]+"), 256  # a text by its first bytes; no pickle that torch writes
 OLD_PICKLES = 5  # with which the old one begins: three that mark it, the table, and the order of what follows
 MAX_PICKLE_BYTES = 2**22
 MAX_STEPS = 2**18  # of pickles; a tensor takes 40, and torch takes about 1 s for all
@@ -39,6 +40,9 @@ def load_torch_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file hol
                 return torch.load(path, map_location="cpu", weights_only=True)
             file.seek(0)
             head = file.read(MAX_PICKLE_BYTES)
+            if TEXT.fullmatch(head[:TEXT_BYTES]):
+                reason = "it is a text, such as a page or a pointer to a file"
+                raise CheckpointError(f"{path} is no file of weights that can be read safely: {reason}")
             _check_pickles(path, head, OLD_PICKLES)
             # no open file, from which torch would also take a tar, whose pickles nobody has looked at
             return torch.load(io.BytesIO(head + file.read()), map_location="cpu", weights_only=True)
@@ -53,8 +57,8 @@ def load_torch_file(path: Path) -> Any:  # noqa: ANN401  # whatever the file hol
 
 def refuse_large(path: Path, size: int) -> None:
     """Raise `CheckpointError` for more bytes than weights have."""
-    if size > checkpoint.MAX_CHECKPOINT_BYTES:
-        raise CheckpointError(f"{path} holds {size} bytes; weights have at most {checkpoint.MAX_CHECKPOINT_BYTES}")
+    if size > MAX_CHECKPOINT_BYTES:
+        raise CheckpointError(f"{path} holds {size} bytes; weights have at most {MAX_CHECKPOINT_BYTES}")
 
 
 def _check_zip(path: Path, file: BinaryIO) -> None:
@@ -64,6 +68,8 @@ def _check_zip(path: Path, file: BinaryIO) -> None:
         raise CheckpointError(sentence)
     with zipfile.ZipFile(file) as archive:
         parts = archive.infolist()
+        if any("/code/" in part.filename for part in parts):
+            raise CheckpointError(f"{path} is TorchScript, a program, which is never run; save its state_dict() alone")
         refuse_large(path, sum(part.file_size for part in parts))
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
             raise CheckpointError(f"{path} is packed, which torch's files are not; unpack it and save it by torch")

@@ -14,7 +14,7 @@ from localsr.errors import ConfigError
 from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.inference.restorer import Restorer
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import CLSR
 from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, digest, write_folder
 from localsr.onnx.graphs import attending, encoding, restoring
@@ -34,12 +34,12 @@ COMPARED_BOXES = (  # one px, odd and even places, at borders and corners, all
 )
 
 
-def read_restorer(folder: Path, max_memory: int | None = None) -> Restorer:
+def read_restorer(folder: Path, max_memory: int | None = None, threads: int | None = None) -> Restorer:
     """Read a folder that `export` wrote, as a restorer that onnxruntime computes for.
 
     Raises `CheckpointError` for a folder that is not sound.
     """
-    card, network, plain = open_networks(folder, arena=max_memory is None)
+    card, network, plain = open_networks(folder, arena=max_memory is None, threads=threads)
     about = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
     return Restorer(network, about, plain, max_memory=max_memory)
 
@@ -61,7 +61,8 @@ def export(restorer: Restorer, folder: Path, progress: Progress = lambda *_: Non
 
 def traced(restorer: Restorer, progress: Progress = lambda *_: None) -> tuple[GraphCard, dict[str, bytes]]:
     """Make a restorer's graphs, run them, and say in their card how far they are from torch."""
-    network, plain, card = restorer.network, restorer.plain, restorer.card
+    card = restorer.card
+    network, plain = (getattr(one, "module", None) for one in (restorer.network, restorer.plain))
     if not isinstance(network, CLSR) or not isinstance(plain, CLSR | None):
         raise ConfigError(f"{card.name} is not of torch; export the checkpoint that it came from")
     work: dict[str, Callable[[], bytes]] = {RESTORE: lambda: restoring(network)}

@@ -19,11 +19,12 @@ from typing import Any
 
 from localsr.errors import CheckpointError, ConfigError
 from localsr.files import write_whole
-from localsr.models.checkpoint import CONTROL_CHARACTERS, read_bounded
+from localsr.models.card import CONTROL_CHARACTERS, read_bounded
 from localsr.models.config import ModelConfig
-from localsr.onnx.graphs import CONTEXT, OPSET
 
 FORMAT = "localsr-onnx-2"
+OPSET = 18  # Resize as torch has it, and old enough for what people run
+CONTEXT = ("keys", "values", "places")
 CARD = "card.json"
 RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
 MAX_CARD_BYTES, MAX_GRAPH_BYTES = 2**20, 2**30

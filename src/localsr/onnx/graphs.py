@@ -29,13 +29,12 @@ from torch.overrides import TorchFunctionMode
 from localsr.conditions import Conditions
 from localsr.geometry import Box, Size, snapped
 from localsr.models.clsr import CLSR
-from localsr.models.context import Context
+from localsr.models.patches import Context
 from localsr.models.windows import Taper
+from localsr.onnx.folder import CONTEXT, OPSET
 
-OPSET = 18  # Resize as torch has it, and old enough for what people run
 EXAMPLE = Size(72, 64)  # of the picture that is traced: multiples of SwinIR's window
 INNER = Box(24, 24, 43, 41)  # the ROI that is traced
-CONTEXT = ("keys", "values", "places")
 
 
 def windows(near: Box, taper: Taper) -> Tensor:
@@ -167,7 +166,7 @@ class _Encode(nn.Module):
         super().__init__()
         self.network = network
 
-    def forward(self, patches: Tensor, corners: Tensor) -> Context | None:
+    def forward(self, patches: Tensor, corners: Tensor) -> Context[Tensor] | None:
         """Make keys, values, places."""
         return self.network.encode(patches, corners)
 
@@ -205,7 +204,7 @@ class _Regions(nn.Module):
             return self.result(network, pixels, cast(Box, near), taper, at, context)
 
     def result(
-        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
+        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context[Tensor] | None
     ) -> Tensor:
         """Compute the output."""
         raise NotImplementedError
@@ -215,7 +214,7 @@ class _Restore(_Regions):
     """The graph *restore*."""
 
     def result(
-        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
+        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context[Tensor] | None
     ) -> Tensor:
         """Restore, clamped to [0, 1]."""
         return network.restore(pixels, near, taper, origins, context).clamp(0, 1)
@@ -225,7 +224,7 @@ class _Attend(_Regions):
     """The graph *attend*."""
 
     def result(
-        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
+        self, network: CLSR, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context[Tensor] | None
     ) -> Tensor:
         """Compute the weights of the attention."""
         assert context is not None

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import copy
+import importlib.metadata
+import os
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Protocol, Self
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from localsr.conditions import Conditions
 from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
 from localsr.models.clsr import count_scene, count_work, without_weights
 from localsr.models.config import ModelConfig
-from localsr.models.context import Context
-from localsr.models.counting import WorkLoad, add_flops
+from localsr.models.patches import Context
 from localsr.models.windows import NetworkGeometry, Taper
+from localsr.models.work import WorkLoad
 from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, read_folder
-from localsr.onnx.graphs import windows
+
+Floats = NDArray[np.float32]
 
 
 class GraphSession(Protocol):
@@ -35,10 +38,16 @@ class OnnxNetwork:
 
     runtime: ClassVar[str] = "onnx"
 
-    def __init__(self, config: ModelConfig, graphs: Mapping[str, GraphSession]) -> None:
+    def __init__(self, config: ModelConfig, graphs: Mapping[str, GraphSession], threads: int = 1) -> None:
         """Take the graphs of a config by their names: *restore*, for one with GCM *encode* and *attend* too."""
-        self._config, self._graphs = config, graphs
+        self._config, self._graphs, self._threads = config, graphs, threads
         self._conditions = Conditions()
+
+    def __copy__(self) -> Self:
+        """Return a network of the same graphs."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
 
     def __deepcopy__(self, memo: object) -> Self:
         """Return the network itself, whose graphs nothing can change."""
@@ -53,14 +62,36 @@ class OnnxNetwork:
         """Where it looks."""
         return without_weights(self._config).geometry
 
+    device: ClassVar[str] = "cpu"
+    short_precision: ClassVar[None] = None
+
     @property
-    def device(self) -> torch.device:
-        """Where it computes."""
-        return torch.device("cpu")
+    def version(self) -> str:
+        """What computes it."""
+        return f"onnxruntime {importlib.metadata.version('onnxruntime')}"
+
+    @property
+    def threads(self) -> int:
+        """How many threads its graphs were opened for."""
+        return self._threads
+
+    def shared_out(self, parts: int) -> AbstractContextManager[Callable[[], None]] | None:
+        """Return None: a graph keeps the threads that it was opened for."""
+        return None
+
+    def packed(self) -> Self:
+        """Return the network itself: onnxruntime packs weights when a graph is opened."""
+        return self
+
+    def shortened(self, precision: str) -> Self:
+        """Refuse: graphs run in fp32 alone."""
+        raise ConfigError(f"graphs run in fp32 alone, not in {precision}")
 
     def with_halo(self, halo: int) -> Self:
         """Return this network, its graphs shared, keeping `halo` LR px around an ROI at every step."""
-        return type(self)(self._config.with_halo(halo), self._graphs)
+        other = copy.copy(self)
+        other._config = self._config.with_halo(halo)
+        return other
 
     @property
     def conditioned(self) -> bool:
@@ -69,30 +100,27 @@ class OnnxNetwork:
 
     def with_conditions(self, conditions: Conditions) -> Self:
         """Return this network, its graphs shared, told how a picture was degraded."""
-        other = type(self)(self._config, self._graphs)
+        other = copy.copy(self)
         other._conditions = conditions
         return other
 
-    def encode(self, patches: Tensor, corners: Tensor) -> Context | None:
+    def encode(self, patches: Floats, corners: Floats) -> Context[Floats] | None:
         """Make keys and values by the graph *encode*."""
         if not self._config.gcm:
             return None
-        context = Context(*_run(self._graphs[ENCODE], patches=patches, corners=corners))
-        add_flops(lambda: self.count_scene(patches.shape[1]).flops)
-        return context
+        return Context(*_run(self._graphs[ENCODE], patches=patches, corners=corners))
 
-    def restore(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None) -> Tensor:
+    def restore(
+        self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats] | None
+    ) -> Floats:
         """Restore by the graph *restore*."""
         (y,) = _run(self._graphs[RESTORE], **self._inputs(pixels, near, taper, origins, context))
         box = taper.roi.scaled(self._config.scale)
         if y.shape != (len(pixels), 3, box.height, box.width):
             raise CheckpointError(f"the graph gave {tuple(y.shape)} for {box.size} px; it is not what its card says")
-        shape = self.geometry.context
-        patches = 0 if context is None or shape is None else context.keys.shape[2] // shape.tokens(1)
-        add_flops(lambda: len(pixels) * self.count_work(taper, near, patches).flops)
         return y
 
-    def attention(self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context) -> Tensor:
+    def attention(self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats]) -> Floats:
         """Compute the weights of the attention by the graph *attend*."""
         (weights,) = _run(self._graphs[ATTEND], **self._inputs(pixels, near, taper, origins, context))
         if weights.ndim != 4 or (len(weights), weights.shape[-1]) != (len(pixels), context.keys.shape[2]):
@@ -100,12 +128,13 @@ class OnnxNetwork:
         return weights
 
     def _inputs(
-        self, pixels: Tensor, near: Box, taper: Taper, origins: Tensor, context: Context | None
-    ) -> dict[str, Tensor]:
+        self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats] | None
+    ) -> dict[str, NDArray[Any]]:
         """Name what the graphs of regions take."""
-        inputs = {"pixels": pixels, "windows": windows(near, taper)}
+        sides = [[b.left, b.top, b.right, b.bottom] for b in (near, *taper.windows, taper.roi)]
+        inputs: dict[str, NDArray[Any]] = {"pixels": pixels, "windows": np.array(sides, np.int64)}
         if self.conditioned:
-            inputs["conditions"] = torch.tensor([self._conditions.encoded()])
+            inputs["conditions"] = np.array([self._conditions.encoded()], np.float32)
         return inputs if context is None else inputs | {"origins": origins, **context._asdict()}
 
     def count_work(self, taper: Taper, near: Box, patches: int) -> WorkLoad:
@@ -125,20 +154,22 @@ class OnnxNetworks(NamedTuple):
     plain: OnnxNetwork | None  # the plain twin, where there is one
 
 
-def open_networks(folder: Path, *, arena: bool = True) -> OnnxNetworks:
+def open_networks(folder: Path, *, arena: bool = True, threads: int | None = None) -> OnnxNetworks:
     """Check and open a folder of graphs; `CheckpointError` for one that is not sound."""
     card, graphs = read_folder(folder)
-    sessions = {name: open_graph(folder / f"{name}.onnx", data, arena=arena) for name, data in graphs.items()}
-    plain = OnnxNetwork(card.config.without_context(), {RESTORE: sessions[PLAIN]}) if PLAIN in sessions else None
-    return OnnxNetworks(card, OnnxNetwork(card.config, sessions), plain)
+    count = threads or cpu_threads()
+    sessions = {name: open_graph(folder / f"{name}.onnx", data, count, arena=arena) for name, data in graphs.items()}
+    twin = card.config.without_context()
+    plain = OnnxNetwork(twin, {RESTORE: sessions[PLAIN]}, count) if PLAIN in sessions else None
+    return OnnxNetworks(card, OnnxNetwork(card.config, sessions, count), plain)
 
 
-def open_graph(path: Path, data: bytes, *, arena: bool = True) -> GraphSession:
-    """Open a graph that was checked, for as many threads as torch has; without `arena` it returns freed memory."""
+def open_graph(path: Path, data: bytes, threads: int, *, arena: bool = True) -> GraphSession:
+    """Open a graph that was checked, for so many threads; without `arena` it returns freed memory."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = torch.get_num_threads()
+    options.intra_op_num_threads = threads
     options.log_severity_level = 3
     options.enable_cpu_mem_arena = options.enable_mem_pattern = arena
     try:
@@ -148,11 +179,20 @@ def open_graph(path: Path, data: bytes, *, arena: bool = True) -> GraphSession:
     return session
 
 
-def _run(session: GraphSession, **inputs: Tensor) -> list[Tensor]:
-    """Run a graph on tensors; `MemoryError` where there is not enough."""
-    arrays = {name: np.ascontiguousarray(tensor.numpy()) for name, tensor in inputs.items()}
+def cpu_threads() -> int:
+    """Return how many threads this process is to compute with: OMP_NUM_THREADS, or the cores that it may run on."""
+    asked = os.environ.get("OMP_NUM_THREADS", "")
+    if asked.isdecimal() and int(asked):
+        return int(asked)
+    mine = getattr(os, "sched_getaffinity", None)  # where the system has it
+    return len(mine(0)) if mine else os.cpu_count() or 1
+
+
+def _run(session: GraphSession, **inputs: NDArray[Any]) -> list[Floats]:
+    """Run a graph on arrays; `MemoryError` where there is not enough."""
+    arrays = {name: np.ascontiguousarray(array) for name, array in inputs.items()}
     try:
-        return [torch.from_numpy(array) for array in session.run(None, arrays)]
+        return session.run(None, arrays)
     except Exception as error:  # a class for each of its codes, none of them public
         if "alloc" in str(error):
             raise MemoryError("out of memory; restore fewer or smaller boxes at a time") from error

@@ -14,7 +14,7 @@ from typing import Any
 from localsr.data.degradation import DEGRADATIONS
 from localsr.data.pairs import MAX_BROKEN
 from localsr.errors import ConfigError
-from localsr.models.checkpoint import checked_name
+from localsr.models.card import checked_name
 from localsr.models.config import ModelConfig, refuse_unknown
 from localsr.models.presets import PRESETS
 

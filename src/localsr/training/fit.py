@@ -26,7 +26,7 @@ from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.files import write_whole
 from localsr.interrupts import handlers_restored
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import CLSR, blended
 from localsr.models.config import ModelConfig
 from localsr.models.embedded import find_network

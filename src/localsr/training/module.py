@@ -26,7 +26,8 @@ from localsr.inference.scene import Scene
 from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
-from localsr.models.context import sample_patches
+from localsr.models.patches import sample_patches
+from localsr.pytorch.network import TorchNetwork
 from localsr.training.batches import Batch
 from localsr.training.config import Recipe
 from localsr.training.muon import Muon
@@ -97,10 +98,11 @@ class Training(lightning.LightningModule):
 
     def validation_step(self, pair: Pair, index: int) -> None:
         """Restore a picture cell by cell in fp32 by the network's own strategy, and log its PSNR."""
-        network = self.network.eval()
+        module = self.network.eval()
+        network = TorchNetwork(module)
         with torch.autocast(self.device.type, enabled=False):
             pair = pair if self.recipe.target == "hr" else self._without_hr(pair)
-            networks = NetworkPair(self.recipe.name, network, network if network.config.plain else None)
+            networks = NetworkPair(self.recipe.name, network, network if module.config.plain else None)
             scene = Scene(images.read(pair.lr), networks)
             cells = tiles(whole(scene.photo.size), VALIDATION_ROI)
             parts = torch.stack([torch.from_numpy(r.pixels) for r in scene.restore(cells)])
@@ -109,7 +111,7 @@ class Training(lightning.LightningModule):
         self.log("psnr_y", score, on_epoch=True, batch_size=1, sync_dist=True)
         if index < STRIPS:
             self._strips.append(self._strip(scene, pair))
-        network.train()
+        module.train()
 
     def _without_hr(self, pair: Pair) -> Pair:
         """Return the middle of a picture with what the plain network makes of all of that in place of HR."""
@@ -119,7 +121,8 @@ class Training(lightning.LightningModule):
         middle = Box(0, 0, min(w, WHOLE_SIDE), min(h, WHOLE_SIDE))
         middle = middle.shifted((w - middle.width) // 2, (h - middle.height) // 2)
         lr = np.ascontiguousarray(pair.lr[middle.rows, middle.columns])
-        scene = Scene(images.read(lr), NetworkPair("plain", twin.to(self.device), twin))
+        plain = TorchNetwork(twin.to(self.device))
+        scene = Scene(images.read(lr), NetworkPair("plain", plain, plain))
         pixels = scene.restore(whole(middle.size), Strategy.FULL).pixels
         return Pair(pair.name, lr, np.rint(255 * pixels).astype(np.uint8))
 
@@ -132,7 +135,8 @@ class Training(lightning.LightningModule):
         nearest = photo.window(box).repeat(scale, 1).repeat(scale, 2)
         panels = [nearest, bicubic(photo, box, scale)]
         if twin is not None:
-            panels.append(Scene(photo, NetworkPair("plain", twin.to(self.device), twin)).restore(box).pixels)
+            plain = TorchNetwork(twin.to(self.device))
+            panels.append(Scene(photo, NetworkPair("plain", plain, plain)).restore(box).pixels)
         large = box.scaled(scale)
         panels += [
             scene.restore(box).pixels,

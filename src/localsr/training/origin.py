@@ -5,7 +5,7 @@ from __future__ import annotations
 from localsr.errors import ConfigError
 from localsr.foreign.files import is_foreign
 from localsr.models import checkpoint
-from localsr.models.checkpoint import Card
+from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES, CLSR, started
 from localsr.models.embedded import find_network
 from localsr.training.config import Recipe

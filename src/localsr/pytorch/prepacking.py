@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from localsr.inference.protocols import RunnableNetwork
 from localsr.models.counting import PACKED
 from localsr.models.layers import ResidualBlock
 
@@ -91,9 +90,9 @@ class PackedBlock(nn.Module):
         return self.conv2.added(self.conv1.rectified(z), z)
 
 
-def packed(network: RunnableNetwork) -> RunnableNetwork:
-    """Return a torch network on a CPU to run in fp32, its parameters shared, that packs its convolutions' weights."""
-    if not isinstance(network, nn.Module) or not _packs(next(network.parameters())):
+def packed(network: NetworkModule) -> NetworkModule:
+    """Return a network on a CPU to run in fp32, its parameters shared, that packs its convolutions' weights."""
+    if not _packs(next(network.parameters())):
         return network
     other = copy.deepcopy(network, {id(tensor): tensor for tensor in network.parameters()})
     for name, conv in convolutions(network):
