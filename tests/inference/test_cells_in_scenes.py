@@ -20,7 +20,7 @@ def reader(folder: Path, learnt: float) -> localsr.Restorer:
     """Load a network that reads cells by weights of a deviation, around the light one."""
     plain = localsr.load("edsr-light-x4", device="cpu")
     config = dataclasses.replace(plain.card.config, cells=True)
-    network = started(config, plain.network)
+    network = started(config, plain.network.module)
     torch.manual_seed(0)
     torch.nn.init.normal_(network.cells.linear.weight, std=learnt)
     checkpoint.save(folder / "reader.safetensors", network, Card("reader", config))
@@ -44,9 +44,7 @@ def ungated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("ungated")
-def test_before_training_cells_change_nothing(
-    plain: localsr.Restorer, frames: localsr.Frames, tmp_path: Path
-) -> None:
+def test_before_training_cells_change_nothing(plain: localsr.Restorer, frames: localsr.Frames, tmp_path: Path) -> None:
     one, other = (restorer.encode(frames).restore(BOX) for restorer in (reader(tmp_path, 0), plain))
     assert all(use.used for use in one.uses)
     assert np.array_equal(one.pixels, other.pixels)
