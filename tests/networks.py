@@ -33,8 +33,9 @@ def awake(config: ModelConfig, seed: int = 0) -> CLSR:
 def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> ModelConfig:
     """A network of 16 channels and 2 stages; RCAN without pooling, which no halo can make exact.
 
-    `rrdb/2` takes squares of 2 x 2 pixels as one.
+    `rrdb/2` takes squares of 2 x 2 pixels as one; `edsr+` has pixel attention.
     """
+    pixel_attention, backbone = backbone.endswith("+"), backbone.removesuffix("+")
     backbone, _, unshuffle = backbone.partition("/")
     special: dict[str, dict[str, object]] = {
         "carn": {"blocks": 2, "groups": 2},
@@ -48,6 +49,7 @@ def tiny(backbone: str = "edsr", *, scale: int = 4, context: bool = True) -> Mod
         channels=16,
         stages=2,
         halo=(3, 2, 2),
+        pixel_attention=pixel_attention,
         **{"blocks": 1, "unshuffle": int(unshuffle or 1)} | special.get(backbone, {}),
         gcm=context,
         gcm_patches=16,

@@ -20,7 +20,9 @@ from localsr.models.patches import sample_patches
 from localsr.models.windows import Taper
 from localsr.pytorch.prepacking import PackedConv
 
-each = pytest.mark.parametrize(("backbone", "scale"), [*itertools.product(BACKBONES, (2, 3, 4)), ("rrdb/2", 2)])
+each = pytest.mark.parametrize(
+    ("backbone", "scale"), [*itertools.product(BACKBONES, (2, 3, 4)), ("rrdb/2", 2), ("edsr+", 4)]
+)
 
 
 @each

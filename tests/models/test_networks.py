@@ -36,7 +36,7 @@ def restored(network: CLSR, picture: torch.Tensor, box: Box) -> torch.Tensor:
 
 UNSHUFFLED = [("rrdb/2", 1), ("rrdb/2", 2), ("rrdb/2", 4), ("rrdb/4", 1), ("rrdb/4", 2)]
 each_backbone = pytest.mark.parametrize(
-    ("backbone", "scale"), [*itertools.product(BACKBONES, SCALES), *UNSHUFFLED], ids=str
+    ("backbone", "scale"), [*itertools.product(BACKBONES, SCALES), *UNSHUFFLED, ("edsr+", 4)], ids=str
 )
 
 
@@ -118,6 +118,18 @@ def test_a_backbone_of_another_scale_lends_its_body(backbone: str, scale: int) -
     same = {name for name in taken if name in given and torch.equal(given[name], taken[name])}
     assert {name for name in taken if not name.startswith("upsample.")} <= same
     assert (same == set(taken)) == (scale == other)
+
+
+@torch.no_grad()
+def test_attention_starts_at_nothing_on_a_network_without(picture: torch.Tensor) -> None:
+    plain = awake(tiny(context=False))
+    weighed = started(tiny("edsr+", context=False), plain).eval()
+    expected = restored(plain, picture, whole(SIZE))
+    assert torch.allclose(restored(weighed, picture, whole(SIZE)), expected, atol=1e-5)
+    torch.nn.init.ones_(weighed.backbone.stages[0][0].attention.weight)
+    assert (restored(weighed, picture, whole(SIZE)) - expected).abs().max() > 1e-3
+    with pytest.raises(ConfigError, match="attention"):
+        started(tiny(context=False), weighed)
 
 
 @torch.no_grad()

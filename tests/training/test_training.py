@@ -34,7 +34,7 @@ from localsr.resize import reduce, resize
 from localsr.training.batches import Batches
 from localsr.training.config import Recipe
 from localsr.training.fit import fit
-from localsr.training.module import Training
+from localsr.training.module import Training, rms_loss
 from localsr.training.muon import LIKE_ADAM, Muon, orthogonal
 from localsr.training.origin import start
 from localsr.training.teachers import read_teacher, teach
@@ -420,6 +420,15 @@ def test_a_compiled_step_is_the_step(recipe: Recipe, tmp_path: Path) -> None:
         loss.backward()
         found.append([loss.detach(), *(p.grad.clone() for p in network.parameters() if p.grad is not None)])
     torch.testing.assert_close(*found, atol=1e-6, rtol=1e-3)
+
+
+def test_rms_is_the_root_of_each_sample() -> None:
+    """Worked by hand: a sample counts by its root mean square, and all samples alike."""
+    restored, target = torch.zeros(2, 3, 4, 4), torch.zeros(2, 3, 4, 4)
+    restored[0, 0, 0, 0] = 0.48 * 12**0.5 * 2  # 1 of 48 values
+    restored[1] = 0.14
+    assert rms_loss(restored, target).item() == pytest.approx((0.48 + 0.14) / 2, abs=1e-4)
+    assert rms_loss(target, target).item() == pytest.approx(0.002)
 
 
 def test_the_schedules(recipe: Recipe) -> None:

@@ -175,13 +175,16 @@ class CLSR(nn.Module):
 def started(config: ModelConfig, plain: CLSR) -> CLSR:
     """Build a network on a trained backbone (Sec. 4.1), whose first stages start G too; its context adds nothing yet.
 
-    A backbone of another scale lends all but its upsampler. Raises `ConfigError` naming what does not fit.
+    A backbone of another scale lends all but its upsampler; attention that it lacks weighs nothing yet. Raises
+    `ConfigError` naming what does not fit.
     """
     network = CLSR(config)
     given, wanted = plain.backbone.state_dict(), network.backbone.state_dict()
     if plain.config.scale != config.scale:
         body = {name: tensor for name, tensor in given.items() if not name.startswith("upsample.")}
         given = body | {name: tensor for name, tensor in wanted.items() if name.startswith("upsample.")}
+    if config.pixel_attention and not plain.config.pixel_attention:
+        given |= {name: tensor for name, tensor in wanted.items() if ".attention." in name}
     _refuse_others(given, wanted, f"a {config.backbone} cannot start from this {plain.config.backbone}")
     network.backbone.load_state_dict(given)
     if network.conditioning is not None and plain.conditioning is not None:

@@ -32,6 +32,7 @@ class ModelConfig:
     stages: int = 3  # the PIM is fused after each one
     blocks: int = 2  # residual blocks in a stage
     groups: int = 1  # of the 3x3 convolutions; CARN-M has 4
+    pixel_attention: bool = False  # whether EDSR's residual blocks weigh what they add place by place
     efficient: bool = True  # CARN's residual-E blocks with shared weights (CARN-M), or else plain ones
     reduction: int = 16  # of RCAN's channel attention
     pooled: bool = True  # whether RCAN has channel attention, which averages over all it is given
@@ -135,13 +136,13 @@ class ModelConfig:
         """Return the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
         c, blocks = self.pim_channels, self.pim_blocks
         growth = max(1, self.growth * c // self.channels)  # else a dense block of 8 channels grows by 32 four times
-        plain = dataclasses.replace(self.without_context(), conditioned=False, cells=False)
+        plain = dataclasses.replace(self.without_context(), conditioned=False, pixel_attention=False)
         return dataclasses.replace(plain, channels=c, features=c, growth=growth, blocks=blocks, pooled=False)
 
     def extractor(self) -> Self:
         """Return the form of the backbone whose head and stages are G (Sec. 3.2)."""
         stages, blocks = self.gcm_after, min(self.blocks, self.gcm_blocks)
-        plain = dataclasses.replace(self.without_context(), conditioned=False, cells=False)
+        plain = dataclasses.replace(self.without_context(), conditioned=False)
         return dataclasses.replace(plain, stages=stages, blocks=blocks, halo=self.halo[: stages + 1])
 
 

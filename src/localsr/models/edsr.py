@@ -75,7 +75,8 @@ class EDSR(Backbone):
         c, groups, blocks = config.channels, config.groups, config.blocks
         self.head = EdsrHead(c)
         self.stages = nn.ModuleList(
-            BlockStage(*(ResidualBlock(c, groups) for _ in range(blocks))) for _ in range(config.stages)
+            BlockStage(*(ResidualBlock(c, groups, attention=config.pixel_attention) for _ in range(blocks)))
+            for _ in range(config.stages)
         )
         self.tail = LongSkip(c, groups)
         self.upsample = EdsrUpsampler(c, config.scale)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -35,17 +36,24 @@ def mean_colour(like: Tensor) -> Tensor:
 
 
 class ResidualBlock(nn.Module):
-    """Two 3x3 convolutions with a ReLU between them, added to their input."""
+    """Two 3x3 convolutions with a ReLU between them, added to their input.
 
-    def __init__(self, channels: int, groups: int = 1) -> None:
+    With pixel attention (Zhao et al. 2020) what is added is weighed place by place and channel by channel, from 0 to 2
+    and at first by 1, by a 1x1 convolution of itself.
+    """
+
+    def __init__(self, channels: int, groups: int = 1, *, attention: bool = False) -> None:
         super().__init__()
         self.conv1 = conv3x3(channels, channels, groups)
         self.conv2 = conv3x3(channels, channels, groups)
+        self.attention = zeroed(nn.Conv2d(channels, channels, 1)) if attention else None
 
     def forward(self, z: Tensor) -> Tensor:
         """Refine `(B, c, h, w)`."""
         y: Tensor = self.conv2(functional.relu(self.conv1(z), inplace=True))
-        return y.add_(z)
+        if self.attention is None:
+            return y.add_(z)
+        return torch.addcmul(z, y, self.attention(y).sigmoid(), value=2)
 
 
 class BlockStage(nn.Sequential):

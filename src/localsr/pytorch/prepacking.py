@@ -54,9 +54,9 @@ class PackedConv(nn.Module):
             y = functional.conv2d(x, self.weight, self.bias, stride, padding, dilation, groups)
         return y.to(self._returned)
 
-    def rectified(self, x: Tensor) -> Tensor:
-        """Convolve `(B, c, h, w)` of the weights' type, then apply a ReLU, in one operation."""
-        y: Tensor = PACKED(*self._operands(x), self.bias, *self._geometry, "relu", [], "")
+    def activated(self, x: Tensor, activation: str) -> Tensor:
+        """Convolve `(B, c, h, w)` of the weights' type, then apply "relu" or "sigmoid", in one operation."""
+        y: Tensor = PACKED(*self._operands(x), self.bias, *self._geometry, activation, [], "")
         return y
 
     def added(self, x: Tensor, z: Tensor) -> Tensor:
@@ -78,16 +78,20 @@ class PackedConv(nn.Module):
 
 
 class PackedBlock(nn.Module):
-    """A residual block whose ReLU and sum are computed with its convolutions: two passes over its features less."""
+    """A residual block that computes ReLU, sigmoid and sum with its convolutions: two passes over its features less."""
 
-    def __init__(self, conv1: PackedConv, conv2: PackedConv) -> None:
+    def __init__(self, conv1: PackedConv, conv2: PackedConv, attention: PackedConv | None = None) -> None:
         """Take its convolutions."""
         super().__init__()
-        self.conv1, self.conv2 = conv1, conv2
+        self.conv1, self.conv2, self.attention = conv1, conv2, attention
 
     def forward(self, z: Tensor) -> Tensor:
         """Refine `(B, c, h, w)`."""
-        return self.conv2.added(self.conv1.rectified(z), z)
+        y = self.conv1.activated(z, "relu")
+        if self.attention is None:
+            return self.conv2.added(y, z)
+        y = self.conv2.activated(y, "none")
+        return torch.addcmul(z, y, self.attention.activated(y, "sigmoid"), value=2)
 
 
 def packed(network: NetworkModule) -> NetworkModule:
@@ -125,9 +129,11 @@ def convolutions(network: nn.Module) -> list[tuple[str, nn.Conv2d]]:
 def _with_packed_blocks(network: NetworkModule) -> NetworkModule:
     """Replace the residual blocks of a network whose convolutions are packed, and return it."""
     for name, block in list(network.named_modules()):
-        if type(block) is ResidualBlock and isinstance(block.conv1, PackedConv) and isinstance(block.conv2, PackedConv):
-            if block.conv1.packs and block.conv2.packs:
-                network.set_submodule(name, PackedBlock(block.conv1, block.conv2))
+        if type(block) is ResidualBlock:
+            convs = list(block.children())
+            packs = [conv for conv in convs if isinstance(conv, PackedConv) and conv.packs]
+            if len(packs) == len(convs):
+                network.set_submodule(name, PackedBlock(*packs))
     return network
 
 

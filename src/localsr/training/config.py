@@ -20,6 +20,7 @@ from localsr.models.presets import PRESETS
 
 OPTIMIZERS = ("adam", "muon")
 TARGETS = ("hr", "whole")
+LOSSES = ("l1", "rms")
 PRECISIONS = ("32-true", "bf16-mixed", "16-mixed")  # as lightning names them
 
 
@@ -51,6 +52,7 @@ class Recipe:
     lr: float = 1e-4  # the optimizer's, at its peak; cosine to zero (Sec. 4.1) unless there is a decay
     warmup: int = 0  # steps of linear rise
     decay: int = 0  # last steps, in which the rate falls to zero after it stayed at its peak; 0 is the cosine
+    loss: str = "l1"  # one of LOSSES: what Eq. 7 takes of the differences
     context_loss: tuple[float, float] = (0.5, 0.0)  # lambda of Eq. 7 at the first and the last step, linear between
     ema: float = 0.999  # decay of the averaged weights, which are the ones kept; lower in the first steps
     clip: float = 1.0  # of the gradient's norm
@@ -85,6 +87,8 @@ class Recipe:
             raise ConfigError(f"precision {self.precision!r} is not one of {', '.join(PRECISIONS)}")
         if self.optimizer not in OPTIMIZERS:
             raise ConfigError(f"optimizer {self.optimizer!r} is not one of {', '.join(OPTIMIZERS)}")
+        if self.loss not in LOSSES:
+            raise ConfigError(f"loss {self.loss!r} is not one of {', '.join(LOSSES)}")
         if self.target not in TARGETS:
             raise ConfigError(f"target {self.target!r} is not one of {', '.join(TARGETS)}")
         if self.freeze and (not self.init or (self.model.plain and not self.model.cells)):

@@ -34,6 +34,7 @@ from localsr.training.muon import Muon
 
 VALIDATION_ROI = 48  # LR px
 WHOLE_SIDE = 4 * VALIDATION_ROI  # LR px of a picture's middle that is restored whole where there is no HR
+RMS_FLOOR = 0.002  # of `rms_loss`: half a level of 255
 STRIPS = 6  # pictures of a validation that are shown
 MAX_SKIPPED_IN_A_ROW = 50  # steps in a row without a finite gradient, after which a run is given up
 
@@ -53,14 +54,14 @@ class Training(lightning.LightningModule):
         self._measure = torch.compile(self._losses) if recipe.compile else self._losses
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
-        """Return the loss of Eq. 7: L1 of the ROI plus lambda times L1 of the context."""
+        """Return the loss of Eq. 7: that of the ROI plus lambda times that of the context."""
         weight = self.context_weight(self.global_step)
         roi, context = self.losses(batch, with_context=weight > 0)
         self.log("loss", roi)
         return roi if context is None else roi + weight * context
 
     def losses(self, batch: Batch, *, with_context: bool = True) -> tuple[Tensor, Tensor | None]:
-        """Return the two L1 of Eq. 7: of the ROI, and of the whole picture that the slim branch restores."""
+        """Return the two losses of Eq. 7: of the ROI, and of the whole picture that the slim branch restores."""
         return self._measure(batch, batch.roi, with_context=with_context)
 
     def _losses(self, batch: Batch, box: Box, *, with_context: bool) -> tuple[Tensor, Tensor | None]:
@@ -81,10 +82,11 @@ class Training(lightning.LightningModule):
             near = (p, whole(size))
         modulation = None if network.conditioning is None else network.conditioning(batch.conditions)
         y = network(crop(x, taper.windows[0]), taper, x.new_zeros(len(x), 2), context, near, modulation)
-        roi = functional.l1_loss(y.float(), crop(target, box.scaled(config.scale)))
+        measure = rms_loss if self.recipe.loss == "rms" else functional.l1_loss
+        roi = measure(y.float(), crop(target, box.scaled(config.scale)))
         if network.pim is None or rest is None or not with_context:
             return roi, None
-        return roi, functional.l1_loss(network.pim.restore(rest).float(), target)
+        return roi, measure(network.pim.restore(rest).float(), target)
 
     @torch.no_grad()
     def _whole(self, x: Tensor, size: Size) -> Tensor:
@@ -219,6 +221,16 @@ def _bands(levels: Tensor) -> Tensor:
     if levels.shape[1] == 3:
         return _pixels(levels)
     return decoded(levels).contiguous(memory_format=torch.channels_last)
+
+
+def rms_loss(restored: Tensor, target: Tensor) -> Tensor:
+    """Return the root mean square of the differences of each sample `(B, 3, h, w)`, averaged over the samples.
+
+    It follows PSNR, a mean of logarithms of pictures' mean squares: large errors at edges count for more than L1 lets
+    them, and no sample for more than another, however large its errors are. A sample below RMS_FLOOR counts for less.
+    """
+    squares: Tensor = (restored - target).square().mean((1, 2, 3))
+    return squares.add(RMS_FLOOR**2).sqrt().mean()
 
 
 def _pixels(levels: Tensor) -> Tensor:
