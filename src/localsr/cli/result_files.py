@@ -102,7 +102,7 @@ class ResultFiles:
         paths: Sequence[Path],
         saving: Saving,
     ) -> None:
-        """Refuse names that cannot or must not be written; `paths` are those of the regions, `source` the first photo."""
+        """Refuse names that cannot or must not be written; `paths` are those of regions, `source` the first photo."""
         self._check_sizes(source, boxes, restorer, paths)
         self._check_sheet(paths)
         if self.into is None and (self.same_size or self.feather != DEFAULT_FEATHER):
