@@ -1,6 +1,7 @@
 # localsr as a service: `docker compose up`, or
 #   docker build -t localsr . && docker run --init -p 127.0.0.1:8000:8000 -e LOCALSR_TOKEN=... localsr
-# The build argument PIP_EXTRA_INDEX_URL may name where torch's CPU build lies, which is far smaller.
+# With '.[serve,torch]' regions are faster where the CPU is in 16 bits; PIP_EXTRA_INDEX_URL may name where torch's CPU
+# build lies, which is far smaller.
 FROM python:3.12-slim
 
 RUN useradd --create-home --uid 10001 localsr

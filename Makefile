@@ -1,6 +1,6 @@
 # Three doors: demo, test, check. Each makes .venv by itself when it is missing or older than the project's needs.
 SERVICE := $(addprefix service-,latency load slow fuzz endurance kill hostile)
-.PHONY: demo test test-fast test-pythons check docs page page-check page-latency $(SERVICE)
+.PHONY: demo test test-fast test-pythons check docs graphs page page-check page-latency $(SERVICE)
 .PHONY: regions batch-kill batch-poison batch-scaling batch-ray
 PYTHON ?= python3
 export GOMP_SPINCOUNT ?= 5000# as `localsr` itself: on a busy machine tests would spin for an hour
@@ -50,6 +50,9 @@ batch-ray: .venv/made ## 2,000 pictures on a Ray cluster of two nodes, one of th
 	@echo "batch-ray: installs ray (80 MB), then takes minutes"
 	@$(BIN)/python -m pip install -q --disable-pip-version-check -c constraints.txt -e '.[ray]'
 	@$(BIN)/python benchmarks/batch.py ray
+
+graphs: .venv/made ## make the graphs of the package's networks from their checkpoints, and compare them with torch
+	@$(BIN)/python training/graphs.py
 
 docs: .venv/made ## build the documentation into build/docs, strictly
 	@$(BIN)/python -m sphinx -W --keep-going -q -b html docs build/docs

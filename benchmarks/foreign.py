@@ -34,6 +34,7 @@ from torch.nn import functional
 
 import localsr
 from localsr.cli.import_ import import_foreign
+from localsr.foreign.black_box import BlackBox
 from localsr.foreign.probe import Measurement, Patches, measure, measure_restorer, noise_and_bars
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
 from localsr.geometry import Box, Size, whole
@@ -202,7 +203,7 @@ def print_regions(asked: argparse.Namespace) -> None:
             continue
         ways: dict[str, localsr.Restorer] = {f"{n}": restorer.with_halo(n) for n in OVERLAPS}
         ways[f"{found['halo']}, measured"] = restorer.with_halo(found["halo"])
-        if isinstance(restorer.network, CLSR):
+        if isinstance(module_of(restorer), CLSR):
             ends = tapered(found["halo"], restorer.card.config.stages)
             ways[f"{ends[0]} to {ends[-1]}"] = with_halos(restorer, ends)
         side = SIDE_OF_X4PLUS if name == "x4plus" else SIDE
@@ -237,20 +238,22 @@ def region(
 
 def print_photo(asked: argparse.Namespace) -> None:
     """Print what a region of a large photo takes, and what the whole of it would."""
-    print("| x4plus | precision | seconds | MB | of the whole in tiles | load, threads |\n|---|---|---:|---:|---:|---|")
+    print("| x4plus | precision | s | s of CPU | MB | of the whole in tiles, by CPU | load, threads |")
+    print("|---|---|---:|---:|---:|---:|---|")
     left, top, right, bottom = PHOTO_BOX
     tiles = -(-(right - left) // TILE) * -(-(bottom - top) // TILE)
-    for precision in ("fp32", "bf16"):
+    for precision in ("bf16", "fp32"):
         rows = [
             kept(f"photo-{precision}-{side}", partial(apart, photo_region, precision, side, asked.ncnn))
             for side in (PHOTO_ROI, TILE)
         ]
-        total = tiles * rows[1]["seconds"]
+        total, cpu = (tiles * rows[1][kind] for kind in ("seconds", "cpu"))
         for row, title in zip(rows, (f"region of {PHOTO_ROI} px", f"tile of {TILE} px"), strict=True):
-            share = f"1 / {total / row['seconds']:.0f}"
+            share = f"1 / {cpu / row['cpu']:.0f}"
             loads = f"{row['load']}, {row['threads']}"
-            print(f"| {title} | {precision} | {row['seconds']:.1f} | {row['mb']:.0f} | {share} | {loads} |", flush=True)
-        print(f"| whole, extrapolated from {tiles} tiles | {precision} | {total:.0f} | {rows[1]['mb']:.0f} | 1 | |")
+            spent = f"{row['seconds']:.1f} | {row['cpu']:.1f}"
+            print(f"| {title} | {precision} | {spent} | {row['mb']:.0f} | {share} | {loads} |", flush=True)
+        print(f"| whole, from {tiles} tiles | {precision} | {total:.0f} | {cpu:.0f} | {rows[1]['mb']:.0f} | 1 | |")
 
 
 def photo_region(precision: str, side: int, ncnn: Path) -> dict[str, Any]:
@@ -262,10 +265,10 @@ def photo_region(precision: str, side: int, ncnn: Path) -> dict[str, Any]:
     scene, size = restorer.encode(photo), photo.size
     box = Box.from_xywh((size.width - side) // 2, (size.height - side) // 2, side, side)
     scene.restore(Box(0, 0, 8, 8), Strategy.CROP)  # weights are read
-    began = time.perf_counter()
+    began, computed = time.perf_counter(), time.process_time()
     scene.restore(box, Strategy.HALO)
-    spent = time.perf_counter() - began
-    return {"seconds": spent, "mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
+    spent = {"seconds": time.perf_counter() - began, "cpu": time.process_time() - computed}
+    return spent | {"mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024}
 
 
 def apart(run: Callable[..., dict[str, Any]], *given: object) -> dict[str, Any]:
@@ -278,8 +281,13 @@ def with_halos(restorer: localsr.Restorer, halo: tuple[int, ...]) -> localsr.Res
     """Return a restorer of our own backbone with another halo at each step."""
     config = dataclasses.replace(restorer.card.config, halo=halo)
     network = CLSR(config).eval()
-    network.load_state_dict(restorer.network.module.state_dict())  # type: ignore[attr-defined]
+    network.load_state_dict(module_of(restorer).state_dict())
     return localsr.Restorer(TorchNetwork(network), Card(restorer.card.name, config), precision="fp32")
+
+
+def module_of(restorer: localsr.Restorer) -> Any:  # noqa: ANN401  # CLSR or BlackBox
+    """Return what a restorer's network computes by."""
+    return restorer.network.module  # type: ignore[attr-defined]
 
 
 def places(side: int) -> list[tuple[Path, Box, Box]]:
@@ -305,10 +313,10 @@ def photo_patches(side: int) -> Iterator[Pixels]:
 
 def restored(restorer: localsr.Restorer, pixels: Pixels) -> Pixels:
     """Restore all of a picture by its network, untiled."""
-    with torch.inference_mode():
-        if not isinstance(restorer.network, CLSR):
-            made: Pixels = restorer.network.network.upscale(torch.from_numpy(pixels)[None])[0].numpy().clip(0, 1)  # type: ignore[attr-defined]
-            return made
+    if isinstance(module := module_of(restorer), BlackBox):
+        with torch.inference_mode():
+            made: Pixels = module.network.upscale(torch.from_numpy(pixels)[None])[0].numpy().clip(0, 1)
+        return made
     photo = localsr.read(np.ascontiguousarray(pixels.transpose(1, 2, 0)))
     return restorer.encode(photo).restore(whole(photo.size), Strategy.FULL).pixels
 

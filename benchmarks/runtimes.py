@@ -1,6 +1,6 @@
 """ONNX against torch: one ROI of 24 and of 128 px, and a list of 64 of 24 px, by turns on the same boxes.
 
-`python benchmarks/runtimes.py [--model NAME]` takes a minute, and some more the first time, when graphs are made.
+`python benchmarks/runtimes.py [--model NAME]` takes a minute.
 """
 
 from __future__ import annotations

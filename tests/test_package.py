@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import urllib.request
 import zipfile
 from collections.abc import Iterable
 from importlib.metadata import distribution
@@ -18,8 +19,9 @@ from PIL import Image
 import localsr
 
 ROOT = Path(__file__).parents[1]
+MAX_INSTALLED_BYTES = 350 * 10**6
 SOURCES = ("src", "tests", "pyproject.toml", "MANIFEST.in", "README.md", "CHANGELOG.md", "LICENSE")
-SUFFIXES = (".py", ".typed", ".safetensors", ".jinja", ".js", ".css", ".html", ".svg", ".txt", ".ttf")
+SUFFIXES = (".py", ".typed", ".safetensors", ".onnx", ".json", ".jinja", ".js", ".css", ".html", ".svg", ".txt", ".ttf")
 
 
 @pytest.fixture(scope="module")
@@ -77,31 +79,36 @@ def test_one_version(wheel: Path) -> None:
     assert len(released) == len(set(released))
 
 
-def closure(requirements: Iterable[str]) -> set[str]:
+def closure(requirements: Iterable[str], extras: Iterable[str] = ()) -> set[str]:
     """The distributions that requirements need, by the metadata of those that are installed here."""
     found: set[str] = set()
-    queue = [Requirement(text) for text in requirements]
+    queue = [(Requirement(text), extra) for text in requirements for extra in ("", *extras)]
     while queue:
-        wanted = queue.pop()
-        if wanted.name in found or (wanted.marker and not wanted.marker.evaluate({"extra": ""})):
+        wanted, extra = queue.pop()
+        if wanted.name in found or (wanted.marker and not wanted.marker.evaluate({"extra": extra})):
             continue
         found.add(wanted.name)
-        queue += [Requirement(text) for text in distribution(wanted.name).requires or ()]
+        queue += [(Requirement(text), "") for text in distribution(wanted.name).requires or ()]
     return found
 
 
-def link_distribution(name: str, site: Path) -> None:
-    """Put a distribution that is installed here into another environment, file by file."""
+def link_distribution(name: str, site: Path) -> int:
+    """Put a distribution that is installed here into another environment, file by file; return its bytes."""
+    size = 0
     for file in distribution(name).files or ():
         if file.parts[0] == "..":  # its commands
             continue
         (site / file).parent.mkdir(parents=True, exist_ok=True)
-        (site / file).symlink_to(Path(str(file.locate())).resolve())
+        real = Path(str(file.locate())).resolve()
+        if not (site / file).exists():  # by another distribution of its namespace
+            (site / file).symlink_to(real)
+            size += real.stat().st_size if real.exists() else 0
+    return size
 
 
 @pytest.mark.slow
-def test_the_wheel_works_where_only_its_core_dependencies_are(wheel: Path, tmp_path: Path) -> None:
-    """In an environment that holds the wheel, the distributions that its metadata asks for, and nothing more."""
+def test_the_wheel_works_without_torch(wheel: Path, tmp_path: Path) -> None:
+    """In an environment that holds the wheel, what its metadata asks for with [serve] and [batch], and nothing more."""
     environment, clean = tmp_path / "environment", {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path)}
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(environment)], check=True)
     python = environment / "bin/python"
@@ -109,23 +116,50 @@ def test_the_wheel_works_where_only_its_core_dependencies_are(wheel: Path, tmp_p
     subprocess.run([*pip, "install", "-q", "--no-deps", "--no-index", str(wheel)], check=True, env=clean)
     (site,) = environment.glob("lib/python*/site-packages")
     (metadata,) = site.glob("localsr-*.dist-info/METADATA")
-    needed = closure(re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), re.MULTILINE))
-    for name in needed:
-        link_distribution(name, site)
-    subprocess.run([*pip, "check"], check=True, env=clean, capture_output=True)
+    requirements = re.findall(r"^Requires-Dist: (.*)$", metadata.read_text(), re.MULTILINE)
 
+    own = sum(path.stat().st_size for path in site.rglob("*") if path.is_file())
+    assert own + sum(link_distribution(name, site) for name in closure(requirements)) <= MAX_INSTALLED_BYTES
+    subprocess.run([*pip, "check"], check=True, env=clean, capture_output=True)
     pixels = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     Image.fromarray(pixels).save(tmp_path / "photo.png")
-    command = [str(environment / "bin/localsr"), "restore", "photo.png", "--box", "10,20,16,12", "-o", "region.png"]
-    command += ["--compare", "sheet.png"]
-    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.startswith("region.png: 64 x 48 px, clsr, ")
+
+    def run(*arguments: str) -> str:
+        command = [str(environment / "bin/localsr"), *arguments]
+        done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    told = run("restore", "photo.png", "--box", "10,20,16,12", "-o", "region.png", "--compare", "sheet.png")
+    assert told.startswith("region.png: 64 x 48 px, clsr, ")
     with Image.open(tmp_path / "region.png") as region, Image.open(tmp_path / "sheet.png") as sheet:
-        assert region.size == (64, 48)
+        expected = localsr.load(device="cpu", precision="fp32").encode(pixels).restore(localsr.Box(10, 20, 26, 32))
+        assert np.abs(np.asarray(region) / 255 - expected.pixels.transpose(1, 2, 0)).max() <= 0.5 / 255 + 1e-4
         assert sheet.width > sheet.height
-    code = (
-        "import importlib.util as u, localsr; print(localsr.__file__, u.find_spec('matplotlib'), u.find_spec('pytest'))"
-    )
+    assert "GFLOPs" in run("cost", "photo.png", "--box", "10,20,16,12")
+    assert "the largest share" in run("explain", "photo.png", "--box", "10,20,16,12", "-o", "map.png")
+    code = "import importlib.util as u; print([u.find_spec(name) for name in ('torch', 'matplotlib', 'pytest')])"
     done = subprocess.run([str(python), "-c", code], cwd=tmp_path, env=clean, capture_output=True, text=True)
-    assert done.stdout.split() == [str(site / "localsr/__init__.py"), "None", "None"], done.stderr
+    assert done.stdout.strip() == "[None, None, None]", done.stderr
+    command = [str(environment / "bin/localsr"), "verify"]
+    done = subprocess.run(command, cwd=tmp_path, env=clean, capture_output=True, text=True)
+    assert (done.returncode, "pip install 'localsr[torch]'" in done.stderr) == (2, True), done.stderr
+
+    for name in closure(requirements, ("serve", "batch")) - closure(requirements):
+        link_distribution(name, site)
+    (tmp_path / "photos").mkdir()
+    shutil.copy(tmp_path / "photo.png", tmp_path / "photos")
+    run("batch", "photos", "--box", "10,20,16,12", "-o", "results")
+    assert len(list((tmp_path / "results").rglob("*.png"))) == 1
+    command = [str(environment / "bin/localsr"), "view", "photo.png", "--no-browser", "--workers", "1"]
+    with subprocess.Popen(command, cwd=tmp_path, env=clean, stdout=subprocess.PIPE, text=True) as service:
+        assert service.stdout is not None
+        try:
+            address = service.stdout.readline().removeprefix("localsr: ").strip()
+            with urllib.request.urlopen(address) as answer:
+                assert b"<html" in answer.read()
+            client = localsr.Client(address)
+            remote = client.encode(pixels).restore(localsr.Box(10, 20, 26, 32))
+            assert np.abs(remote.pixels - expected.pixels).max() <= 0.5 / 255 + 1e-4
+        finally:
+            service.terminate()

@@ -19,7 +19,7 @@ PACKAGES = {  # by the name to install, where it is not the module's
 def need(extra: str, *modules: str, what: str = "this") -> None:
     """Raise `ConfigError` with what to install if a module is missing that `what` needs and `extra` installs."""
     if missing := [name for name in modules if find_spec(name) is None]:
-        raise _missing(what, extra, missing)
+        raise missing_package(what, extra, missing)
 
 
 def optional(module: str, extra: str, what: str) -> Any:  # noqa: ANN401  # a module whose types are not there
@@ -27,10 +27,10 @@ def optional(module: str, extra: str, what: str) -> Any:  # noqa: ANN401  # a mo
     try:
         return import_module(module)
     except ImportError as error:
-        raise _missing(what, extra, [module]) from error
+        raise missing_package(what, extra, [module]) from error
 
 
-def _missing(what: str, extra: str, modules: Sequence[str]) -> ConfigError:
-    """Say what is missing and how to install it."""
+def missing_package(what: str, extra: str, modules: Sequence[str]) -> ConfigError:
+    """Return the error that says which packages `what` needs and how to install them."""
     names = ", ".join(PACKAGES.get(name, name) for name in modules)
     return ConfigError(f"{what} needs {names}; install it with: pip install 'localsr[{extra}]'")

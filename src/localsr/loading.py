@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.metadata import version
+from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import platformdirs
-import torch
 
 from localsr import __version__, images
 from localsr.errors import Advice, CheckpointError, ConfigError
 from localsr.extras import need
-from localsr.foreign.files import is_foreign, load_foreign
 from localsr.geometry import MAX_SCALE, AskedSize, Box, Enlargement, checked_boxes
 from localsr.images import Source
 from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.embedded import DEFAULT_NETWORKS, find_network
-from localsr.onnx.export import NEEDED, export, read_restorer
+from localsr.models.arrays import read_arrays
+from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network, is_foreign
+from localsr.onnx.architectures import find_graphs, read_embedded
+from localsr.onnx.devices import GraphSettings
+from localsr.onnx.network import read_restorer
 from localsr.progress import Progress
-from localsr.pytorch.checkpoints import read_checkpoint
-from localsr.pytorch.device import find_device
-from localsr.pytorch.network import TorchNetwork
 
 RUNTIMES = ("torch", "onnx")
 
@@ -33,7 +33,7 @@ RUNTIMES = ("torch", "onnx")
 def load(
     name_or_path: str | PathLike[str] | None = None,
     *,
-    runtime: str = "torch",
+    runtime: str = AUTO,
     scale: float | None = None,
     device: str = "auto",
     precision: str = AUTO,
@@ -47,10 +47,12 @@ def load(
         name_or_path: A network of the package or an imported one by its name, or a checkpoint by its path; the default
             of `scale` when None. For `onnx` also a folder that `localsr export` wrote; a network that is no folder is
             exported once, into the user's cache.
-        runtime: What computes it: `torch` or `onnx`, which runs on the CPU in fp32.
+        runtime: What computes it: `torch`; `onnx`, which computes in fp32 and starts at once; `auto` for torch where it
+            is installed.
         scale: How many times a region is enlarged, 1 to 8: at most what the network does, whose results are reduced to
             less. By default what it does.
-        device: torch's name of a device, or `auto` for an accelerator where there is one.
+        device: torch's name of a device; for `onnx` cpu, cuda, directml or coreml, whose package must be installed; or
+            `auto` for an accelerator where there is one.
         precision: `fp32`, `bf16` or `fp16`; `auto` for bf16 on a CPU and fp16 on an accelerator wherever that is faster
             and at most one level of 255 from fp32, as measured once for the network and the machine.
         max_memory: MB that the process is to stay below, kept results aside.
@@ -69,48 +71,76 @@ def load(
         >>> localsr.load("clsr-light-x4", device="cpu")
         <Restorer of clsr-light-x4, x4: crop, halo, clsr, full>
     """
-    if runtime not in RUNTIMES:
-        raise ConfigError(f"runtime {runtime!r} is not one of {', '.join(RUNTIMES)}")
     folder = None if name_or_path is None else Path(name_or_path)
     is_folder = folder is not None and folder.is_dir()
+    runtime = chosen_runtime(runtime)
     if runtime == "torch":
-        if threads is not None:
-            torch.set_num_threads(threads)
         if is_folder:
             advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
             raise ConfigError(f"{folder} is a folder", advice)
         path = find_network(name_or_path, scale)
-        if is_foreign(path):
-            network, card = load_foreign(path, find_device(device))
-            return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory).sized(scale)
-        return read_checkpoint(path, device, precision, max_memory).sized(scale)
-    need("onnx", *NEEDED)
-    if device not in ("auto", "cpu") or precision not in (AUTO, "fp32"):
-        raise ConfigError(f"graphs run on the CPU in fp32, not on {device} in {precision}; leave both out")
+        return _by_torch(path, device, precision, max_memory, threads).sized(scale)
+    if precision not in (AUTO, "fp32"):
+        raise ConfigError(f"graphs run in fp32, not in {precision}; leave it out")
+    settings = GraphSettings.of(device, threads, max_memory)
     if folder is not None and is_folder:
-        return read_restorer(folder, max_memory, threads).sized(scale)
+        need("onnx", "onnx", what="a folder of graphs")
+        return read_restorer(folder, settings, max_memory).sized(scale)
     path = find_network(name_or_path, scale)
     if is_foreign(path):
         raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
-    return as_graphs(read_checkpoint(path, "cpu", "fp32"), max_memory, threads, progress).sized(scale)
+    if find_graphs(read_arrays(path)[1].sha256) is not None:
+        return read_embedded(path, settings, max_memory).sized(scale)
+    return as_graphs(_by_torch(path, "cpu", "fp32", None, None), settings, max_memory, progress).sized(scale)
+
+
+def chosen_runtime(asked: str) -> str:
+    """Return what computes when `asked` is asked for: `auto` is torch where it is installed, else onnx.
+
+    torch starts in seconds, but computes in 16 bits where that is faster, on accelerators, and any checkpoint.
+    """
+    if asked not in (AUTO, *RUNTIMES):
+        raise ConfigError(f"runtime {asked!r} is not one of {AUTO}, {', '.join(RUNTIMES)}")
+    if asked != AUTO:
+        return asked
+    return "torch" if find_spec("torch") is not None else "onnx"
+
+
+def _by_torch(path: Path, device: str, precision: str, max_memory: int | None, threads: int | None) -> Restorer:
+    """Load a checkpoint or a network of others, to be run by torch."""
+    need("torch", "torch", what=f"{path.name}, of which the package has no graphs,")
+    from localsr.pytorch.checkpoints import read_checkpoint, use_threads
+
+    use_threads(threads)
+    if not is_foreign(path):
+        return read_checkpoint(path, device, precision, max_memory)
+    from localsr.foreign.files import read_restorer as read_foreign_restorer
+
+    return read_foreign_restorer(path, device, precision, max_memory)
 
 
 def as_graphs(
     restorer: Restorer,
+    settings: GraphSettings,
     max_memory: int | None = None,
-    threads: int | None = None,
     progress: Progress = lambda *_: None,
 ) -> Restorer:
-    """Return a restorer's network as graphs from the user's cache; those that are not there yet are exported into it.
+    """Return a restorer's network as graphs: of the package, or from the user's cache; exported into it if need be.
 
     Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
     """
+    embedded = embedded_networks().get(restorer.card.name)
+    if embedded is not None and find_graphs(restorer.card.sha256) is not None:
+        return read_embedded(embedded, settings, max_memory)
+    from localsr.onnx.export import NEEDED, export
+
+    need("onnx", *NEEDED)
     cached = _cache_folder(restorer)
     try:
-        return read_restorer(cached, max_memory, threads)
+        return read_restorer(cached, settings, max_memory)
     except CheckpointError:  # not there yet, or damaged
         export(restorer, cached, progress)
-    return read_restorer(cached, max_memory, threads)
+    return read_restorer(cached, settings, max_memory)
 
 
 def restore(
@@ -195,5 +225,5 @@ def load_sized(
 def _cache_folder(restorer: Restorer) -> Path:
     """Return where a restorer's graphs are kept: by its weights, and the versions that they were made with."""
     twin = restorer.card.plain.get("sha256", "") if restorer.plain is not None else ""
-    key = f"{restorer.card.sha256[:16]}-{twin[:16]}-{__version__}-{torch.__version__.partition('+')[0]}"
+    key = f"{restorer.card.sha256[:16]}-{twin[:16]}-{__version__}-{version('torch').partition('+')[0]}"
     return platformdirs.user_cache_path("localsr") / "onnx" / key

@@ -23,6 +23,7 @@ from localsr.inference.strategies import Strategy
 from localsr.loading import as_graphs
 from localsr.models.backbone import crop
 from localsr.models.clsr import CLSR
+from localsr.onnx.devices import GraphSettings
 
 PICTURE_SIZE = Size(232, 168)  # multiples of SwinIR's window
 EXACT_DIFFERENCE = 1e-5  # of [0, 1]: sums in another order
@@ -123,7 +124,7 @@ def _onnx(restorer: Restorer) -> Check:
     if not restorer.card.sha256:  # nothing would tell its graphs from another's
         return Check(name, onnx.traced(restorer)[0].difference, onnx.MAX_DIFFERENCE)
     try:
-        graphs = as_graphs(restorer)
+        graphs = as_graphs(restorer, GraphSettings())
     except ConfigError as error:  # they differ, and none is written
         return Check(name, math.inf, onnx.MAX_DIFFERENCE, str(error))
     return Check(name, onnx.compare(restorer, graphs), onnx.MAX_DIFFERENCE)

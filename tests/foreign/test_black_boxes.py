@@ -19,7 +19,7 @@ import localsr
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
 from localsr.foreign.black_box import BlackBox, ForeignNetwork
-from localsr.foreign.files import is_foreign, load_foreign, read_foreign
+from localsr.foreign.files import load_foreign, read_foreign
 from localsr.foreign.measured import known
 from localsr.foreign.probe import measure_restorer, noise_and_bars
 from localsr.foreign.spandrel_networks import _torchvision_or_stub
@@ -28,6 +28,7 @@ from localsr.inference.precision import choose_precision, measure_gain, shortene
 from localsr.inference.strategies import NetworkPair
 from localsr.models.card import Card
 from localsr.models.config import ModelConfig
+from localsr.models.embedded import is_foreign
 from localsr.pytorch.network import TorchNetwork
 
 CPU = torch.device("cpu")

@@ -9,7 +9,7 @@ import pytest
 import torch
 from batches import write_picture
 from networks import awake, tiny
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from toy_graphs import graph, odd_graph
 from typer.testing import CliRunner
 
@@ -111,6 +111,21 @@ def test_graphs_that_make_no_pictures() -> None:
         assert not imported_networks()  # nor is anything kept
     free = odd_graph(Path("free.onnx"), same, taken=(("n", "c", "h", "w"), 1))
     assert "ONNX, x2; it needs 0 px" in run("import", free)
+
+
+def test_graphs_that_would_take_all_memory_or_time() -> None:
+    node, of = helper.make_node, numpy_helper.from_array
+    sides = node("Constant", [], ["S"], value=of(np.array([1, 3, 40_000, 40_000])))
+    larger = node("Constant", [], ["k"], value=of(np.array([1, 1, 600, 600])))
+    add = [node("ReduceMax", ["B"], ["m"], keepdims=0), node("Add", ["x", "m"], ["z"])]
+    fill = node("ConstantOfShape", ["S"], ["B"])
+    chain = [node("Neg", [f"c{k}" if k else "x"], [f"c{k + 1}"]) for k in range(20_001)]
+    for words, nodes in {
+        "MB for each pixel; at most": [sides, fill, *add],
+        "12.96 MB": [node("Shape", ["x"], ["s"]), larger, node("Mul", ["s", "k"], ["S"]), fill, *add],
+        "20004 operators; a network has at most 20000": [*chain, node("Identity", ["c20001"], ["z"])],
+    }.items():
+        assert words in refused("import", odd_graph(Path("odd.onnx"), *nodes))
 
 
 def test_files_that_are_no_weights(tmp_path: Path) -> None:

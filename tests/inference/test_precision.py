@@ -23,6 +23,7 @@ from localsr.inference.strategies import NetworkPair, Strategy
 from localsr.models.card import Card
 from localsr.models.clsr import CLSR
 from localsr.onnx.network import OnnxNetwork
+from localsr.onnx.tables import facts_of
 from localsr.pytorch.network import TorchNetwork
 from localsr.pytorch.prepacking import PackedConv, shortened
 
@@ -97,7 +98,7 @@ def test_those_who_ask_at_once_wait_for_one_measurement(
 
 
 def test_what_torch_does_not_compute_stays_in_fp32(noise: localsr.Photo) -> None:
-    graphs = OnnxNetwork(tiny(context=False), {})
+    graphs = OnnxNetwork(tiny(context=False), facts_of(awake(tiny(context=False))), {})
     assert choose_precision(NetworkPair("graphs", graphs, graphs), "0") == "fp32"
     asked = localsr.Restorer(graphs, Card("graphs", tiny(context=False)), None, "bf16")
     with pytest.raises(localsr.ConfigError, match="runs by onnx, in fp32 alone, not in bf16"):

@@ -27,6 +27,7 @@ from localsr.inference.strategies import Strategy
 from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES, count_work, without_weights
 from localsr.onnx.network import OnnxNetwork
+from localsr.onnx.tables import facts_of
 from localsr.pytorch.network import TorchNetwork
 
 
@@ -383,7 +384,7 @@ def test_scenes_and_networks_are_what_the_protocols_say(noise: localsr.Photo) ->
     assert isinstance(scene, RegionScene)
     assert {"photo", "scale", "restore", "stream", "cost", "attention", "paste"} <= set(dir(scene))
     assert members(RunnableNetwork) >= {"runtime", "threads", "restore", "packed"}
-    for network in (TorchNetwork(awake(tiny())), OnnxNetwork(tiny(), {})):
+    for network in (TorchNetwork(awake(tiny())), OnnxNetwork(tiny(), facts_of(awake(tiny())), {})):
         assert members(RunnableNetwork) <= set(dir(network))
         assert network.geometry == awake(tiny()).geometry
 

@@ -20,14 +20,17 @@ from localsr.batch.tasks import Setup, Task
 from localsr.batch.worker import BatchWorker
 from localsr.cli import app
 from localsr.errors import CheckpointError, ConfigError
+from localsr.models import checkpoint
 from localsr.models.card import Card
 from localsr.models.config import ModelConfig
 from localsr.onnx import export as module
 from localsr.onnx import folder as folders
+from localsr.onnx.devices import GraphSettings
 from localsr.onnx.export import MAX_DIFFERENCE, compare, export
 from localsr.onnx.folder import RESTORE
 from localsr.onnx.graphs import restoring
 from localsr.onnx.network import OnnxNetwork, open_graph
+from localsr.onnx.tables import facts_of
 from localsr.regions import RegionRequest, text
 from localsr.serving.messages import AttentionTask, PictureFile, WorkerSettings
 from localsr.serving.tasks import TaskRunner
@@ -78,8 +81,8 @@ def test_context_by_graphs_equals_torch(exported: Path, noise: localsr.Photo, tm
 def test_plain_by_a_graph_equals_torch(backbone: str, scale: int) -> None:
     config = small(backbone, scale=scale, context=False)
     mine = made(awake(config), Card("plain", config))
-    graph = open_graph(Path("a"), restoring(mine.network.module), 1)
-    theirs = localsr.Restorer(OnnxNetwork(config, {RESTORE: graph}), mine.card)
+    graph = open_graph(Path("a"), restoring(mine.network.module), GraphSettings())
+    theirs = localsr.Restorer(OnnxNetwork(config, facts_of(mine.network.module), {RESTORE: graph}), mine.card)
     assert compare(mine, theirs) <= MAX_DIFFERENCE
 
 
@@ -102,9 +105,11 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
     found = [patch.weight for patch in serving.run(task, tmp_path, print).patches]
     assert found == pytest.approx(shares, abs=MAX_DIFFERENCE)
     for wrong, sentence in {
-        ("--runtime", "tvm"): "not one of torch, onnx",
+        ("--runtime", "tvm"): "not one of auto, torch, onnx",
         (): "add --runtime onnx",
-        ("--runtime", "onnx", "--precision", "bf16"): "on the CPU in fp32",
+        ("--runtime", "onnx", "--precision", "bf16"): "graphs run in fp32",
+        ("--runtime", "onnx", "--device", "cuda"): "install it in place of onnxruntime",
+        ("--runtime", "onnx", "--device", "tpu"): "choose auto, cpu, cuda, directml, coreml",
         ("--runtime", "onnx", "--scale", "5"): "enlarges x4, not x5",
     }.items():
         told = CliRunner().invoke(app, ["restore", *about, *wrong, "-o", str(tmp_path / "c.png")])
@@ -123,12 +128,13 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
         shutil.copytree(exported, folder)
 
     monkeypatch.setattr(loading.platformdirs, "user_cache_path", lambda name: tmp_path / name)
-    monkeypatch.setattr(loading, "export", copied)
+    monkeypatch.setattr(module, "export", copied)
+    checkpoint.save(tmp_path / "own.safetensors", awake(small()), Card("own", small()))
     for _ in range(2):
-        assert localsr.load("edsr-light-x4", runtime="onnx").card.name == "tiny"
+        assert localsr.load(tmp_path / "own.safetensors", runtime="onnx").card.name == "tiny"
     assert len(calls) == 1
     monkeypatch.setattr(module, "traced", lambda one, progress: folders.read_folder(exported))
-    monkeypatch.setattr(loading, "export", export)
+    monkeypatch.setattr(module, "export", export)
     told = CliRunner().invoke(app, ["export", "--model", "edsr-light-x4", "-o", str(tmp_path / "out")])
     assert "largest difference to torch" in told.stdout, told.output
     assert localsr.load(tmp_path / "out", runtime="onnx").scale == 4
@@ -136,7 +142,7 @@ def test_the_commands(exported: Path, tmp_path: Path, monkeypatch: pytest.Monkey
 
 def test_what_is_far_from_torch_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    card = folders.GraphCard("a", small(), "0", {}, difference=float("nan"))
+    card = folders.GraphCard("a", small(), "0", {}, {}, difference=float("nan"))
     monkeypatch.setattr(module, "traced", lambda one, progress=None: (card, {}))
     with pytest.raises(ConfigError, match="differ from torch by nan"):
         export(restorer(small()), tmp_path / "a")
@@ -184,6 +190,12 @@ def looped(model: onnx.ModelProto) -> None:
     attribute.g.name = "body"
 
 
+def without_end(folder: Path) -> None:
+    facts = json.loads((folder / "card.json").read_text())["facts"]
+    facts["restore"][1]["flops"][0] = float("inf")
+    carded(facts=facts)(folder)
+
+
 WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "no card": (lambda f: (f / "card.json").unlink(), "cannot be read"),
     "no JSON": (lambda f: (f / "card.json").write_text("{"), "damaged or of another version"),
@@ -194,6 +206,8 @@ WRONG: dict[str, tuple[Callable[[Path], object], str]] = {
     "control characters": (carded(name="a\x1b[2J"), "not text"),
     "other graphs": (carded(graphs={"../a": "0"}), "its network has others"),
     "graphs no table": (carded(graphs=["restore"]), "not text"),
+    "facts of another network": (carded(config=replace(small(), scale=2).to_dict()), "does not fit it"),
+    "facts that cannot be": (without_end, "damaged or of another version"),
     "no graph": (lambda f: (f / "encode.onnx").unlink(), "cannot be read"),
     "cut off": (lambda f: (f / "restore.onnx").write_bytes((f / "restore.onnx").read_bytes()[:-9]), "sha256"),
     "other operators": (rewritten(lambda m: setattr(m.graph.node[0], "domain", "evil")), "not ONNX's own"),
@@ -217,6 +231,8 @@ def test_a_wrong_folder_is_refused(name: str, exported: Path, tmp_path: Path) ->
 def test_a_card_of_another_network(exported: Path, tmp_path: Path, noise: localsr.Photo) -> None:
     folder = tmp_path / "graphs"
     shutil.copytree(exported, folder)
-    carded(config=replace(small(), scale=2).to_dict())(folder)
+    facts = json.loads((folder / "card.json").read_text())["facts"]
+    facts["restore"][0]["scale"] = 2
+    carded(config=replace(small(), scale=2).to_dict(), facts=facts)(folder)
     with pytest.raises(CheckpointError, match="not what its card says"):
         localsr.load(folder, runtime="onnx").encode(noise).restore(BOXES[3])

@@ -157,6 +157,7 @@ def batch_command(
         if sha256 := check_detector(name):
             files[name] = sha256
     from localsr.batch.worker import THREADS
+    from localsr.loading import chosen_runtime
 
     restorer = network.load(max_memory=max_memory, threads=THREADS)
     adjustment = restorer.adjustment(*wished)
@@ -167,7 +168,7 @@ def batch_command(
         device=network.device,
         size=network.size or "",
         tolerant=tolerant,
-        runtime=network.runtime,
+        runtime=chosen_runtime(network.runtime),
         max_memory=max_memory,
         detectors=tuple(files.items()),
         saving=saving.saving,

@@ -98,7 +98,7 @@ def evaluate_command(
         network = replace(network, precision="fp32")
     if record and network.precision != "fp32":
         raise ConfigError(f"--record keeps the numbers of fp32, not of {network.precision}")
-    if network.runtime != "torch" and (record or timing):
+    if network.runtime == "onnx" and (record or timing):
         raise ConfigError("--record and --timing are of torch; leave out --runtime")
     if timing and output is None:
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")

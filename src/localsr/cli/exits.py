@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from localsr.errors import LocalSRError, StoppedError
+from localsr.extras import missing_package
 
 EXHAUSTION_ERRNOS = (errno.ENOSPC, errno.EDQUOT, errno.ENOMEM)
 
@@ -57,6 +58,8 @@ def describe_error(error: BaseException) -> tuple[int, str]:
         return ExitCode.EXHAUSTED, sentence
     if isinstance(error, LocalSRError):
         return ExitCode.WRONG_INPUT, sentence
+    if isinstance(error, ModuleNotFoundError) and error.name == "torch":  # restoring needs none; other commands do
+        return ExitCode.WRONG_INPUT, str(missing_package("this command", "torch", ["torch"]))
     if isinstance(error, OSError) and error.strerror:
         return ExitCode.WRONG_INPUT, f"{error.filename or 'the system'}: {error.strerror}"
     # torch reports a failed allocation as a RuntimeError that only its text tells from others

@@ -23,7 +23,7 @@ def explain_command(
     picture: PictureOptions,
     scale: NetworkScale = None,
     model: Model = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = "auto",
     as_json: Annotated[bool, typer.Option("--json", help="Print the numbers as one JSON object.")] = False,
 ) -> None:
     """Draw which of the sampled patches the global context module drew on for a region (the paper's Figure 8)."""

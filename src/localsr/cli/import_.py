@@ -46,10 +46,9 @@ def import_command(
     ] = False,
 ) -> None:
     """Import a network of another project, to be named to other commands. Nothing in its file is executed."""
-    from localsr.foreign.files import is_graph
     from localsr.models import checkpoint
     from localsr.models.card import Card, checked_name
-    from localsr.models.embedded import imported_folder
+    from localsr.models.embedded import imported_folder, is_graph
 
     name = default_name(official) if name is None else checked_name(name)
     if output is None:

@@ -57,11 +57,11 @@ def untrained() -> list[str]:
     """Name the presets that no network in the package has, at any scale, plain or with context."""
     from dataclasses import replace
 
-    from localsr.models import checkpoint
+    from localsr.models.card import read_card
     from localsr.models.embedded import embedded_networks
     from localsr.models.presets import PRESETS
 
-    trained = [checkpoint.read(path)[1].config for path in embedded_networks().values()]
+    trained = [read_card(path, path.read_bytes()).config for path in embedded_networks().values()]
     return [
         name
         for name, preset in PRESETS.items()
@@ -71,17 +71,24 @@ def untrained() -> list[str]:
 
 def describe(name: str, path: Path, default: bool) -> dict[str, Any]:
     """Return what the header of a checkpoint holds."""
-    from localsr.foreign.files import is_foreign, read_about
-    from localsr.models import checkpoint
+    from localsr.models.arrays import read_arrays
+    from localsr.models.embedded import is_foreign
 
-    tensors, card = read_about(path) if is_foreign(path) else checkpoint.read(path)
+    if is_foreign(path):
+        from localsr.foreign.files import read_about
+
+        tensors, card = read_about(path)
+        parameters = sum(tensor.numel() for tensor in tensors.values())
+    else:
+        arrays, card = read_arrays(path)
+        parameters = sum(array.size for array in arrays.values())
     return {
         "name": name,
         "default": default,
         "scale": card.config.scale,
         "kind": "plain" if card.config.plain else "clsr",
         "backbone": card.config.backbone,
-        "parameters": sum(tensor.numel() for tensor in tensors.values()),
+        "parameters": parameters,
         "bytes": path.stat().st_size,
         "steps": card.training.get("steps"),
         "sha256": card.sha256,

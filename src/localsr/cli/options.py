@@ -54,7 +54,9 @@ StrategyOption = Annotated[
         "pixel that can matter. By default clsr, or halo for a network without context.",
     ),
 ]
-Device = Annotated[str, typer.Option(metavar="auto|cpu|cuda", help="Where to compute; auto: an accelerator if any.")]
+Device = Annotated[
+    str, typer.Option(metavar="auto|cpu|cuda|...", help="Where to compute; auto: an accelerator if any.")
+]
 MaxMemory = Annotated[
     int | None,
     typer.Option(
@@ -63,7 +65,10 @@ MaxMemory = Annotated[
 ]
 Runtime = Annotated[
     str,
-    typer.Option(metavar="torch|onnx", help="What computes; onnx: a folder of `localsr export`, or made when needed."),
+    typer.Option(
+        metavar="auto|torch|onnx",
+        help="What computes; auto: torch if installed. onnx starts at once, and runs a folder of `localsr export`.",
+    ),
 ]
 Precision = Annotated[
     str,
@@ -148,7 +153,7 @@ class NetworkOptions:
     model: Model = None
     device: Device = "auto"
     precision: Precision = "auto"
-    runtime: Runtime = "torch"
+    runtime: Runtime = "auto"
 
     def load(self) -> Restorer:
         """Load the network; `ConfigError` for one of another scale."""
@@ -165,7 +170,7 @@ class SizedNetworkOptions:
     model: Model = None
     device: Device = "auto"
     precision: Precision = "auto"
-    runtime: Runtime = "torch"
+    runtime: Runtime = "auto"
 
     @property
     def asked(self) -> Enlargement | None:

@@ -99,7 +99,7 @@ def serve_command(
     ] = None,
     root_path: RootPath = "",
     model: Networks = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = "auto",
     precision: Precision = "auto",
     workers: Workers = 0,
     bounds: LimitOptions,
@@ -133,7 +133,7 @@ def view_command(
     allow_host: AllowedHosts = None,
     root_path: RootPath = "",
     model: Networks = None,
-    runtime: Runtime = "torch",
+    runtime: Runtime = "auto",
     precision: Precision = "auto",
     denoise: Denoise = AUTO,
     deblur: Deblur = AUTO,
@@ -185,7 +185,7 @@ def run_service(settings: Settings, *, verbose: bool, browser: bool) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    if settings.runtime != "torch":  # in a process of its own: this one needs no torch
+    if settings.runtime == "onnx":  # in a process of its own: this one needs no torch
         names = (settings.runtime, settings.networks)
         exporter = multiprocessing.get_context("spawn").Process(target=export_networks, args=names)
         exporter.start()

@@ -43,7 +43,14 @@ METHOD = (
     "by pixel, with the result of the reference alone: by which of them predicts a frame better that neither was "
     "made from. What did not pass is the single frame's."
 )
-PACKAGES = ("numpy", "torch", "opencv-python-headless", "av", "pillow")  # whose versions decide the pixels
+PACKAGES = (
+    "numpy",
+    "torch",
+    "onnxruntime",
+    "opencv-python-headless",
+    "av",
+    "pillow",
+)  # decide pixels
 PREVIEW_SIDE = 720  # px of the reference on the page
 SHOWN_SIDE = 420  # px that a region has on the page at least
 STRIP_SIDE = 120  # the same of a frame in the strip

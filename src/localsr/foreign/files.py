@@ -14,13 +14,16 @@ from localsr.foreign.black_box import BlackBox, ForeignNetwork
 from localsr.foreign.measured import known
 from localsr.foreign.onnx_networks import count_graph, graph_weights, read_graph
 from localsr.foreign.spandrel_networks import build
+from localsr.inference.restorer import Restorer
 from localsr.models.card import Card
 from localsr.models.checkpoint import digest, read_tensors
 from localsr.models.config import MAX_HALO, ModelConfig
+from localsr.models.embedded import FOREIGN_FORMAT, is_graph
 from localsr.models.importer import IMPORTED_TYPES, read_table
 from localsr.onnx.folder import digest as graph_digest
+from localsr.pytorch.device import find_device
+from localsr.pytorch.network import TorchNetwork
 
-FORMAT = "localsr-foreign-1"
 KEPT_TYPES = {str(each) for each in (*IMPORTED_TYPES, torch.int64, torch.int32, torch.bool)}  # weights; indices, masks
 log = logging.getLogger(__name__)
 
@@ -33,22 +36,6 @@ class ForeignFile(NamedTuple):
     data: bytes  # as it is kept
 
 
-def is_graph(path: Path) -> bool:
-    """Tell whether a file is an ONNX graph, by its name."""
-    return path.suffix.lower() == ".onnx"
-
-
-def is_foreign(path: Path) -> bool:
-    """Tell whether a file is kept for a network that is no checkpoint of localsr: by its name, or its first bytes."""
-    if is_graph(path):
-        return True
-    try:
-        with path.open("rb") as file:
-            return f'"{FORMAT}"'.encode() in file.read(4096)
-    except OSError:
-        return False
-
-
 def read_foreign(path: Path, device: torch.device) -> ForeignFile:
     """Read anybody's file of a network: `.onnx`, or tensors that spandrel knows; nothing in it is executed."""
     if is_graph(path):
@@ -58,7 +45,7 @@ def read_foreign(path: Path, device: torch.device) -> ForeignFile:
     if odd := {str(t.dtype) for t in tensors.values()} - KEPT_TYPES:
         raise CheckpointError(f"{path} holds {', '.join(sorted(odd))}; weights are floats of 16, 32 or 64 bits")
     network = build(path, tensors, device)
-    return ForeignFile(network, digest(tensors), save_tensors(tensors, {"format": FORMAT}))
+    return ForeignFile(network, digest(tensors), save_tensors(tensors, {"format": FOREIGN_FORMAT}))
 
 
 def read_about(path: Path) -> tuple[dict[str, torch.Tensor], Card]:
@@ -88,3 +75,9 @@ def load_foreign(path: Path, device: torch.device) -> tuple[BlackBox, Card]:
     halo = min(found.halo, MAX_HALO)
     config = ModelConfig(backbone=network.architecture, scale=network.scale, stages=1, halo=(halo, 0))
     return box, Card(path.stem, config, sha256=file.sha256)
+
+
+def read_restorer(path: Path, device: str, precision: str, max_memory: int | None = None) -> Restorer:
+    """Read a network that was kept as a restorer; see `localsr.load` for the settings."""
+    network, card = load_foreign(path, find_device(device))
+    return Restorer(TorchNetwork(network), card, None, precision, max_memory=max_memory)

@@ -18,10 +18,12 @@ from localsr.geometry import Size
 from localsr.models.card import read_bounded
 from localsr.models.config import SCALES
 from localsr.models.work import WorkLoad
+from localsr.onnx.devices import GraphSettings, cpu_threads
 from localsr.onnx.folder import MAX_GRAPH_BYTES, check_graph
-from localsr.onnx.network import cpu_threads, open_graph
+from localsr.onnx.network import open_graph
 
 TRIED_SIDE = 64  # px of a picture that is run once to see how many times it becomes larger
+MAX_FLOPS, MAX_BYTES = 10**9, 2**20  # of an LR pixel; HAT-L, a large one, takes 80 MFLOPs
 COUNTED_AT = 64  # px of a side at which shapes are inferred
 TAKEN = "a network takes and makes floats of 32 or 16 bits, 1 x 3 or 1 colours x height x width, in [0, 1]"
 FIXED_SIDES = (16, 1024)  # px of a picture that a graph may take alone: least and most
@@ -41,8 +43,12 @@ def read_graph(path: Path) -> tuple[bytes, ForeignNetwork]:
     need("onnx", "onnx", "onnxruntime", what="an ONNX network")
     data = read_bounded(path, "graph", MAX_GRAPH_BYTES)
     check_graph(path, data)
-    taken = _input(path, data)
-    session = open_graph(path, data, cpu_threads())
+    taken, load = _input(path, data), count_graph(data)
+    if load.flops > MAX_FLOPS or load.bytes > MAX_BYTES:
+        found = f"{load.flops / 1e6:,.0f} MFLOPs and {load.bytes / 1e6:,.2f} MB"
+        limits = f"at most {MAX_FLOPS / 1e6:,.0f} and {MAX_BYTES / 1e6:,.2f} are run"
+        raise CheckpointError(f"{path} takes {found} for each pixel; {limits}")
+    session = open_graph(path, data, GraphSettings(cpu_threads()))
 
     def run(x: Tensor) -> Tensor:
         pictures = x.numpy().astype(taken.dtype)
@@ -113,9 +119,8 @@ def count_graph(data: bytes) -> WorkLoad:
     given = next(v for v in model.graph.input if v.name not in {t.name for t in model.graph.initializer})
     axes = given.type.tensor_type.shape.dim
     fixed = bool(axes[2].dim_value)
-    for axis, side in zip(axes, (1, None, COUNTED_AT, COUNTED_AT), strict=True):
-        if side is not None:
-            axis.dim_value = (fixed and axis.dim_value) or side
+    for axis, side in zip(axes, (1, 3, COUNTED_AT, COUNTED_AT), strict=True):
+        axis.dim_value = axis.dim_value or side
     area = axes[2].dim_value * axes[3].dim_value
     del model.graph.output[0].type.tensor_type.shape.dim[:]
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
@@ -123,11 +128,11 @@ def count_graph(data: bytes) -> WorkLoad:
     shapes |= {tensor.name: list(tensor.dims) for tensor in graph.initializer}
     flops = 0
     for node in graph.node:
-        out = math.prod(shapes.get(node.output[0], [0]))
+        out = math.prod(shapes.get(node.output[0], [0])) if node.output else 0
         factor = shapes.get(node.input[1]) if len(node.input) > 1 else None
         if node.op_type == "Conv" and factor:
             flops += 2 * out * math.prod(factor[1:])
-        elif node.op_type in ("MatMul", "Gemm") and factor:
+        elif node.op_type in ("MatMul", "Gemm") and factor and len(factor) > 1:
             flops += 2 * out * factor[-2]
     largest = max((math.prod(shape) for shape in shapes.values()), default=0)
     return WorkLoad(int(flops / area * (RUN_FOR_KEPT if fixed else 1)), 3 * 4 * largest // area)

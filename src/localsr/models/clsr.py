@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
 from functools import lru_cache
 from typing import ClassVar, Self
 
@@ -250,6 +251,11 @@ def without_weights(config: ModelConfig) -> CLSR:
 @lru_cache(maxsize=4096)
 def count_work(config: ModelConfig, taper: Taper, near: Box, patches: int) -> WorkLoad:
     """Count what restoring one ROI takes by the network of a config."""
+    return count(roi_work(config, taper, near, patches))
+
+
+def roi_work(config: ModelConfig, taper: Taper, near: Box, patches: int) -> Callable[[], Tensor]:
+    """Return what restores one ROI by the network of a config on the meta device."""
     network = without_weights(config)
     context, shape = None, network.geometry.context
     if shape is not None:
@@ -257,14 +263,17 @@ def count_work(config: ModelConfig, taper: Taper, near: Box, patches: int) -> Wo
         keys = torch.empty(1, shape.heads, tokens, shape.width, device="meta")
         context = Context(keys, keys, torch.empty(1, tokens, 2, device="meta"))
     pixels, origins = torch.empty(1, 3, near.height, near.width, device="meta"), torch.empty(1, 2, device="meta")
-    return count(lambda: network.restore(pixels, near, taper, origins, context))
+    return lambda: network.restore(pixels, near, taper, origins, context)
 
 
 @lru_cache(maxsize=64)
 def count_scene(config: ModelConfig, patches: int) -> WorkLoad:
     """Count what making keys and values of so many patches takes by the network of a config."""
-    if not config.gcm:
-        return WorkLoad(0, 0)
+    return count(scene_work(config, patches)) if config.gcm else WorkLoad(0, 0)
+
+
+def scene_work(config: ModelConfig, patches: int) -> Callable[[], Context[Tensor] | None]:
+    """Return what makes keys and values of so many patches by the network of a config on the meta device."""
     network, side = without_weights(config), config.gcm_patch
     pixels, corners = torch.empty(1, patches, 3, side, side, device="meta"), torch.empty(1, patches, 2, device="meta")
-    return count(lambda: network.encode(pixels, corners))
+    return lambda: network.encode(pixels, corners)

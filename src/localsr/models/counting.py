@@ -38,9 +38,15 @@ COUNTED = flop_registry | FLASH_FLOPS | PACKED_FLOPS  # torch's table lacks the 
 
 def count(work: Callable[[], object]) -> WorkLoad:
     """Run work whose tensors are on the meta device, where nothing is computed, and count it."""
-    with FlopCounter() as counter, _Peak() as peak, torch.no_grad():
+    flops, moments = count_moments(work)
+    return WorkLoad(flops, max(moments, default=0))
+
+
+def count_moments(work: Callable[[], object]) -> tuple[int, list[int]]:
+    """Count the FLOPs of such work, and after each of its operations the bytes of the tensors that are alive."""
+    with FlopCounter() as counter, _Alive() as alive, torch.no_grad():
         work()
-    return WorkLoad(counter.total, peak.most)
+    return counter.total, alive.moments
 
 
 @cache
@@ -81,13 +87,13 @@ class FlopCounter(TorchDispatchMode):
         return func(*args, **kwargs)
 
 
-class _Peak(TorchDispatchMode):
+class _Alive(TorchDispatchMode):
     """Follows the bytes of the tensors that are alive."""
 
     def __init__(self) -> None:
         """Begin with none."""
         super().__init__()  # type: ignore[no-untyped-call]
-        self.most = 0
+        self.moments: list[int] = []
         self._now = 0
         self._alive: set[int] = set()
 
@@ -113,7 +119,7 @@ class _Peak(TorchDispatchMode):
                     self._alive.add(key)
                     self._now += size
                     weakref.finalize(storage, self._freed, key, size)
-        self.most = max(self.most, self._now)
+        self.moments.append(self._now)
         return made
 
     def _freed(self, key: int, size: int) -> None:

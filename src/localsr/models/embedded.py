@@ -11,6 +11,7 @@ import platformdirs
 
 from localsr.errors import CheckpointError, ConfigError
 
+FOREIGN_FORMAT = "localsr-foreign-1"  # of networks of others
 EMBEDDED_FOLDER = Path(__file__).parents[1] / "weights"
 DEFAULT_NETWORKS = {4: "clsr-photo-x4", 2: "clsr-photo-x2"}  # by scale, for photos as people have them
 BENCHMARK_NETWORKS = {4: "clsr-light-x4", 2: "clsr-light-x2"}  # for LR by bicubic, as the field's benchmarks have it
@@ -57,6 +58,22 @@ def find_network(name_or_path: str | PathLike[str] | None, scale: float | None =
     if not os.path.isfile(path):
         raise CheckpointError(f"no network {str(name_or_path)!r}: neither a file nor one of {', '.join(named)}")
     return path
+
+
+def is_graph(path: Path) -> bool:
+    """Tell whether a file is an ONNX graph, by its name."""
+    return path.suffix.lower() == ".onnx"
+
+
+def is_foreign(path: Path) -> bool:
+    """Tell whether a file is kept for a network that is no checkpoint of localsr: by its name, or its first bytes."""
+    if is_graph(path):
+        return True
+    try:
+        with path.open("rb") as file:
+            return f'"{FOREIGN_FORMAT}"'.encode() in file.read(4096)
+    except OSError:
+        return False
 
 
 def suiting_network(scales: Mapping[str, int], factor: float, default: str) -> str:

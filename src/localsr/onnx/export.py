@@ -14,11 +14,12 @@ from localsr.errors import ConfigError
 from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.inference.restorer import Restorer
-from localsr.models.card import Card
 from localsr.models.clsr import CLSR
+from localsr.onnx.devices import GraphSettings
 from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, digest, write_folder
 from localsr.onnx.graphs import attending, encoding, restoring
-from localsr.onnx.network import open_networks
+from localsr.onnx.network import read_restorer
+from localsr.onnx.tables import facts_of
 from localsr.progress import Progress
 
 NEEDED = ("onnx", "onnxscript", "onnxruntime")  # the extra [onnx]
@@ -32,16 +33,6 @@ COMPARED_BOXES = (  # one px, odd and even places, at borders and corners, all
     Box(80, 70, 93, 75),
     whole(COMPARED_SIZE),
 )
-
-
-def read_restorer(folder: Path, max_memory: int | None = None, threads: int | None = None) -> Restorer:
-    """Read a folder that `export` wrote, as a restorer that onnxruntime computes for.
-
-    Raises `CheckpointError` for a folder that is not sound.
-    """
-    card, network, plain = open_networks(folder, arena=max_memory is None, threads=threads)
-    about = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
-    return Restorer(network, about, plain, max_memory=max_memory)
 
 
 def export(restorer: Restorer, folder: Path, progress: Progress = lambda *_: None) -> GraphCard:
@@ -76,10 +67,11 @@ def traced(restorer: Restorer, progress: Progress = lambda *_: None) -> tuple[Gr
         graphs[name] = make()
     progress(len(work), len(work) + 1)
     hashes = {name: digest(data) for name, data in graphs.items()}
-    made = GraphCard(card.name, card.config, card.sha256, hashes, card.plain if PLAIN in graphs else {})
+    facts = {name: facts_of(one) for name, one in ((RESTORE, network), (PLAIN, plain)) if name in graphs and one}
+    made = GraphCard(card.name, card.config, card.sha256, hashes, facts, card.plain if PLAIN in graphs else {})
     with tempfile.TemporaryDirectory(prefix="localsr-") as scratch:
         write_folder(Path(scratch), made, graphs)
-        made = dataclasses.replace(made, difference=compare(restorer, read_restorer(Path(scratch))))
+        made = dataclasses.replace(made, difference=compare(restorer, read_restorer(Path(scratch), GraphSettings())))
     progress(1, 1)
     return made, graphs
 

@@ -15,21 +15,35 @@ import importlib.metadata
 import json
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import msgspec
 
 from localsr.errors import CheckpointError, ConfigError
 from localsr.files import write_whole
 from localsr.models.card import CONTROL_CHARACTERS, read_bounded
 from localsr.models.config import ModelConfig
+from localsr.models.windows import NetworkGeometry
+from localsr.models.work import WorkTable, work_length
 
-FORMAT = "localsr-onnx-2"
+FORMAT = "localsr-onnx-3"
 OPSET = 18  # Resize as torch has it, and old enough for what people run
 CONTEXT = ("keys", "values", "places")
 CARD = "card.json"
 RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
+MAX_REACH = 2**20  # LR px
+MAX_NUMBER = 2.0**50  # of FLOPs or bytes by the px
 MAX_CARD_BYTES, MAX_GRAPH_BYTES = 2**20, 2**30
+MAX_NODES = 20_000  # of a graph; so many take onnxruntime 5 s to open, and large networks of windows have 10,000
 INPUTS = {ENCODE: ["patches", "corners"], PLAIN: ["pixels", "windows"]}  # of the others they follow from the config
 VERSIONS = ("localsr", "torch", "onnx", "onnxscript")
+
+
+class GraphFacts(NamedTuple):
+    """What the engine must know of a network of graphs besides its arithmetic."""
+
+    geometry: NetworkGeometry
+    work: WorkTable
 
 
 @dataclass(frozen=True)
@@ -40,6 +54,7 @@ class GraphCard:
     config: ModelConfig
     sha256: str  # of the network's weights, as its checkpoint has it
     graphs: dict[str, str]  # name -> sha256
+    facts: dict[str, GraphFacts]  # of *restore*, and of *plain* where there is one
     plain: dict[str, str] = field(default_factory=dict)  # name and sha256 of the plain twin
     difference: float = 0.0  # the largest that there was to torch, of a pixel in [0, 1]
     opset: int = OPSET
@@ -85,7 +100,8 @@ def _card(folder: Path) -> GraphCard:
         values = json.loads(data)
         if not isinstance(values, dict) or values.pop("format", None) != FORMAT:
             raise ValueError(f"it is no card of graphs (format {FORMAT}); `localsr export` makes one")
-        card = GraphCard(**{**values, "config": ModelConfig.from_dict(values["config"])})
+        facts = read_facts(values["facts"])
+        card = GraphCard(**{**values, "config": ModelConfig.from_dict(values["config"]), "facts": facts})
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError, ConfigError) as error:
         raise CheckpointError(f"{path} is damaged or of another version: {error}") from error
     texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
@@ -94,7 +110,34 @@ def _card(folder: Path) -> GraphCard:
     needed = {RESTORE, ENCODE, ATTEND} if card.config.gcm else {RESTORE}
     if not needed <= set(card.graphs) <= needed | ({PLAIN} if not card.config.plain else set()):
         raise CheckpointError(f"{path} names the graphs {', '.join(card.graphs)}; its network has others")
+    if set(card.facts) != {RESTORE, PLAIN} & set(card.graphs) or not fitting(card.config, card.facts[RESTORE]):
+        raise CheckpointError(f"{path} is damaged: what it says of its network does not fit it")
     return card
+
+
+def read_facts(values: Any) -> dict[str, GraphFacts]:  # noqa: ANN401  # whatever JSON holds
+    """Return what a card says of its networks; `ValueError` for what is not of that form."""
+    facts = msgspec.convert(values, dict[str, GraphFacts])
+    for geometry, work in facts.values():
+        reach = [*geometry.halo, *geometry.receptive_field, *geometry.near_reach]
+        grid = (geometry.scale, geometry.multiple, geometry.unit)
+        sound = all(0 <= px <= MAX_REACH for px in reach) and all(1 <= side <= MAX_REACH for side in grid)
+        rows = (work.flops, *work.moments)
+        scene = (work.patch_flops, *(number for row in work.scene_moments for number in row))
+        numbers = (number for row in (*rows, scene) for number in row)
+        fits = {len(row) for row in rows} == {work_length(geometry)} and {len(r) for r in work.scene_moments} <= {2}
+        if not (sound and fits and all(abs(number) <= MAX_NUMBER for number in numbers)):
+            raise ValueError("what it says of a network cannot be")
+    return facts
+
+
+def fitting(config: ModelConfig, facts: GraphFacts) -> bool:
+    """Tell whether facts may be of a network of a config."""
+    geometry, shape = facts.geometry, facts.geometry.context
+    context = config.gcm and (config.gcm_patch, config.gcm_heads, config.gcm_after)
+    lengths = (config.scale, config.stages + 1, config.stages if config.pim else 0)
+    found = shape is not None and (shape.patch, shape.heads, shape.after)
+    return found == context and (geometry.scale, len(geometry.halo), len(geometry.near_reach)) == lengths
 
 
 def _texts(table: Any) -> list[Any]:  # noqa: ANN401
@@ -110,6 +153,8 @@ def check_graph(path: Path, data: bytes, inputs: list[str] | None = None) -> Non
     try:
         model = onnx.load_model_from_string(data)
         graph = model.graph
+        if len(graph.node) > MAX_NODES:
+            raise CheckpointError(f"graph {path} has {len(graph.node)} operators; a network has at most {MAX_NODES}")
         domains = {entry.domain for entry in model.opset_import} | {node.domain for node in graph.node}
         if domains - {"", "ai.onnx"} or model.functions:
             raise CheckpointError(f"graph {path} has operators that are not ONNX's own")

@@ -31,6 +31,7 @@ from localsr.geometry import Box, Size, snapped
 from localsr.models.clsr import CLSR
 from localsr.models.patches import Context
 from localsr.models.windows import Taper
+from localsr.onnx.bare import bared
 from localsr.onnx.folder import CONTEXT, OPSET
 
 EXAMPLE = Size(72, 64)  # of the picture that is traced: multiples of SwinIR's window
@@ -42,22 +43,22 @@ def windows(near: Box, taper: Taper) -> Tensor:
     return torch.tensor([[b.left, b.top, b.right, b.bottom] for b in (near, *taper.windows, taper.roi)])
 
 
-def encoding(network: CLSR) -> bytes:
-    """Trace the graph *encode* of a network with GCM."""
+def encoding(network: CLSR, *, bare: bool = False) -> bytes:
+    """Trace the graph *encode* of a network with GCM; `bare` leaves its weights out, as `bared` does."""
     side = network.config.gcm_patch
     inputs = {"patches": torch.rand(1, 4, 3, side, side), "corners": torch.rand(1, 4, 2)}
     count = Dim("patches")
-    return _traced(_Encode(network), inputs, {"patches": {1: count}, "corners": {1: count}}, CONTEXT)
+    return _traced(_Encode(network), inputs, {"patches": {1: count}, "corners": {1: count}}, CONTEXT, bare=bare)
 
 
-def restoring(network: CLSR) -> bytes:
+def restoring(network: CLSR, *, bare: bool = False) -> bytes:
     """Trace the graph *restore*."""
-    return _traced(_Restore(network), *_inputs(network), ("hr",))
+    return _traced(_Restore(network), *_inputs(network), ("hr",), bare=bare)
 
 
-def attending(network: CLSR) -> bytes:
+def attending(network: CLSR, *, bare: bool = False) -> bytes:
     """Trace the graph *attend* of a network with GCM."""
-    return _traced(_Attend(network), *_inputs(network), ("weights",))
+    return _traced(_Attend(network), *_inputs(network), ("weights",), bare=bare)
 
 
 def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -231,8 +232,10 @@ class _Attend(_Regions):
         return network.attention(pixels, near, taper, origins, context)
 
 
-def _traced(module: nn.Module, inputs: dict[str, Tensor], free: dict[str, Any], outputs: tuple[str, ...]) -> bytes:
-    """Trace a module into the bytes of a graph that holds its weights."""
+def _traced(
+    module: nn.Module, inputs: dict[str, Tensor], free: dict[str, Any], outputs: tuple[str, ...], *, bare: bool
+) -> bytes:
+    """Trace a module into the bytes of a graph that holds its weights, or is `bare` of them."""
     with _quiet(), torch.no_grad():
         program = torch.onnx.export(
             module.eval(),
@@ -241,10 +244,12 @@ def _traced(module: nn.Module, inputs: dict[str, Tensor], free: dict[str, Any], 
             output_names=outputs,
             opset_version=OPSET,
             dynamo=True,
+            optimize=not bare,  # which would fold weights into other constants
             verbose=False,
         )
     assert program is not None
-    data: bytes = program.model_proto.SerializeToString()
+    model = bared(program.model_proto, set(module.state_dict())) if bare else program.model_proto
+    data: bytes = model.SerializeToString()
     return data
 
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 import importlib.metadata
-import os
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -16,12 +16,14 @@ from numpy.typing import NDArray
 from localsr.conditions import Conditions
 from localsr.errors import CheckpointError, ConfigError
 from localsr.geometry import Box
-from localsr.models.clsr import count_scene, count_work, without_weights
+from localsr.inference.restorer import Restorer
+from localsr.models.card import Card
 from localsr.models.config import ModelConfig
 from localsr.models.patches import Context
 from localsr.models.windows import NetworkGeometry, Taper
 from localsr.models.work import WorkLoad
-from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, read_folder
+from localsr.onnx.devices import GraphSettings, providers_of
+from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, GraphFacts, read_folder
 
 Floats = NDArray[np.float32]
 
@@ -38,9 +40,15 @@ class OnnxNetwork:
 
     runtime: ClassVar[str] = "onnx"
 
-    def __init__(self, config: ModelConfig, graphs: Mapping[str, GraphSession], threads: int = 1) -> None:
+    def __init__(
+        self,
+        config: ModelConfig,
+        facts: GraphFacts,
+        graphs: Mapping[str, GraphSession],
+        settings: GraphSettings = GraphSettings(),  # noqa: B008  # cannot be changed
+    ) -> None:
         """Take the graphs of a config by their names: *restore*, for one with GCM *encode* and *attend* too."""
-        self._config, self._graphs, self._threads = config, graphs, threads
+        self._config, self._facts, self._graphs, self._settings = config, facts, graphs, settings
         self._conditions = Conditions()
 
     def __copy__(self) -> Self:
@@ -60,10 +68,14 @@ class OnnxNetwork:
     @property
     def geometry(self) -> NetworkGeometry:
         """Where it looks."""
-        return without_weights(self._config).geometry
+        return self._facts.geometry
 
-    device: ClassVar[str] = "cpu"
     short_precision: ClassVar[None] = None
+
+    @property
+    def device(self) -> str:
+        """Where its graphs were opened."""
+        return self._settings.device
 
     @property
     def version(self) -> str:
@@ -73,7 +85,7 @@ class OnnxNetwork:
     @property
     def threads(self) -> int:
         """How many threads its graphs were opened for."""
-        return self._threads
+        return self._settings.threads
 
     def shared_out(self, parts: int) -> AbstractContextManager[Callable[[], None]] | None:
         """Return None: a graph keeps the threads that it was opened for."""
@@ -91,6 +103,8 @@ class OnnxNetwork:
         """Return this network, its graphs shared, keeping `halo` LR px around an ROI at every step."""
         other = copy.copy(self)
         other._config = self._config.with_halo(halo)
+        geometry = dataclasses.replace(self.geometry, halo=other._config.halo)
+        other._facts = self._facts._replace(geometry=geometry)
         return other
 
     @property
@@ -139,11 +153,11 @@ class OnnxNetwork:
 
     def count_work(self, taper: Taper, near: Box, patches: int) -> WorkLoad:
         """Count what restoring one ROI takes, as by torch."""
-        return count_work(self._config, taper, near, patches)
+        return self._facts.work.roi(self.geometry, taper, near, patches)
 
     def count_scene(self, patches: int) -> WorkLoad:
         """Count what making keys and values of so many patches takes, as by torch."""
-        return count_scene(self._config, patches)
+        return self._facts.work.scene(patches)
 
 
 class OnnxNetworks(NamedTuple):
@@ -154,38 +168,43 @@ class OnnxNetworks(NamedTuple):
     plain: OnnxNetwork | None  # the plain twin, where there is one
 
 
-def open_networks(folder: Path, *, arena: bool = True, threads: int | None = None) -> OnnxNetworks:
+def read_restorer(folder: Path, settings: GraphSettings, max_memory: int | None = None) -> Restorer:
+    """Read a folder that `export` wrote, as a restorer that onnxruntime computes for.
+
+    Raises `CheckpointError` for a folder that is not sound.
+    """
+    card, network, plain = open_networks(folder, settings)
+    about = Card(card.name, card.config, plain=card.plain, sha256=card.sha256)
+    return Restorer(network, about, plain, max_memory=max_memory)
+
+
+def open_networks(folder: Path, settings: GraphSettings) -> OnnxNetworks:
     """Check and open a folder of graphs; `CheckpointError` for one that is not sound."""
     card, graphs = read_folder(folder)
-    count = threads or cpu_threads()
-    sessions = {name: open_graph(folder / f"{name}.onnx", data, count, arena=arena) for name, data in graphs.items()}
+    sessions = {name: open_graph(folder / f"{name}.onnx", data, settings) for name, data in graphs.items()}
     twin = card.config.without_context()
-    plain = OnnxNetwork(twin, {RESTORE: sessions[PLAIN]}, count) if PLAIN in sessions else None
-    return OnnxNetworks(card, OnnxNetwork(card.config, sessions, count), plain)
+    plain = OnnxNetwork(twin, card.facts[PLAIN], {RESTORE: sessions[PLAIN]}, settings) if PLAIN in sessions else None
+    return OnnxNetworks(card, OnnxNetwork(card.config, card.facts[RESTORE], sessions, settings), plain)
 
 
-def open_graph(path: Path, data: bytes, threads: int, *, arena: bool = True) -> GraphSession:
-    """Open a graph that was checked, for so many threads; without `arena` it returns freed memory."""
+def open_graph(
+    path: Path, data: bytes, settings: GraphSettings, weights: Mapping[str, Floats] | None = None
+) -> GraphSession:
+    """Open a graph that was checked; `weights` are those of a checkpoint, by their names in a graph that holds none."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    options.intra_op_num_threads = settings.threads
     options.log_severity_level = 3
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = arena
+    options.enable_cpu_mem_arena = options.enable_mem_pattern = settings.arena
+    if weights is not None:
+        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
+        options.add_external_initializers(list(weights), values)
     try:
-        session: GraphSession = onnxruntime.InferenceSession(data, options, providers=["CPUExecutionProvider"])
+        session: GraphSession = onnxruntime.InferenceSession(data, options, providers=providers_of(settings.device))
     except Exception as error:  # a class for each of its codes, none of them public
         raise CheckpointError(f"graph {path} cannot be run: {str(error).splitlines()[0]}") from error
     return session
-
-
-def cpu_threads() -> int:
-    """Return how many threads this process is to compute with: OMP_NUM_THREADS, or the cores that it may run on."""
-    asked = os.environ.get("OMP_NUM_THREADS", "")
-    if asked.isdecimal() and int(asked):
-        return int(asked)
-    mine = getattr(os, "sched_getaffinity", None)  # where the system has it
-    return len(mine(0)) if mine else os.cpu_count() or 1
 
 
 def _run(session: GraphSession, **inputs: NDArray[Any]) -> list[Floats]:

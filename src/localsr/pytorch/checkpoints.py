@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import torch
+
 from localsr.errors import CheckpointError
 from localsr.inference.restorer import Restorer
 from localsr.models import checkpoint
@@ -21,6 +23,12 @@ def read_checkpoint(path: Path, device: str, precision: str, max_memory: int | N
     twin = None if network.config.plain else find_twin(card, path)
     plain = None if twin is None else TorchNetwork(twin.to(place))
     return Restorer(TorchNetwork(network.to(place)), card, plain, precision, max_memory=max_memory)
+
+
+def use_threads(count: int | None) -> None:
+    """Have torch compute with so many threads of the CPU in all of this process; None for as many as it has."""
+    if count is not None:
+        torch.set_num_threads(count)
 
 
 def find_twin(card: Card, path: Path) -> CLSR | None:

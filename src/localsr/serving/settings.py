@@ -56,7 +56,7 @@ class Settings:
     origins: tuple[str, ...] = ()  # other sites whose pages may ask, as https://name:port
     root_path: str = ""  # below which a proxy serves it, as /tool
     networks: tuple[str, ...] = ()  # names or paths; OFFERED_NETWORKS where there are none
-    runtime: str = "torch"  # what computes: torch or onnx
+    runtime: str = "auto"  # what computes: torch, onnx, or auto for torch where it is installed
     precision: str = "auto"  # in which; as `localsr.load` takes it
     workers: int = 0  # processes; 0: by the cores
     limits: Limits = Limits()

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from localsr.errors import ConfigError
-from localsr.foreign.files import is_foreign
 from localsr.models import checkpoint
 from localsr.models.card import Card
 from localsr.models.clsr import BACKBONES, CLSR, started
-from localsr.models.embedded import find_network
+from localsr.models.embedded import find_network, is_foreign
 from localsr.training.config import Recipe
 
 

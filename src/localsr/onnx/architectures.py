@@ -1,0 +1,119 @@
+"""The graphs of the package: of an architecture, without weights, which those of its checkpoints are handed to.
+
+graphs/NAME/card.json and *.onnx; the card names the checkpoints that the graphs were compared with torch on, by sha256.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from functools import cache
+from pathlib import Path
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from localsr.errors import CheckpointError
+from localsr.inference.restorer import Restorer
+from localsr.models.arrays import read_arrays
+from localsr.models.card import Card, read_bounded
+from localsr.models.embedded import EMBEDDED_FOLDER
+from localsr.onnx.bare import PREFIX
+from localsr.onnx.devices import GraphSettings
+from localsr.onnx.folder import CARD, MAX_CARD_BYTES, MAX_GRAPH_BYTES, RESTORE, GraphFacts, digest, read_facts
+from localsr.onnx.network import GraphSession, OnnxNetwork, open_graph
+
+FORMAT = "localsr-graphs-1"
+GRAPHS_FOLDER = Path(__file__).parents[1] / "graphs"
+
+
+class ArchitectureCard(NamedTuple):
+    """What the graphs of an architecture are."""
+
+    graphs: dict[str, str]  # name -> sha256
+    weights: dict[str, list[str]]  # name -> the weights that it takes, by their names in a checkpoint
+    checkpoints: dict[str, str]  # the sha256 of each checkpoint that they were compared with torch on
+    difference: float  # the largest that there was, of a pixel in [0, 1]
+    facts: GraphFacts
+
+
+class WeightedGraphs(Mapping[str, GraphSession]):
+    """Graphs by their names, each opened with a checkpoint's weights when it is first asked for."""
+
+    def __init__(
+        self,
+        folder: Path,
+        card: ArchitectureCard,
+        arrays: Mapping[str, NDArray[np.float32]],
+        settings: GraphSettings,
+    ) -> None:
+        """Take an architecture's folder and card, and the weights of a checkpoint; nothing is opened yet."""
+        self._folder, self._card, self._arrays, self._settings = folder, card, arrays, settings
+        self._lock, self._open = Lock(), dict[str, GraphSession]()
+
+    def __getitem__(self, name: str) -> GraphSession:
+        """Return a graph that is open."""
+        with self._lock:
+            if name not in self._open:
+                path = self._folder / f"{name}.onnx"
+                data = read_bounded(path, "graph", MAX_GRAPH_BYTES)
+                if digest(data) != self._card.graphs[name]:
+                    raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
+                weights = {PREFIX + weight: self._arrays[weight] for weight in self._card.weights[name]}
+                self._open[name] = open_graph(path, data, self._settings, weights)
+            return self._open[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Iterate over the graphs' names."""
+        return iter(self._card.graphs)
+
+    def __len__(self) -> int:
+        """Return how many graphs there are."""
+        return len(self._card.graphs)
+
+
+@cache
+def find_graphs(sha256: str) -> Path | None:
+    """Return the folder of the graphs for a checkpoint of the package; None where there is none."""
+    for path in sorted(GRAPHS_FOLDER.glob(f"*/{CARD}")):
+        if sha256 in read_graph_card(path.parent).checkpoints.values():
+            return path.parent
+    return None
+
+
+@cache
+def read_graph_card(folder: Path) -> ArchitectureCard:
+    """Read the card of an architecture of the package."""
+    values = json.loads(read_bounded(folder / CARD, "card of graphs", MAX_CARD_BYTES))
+    if values.pop("format") != FORMAT:
+        raise CheckpointError(f"{folder / CARD} is of another version; install localsr anew")
+    return ArchitectureCard(**{**values, "facts": read_facts({RESTORE: values["facts"]})[RESTORE]})
+
+
+def read_embedded(path: Path, settings: GraphSettings, max_memory: int | None = None) -> Restorer:
+    """Read a checkpoint of the package as a restorer that onnxruntime computes for.
+
+    Raises `CheckpointError` for one that the package has no graphs for.
+    """
+    folder = find_graphs(read_arrays(path)[1].sha256)
+    if folder is None:
+        raise CheckpointError(f"the package has no graphs for {path}")
+    network, card = open_checkpoint(path, folder, read_graph_card(folder), settings)
+    plain = None
+    if card.plain and (beside := find_graphs(card.plain.get("sha256", ""))) is not None:
+        twin = EMBEDDED_FOLDER / f"{card.plain['name']}.safetensors"
+        plain, _ = open_checkpoint(twin, beside, read_graph_card(beside), settings)
+    return Restorer(network, card, plain, max_memory=max_memory)
+
+
+def open_checkpoint(
+    path: Path, folder: Path, about: ArchitectureCard, settings: GraphSettings
+) -> tuple[OnnxNetwork, Card]:
+    """Open the graphs of an architecture with the weights of a checkpoint; `CheckpointError` for one not compared."""
+    arrays, card = read_arrays(path)
+    if card.sha256 not in about.checkpoints.values():
+        raise CheckpointError(f"the graphs in {folder} are not of {path}, whose weights have sha256 {card.sha256[:12]}")
+    graphs = WeightedGraphs(folder, about, arrays, settings)
+    return OnnxNetwork(card.config, about.facts, graphs, settings), card
