@@ -189,7 +189,8 @@ class Restorer(Enlarger):
         ).adjusted(denoise, deblur)
         found = scene
         if frames is not None and frames.others:
-            found = FusedScene(frames, scene, scene if self.card.config.cells else None)
+            reads_cells = self.card.config.cells and self.network.runtime == "torch"  # graphs read colours alone
+            found = FusedScene(frames, scene, scene if reads_cells else None)
         found._asked = self._asked
         return found
 
