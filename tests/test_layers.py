@@ -10,6 +10,7 @@ import localsr
 ROOT = Path(localsr.__file__).parent
 LAYERS = [  # a room may import from the rooms above its line, and from itself
     {"errors"},
+    {"systems"},
     {"extras", "files", "geometry", "html_pages", "interrupts", "parquet", "progress", "conditions"},
     {"images", "resize", "metrics", "estimation"},
     {"models", "frames"},

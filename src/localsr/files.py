@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import secrets
 from collections.abc import Iterator
@@ -11,6 +10,7 @@ from pathlib import Path
 from typing import TextIO
 
 from localsr.errors import DataError, OutputError
+from localsr.systems import lock_file
 
 
 @contextmanager
@@ -67,7 +67,7 @@ def lock_folder(folder: Path) -> TextIO:
     """Hold a folder until the returned file is closed or the process ends; `DataError` if another one holds it."""
     lock = (folder / ".lock").open("w")
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        lock_file(lock, wait=False)
     except OSError as error:
         lock.close()
         raise DataError(f"another process is at work in {folder}; wait for it or choose another folder") from error

@@ -6,7 +6,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 from localsr.errors import StoppedError
@@ -63,12 +63,16 @@ def ending(end: Callable[[], None]) -> Iterator[None]:
     """Call `end` within the running event loop at each signal, until the end of the block."""
     loop = asyncio.get_running_loop()
     for signum in SIGNALS:
-        loop.add_signal_handler(signum, end)
+        try:
+            loop.add_signal_handler(signum, end)
+        except NotImplementedError:  # loops of Windows
+            signal.signal(signum, lambda *_: loop.call_soon_threadsafe(end))
     try:
         yield
     finally:
         for signum in SIGNALS:
-            loop.remove_signal_handler(signum)
+            with suppress(NotImplementedError):
+                loop.remove_signal_handler(signum)
 
 
 def ignore_signals() -> None:

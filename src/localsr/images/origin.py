@@ -10,6 +10,7 @@ from typing import Any
 import pyvips
 
 from localsr.images.metadata import SourceFile
+from localsr.systems import read_at
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,7 +28,7 @@ class Origin:
         """Read some bytes, fewer at the end."""
         if isinstance(self.data, bytes):
             return self.data[place : place + count]
-        return os.pread(self.data, count, place)
+        return read_at(self.data, count, place)
 
     def content(self) -> bytes:
         """Read all of it."""

@@ -33,7 +33,8 @@ def _log_nothing() -> None:
     Python may collect garbage while it logs, and an image that goes may warn as a damaged JPEG does; GLib ends a
     process that logs while it logs. What libvips raises says all that its warnings do.
     """
-    nothing = ctypes.cast(ctypes.CDLL(None).getpid, ctypes.c_void_p).value  # takes no notice of what it is given
+    # takes no notice of what it is given, needs no lock of Python's, and is there on any system
+    nothing = ctypes.cast(ctypes.pythonapi.Py_IsInitialized, ctypes.c_void_p).value
     pyvips.glib_lib.g_log_set_handler(b"VIPS", GLIB_LEVELS, pyvips.ffi.cast("GLogFunc", nothing), pyvips.ffi.NULL)
 
 

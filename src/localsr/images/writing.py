@@ -41,6 +41,7 @@ from localsr.images.vips import (
     translating_errors,
     with_profile,
 )
+from localsr.systems import read_at, write_at
 
 PLAIN = Saving()
 
@@ -141,7 +142,7 @@ class Canvas:
             for row, line in enumerate(levels, start=box.top):
                 data, place = line.tobytes(), (row * self.size.width + box.left) * self._pixel
                 while data:  # a disk that is nearly full takes only a part
-                    done = os.pwrite(self._file.fileno(), data, place)
+                    done = write_at(self._file.fileno(), data, place)
                     data, place = data[done:], place + done
         except OSError as error:
             raise OutputError(f"{self.path} could not be written: {error.strerror}") from error
@@ -151,7 +152,7 @@ class Canvas:
         box.checked(self.size)
         count = box.width * self._pixel
         lines = [
-            os.pread(self._file.fileno(), count, (row * self.size.width + box.left) * self._pixel)
+            read_at(self._file.fileno(), count, (row * self.size.width + box.left) * self._pixel)
             for row in range(box.top, box.bottom)
         ]
         levels = np.frombuffer(b"".join(lines), f"u{self._depth // 8}").reshape(box.height, box.width, self._bands)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 import platform
@@ -26,6 +25,7 @@ from localsr.inference.execution import RunInputs, execute
 from localsr.inference.planning import WorkSettings, plan_work
 from localsr.inference.scene_context import SceneContext
 from localsr.inference.strategies import Strategy
+from localsr.systems import lock_file
 
 TURNS = 5  # of each piece of work, whose median counts
 SAMPLE_SIDE, SMALL_ROI, LARGE_ROI = 256, 24, 96  # LR px: of a picture of noise, and of two ROIs in its middle
@@ -98,7 +98,7 @@ def only_one() -> Iterator[None]:
         yield
         return
     with lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock_file(lock, wait=True)
         yield
 
 

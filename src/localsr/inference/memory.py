@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import os
-import resource
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from localsr.errors import ConfigError
+from localsr.systems import most_memory
 
 MEGABYTE = 2**20
 LIBRARY_BYTES = 128 * MEGABYTE  # oneDNN's weights and buffers, from the first call on: 60 to 120 MB
 BUFFER_BYTES = 16 * MEGABYTE  # what a first region takes besides its tensors: 10 to 15 MB
 TAKEN_PER_COUNTED = 1.25  # bytes at the peak to bytes counted, for an estimate: 1.1 to 1.35 from 64 to 400 px
+UNKNOWN_BYTES = 4096 * MEGABYTE  # of a machine whose system does not say what it has
+USUAL_BYTES = 256 * MEGABYTE  # of a process that has loaded a network and torch
 MIN_TENSOR_BYTES = 16 * MEGABYTE  # for tensors: a small tile
 TENSOR_SLACK = 1.1  # bytes taken to bytes counted, libraries aside: 0.8 to 1.0
 
@@ -34,9 +35,8 @@ def resident() -> int:
 
 
 def peak() -> int:
-    """Return the most bytes that were in memory at once."""
-    unit = 1 if sys.platform == "darwin" else 2**10
-    return _status("VmHWM") or resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    """Return the most bytes that were in memory at once; where no system says it, what they usually are."""
+    return _status("VmHWM") or most_memory() or USUAL_BYTES
 
 
 def tensor_room(limit: int) -> int:
@@ -65,7 +65,8 @@ def available() -> int:
         lines = Path("/proc/meminfo").read_text().splitlines()
         free = next(int(line.split()[1]) * 2**10 for line in lines if line.startswith("MemAvailable:"))
     except (OSError, StopIteration):
-        free = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+        pages = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") if hasattr(os, "sysconf") else UNKNOWN_BYTES
+        free = pages // 2
     group = Path("/sys/fs/cgroup")
     try:
         most, now = ((group / name).read_text().strip() for name in ("memory.max", "memory.current"))

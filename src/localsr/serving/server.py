@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import logging
 import os
-import resource
 import shutil
 import socket
 import stat
@@ -23,6 +22,7 @@ from localsr.serving.app import Service
 from localsr.serving.connection import Connection
 from localsr.serving.problems import Problem
 from localsr.serving.settings import Settings
+from localsr.systems import allow_descriptors
 
 BACKLOG = 4096
 DRAIN_SECONDS = 20.0  # after SIGTERM for accepted work to end; what has not then is answered with 503
@@ -47,7 +47,9 @@ def scratch_folder() -> Iterator[Path]:
     """Make a folder for pictures, which goes with the service; first remove those of services that were killed."""
     for left in Path(tempfile.gettempdir()).glob(f"{SCRATCH_PREFIX}*"):
         about = left.lstat()
-        if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():  # another's could lead anywhere
+        if (
+            stat.S_ISDIR(about.st_mode) and about.st_uid == getattr(os, "getuid", int)()
+        ):  # another's could lead anywhere
             with contextlib.suppress(DataError, OSError), lock_folder(left):  # a service that lives holds the lock
                 shutil.rmtree(left, ignore_errors=True)
     made = Path(tempfile.mkdtemp(prefix="localsr-new-"))  # no name that others sweep, before it is locked
@@ -61,7 +63,7 @@ def scratch_folder() -> Iterator[Path]:
 
 async def serve(settings: Settings, sock: socket.socket, folder: Path, on_ready: Callable[[str], None]) -> None:
     """Serve on a socket that listens, until the end is asked for."""
-    _raise_descriptor_limit(settings)
+    allow_descriptors(settings.limits.connections + SPARE_DESCRIPTORS)
     service = Service(settings, folder)
     protocol = type("Bounded", (Connection,), {"limits": settings.limits})
     config = uvicorn.Config(
@@ -143,12 +145,3 @@ def page_url(settings: Settings, sock: socket.socket) -> str:
     """Return the URL of the page."""
     host = f"[{settings.host}]" if ":" in settings.host else settings.host
     return f"http://{host}:{sock.getsockname()[1]}{settings.root_path}/"
-
-
-def _raise_descriptor_limit(settings: Settings) -> None:
-    """Ask for as many descriptors as connections may need."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    wanted = settings.limits.connections + SPARE_DESCRIPTORS
-    if soft != resource.RLIM_INFINITY and soft < wanted:
-        most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))

@@ -91,9 +91,9 @@ def main() -> None:
     except LocalSRError as error:
         replies.write(encode_message(WorkerRefused(str(error))))
         return
-    os.nice(NICENESS)  # from now on; a worker that starts is waited for
+    getattr(os, "nice", int)(NICENESS)  # from now on; a worker that starts is waited for
     replies.write(encode_message(WorkerReady(runner.networks())))
-    trim = getattr(ctypes.CDLL(None), "malloc_trim", lambda pad: None)  # glibc's
+    trim = getattr(ctypes.pythonapi, "malloc_trim", int)  # glibc's, which Python is linked to
     for message in messages:
         if isinstance(message, ForgetPicture):
             runner.forget(message.picture)
