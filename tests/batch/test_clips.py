@@ -53,6 +53,9 @@ def test_mot_text_and_csv_name_the_same_frames(clip: Path, tmp_path: Path) -> No
     [
         ("11,1,1,1,9,9\n", BoxError, "frame 11 is not one of 1 to 10"),
         ("0,1,1,1,9,9\n", BoxError, "frame 0 is not one of 1 to 10"),
+        ("1.5,1,1,1,9,9\n", BoxError, "frame 1.5 is not one of 1 to 10"),
+        ('frame,box\n²,"1,1,9,9"\n', BoxError, "frame ² is not one of 1 to 10"),
+        (f"{'1' * 200_000},1,1,1,9,9\n", DataError, "cannot be read as CSV"),
         ("1,1,1,1\n", DataError, "not 4 cells"),
         ('at,frame,box\n1,1,"1,1,9,9"\n', BoxError, "says at and frame"),
         ('at,box\nsoon,"1,1,9,9"\n', BoxError, "'soon' is no moment"),

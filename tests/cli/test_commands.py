@@ -142,6 +142,9 @@ def test_a_frame_of_a_clip_and_its_neighbours(nets, here):
     assert "r.html: the report, and r.json beside it" in result.stdout
     assert json.loads(Path("r.json").read_text())["regions"][0]["file"] == "plate.png"
     fails(run("restore", "clip.mp4", *args, "--into", "a.png", "--report", "r.html"), 2, "so add -o")
+    Path("boxes.json").write_text('[{"x": 10, "y": 10, "w": 12, "h": 8}]')
+    boxed = ("--at", "0.2s", "--boxes", "boxes.json", "--model", nets / "plain.safetensors", "--report", "boxes.html")
+    fails(run("restore", "clip.mp4", *boxed), 2, "boxes.json holds the boxes")
     fails(
         run("restore", "photo.png", "--box", "0,0,9,9", "--report", "r.html"), 2, "--report is on regions from several"
     )
@@ -196,6 +199,7 @@ def test_photos_together(nets, here):
     together = Path("photo-10-10-12x8-x4.png").read_bytes()
     assert restore(nets, "--box", "10,10,12,8").exit_code == 0
     assert Path("photo-10-10-12x8-x4.png").read_bytes() == together  # the others bring nothing
+    fails(run("restore", "photo.png", "b.png", "--together", *args, "-o", "b.png"), 2, "never replaced")
     fails(run("restore", "photo.png", "b.png", *args), 2, "2 photos are given", "--together")
     fails(run("restore", "photo.png", "--together", *args), 2, "two photos or more")
     fails(run("restore", "photo.png", "b.png", "--together", "--at", "1s", *args), 2, "--at is for a clip")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
@@ -21,6 +22,7 @@ from localsr.regions.formats.documents import MAX_JSON_BYTES, check_count, count
 from localsr.regions.formats.records import Record, column_names, is_empty
 from localsr.regions.formats.tables import readable_regions
 
+FRAME_NUMBER = re.compile(r"\d{1,9}(?:\.\d{0,9})?", re.ASCII)  # some trackers write 12.0
 MOT_CELLS = 6  # frame, identity, left, top, width, height; what follows is a score, and what no box needs
 
 
@@ -76,10 +78,10 @@ class ClipMoments:
             with storage.fetched(place) as path, opened(path) as clip:
                 self._stamps[place] = stamps(clip.file, clip.title)
         known = self._stamps[place]
-        number = int(float(frame)) if frame.replace(".", "", 1).isdigit() and len(frame) < 12 else 0
-        if not 1 <= number <= len(known):
+        number = float(frame) if FRAME_NUMBER.fullmatch(frame) else 0.0
+        if not (number.is_integer() and 1 <= number <= len(known)):
             raise BoxError(f"{origin}: frame {frame[:20]} is not one of 1 to {len(known)} of {place}")
-        return known[number - 1]
+        return known[int(number) - 1]
 
 
 def read_tracked(clip: str, boxes: str, base: RegionRequest) -> list[Task]:
@@ -115,7 +117,7 @@ def _records(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
     delimiter = next((each for each in ",;\t" if each in first), " ")
     rows = csv.reader(lines, delimiter=delimiter, skipinitialspace=True)
     columns: Sequence[str] | None = None
-    for number, row in enumerate(rows, 1):
+    for number, row in enumerate(_parsed(rows, place), 1):
         origin, cells = f"{title}, line {number}", [cell.strip() for cell in row]
         if number == 1 and not _is_number(cells[0]):
             columns = column_names(cells)
@@ -134,6 +136,14 @@ def _records(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
             if record.get("score", "").startswith("-"):  # -1 stands for none
                 del record["score"]
             yield origin, record
+
+
+def _parsed(rows: Iterator[list[str]], place: str) -> Iterator[list[str]]:
+    """Yield the rows of a table; `DataError` where it is none."""
+    try:
+        yield from rows
+    except csv.Error as error:
+        raise DataError(f"{place} cannot be read as CSV: {error}") from error
 
 
 def _is_number(cell: str) -> bool:

@@ -87,6 +87,14 @@ class FrameOptions:
         """Until when a region is tracked, in seconds."""
         return None if self.until is None else read_moment(self.until)
 
+    def check_report(self, boxes: Path) -> None:
+        """Refuse a report whose JSON would take the place of the boxes' file."""
+        beside = None if self.report is None else self.report.with_suffix(".json")
+        if beside is not None and beside.exists() and boxes.exists() and beside.samefile(boxes):
+            raise ConfigError(
+                f"{beside} holds the boxes, and --report would write beside the page; choose another name"
+            )
+
     def read(self, photos: Sequence[Path], picture: PictureOptions) -> Frames | None:
         """Read frames, of a clip to be tracked the first; None where one photo is meant."""
         if self.until is not None and not self.track:

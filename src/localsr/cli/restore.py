@@ -109,9 +109,11 @@ def restore_command(
             raise typer.Exit(ExitCode.INCOMPLETE)
         return
     paths = files.region_paths(photo, boxes, restorer)
-    files.check(photo, source, boxes, restorer, paths, saving.saving)
+    files.check(photos, source, boxes, restorer, paths, saving.saving)
     if frames.report is not None and not paths:
         raise ConfigError("--report is on regions in files of their own; with --into alone there are none, so add -o")
+    if frames.report is not None and regions.boxes is not None:
+        frames.check_report(Path(regions.boxes))
     if files.into is not None and share:
         raise ConfigError("--share is for regions in files of their own; leave it out with --into")
     scene, most = restorer.encode(several or source).adjusted(*wished), MAX_PIXELS_HELD

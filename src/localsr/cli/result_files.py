@@ -95,14 +95,14 @@ class ResultFiles:
 
     def check(
         self,
-        photo: Path,
+        photos: Sequence[Path],
         source: Photo,
         boxes: Sequence[Box],
         restorer: Restorer,
         paths: Sequence[Path],
         saving: Saving,
     ) -> None:
-        """Refuse names that cannot or must not be written; `paths` are those of the regions."""
+        """Refuse names that cannot or must not be written; `paths` are those of regions, `source` the first photo."""
         self._check_sizes(source, boxes, restorer, paths)
         self._check_sheet(paths)
         if self.into is None and (self.same_size or self.feather != DEFAULT_FEATHER):
@@ -118,7 +118,7 @@ class ResultFiles:
                 raise ConfigError(f"{path} must end in {', '.join(suffixes)}")
             if path.is_dir():
                 raise ConfigError(f"{path} is a folder; name a file in it")
-            if path.exists() and path.samefile(photo):
+            if path.exists() and any(path.samefile(photo) for photo in photos):
                 raise ConfigError(f"{path} is the photo itself, which is never replaced; choose another name")
             if path is not self.compare:
                 checked_format(path, source, saving)

@@ -6,7 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional
 from torch.utils.data import Dataset
 
 from localsr.data.distilled import DistilledPairs
@@ -53,10 +55,20 @@ class Crops(Dataset[tuple[Tensor, Tensor, Tensor]]):
         lr, hr = part.crop(k, Box.from_xywh(left, top, self.side, self.side), variant)
         error = random.normal(0, CONDITION_ERRORS)
         conditions = torch.from_numpy((part.conditions[k, variant] + error).astype(np.float32))
-        return _turned(lr, turn, mirror), _turned(hr, turn, mirror), conditions
+        return _turned_bands(lr, turn, mirror, part.scale), _turned(hr, turn, mirror), conditions
 
 
-def _turned(pixels: np.ndarray, turn: int, mirror: bool) -> Tensor:
+def _turned(pixels: NDArray[np.uint8], turn: int, mirror: bool) -> Tensor:
     """Rotate by `turn` quarter turns, then mirror if asked."""
     pixels = np.rot90(pixels, turn, axes=(1, 2))
     return torch.from_numpy(np.ascontiguousarray(pixels[:, :, ::-1] if mirror else pixels))
+
+
+def _turned_bands(lr: NDArray[np.uint8], turn: int, mirror: bool, scale: int) -> Tensor:
+    """Turn what a network reads: of cells, the places within a pixel turn with the pixels."""
+    if len(lr) == 3:
+        return _turned(lr, turn, mirror)
+    first, last = 3, 3 + 4 * scale**2
+    places = functional.pixel_shuffle(torch.from_numpy(lr[first:last]), scale)
+    turned = functional.pixel_unshuffle(_turned(places.numpy(), turn, mirror), scale)
+    return torch.cat([_turned(lr[:first], turn, mirror), turned, _turned(lr[last:], turn, mirror)])

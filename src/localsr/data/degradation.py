@@ -25,12 +25,12 @@ from localsr.estimation import LUMA
 from localsr.geometry import MAX_STRIP_PIXELS, Size, strips
 from localsr.resize import cubic
 
-DEGRADATION_VERSIONS = {"photo": 2, "broad": 3}  # pictures in a cache that were made by another are made anew
+DEGRADATION_VERSIONS = {"photo": 2, "broad": 3, "bursts": 1}  # a cache made by another is made anew
 MAX_BLUR = 0.8  # LR px, standard deviation; a lens and its demosaicking have 0.3 to 0.6
 MAX_NOISE = 25.0  # levels of 255, standard deviation: a phone by night; drawn squared, so that a third is below 3
 MIN_NOISE = 1e-4  # levels; less is lost in 8 bits, and needs more photons than NumPy can draw
 JPEG_QUALITIES = (30, 97)  # lowest and highest; a phone writes 90 to 97, web sites 70 to 85, messengers less
-DEGRADATIONS = ("bicubic", "photo", "broad")  # how LR is made from HR: as in the papers, as here, or of all kinds
+DEGRADATIONS = ("bicubic", "photo", "broad", "bursts")  # how LR is made
 BLUR_BAND = (0.15, 0.3)  # cycles per px, in which blur is told: below it weakens little, above it little is left
 VARIANTS = 8  # LR pictures made from each HR picture to train on; at x4, together half its size
 RESAMPLING_KERNELS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {  # and how far they reach, LR px

@@ -18,11 +18,13 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.conditions import Conditions
+from localsr.data.bursts import BURSTS, burst_of
 from localsr.data.degradation import DEGRADATION_VERSIONS, VARIANTS, Degradation, true_conditions
 from localsr.data.pictures import find_lr, list_pictures, read_rgb
 from localsr.data.second_order import SecondOrderDegradation, draw_broad
 from localsr.errors import Advice, DataError, ImageError
 from localsr.geometry import Box, Size, strips
+from localsr.models.config import ModelConfig
 from localsr.progress import Progress
 from localsr.resize import reduce
 
@@ -34,6 +36,8 @@ MAX_BROKEN = 0.01  # of the pictures; more than that is a wrong folder, not an a
 
 class Pairs:
     """LR/HR pairs in two mapped files; `pairs[k]` is `(lr (v, 3, h, w), hr (3, s h, s w))`, uint8 RGB.
+
+    Of "bursts" LR has `bands` in place of 3: the average of frames, and what cells say beyond it.
 
     `conditions` `(n, v, 3)` are those of each LR, encoded.
 
@@ -78,16 +82,20 @@ class Pairs:
         ]
         files = [[_identity(path) for path in part] for part in (paths, reduced)]
         degraded = degradation != "bicubic"
-        self.variants = VARIANTS if degraded else 1
-        inputs = [scale, files, *([degradation, DEGRADATION_VERSIONS[degradation], seed, VARIANTS] if degraded else [])]
+        self.variants = (BURSTS if degradation == "bursts" else VARIANTS) if degraded else 1
+        drawn = [degradation, DEGRADATION_VERSIONS.get(degradation), seed, self.variants]
+        inputs = [scale, files, *(drawn if degraded else [])]
         key = hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:16]
         self.folder = cache / f"pairs-x{scale}-{key}"
-        self.scale = scale
+        self.scale, self.bands = scale, ModelConfig(scale=scale, cells=degradation == "bursts").bands
         if not self.folder.is_dir():
 
             def lr_of(hr: NDArray[np.uint8], k: int) -> tuple[NDArray[np.uint8], list[Conditions]]:
                 if reduced:
                     return _read_lr(reduced[k], hr, scale)[None], [Conditions()]
+                if degradation == "bursts":
+                    bursts = [burst_of(hr, scale, seed, k * BURSTS + v) for v in range(BURSTS)]
+                    return np.stack(bursts), [Conditions()] * BURSTS
                 ideal = reduce(hr, scale)
                 if degradation == "bicubic":
                     return ideal[None], [Conditions()]
@@ -104,7 +112,7 @@ class Pairs:
         self.conditions = np.array(index["conditions"]) if degraded else clean
         self._lr = np.memmap(self.folder / "lr.bin", np.uint8, "r")
         self._hr = np.memmap(self.folder / "hr.bin", np.uint8, "r")
-        self._offsets = np.concatenate([[0], np.cumsum([3 * h * w for h, w in self.sizes])])
+        self._offsets = np.concatenate([[0], np.cumsum([h * w for h, w in self.sizes])])
 
     def __len__(self) -> int:
         """Return the number of pairs."""
@@ -113,9 +121,10 @@ class Pairs:
     def __getitem__(self, k: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
         """Return pair k, mapped."""
         h, w = self.sizes[k]
-        s, v, start, stop = self.scale, self.variants, int(self._offsets[k]), int(self._offsets[k + 1])
-        lr = self._lr[start * v : stop * v].reshape(v, 3, h, w)
-        hr = self._hr[start * s * s : stop * s * s].reshape(3, h * s, w * s)
+        s, start, stop = self.scale, int(self._offsets[k]), int(self._offsets[k + 1])
+        one, all_ = 3 * s * s, self.bands * self.variants
+        lr = self._lr[start * all_ : stop * all_].reshape(self.variants, self.bands, h, w)
+        hr = self._hr[start * one : stop * one].reshape(3, h * s, w * s)
         return lr, hr
 
     def crop(self, k: int, box: Box, variant: int = 0) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:

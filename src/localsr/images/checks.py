@@ -58,12 +58,19 @@ def check_webp(data: bytes) -> None:
     body = data[place + 8 : place + 8 + length]
     if len(body) < MIN_WEBP_BYTES:
         return
-    short = body.rstrip(b"\0")[: -NOT_NEEDED[kind]]
-    chunk = struct.pack("<4sI", kind, len(short)) + short + bytes(len(short) % 2)
+    ends = body.rstrip(b"\0")
+    most = NOT_NEEDED[kind]  # of three in 250 whole ones the decoder missed less than that and not that
+    if all(_decodes(kind, ends[:-short]) for short in range(most, 0, -1)):
+        raise DamagedBlockError("its pixels end before its bytes do")
+
+
+def _decodes(kind: bytes, body: bytes) -> bool:
+    """Tell whether a WebP of one chunk can be decoded to its last row."""
+    chunk = struct.pack("<4sI", kind, len(body)) + body + bytes(len(body) % 2)
     file = b"RIFF" + struct.pack("<I", 4 + len(chunk)) + b"WEBP" + chunk
     try:
         image = pyvips.Image.webpload_buffer(file, fail_on="error")
         image.crop(0, image.height - 1, 1, 1).avg()
     except pyvips.Error:
-        return
-    raise DamagedBlockError("its pixels end before its bytes do")
+        return False
+    return True

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields
 from typing import NamedTuple
 
 import numpy as np
@@ -13,10 +12,11 @@ from numpy.typing import NDArray
 
 from localsr.frames import fusion
 from localsr.frames.alignment import Alignment, FrameUse, View, align, window_of
+from localsr.frames.cells import cells
 from localsr.frames.gate import gate
 from localsr.frames.reading import Frames
 from localsr.geometry import Box, checked_boxes, tiles
-from localsr.images import Photo
+from localsr.inference.averaged_photo import AveragedPhoto
 from localsr.inference.cost import CostEstimate, WorkCount
 from localsr.inference.fused_restoration import FusedRestoration
 from localsr.inference.reduction import joint_precision
@@ -32,23 +32,6 @@ MARGIN = 4  # LR px around a part that back-projection and the gate see
 SURROUNDINGS = 16  # LR px around a part in which frames are registered
 MIN_WINDOW = 64  # LR px that are registered at least
 PASSES = 3  # through the network: the reference, all frames, and all but the nearest, which the gate predicts
-
-
-@dataclass(frozen=True, eq=False, kw_only=True)
-class AveragedPhoto(Photo):
-    """A photo of which a box is replaced by the average of frames."""
-
-    average: NDArray[np.float32] = field(repr=False)  # (3, h, w) in [0, 1]
-    box: Box
-
-    def windows(self, boxes: Sequence[Box]) -> list[NDArray[np.float32]]:
-        """Read boxes; see `Photo.windows`."""
-        found = super().windows(boxes)
-        for pixels, box in zip(found, boxes, strict=True):
-            common = box.intersection(self.box)
-            here, there = common.within(box), common.within(self.box)
-            pixels[:, here.rows, here.columns] = self.average[:, there.rows, there.columns]
-        return found
 
 
 class _Part(NamedTuple):
@@ -73,15 +56,16 @@ class FusedScene(Scene):
         <FusedScene of a photo, 60 x 40 px, by edsr-light-x4, x4: crop, halo, full>
     """
 
-    def __init__(self, frames: Frames, scene: Scene) -> None:
-        """Take frames, and the scene of their reference."""
+    def __init__(self, frames: Frames, scene: Scene, reader: Scene | None = None) -> None:
+        """Take frames, the scene of their reference, and one of a network that reads cells; else `scene` fuses."""
         self.__dict__.update(scene.__dict__)
-        self.frames, self._one = frames, scene
+        self.frames, self._one, self._reader = frames, scene, reader
 
     def bounded(self, memory: int) -> FusedScene:
         """Return this scene with a bound on the memory of a batch's tensors; see `Scene.bounded`."""
         other = copy.copy(self)
         other._memory, other._one = memory, self._one.bounded(memory)
+        other._reader = self._reader and self._reader.bounded(memory)
         return other
 
     def adjusted(self, denoise: float | None = None, deblur: float | None = None) -> FusedScene:
@@ -233,13 +217,16 @@ class FusedScene(Scene):
         strategy: Strategy,
     ) -> NDArray[np.float32]:
         """Put the average of frames through the network, and hold it to the frames' own pixels: `(s h, s w, 3)`."""
-        mean = fusion.average(reference, views, weights).clip(0, 1)
-        known = {one.name: getattr(self.photo, one.name) for one in fields(Photo)}
-        photo = AveragedPhoto(**known, average=_planes(mean), box=around)
-        averaged = copy.copy(self._one)
-        averaged.photo = photo
-        restored = _rows(averaged.restore(read, strategy).pixels)
+        bands = mean = fusion.average(reference, views, weights).clip(0, 1)
         seen = fusion.observations(reference, views, weights)
+        scene = self._one
+        if self._reader is not None:
+            scene, strategy = self._reader, strategy if strategy in self._reader.strategies else Strategy.HALO
+            own = cells(reference, mean, seen, np.sum(weights, 0), self.network_scale)
+            bands = np.concatenate([mean, _rows(own)], -1)
+        averaged = copy.copy(scene)
+        averaged.photo = AveragedPhoto.of(self.photo, around, _planes(bands))
+        restored = _rows(averaged.restore(read, strategy).pixels)
         return fusion.back_project(restored, seen, read.within(around), self.network_scale).clip(0, 1)
 
 

@@ -187,7 +187,10 @@ class Restorer(Enlarger):
             memory=None if self.max_memory is None else tensor_room(self.max_memory),
             path=None if saved is None else Path(saved),
         ).adjusted(denoise, deblur)
-        found = scene if frames is None or not frames.others else FusedScene(frames, scene)
+        found = scene
+        if frames is not None and frames.others:
+            reads_cells = self.card.config.cells and self.network.runtime == "torch"  # graphs read colours alone
+            found = FusedScene(frames, scene, scene if reads_cells else None)
         found._asked = self._asked
         return found
 

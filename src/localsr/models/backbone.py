@@ -57,20 +57,34 @@ class Backbone(nn.Module):
         self.channels = config.channels
         self.scale = config.scale
 
-    def forward(self, x: Tensor, taper: Taper, fuse: Callable[[int, Tensor], Tensor] | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        taper: Taper,
+        fuse: Callable[[int, Tensor], Tensor] | None = None,
+        beside: Tensor | None = None,
+    ) -> Tensor:
         """Restore an ROI: `x` `(B, 3, h, w)` is the taper's first window, the answer `(B, 3, s roi.h, s roi.w)`.
 
-        Taper and `x` share their coordinates. `fuse(k, z)` adds what is known besides `x`, after
-        the head for k = 0, then after stage k = 1, 2, ...
+        Taper and `x` share their coordinates. `fuse(k, z)` adds what is known besides `x`, after the head for k = 0,
+        then after stage k = 1, 2, ... What was convolved `beside` the head is added to all that the head says.
         """
-        y: Tensor = self.upsample(self.tail(self.deep(x, taper, len(self.stages), fuse)))
+        y: Tensor = self.upsample(self.tail(self.deep(x, taper, len(self.stages), fuse, beside)))
         return crop(y, taper.roi.within(taper.windows[-1]).scaled(self.scale))
 
     def deep(
-        self, x: Tensor, taper: Taper, stages: int, fuse: Callable[[int, Tensor], Tensor] | None = None
+        self,
+        x: Tensor,
+        taper: Taper,
+        stages: int,
+        fuse: Callable[[int, Tensor], Tensor] | None = None,
+        beside: Tensor | None = None,
     ) -> Features:
         """Run the head and the first `stages`: features that cover `taper.windows[stages]`."""
         features: Features = self.head(x)
+        if beside is not None:
+            z = features.z + beside
+            features = Features(z, tuple(z if part is features.z else part for part in features.carry))
         if fuse is not None:
             features = features._replace(z=fuse(0, features.z))
         for k, stage in enumerate(self.stages[:stages], start=1):

@@ -16,6 +16,7 @@ from localsr.errors import ConfigError
 from localsr.geometry import Box
 from localsr.models.backbone import Backbone, crop
 from localsr.models.carn import CARN
+from localsr.models.cells import Cells
 from localsr.models.compact import Compact
 from localsr.models.conditioning import Conditioning, modulate
 from localsr.models.config import ModelConfig
@@ -63,6 +64,7 @@ class CLSR(nn.Module):
             raise ConfigError(f"gcm_patch {config.gcm_patch} is not a multiple of {config.backbone}'s {step}")
         self.conditioning = Conditioning(config) if config.conditioned else None
         self.modulation: Tensor | None = None
+        self.cells = Cells(config) if config.cells else None
         self.gcm = GlobalContext(config, backbone) if config.gcm else None
         self.pim = Proximity(config, backbone) if config.pim else None
 
@@ -129,9 +131,9 @@ class CLSR(nn.Module):
     ) -> Tensor:
         """Restore B ROIs of one taper: `(B, 3, h, w)` RGB in [0, 1] -> `(B, 3, s roi.h, s roi.w)`, not clamped.
 
-        `x` is the taper's first window; all boxes are in coordinates whose 0, 0 lies at `origins` `(B, 2)`, x and y in
-        LR px of the pictures, multiples of the geometry's `grid`. `context` is `gcm.encode`'s; `near` the PIM's p_k
-        and their window; `modulation` is `conditioning`'s.
+        `x` is the taper's first window, with or without cells' bands; all boxes are in coordinates whose 0, 0 lies at
+        `origins` `(B, 2)`, x and y in LR px of the pictures, multiples of the geometry's `grid`. `context` is
+        `gcm.encode`'s; `near` the PIM's p_k and their window; `modulation` is `conditioning`'s.
         """
 
         def add(k: int, z: Tensor) -> Tensor:
@@ -140,7 +142,8 @@ class CLSR(nn.Module):
                 z = z + self.gcm(z, taper.windows[k], origins, context)
             return z
 
-        y: Tensor = self.backbone(x, taper, add)
+        beside = self.cells(x[:, 3:]) if self.cells is not None and x.shape[1] > 3 else None
+        y: Tensor = self.backbone(x[:, :3], taper, add, beside)
         return y
 
     def encode(self, patches: Tensor, corners: Tensor) -> Context[Tensor] | None:
@@ -187,6 +190,8 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
     network.backbone.load_state_dict(given)
     if network.conditioning is not None and plain.conditioning is not None:
         network.conditioning.load_state_dict(plain.conditioning.state_dict())
+    if network.cells is not None and plain.cells is not None:
+        network.cells.load_state_dict(plain.cells.state_dict())
     if network.gcm is not None:
         network.gcm.extractor.load_state_dict({name: given[name] for name in network.gcm.extractor.state_dict()})
     return network

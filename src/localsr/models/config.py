@@ -45,6 +45,7 @@ class ModelConfig:
     centred: bool = True  # whether SPAN takes the mean colour off its input
     halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
     conditioned: bool = False  # whether it is told how the picture was degraded
+    cells: bool = False  # whether it reads what other frames say, beside the picture
     gcm: bool = False  # global context module, Sec. 3.2
     gcm_after: int = 1  # the stage that it follows; G is the head and as many stages
     gcm_blocks: int = 2  # blocks in a stage of G, at most: they cost FLOPs on each patch
@@ -87,6 +88,8 @@ class ModelConfig:
             raise ConfigError(f"halo {self.halo} must not grow on its way through the network")
         if self.channels % self.groups or (self.gcm and self.channels % self.gcm_heads):
             raise ConfigError(f"{self.channels} channels do not divide into {self.groups} groups and the GCM's heads")
+        if self.cells and not self.plain:
+            raise ConfigError("cells are read by a network without context: leave gcm and pim out")
         if self.gcm and not self.gcm_after <= self.stages:
             raise ConfigError(f"gcm_after = {self.gcm_after}, but there are {self.stages} stages")
         if self.gcm and self.gcm_patch % self.gcm_stride:
@@ -106,6 +109,11 @@ class ModelConfig:
     def to_dict(self) -> dict[str, Any]:
         """Return every setting as plain values, for a header."""
         return dataclasses.asdict(self)
+
+    @property
+    def bands(self) -> int:
+        """How many maps it reads: the colours, and with cells a sum and weight for s x s places and 4 for a pixel."""
+        return 3 + self.cells * (4 * self.scale**2 + 4)
 
     @property
     def plain(self) -> bool:

@@ -37,7 +37,7 @@ class Recipe:
     teacher_shares: tuple[float, ...] = ()  # of the teachers in the target, one for each of `folders`
     max_broken: float = MAX_BROKEN  # share of the pictures that may be unreadable
     init: str = ""  # a network, by name or path, whose backbone this run starts from; "" is random
-    freeze: bool = False  # keep that backbone as it is: GCM and PIM are trained around it
+    freeze: bool = False  # keep that backbone as it is: GCM and PIM, or cells, are trained around it
     target: str = "hr"  # one of TARGETS; "whole" is what `init` makes of all of the context, and the pictures are LR
     blend: str = ""  # a network, by name or path, whose backbone is mixed into the trained one; "" is none
     blend_share: float = 0.15  # of it
@@ -91,8 +91,12 @@ class Recipe:
             raise ConfigError(f"loss {self.loss!r} is not one of {', '.join(LOSSES)}")
         if self.target not in TARGETS:
             raise ConfigError(f"target {self.target!r} is not one of {', '.join(TARGETS)}")
-        if (self.freeze or self.target == "whole") and (not self.init or self.model.plain):
-            raise ConfigError('freeze and target = "whole" need a backbone, init, and context: model.gcm or model.pim')
+        if self.freeze and (not self.init or (self.model.plain and not self.model.cells)):
+            raise ConfigError("freeze needs a backbone, init, and what is trained around it: model.gcm, pim or cells")
+        if self.target == "whole" and (not self.init or self.model.plain):
+            raise ConfigError('target = "whole" needs a backbone, init, and context: model.gcm or model.pim')
+        if self.model.cells != (self.degradation == "bursts"):
+            raise ConfigError('cells are trained on bursts: model.cells = true and degradation = "bursts", or neither')
         if self.target == "whole" and (self.lr_folders or self.teachers or self.degradation != "bicubic"):
             raise ConfigError('the pictures of target = "whole" are LR: leave lr_folders, teachers and degradation out')
         if self.degradation not in DEGRADATIONS:

@@ -17,6 +17,7 @@ from torch.nn import functional
 from torch.optim import Optimizer
 
 from localsr import images, metrics
+from localsr.data.bursts import decoded
 from localsr.errors import ConfigError
 from localsr.evaluation.benchmark import Pair
 from localsr.geometry import Box, Size, tiles, whole
@@ -65,7 +66,7 @@ class Training(lightning.LightningModule):
 
     def _losses(self, batch: Batch, box: Box, *, with_context: bool) -> tuple[Tensor, Tensor | None]:
         """Return `losses` of a batch whose ROI is `box`: what is compiled, if the recipe asks for it."""
-        x = _pixels(batch.lr)
+        x = _bands(batch.lr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
         target = _pixels(batch.hr) if self.recipe.target == "hr" else self._whole(x, size)
@@ -213,6 +214,13 @@ class Training(lightning.LightningModule):
         if decay:
             return 1 - math.sqrt(min(max(step - (steps - decay), 0) / decay, 1.0))
         return 0.5 * (1 + math.cos(math.pi * min((step - warmup) / (steps - warmup), 1.0)))
+
+
+def _bands(levels: Tensor) -> Tensor:
+    """Turn 8-bit levels into what a network reads: colours, and the cells that may come after them in [-1, 1]."""
+    if levels.shape[1] == 3:
+        return _pixels(levels)
+    return decoded(levels).contiguous(memory_format=torch.channels_last)
 
 
 def rms_loss(restored: Tensor, target: Tensor) -> Tensor:
