@@ -657,7 +657,7 @@ def test_two_processes_train_as_one(recipe: Recipe, tmp_path: Path) -> None:
     found = []
     for count in ("1", "2"):
         args = [*command, "--runs", str(tmp_path / count), "--devices", count]
-        done = subprocess.run(args, capture_output=True, text=True, env=environment, timeout=120)
+        done = subprocess.run(args, capture_output=True, text=True, env=environment, timeout=600)
         assert done.returncode == 0, done.stderr
         assert done.stdout.strip().splitlines()[-1] == str(tmp_path / count / "tiny/tiny.safetensors")
         found.append(checkpoint.read(tmp_path / count / "tiny/tiny.safetensors"))
