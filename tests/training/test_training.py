@@ -89,6 +89,15 @@ def test_a_run(recipe: Recipe, tmp_path: Path) -> None:
     assert all(5 < score < 60 for score in scores)
 
 
+def test_a_run_on_broad_degradations_is_validated_on_photos(recipe: Recipe, tmp_path: Path) -> None:
+    plain = dataclasses.replace(recipe.model.without_context(), conditioned=True)
+    broad = dataclasses.replace(recipe, degradation="broad", model=plain, steps=2, warmup=0, validate_every=2)
+    trained(broad, tmp_path)
+    log = (tmp_path / "tiny/csv/from-0/metrics.csv").read_text().splitlines()
+    (row,) = [row for row in csv.DictReader(log) if row["psnr_y"]]
+    assert 5 < float(row["psnr_y"]) < 60
+
+
 def test_a_run_on_photos_that_came_with_their_lr(cc0: Path, tmp_path: Path) -> None:
     recipe = Recipe(
         name="photos",
@@ -400,7 +409,7 @@ def test_the_target_without_hr_is_what_the_network_makes_of_the_whole(recipe: Re
     assert roi < 1e-6
     assert around is not None
     assert around > 1e-3
-    with pytest.raises(localsr.ConfigError, match="need a backbone, init, and context"):
+    with pytest.raises(localsr.ConfigError, match="freeze needs a backbone, init, and what is trained around it"):
         dataclasses.replace(recipe, model=wide.without_context())
     with pytest.raises(localsr.ConfigError, match="take a plain network as init, of x4"):
         start(recipe, awake(tiny(scale=2, context=False)))
@@ -600,6 +609,10 @@ def test_the_recipes_can_be_read(path: Path) -> None:
         ('name = "x"\nfolders = ["a"]\nteachers = ["t.pth"]', "teacher_shares .* one for each of folders"),
         ('name = "x"\nfolders = ["a"]\nteachers = ["t.pth"]\nteacher_shares = [1.5]', r"must be in \[0, 1\]"),
         ('name = "x"\nfolders = ["a"]\nsteps = 9\nwarmup = 5\ndecay = 6', "a decay of 6 steps must fit into 9"),
+        (
+            'name = "x"\nfolders = ["a"]\ndegradation = "bursts"\nvalidation = "b"\n[model]\ncells = true',
+            "bursts are several: leave validation out",
+        ),
         ('name = "x"\nfolders = ["a"]\nblend_share = 1.5', "blend_share 1.5 must be in"),
         ('name = "../x"\nfolders = ["a"]', "no name for a folder"),
         ("name = ", "cannot be read"),

@@ -38,7 +38,21 @@ def bared(model: Any, weights: set[str]) -> Any:  # noqa: ANN401  # an onnx.Mode
     for node in graph.node:  # what traced it, line by line: nine tenths of its bytes
         node.ClearField("metadata_props")
         node.ClearField("doc_string")
+    _number_values(graph)
     return model
+
+
+def _number_values(graph: Any) -> None:  # noqa: ANN401  # an onnx.GraphProto
+    """Name the values between nodes by their order: a tracer's own numbers change with steps that leave no node."""
+    kept = {value.name for value in [*graph.output, *graph.initializer]}
+    names: dict[str, str] = {}
+    for node in graph.node:
+        node.ClearField("name")
+        for name in node.output:
+            if name and name not in kept:
+                names[name] = f"v{len(names)}"
+        node.input[:] = [names.get(name, name) for name in node.input]
+        node.output[:] = [names.get(name, name) for name in node.output]
 
 
 def _absent(tensor: Any) -> Any:  # noqa: ANN401  # an onnx.TensorProto

@@ -42,7 +42,7 @@ class Recipe:
     blend: str = ""  # a network, by name or path, whose backbone is mixed into the trained one; "" is none
     blend_share: float = 0.15  # of it
     degradation: str = "bicubic"  # how LR is made of HR: one of DEGRADATIONS
-    validation: str = ""  # a data set with HR/ and perhaps LR_x4/; "" validates nothing
+    validation: str = ""  # a data set, HR/ and perhaps LR_x4/, degraded as "photo" unless by bicubic; "" is none
     context: int = 48  # side of the LR window that plays the whole picture
     roi: tuple[int, int] = (48, 48)  # smallest and largest side of the ROI in LR px, drawn anew each step
     centred: bool = False  # the ROI in the middle of the context, as in the paper; else anywhere in it
@@ -97,6 +97,8 @@ class Recipe:
             raise ConfigError('target = "whole" needs a backbone, init, and context: model.gcm or model.pim')
         if self.model.cells != (self.degradation == "bursts"):
             raise ConfigError('cells are trained on bursts: model.cells = true and degradation = "bursts", or neither')
+        if self.validation and self.degradation == "bursts":
+            raise ConfigError("a validation has one frame of a picture, and bursts are several: leave validation out")
         if self.target == "whole" and (self.lr_folders or self.teachers or self.degradation != "bicubic"):
             raise ConfigError('the pictures of target = "whole" are LR: leave lr_folders, teachers and degradation out')
         if self.degradation not in DEGRADATIONS:

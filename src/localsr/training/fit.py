@@ -86,9 +86,9 @@ def fit(
     module = Training(recipe, start(recipe, origin[0] if origin else None), twin)
     if other is not None:
         blended(module.network, other, 0.0)  # one that does not fit is refused now, not after the last step
+    check = _benchmark(recipe)
     parts = read_material(recipe, runs / "cache", watch)
     crops = Crops(parts, recipe.context, recipe.steps * recipe.batch, recipe.seed, recipe.shares)
-    check = _benchmark(recipe)
     hours, stop = Hours(), Stop(saved)
     with handlers_restored(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", module="lightning.*")
@@ -159,10 +159,10 @@ def _is_main_process() -> bool:
 
 
 def _benchmark(recipe: Recipe) -> Benchmark | None:
-    """Read the pictures to validate on once, so that what is wrong with them is said before the first step."""
+    """Read the pictures to validate on once, so that what is wrong is said before hours of making pairs."""
     if not recipe.validation:
         return None
-    folder, way = Path(recipe.validation), recipe.degradation
+    folder, way = Path(recipe.validation), "bicubic" if recipe.degradation == "bicubic" else "photo"
     scale = recipe.model.scale if recipe.target == "hr" else 1
     check = Benchmark(folder, scale, VALIDATION_ROI, degradation=way)
     for k in range(len(check)):
