@@ -105,12 +105,12 @@ def imported_at_once(text: str) -> set[str]:
     return found
 
 
-def brings_torch(module: str, texts: dict[str, str]) -> bool:
-    """Whether torch is loaded with a module, by itself or by what it imports."""
+def brings(packages: set[str], module: str, texts: dict[str, str]) -> bool:
+    """Whether one of some packages is loaded with a module, by itself or by what it imports."""
     seen, waiting = set(), [module]
     while waiting:
         one = waiting.pop()
-        if one.split(".")[0] in BRING_TORCH:
+        if one.split(".")[0] in packages:
             return True
         if one in texts and one not in seen:
             seen.add(one)
@@ -118,24 +118,24 @@ def brings_torch(module: str, texts: dict[str, str]) -> bool:
     return False
 
 
-def test_regions_are_restored_without_torch() -> None:
+def module_texts() -> dict[str, str]:
     texts = {".".join(("localsr", *p.relative_to(ROOT).with_suffix("").parts)): p.read_text() for p in modules()}
-    texts = {name.removesuffix(".__init__"): text for name, text in texts.items()}
+    return {name.removesuffix(".__init__"): text for name, text in texts.items()}
+
+
+def test_regions_are_restored_without_torch() -> None:
+    texts = module_texts()
     light = [name for name in texts if name.split(".")[1] not in NEED_TORCH] + ["localsr.onnx.architectures"]
     assert len(light) > 100
-    assert [name for name in light if brings_torch(name, texts)] == []
-    assert brings_torch("localsr.pytorch.network", texts)
-    assert brings_torch("a", {"a": "import b.c", "b.c": "from torch import Tensor"})
-    assert not brings_torch("a", {"a": "def f():\n    import torch"})
+    assert [name for name in light if brings(BRING_TORCH, name, texts)] == []
+    assert brings(BRING_TORCH, "localsr.pytorch.network", texts)
+    assert brings(BRING_TORCH, "a", {"a": "import b.c", "b.c": "from torch import Tensor"})
+    assert not brings(BRING_TORCH, "a", {"a": "def f():\n    import torch"})
 
 
-def said(text: str) -> set[str]:
-    """What a module calls that belongs to the command."""
-    calls = [node.func for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
-    return {ast.unparse(call) for call in calls} & {"print", "exit", "quit", "input", "sys.exit", "os._exit"}
-
-
-def test_no_print_or_exit_below_the_command() -> None:
-    for path in modules():
-        assert not said(path.read_text()) or room_of(path) in {"cli", "__main__"}, path
-    assert said("import sys\nprint(1)\nsys.exit(2)") == {"print", "sys.exit"}
+def test_a_service_starts_without_what_takes_long() -> None:
+    """A worker needs no package of other extras, and is started before the application is imported."""
+    texts = module_texts()
+    assert not brings({"jinja2", "polars", "fastapi", "uvicorn"}, "localsr.serving.tasks", texts)
+    assert not brings({"fastapi", "uvicorn", "starlette"}, "localsr.serving.server", texts)
+    assert brings({"fastapi"}, "localsr.serving.draining", texts)

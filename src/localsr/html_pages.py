@@ -7,9 +7,6 @@ import hashlib
 from collections.abc import Callable
 from importlib.resources import files
 
-import jinja2
-from markupsafe import Markup
-
 
 def render_page(
     package: str, template: str, filters: dict[str, Callable[..., str]], script: str = "", **values: object
@@ -19,6 +16,9 @@ def render_page(
     The page forbids itself whatever it does not hold: the template puts `policy`, a content security policy, into its
     head, and the only script that may run is our own `script`, by its hash.
     """
+    import jinja2  # of extras that make pages; who makes the data URL of a picture needs none
+    from markupsafe import Markup
+
     environment = jinja2.Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
     environment.filters.update(filters)
     policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"

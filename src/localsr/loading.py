@@ -20,9 +20,8 @@ from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
-from localsr.models.arrays import read_arrays
 from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network, is_foreign
-from localsr.onnx.architectures import find_graphs, read_embedded
+from localsr.onnx.architectures import read_embedded
 from localsr.onnx.devices import GraphSettings
 from localsr.onnx.network import read_restorer
 from localsr.progress import Progress
@@ -89,8 +88,8 @@ def load(
     path = find_network(name_or_path, scale)
     if is_foreign(path):
         raise ConfigError(f"{name_or_path} is a network of others, which is not exported; leave the runtime out")
-    if find_graphs(read_arrays(path)[1].sha256) is not None:
-        return read_embedded(path, settings, max_memory).sized(scale)
+    if (restorer := read_embedded(path, settings, max_memory)) is not None:
+        return restorer.sized(scale)
     return as_graphs(_by_torch(path, "cpu", "fp32", None, None), settings, max_memory, progress).sized(scale)
 
 
@@ -130,8 +129,9 @@ def as_graphs(
     Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
     """
     embedded = embedded_networks().get(restorer.card.name)
-    if embedded is not None and find_graphs(restorer.card.sha256) is not None:
-        return read_embedded(embedded, settings, max_memory)
+    found = None if embedded is None else read_embedded(embedded, settings, max_memory)
+    if found is not None and found.card.sha256 == restorer.card.sha256:
+        return found
     from localsr.onnx.export import NEEDED, export
 
     need("onnx", *NEEDED)

@@ -18,7 +18,7 @@ from localsr.serving import server
 from localsr.serving.api import PictureWork
 from localsr.serving.app import Service
 from localsr.serving.guard import Guard, cookie_value
-from localsr.serving.messages import TileTask, WorkerSettings
+from localsr.serving.messages import TileTask
 from localsr.serving.monitoring import ServiceMetrics
 from localsr.serving.pool import Pool
 from localsr.serving.problems import Problem
@@ -34,7 +34,7 @@ def asked(settings, folder, *requests):
     """The answers of a service that has no workers."""
 
     async def all_of_them():
-        transport = httpx.ASGITransport(Service(settings, folder).application())
+        transport = httpx.ASGITransport(Service(settings, Pool(settings, folder)).application())
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1:8000") as client:
             return [await client.request(method, path, **more) for method, path, more in requests]
 
@@ -43,7 +43,7 @@ def asked(settings, folder, *requests):
 
 def idle_pool(folder):
     """A pool of one worker that is not started, and a queue of four."""
-    return Pool(1, Limits(), WorkerSettings((), "torch", "auto", 1024, 100, 200), folder)
+    return Pool(Settings(workers=1), folder)
 
 
 def status(settings, folder, headers, path="/api/v1/session", method="GET", **more):
@@ -303,7 +303,7 @@ def test_a_declared_length_beyond_the_limit_is_refused_before_the_body(tmp_path,
 
         raw = [(name.lower().encode(), value.encode()) for name, value in {**headers, "Host": "localhost"}.items()]
         scope = {"type": "http", "method": "POST", "path": path, "headers": raw}
-        await Service(settings, tmp_path).application()(scope, receive, send)
+        await Service(settings, Pool(settings, tmp_path)).application()(scope, receive, send)
 
     asyncio.run(ask())
     assert sent[0]["status"] == 413

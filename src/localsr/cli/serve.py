@@ -172,10 +172,8 @@ def read_token(file: Path | None) -> str | None:
 
 def export_networks(runtime: str, networks: tuple[str, ...]) -> None:
     """Write the graphs of networks into the cache, with a bar, before workers look for them; these report errors."""
-    from localsr.models.embedded import OFFERED_NETWORKS
-
     with suppress(LocalSRError, KeyboardInterrupt):
-        for name in networks or OFFERED_NETWORKS:
+        for name in networks:
             load_network(runtime, name, None)
 
 
@@ -185,12 +183,15 @@ def run_service(settings: Settings, *, verbose: bool, browser: bool) -> None:
     level = logging.INFO if verbose else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)
-    if settings.runtime == "onnx":  # in a process of its own: this one needs no torch
-        names = (settings.runtime, settings.networks)
+    from localsr.models.embedded import embedded_networks
+    from localsr.serving import server
+
+    exported = tuple(name for name in settings.networks if name not in embedded_networks())
+    if settings.runtime == "onnx" and exported:  # in a process of its own: this one needs no torch
+        names = (settings.runtime, exported)
         exporter = multiprocessing.get_context("spawn").Process(target=export_networks, args=names)
         exporter.start()
         exporter.join()
-    from localsr.serving import server
 
     def listening(address: str) -> None:
         typer.echo(f"localsr: {address}")

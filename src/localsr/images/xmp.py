@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from xml.etree import ElementTree
-from xml.sax.saxutils import quoteattr
 
 from localsr.images.provenance import NAMESPACE, SYNTHETIC, Provenance
 
@@ -57,6 +56,9 @@ FALSE_NOW = {  # properties in these that were true of the photo's own pixels or
         "SubjectLocation",
     ),
 }
+ESCAPES = str.maketrans(
+    {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\r": "&#13;", "\t": "&#9;"}
+)
 TRUE_STILL = {"tiff": ("Make", "Model", "Artist", "Copyright", "ImageDescription", "DateTime")}  # and no other of tiff
 
 
@@ -102,7 +104,7 @@ def packet_for(found: bytes, made: Provenance | None) -> bytes:
     for description in _top(parsed(found)) if found else ():
         for name, value in description.attrib.items():
             if _stays(name):
-                attributes += f" {_prefixed(name, names)}={quoteattr(value)}"
+                attributes += f" {_prefixed(name, names)}={_quoted(value)}"
         for child in description:
             if _stays(child.tag):
                 _rename(child, names)
@@ -110,16 +112,16 @@ def packet_for(found: bytes, made: Provenance | None) -> bytes:
                 children += ElementTree.tostring(child, "unicode")
     if made is not None:
         names |= {NAMESPACE: "localsr", XMP: "xmp"}
-        attributes += f" xmp:CreatorTool={quoteattr(made.software)}"
-        attributes += "".join(f" localsr:{name}={quoteattr(value)}" for name, value in made.properties().items())
+        attributes += f" xmp:CreatorTool={_quoted(made.software)}"
+        attributes += "".join(f" localsr:{name}={_quoted(value)}" for name, value in made.properties().items())
         if source_type not in SYNTHETIC:
             source_type = made.source_type
     if source_type:
         names[EXT] = "Iptc4xmpExt"
-        attributes += f" Iptc4xmpExt:DigitalSourceType={quoteattr(source_type)}"
+        attributes += f" Iptc4xmpExt:DigitalSourceType={_quoted(source_type)}"
     if not attributes and not children:
         return b""
-    declared = "".join(f" xmlns:{prefix}={quoteattr(uri)}" for uri, prefix in names.items())
+    declared = "".join(f" xmlns:{prefix}={_quoted(uri)}" for uri, prefix in names.items())
     return FRAME.format(declared, attributes, children).encode()
 
 
@@ -161,3 +163,8 @@ def _rename(element: ElementTree.Element, names: dict[str, str]) -> None:
         if isinstance(each.tag, str) and each.tag.startswith("{"):
             each.tag = _prefixed(each.tag, names)
         each.attrib = {(_prefixed(n, names) if n.startswith("{") else n): value for n, value in each.attrib.items()}
+
+
+def _quoted(text: str) -> str:
+    """Return an attribute's value in quotes; xml.sax.saxutils, which does the same, takes 45 ms to import."""
+    return f'"{text.translate(ESCAPES)}"'

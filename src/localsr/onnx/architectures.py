@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from localsr.errors import CheckpointError
 from localsr.inference.restorer import Restorer
 from localsr.models.arrays import read_arrays
-from localsr.models.card import Card, read_bounded
+from localsr.models.card import MAX_CHECKPOINT_BYTES, Card, read_bounded, read_card
 from localsr.models.embedded import EMBEDDED_FOLDER
 from localsr.onnx.bare import PREFIX
 from localsr.onnx.devices import GraphSettings
@@ -92,14 +92,14 @@ def read_graph_card(folder: Path) -> ArchitectureCard:
     return ArchitectureCard(**{**values, "facts": read_facts({RESTORE: values["facts"]})[RESTORE]})
 
 
-def read_embedded(path: Path, settings: GraphSettings, max_memory: int | None = None) -> Restorer:
-    """Read a checkpoint of the package as a restorer that onnxruntime computes for.
+def read_embedded(path: Path, settings: GraphSettings, max_memory: int | None = None) -> Restorer | None:
+    """Read a checkpoint as a restorer that onnxruntime computes for; None for one that the package has no graphs for.
 
-    Raises `CheckpointError` for one that the package has no graphs for.
+    Raises `CheckpointError` for a file that is no sound checkpoint.
     """
-    folder = find_graphs(read_arrays(path)[1].sha256)
+    folder = find_graphs(read_card(path, read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES, header=True)).sha256)
     if folder is None:
-        raise CheckpointError(f"the package has no graphs for {path}")
+        return None
     network, card = open_checkpoint(path, folder, read_graph_card(folder), settings)
     plain = None
     if card.plain and (beside := find_graphs(card.plain.get("sha256", ""))) is not None:

@@ -24,7 +24,7 @@ from localsr import __version__
 from localsr.conditions import Adjustment
 from localsr.serving import api, reference, schemas
 from localsr.serving.guard import COOKIE_NAME, Guard, cookie_value, problem_response, same_secret
-from localsr.serving.messages import OpenTask, PictureFacts, WorkerSettings
+from localsr.serving.messages import OpenTask, PictureFacts
 from localsr.serving.monitoring import ServiceMetrics
 from localsr.serving.pool import Pool
 from localsr.serving.problems import Problem
@@ -62,18 +62,10 @@ class Application(FastAPI):
 class Service:
     """An application and what it holds while it runs."""
 
-    def __init__(self, settings: Settings, folder: Path) -> None:
-        """Put it together; nothing runs before `start`. Pictures lie in `folder`, which is its own."""
-        limits = settings.limits
-        bounds = (limits.memory, limits.megapixels, limits.output)
-        self.settings, self.ending = settings, False
-        self.pool = Pool(
-            settings.processes,
-            limits,
-            WorkerSettings(settings.networks, settings.runtime, settings.precision, *bounds),
-            folder,
-        )
-        self.store = Store(folder, limits, self.pool.forget)
+    def __init__(self, settings: Settings, pool: Pool) -> None:
+        """Put it together; nothing runs before `start`. Pictures lie in the pool's folder."""
+        self.settings, self.pool, self.ending = settings, pool, False
+        self.store = Store(pool.folder, settings.limits, pool.forget)
         self.metrics = ServiceMetrics()
         self.picture: StoredPicture | None = None
         if settings.photo is not None:
@@ -82,8 +74,7 @@ class Service:
         self._add_gauges()
 
     async def start(self) -> None:
-        """Start the workers, and open the picture that the page is to show; `Problem` where that fails."""
-        self.pool.start()
+        """Open the picture that the page is to show, once a worker has started; `Problem` where that fails."""
         self._sweeping = asyncio.create_task(self._sweep())
         if self.picture is not None:
             self.picture.facts, folder = await self.pool.run(OpenTask(self.picture.file, "start"), PictureFacts)

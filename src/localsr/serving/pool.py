@@ -29,7 +29,7 @@ from localsr.serving.messages import (
 )
 from localsr.serving.problems import Problem
 from localsr.serving.process import WorkerProcess
-from localsr.serving.settings import Limits, cores
+from localsr.serving.settings import Settings, cores
 
 Result = TypeVar("Result")
 log = logging.getLogger("localsr.serving")
@@ -42,14 +42,17 @@ STATUS_BY_ERROR = {"OutputError": 507, "MemoryError": 503, "TooLargeError": 413,
 class Pool:
     """Workers; `run` gives a task to one of them and waits, in a bounded queue, until one is free."""
 
-    def __init__(self, processes: int, limits: Limits, settings: WorkerSettings, folder: Path) -> None:
-        """Prepare; `start` starts the processes."""
+    def __init__(self, settings: Settings, folder: Path) -> None:
+        """Prepare; `start` starts the processes, whose files lie in `folder`."""
+        limits = settings.limits
         self.limits, self.folder = limits, folder
         self.restarts = 0
         self.networks: list[OfferedNetwork] = []
         self.refused: str | None = None  # why no worker can be started at all
         self.on_refused: Callable[[], None] = lambda: None
-        self._settings, self._processes = settings, processes
+        bounds = (limits.memory, limits.megapixels, limits.output)
+        self._settings = WorkerSettings(settings.networks, settings.runtime, settings.precision, *bounds)
+        self._processes = settings.processes
         self._threads = cores()
         self._idle: list[WorkerProcess] = []
         self._all: set[WorkerProcess] = set()
@@ -76,9 +79,9 @@ class Pool:
         return len(self._all) - len(self._idle)
 
     def start(self) -> None:
-        """Start all workers, which takes some seconds."""
-        for _ in range(self._processes):
-            self._keep(self._start_worker(0.0))
+        """Start a worker and, once it is ready, the others, which would take the cores that it starts by."""
+        self._keep(self._start_worker(0.0))
+        self._keep(self._start_others())
 
     async def known_networks(self) -> list[OfferedNetwork]:
         """Return the networks that are offered, once a first worker has loaded them."""
@@ -218,6 +221,12 @@ class Pool:
         await worker.kill()
         if folder is not None:
             shutil.rmtree(folder, ignore_errors=True)
+
+    async def _start_others(self) -> None:
+        """Start all workers but the first."""
+        await self._started.wait()
+        for _ in range(self._processes - 1):
+            self._keep(self._start_worker(0.0))
 
     async def _start_worker(self, pause: float) -> None:
         """Start a worker after a pause, again and again until that works; watch it while it has no job."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import logging
 import os
 import shutil
 import socket
@@ -12,25 +11,20 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import uvicorn
+from typing import TYPE_CHECKING
 
 from localsr.errors import ConfigError, DataError
 from localsr.files import lock_folder
 from localsr.interrupts import ending
-from localsr.serving.app import Service
-from localsr.serving.connection import Connection
-from localsr.serving.problems import Problem
-from localsr.serving.settings import Settings
+from localsr.serving.pool import Pool
+from localsr.serving.settings import BACKLOG, Settings
 from localsr.systems import allow_descriptors
 
-BACKLOG = 4096
-DRAIN_SECONDS = 20.0  # after SIGTERM for accepted work to end; what has not then is answered with 503
-SEND_SECONDS = 5.0  # after that for answers to go out
+if TYPE_CHECKING:
+    from localsr.serving.draining import DrainingServer
+
 SCRATCH_PREFIX = "localsr-serving-"  # how the folders begin that services keep pictures in
 SPARE_DESCRIPTORS = 200  # descriptors that are not connections
-
-log = logging.getLogger("localsr.serving")
 
 
 def run_service(settings: Settings, on_ready: Callable[[str], None]) -> None:
@@ -64,71 +58,29 @@ def scratch_folder() -> Iterator[Path]:
 async def serve(settings: Settings, sock: socket.socket, folder: Path, on_ready: Callable[[str], None]) -> None:
     """Serve on a socket that listens, until the end is asked for."""
     allow_descriptors(settings.limits.connections + SPARE_DESCRIPTORS)
-    service = Service(settings, folder)
-    protocol = type("Bounded", (Connection,), {"limits": settings.limits})
-    config = uvicorn.Config(
-        service.application(),
-        http=protocol,
-        ws="none",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        timeout_keep_alive=5,
-        timeout_graceful_shutdown=int(DRAIN_SECONDS + SEND_SECONDS),
-        backlog=BACKLOG,
-    )
-    server = DrainingServer(config, service)
-    starting = asyncio.ensure_future(service.start())
-    ended = asyncio.ensure_future(server.ended.wait())
+    pool = Pool(settings, folder)
+    pool.start()
     try:
+        server = await asyncio.to_thread(_put_together, settings, pool)
+        pool.on_refused = server.end
+        if pool.refused is not None:  # before there was a server to end
+            server.end()
         with ending(server.end):
-            await asyncio.wait({starting, ended}, return_when=asyncio.FIRST_COMPLETED)
-            if not starting.done():
-                return
-            await starting
+            await server.start_service()
             if not server.should_exit:
                 on_ready(page_url(settings, sock))
                 await server.serve(sockets=[sock])
-            if service.pool.refused is not None:
-                raise ConfigError(service.pool.refused)
-    except Problem as problem:
-        raise ConfigError(problem.sentence) from None
+        if pool.refused is not None:
+            raise ConfigError(pool.refused)
     finally:
-        starting.cancel()
-        ended.cancel()
-        await service.stop()
+        await pool.close()
 
 
-class DrainingServer(uvicorn.Server):
-    """uvicorn's server, which tells the service of its end first."""
+def _put_together(settings: Settings, pool: Pool) -> DrainingServer:
+    """Make the server; what it is made of takes half a second to import, in which a worker starts."""
+    from localsr.serving.draining import DrainingServer
 
-    def __init__(self, config: uvicorn.Config, service: Service) -> None:
-        """Serve the application of `service`, and end where its pool cannot start."""
-        super().__init__(config)
-        self._service = service
-        self.ended = asyncio.Event()
-        service.pool.on_refused = self.end
-
-    def end(self) -> None:
-        """Finish what was accepted and end; a second time, end at once."""
-        self.force_exit = self.should_exit
-        self.should_exit = self._service.ending = True
-        self.ended.set()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Leave signals to `ending`: uvicorn would raise them again after a clean end."""
-        yield
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Take no more, finish what was taken, and answer with 503 what cannot be finished in time."""
-        log.info("ending: %d requests are under way", len(self.server_state.tasks))
-        late = asyncio.get_running_loop().call_later(
-            DRAIN_SECONDS, lambda: asyncio.ensure_future(self._service.pool.close())
-        )
-        await super().shutdown(sockets)
-        late.cancel()
+    return DrainingServer(settings, pool)
 
 
 def open_socket(settings: Settings) -> socket.socket:

@@ -12,6 +12,7 @@ from localsr.conditions import Adjustment
 from localsr.errors import ConfigError
 
 MIB = 2**20
+BACKLOG = 4096  # connections that wait to be accepted
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 MIN_TOKEN_LENGTH = 16  # characters
 ROOT_PATH = re.compile(
