@@ -275,6 +275,28 @@ def test_a_raw_tiff_without_its_last_rows_is_refused() -> None:
             full(data[:-lost])
 
 
+def test_a_tiff_without_its_palette_is_refused() -> None:
+    """Of the family of cuts: many programs write the palette behind the pixels, and decoders do without it."""
+    picture = io.BytesIO()
+    Image.fromarray(SMOOTH).quantize(64).save(picture, "TIFF", compression="tiff_lzw")
+    data = picture.getvalue()
+    assert full(data).shape == (3, 96, 128)
+    for cut in (1, 100, 700, 1400):
+        with pytest.raises(ImageError):
+            full(data[:-cut])
+
+
+def test_a_preview_is_not_taken_for_the_picture_that_is_cut_off() -> None:
+    """Of the same family: scanners put a small copy first."""
+    picture = io.BytesIO()
+    large = Image.fromarray(COLOURS)
+    large.resize((16, 12)).save(picture, "TIFF", save_all=True, append_images=[large], tiffinfo={254: 1})
+    data = picture.getvalue()
+    assert images.read(data).size.width == 128
+    with pytest.raises(ImageError, match="ends before its picture"):
+        images.read(data[: data.index(COLOURS.tobytes()[:64]) - 128])
+
+
 def test_a_hole_elsewhere_costs_nothing() -> None:
     """Family: damaged tiles that nobody reads."""
     data = CHECKED["deflate tiles"]

@@ -30,6 +30,10 @@ def test_names_of_one_picture_are_matched(word: str) -> None:
         picture.replace("/", "\\"),
         f"pics/{word}.JPG",
         f"upload/4/{word}.jpg",
+        f"pics/{word}.jpg ",
+        f"https://images.test/pics/{quote(word)}.jpg?sig=a%2Fb#1",
+        f"D:\\other\\place\\{word}.jpg",
+        f"images/0123abcd-{word}.jpg",
         f"data/local-files/?d={quote(f'pics/{word}.jpg')}",
     ):
         assert Annotations({written: ONE, "other.jpg": ()}, "x.json").of(picture) == ONE, written
@@ -41,6 +45,21 @@ def test_a_name_that_is_the_same_comes_before_one_that_means_the_same() -> None:
     with pytest.raises(BoxError, match="fits each"):
         Annotations({"c%20d.jpg": ONE, "c d.JPG": ONE}, "x.json").of("c d.jpg")
     assert Annotations({"train/a.JPG": ONE}, "x.json").of("/data/val/a.jpg") == ()
+
+
+def test_a_whole_path_of_another_machine_counts_as_far_as_it_is_the_same() -> None:
+    """Data sets that were moved; where two names end alike the longer end counts."""
+    found = Annotations({"/mnt/train/a.jpg": ONE, "/mnt/val/a.jpg": ONE * 2, "C:\\x\\B.JPG": ONE * 3}, "x.json")
+    assert [len(found.of(f"/data/{name}")) for name in ("train/a.jpg", "val/a.jpg", "y/b.jpg")] == [1, 2, 3]
+    with pytest.raises(BoxError, match="fits each"):
+        found.of("/data/test/a.jpg")
+    assert Annotations({"/data/train/a.jpg": ONE}, "x.json").of("/data/val/a.jpg") == ()
+
+
+@pytest.mark.parametrize("suffix", [".avif", ".gif", ".webp", ".jfif"])
+def test_labels_answer_to_pictures_of_every_format(tmp_path: Path, suffix: str) -> None:
+    (tmp_path / "a.txt").write_text("0 .5 .5 .1 .1")
+    assert len(read(tmp_path).of(f"/data/a{suffix.upper()}")) == 1
 
 
 def test_a_file_is_located_where_it_is_the_only_one(tmp_path: Path) -> None:
@@ -61,7 +80,9 @@ def test_a_file_is_located_where_it_is_the_only_one(tmp_path: Path) -> None:
     assert locate(str(tmp_path), "pics/gone.jpg") == ""
 
 
-@pytest.mark.parametrize("stray", ["._a.txt", "notes.json", "README.dataset.txt", "@eaDir/a.txt", ".cache/b.txt"])
+@pytest.mark.parametrize(
+    "stray", ["._a.txt", "notes.json", "README.dataset.txt", "@eaDir/a.txt", ".cache/b.txt", "autosplit_train.txt"]
+)
 def test_strays_among_labels_are_passed_over(tmp_path: Path, stray: str) -> None:
     """What systems and tools leave beside labels is no file of regions; labels/ answers to images/."""
     (tmp_path / "labels" / stray).parent.mkdir(parents=True)

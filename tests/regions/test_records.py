@@ -27,6 +27,18 @@ TABLES = {
     "shares, as Open Images": "ImageID,LabelName,Confidence,XMin,XMax,YMin,YMax\na.jpg,sign,1,0.1,0.5,0.2,0.9\n",
     "a list and the picture's size": 'image_id,width,height,bbox\na.jpg,640,480,"[64.0, 96.0, 256.0, 336.0]"\n',
     "a decimal comma": "picture;xmin;ymin;xmax;ymax\na.jpg;64,0;96,00;320,0;432,0\n",
+    "the first and the last": "picture,x_start,y_start,x_end,y_end\na.jpg,64,96,320,432\n",
+    "two corners": "picture,top_left_x,top_left_y,bottom_right_x,bottom_right_y\na.jpg,64,96,320,432\n",
+    "initials": "url,l,t,r,b\na.jpg,64,96,320,432\n",
+    "a corner and a size": "picture,xmin,ymin,width,height\na.jpg,64,96,256,336\n",
+    "shares without saying so": "picture,x1,y1,x2,y2\na.jpg,0.1,0.2,0.5,0.9\n",
+    "as NumPy prints it": "picture,bbox\na.jpg,[ 64.  96. 256. 336.]\n",
+    "as Python prints it": "picture,bbox\na.jpg,\"('64', '96', '256', '336')\"\n",
+    "blanks between": "picture,bbox\na.jpg,64 96 256 336\n",
+    "bars between": "picture|x|y|width|height\na.jpg|64|96|256|336\n",
+    "a comma at the end": "picture,x,y,width,height\na.jpg,64,96,256,336,\n",
+    "VIA 1": '#filename,region_shape_attributes\na.jpg,"{""name"":""rect"",""x"":64,""y"":96,""width"":256,'
+    '""height"":336}"\n',
     "VIA's rectangle": 'filename,region_shape_attributes\na.jpg,"{""name"":""rect"",""x"":64,""y"":96,""width"":256,'
     '""height"":336}"\n',
     "VIA's polygon": 'filename,region_shape_attributes\na.jpg,"{""name"":""polygon"",""all_points_x"":[64,320,64],'
@@ -36,6 +48,8 @@ OBJECTS = {
     "another name of the picture": {"image_path": "a.jpg", "bbox": [64, 96, 256, 336]},
     "sides as keys": {"image": "a.jpg", "left": 64, "top": 96, "width": 256, "height": 336},
     "corners in an object": {"image": "a.jpg", "box": {"x1": 64, "y1": 96, "x2": 320, "y2": 432}},
+    "numbers as text": {"image": "a.jpg", "bbox": ["64", "96", "256", "336"]},
+    "shares": {"image": "a.jpg", "BoundingBox": {"Left": 0.1, "Top": 0.2, "Width": 0.4, "Height": 0.7}},
     "objects": {"image": "a.jpg", "objects": [{"bbox": [64, 96, 256, 336]}]},
 }
 
@@ -71,6 +85,10 @@ def test_results_of_a_detector_have_labels_and_scores(tmp_path) -> None:
     [
         ("m.csv", "picture,x_min,y_min,x_max\na.jpg,1,2,3\n", "has the columns x_max, x_min, y_min; a box has"),
         ("m.csv", "picture,bbox_x,bbox_y\na.jpg,1,2\n", "has the columns bbox_x, bbox_y; a box has"),
+        ("m.csv", "picture,col,row,width,height\na.jpg,64,96,256,336\n", "has the columns col, height, row, width"),
+        ("m.csv", "picture,bbox_1,bbox_2,bbox_3,bbox_4\na.jpg,1,2,3,4\n", "has the columns bbox_1, .*; a box has"),
+        ("m.csv", 'image,label\na.jpg,"[{""x"": 1, ""rotation"": 0}]"\n', "line 2: has objects in words that are not"),
+        ("m.jsonl", '{"image": "a.jpg", "boundingPoly": {"vertices": []}}', "one of box and bbox"),
         ("m.csv", "/data/a.jpg,1,2,3,4,cat\n", "its first line has /data/a.jpg, 1, 2, 3, 4, cat"),
         ("m.json", '[{"image": "a.jpg", "annotations": [{"coordinates": {"x": 1, "y": 2}}]}]', "one of box and bbox"),
         ("m.json", '[{"label": "cat"}]', "one of box and bbox"),

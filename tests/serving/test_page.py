@@ -216,6 +216,37 @@ def edges(stage: np.ndarray) -> tuple[tuple[float, float], tuple[float, float]]:
     return (left + 80, top + 60), (right + 80, bottom + 60)
 
 
+def test_what_is_odd_with_a_file_is_said(page, tmp_path):
+    frames = [Image.fromarray(np.full((150, 200, 3), level, np.uint8)) for level in (40, 90)]
+    frames[0].save(tmp_path / "two.gif", save_all=True, append_images=frames[1:])
+    page.open(tmp_path / "two.gif")
+    sync_api.expect(page.tab.locator("#notes")).to_have_text("Of this picture: 1 of 2 frames or pages is used.")
+
+
+def test_any_scale_is_made_from_the_next_larger_network(page, tmp_path):
+    path, _ = portrait(tmp_path)
+    page.open(path)
+    page.tab.fill("#factor", "1.5")
+    page.tab.press("#factor", "Enter")
+    page.drag((400, 250), (451, 301))
+    page.sharp()
+    assert (page.asked[-1]["scale"], page.asked[-1]["network"][-3:]) == (1.5, "-x2")
+    sync_api.expect(page.tab.locator(f"{CHOSEN} .facts")).to_contain_text("\u00d71.5 ")
+    sync_api.expect(page.tab.locator("#enlarged")).to_have_text("Enlarged, 450 \u00d7 1050")
+    box = localsr.Box(**page.asked[-1]["boxes"][0])
+    saved = Image.open(io.BytesIO(page.save(f"{CHOSEN} [data-do=save]")))
+    assert saved.size == tuple(int(side * 1.5 + 0.5) for side in (box.width, box.height))
+    page.tab.fill("#factor", "3")
+    page.tab.press("#factor", "Enter")
+    page.until(lambda: page.asked[-1]["scale"] == 3, "three times is asked for")
+    assert page.asked[-1]["network"].endswith("-x4")
+    page.sharp()
+    page.tab.click("#scales label:has(input[value='2'])")
+    page.until(lambda: page.asked[-1]["scale"] is None, "as much as a network enlarges")
+    assert page.tab.input_value("#factor") == "2"
+    page.sharp()
+
+
 @pytest.mark.parametrize("make", [portrait, rotated, deep, poster])
 def test_the_box_drawn_is_the_box_restored_to_the_pixel(page, tmp_path, make):
     path, box = make(tmp_path)
@@ -605,6 +636,9 @@ def test_what_goes_wrong_is_a_sentence(page, photo, tmp_path):
     page.tab.set_input_files("#file", tmp_path / "notes.png")
     errors = page.tab.locator("#errors > div")
     sync_api.expect(errors).to_contain_text("notes.png: picture begins with")
+    page.tab.clock.install()
+    page.tab.clock.fast_forward("10:00:00")
+    sync_api.expect(errors).to_have_count(1)  # until it is read
     errors.get_by_role("button", name="Dismiss").click()
     sync_api.expect(errors).to_have_count(0)
     page.open(photo)

@@ -26,6 +26,7 @@ export interface Picture extends Size {
   readonly name: string | null;
   readonly depth: number;
   readonly alpha: boolean;
+  readonly notes: readonly string[]; // what is odd with its file
   readonly tiles: { readonly size: number; readonly levels: number };
   readonly clip: Clip | null;
 }
@@ -57,6 +58,7 @@ export interface Method extends Partial<Adjustment> {
   readonly network: string;
   readonly strategy: string;
   readonly frames: number; // of a clip, from how many; 1 of a picture
+  readonly scale: number | null; // null for as much as the network enlarges
 }
 
 /** How a picture was degraded, and the adjustment that stands for it. */

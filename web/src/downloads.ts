@@ -23,10 +23,11 @@ export class Downloads {
   }
 
   update(): void {
-    const { regions, picture, network } = this.model;
+    const { regions, picture } = this.model;
     for (const button of [this.all, this.picture]) button.disabled = regions.length === 0 || "busy" in button.dataset;
-    if (picture && network) {
-      this.enlarged.textContent = `Enlarged, ${picture.width * network.scale} × ${picture.height * network.scale}`;
+    if (picture) {
+      const [wide, high] = [picture.width, picture.height].map((side) => Math.floor(side * this.scale + 0.5));
+      this.enlarged.textContent = `Enlarged, ${wide} × ${high}`;
     }
   }
 
@@ -51,15 +52,20 @@ export class Downloads {
   }
 
   private async savePicture(): Promise<void> {
-    const { regions, method, network } = this.model;
+    const { regions, method } = this.model;
     const same = document.querySelector<HTMLInputElement>("input[name=size]:checked")!.value === "same";
     const how = { feather: Number(this.feather.value), same_size: same };
     const format = this.format.value;
     const boxes = regions.map((region) => region.box);
     await this.attempt(this.picture, async () => {
       const file = await this.ask((id) => api.paste(id, boxes, method, how, format));
-      this.download(file, `-localsr${same ? "" : `-x${network!.scale}`}.${format}`);
+      this.download(file, `-localsr${same ? "" : `-x${this.scale}`}.${format}`);
     });
+  }
+
+  /** How many times the whole picture is enlarged. */
+  private get scale(): number {
+    return this.model.scale ?? this.model.network?.scale ?? 1;
   }
 
   private ask<T>(action: (id: string) => Promise<T>): Promise<T> {

@@ -132,6 +132,8 @@ function update(): void {
   find("about").textContent = picture
     ? `${picture.name ?? "picture"}, ${picture.width} × ${picture.height}, ${picture.depth} bit`
     : "";
+  find("notes").hidden = !picture?.notes.length;
+  find("notes").textContent = picture?.notes.length ? `Of this picture: ${picture.notes.join("; ")}.` : "";
   document.title = picture?.name ? `${picture.name}, localsr` : "localsr";
   for (const button of stage.querySelectorAll<HTMLElement>("[data-tool]")) {
     button.setAttribute("aria-pressed", String(button.dataset.tool === model.tool));
@@ -226,7 +228,7 @@ async function start(): Promise<void> {
 function resume(picture: api.Picture, saved: NonNullable<ReturnType<typeof Session.saved>>): void {
   open(picture);
   const network = model.networks.find((other) => other.name === saved.network);
-  if (network) model.choose(network, saved.strategy);
+  if (network) model.choose(network, saved.strategy, saved.scale ?? null);
   model.adjustment = { denoise: saved.denoise ?? null, deblur: saved.deblur ?? null };
   for (const box of saved.boxes) restorations.request(model.add(box));
 }

@@ -26,6 +26,7 @@ export class Model {
   networks: readonly Network[] = [];
   network: Network | null = null;
   strategy = "";
+  scale: number | null = null; // how many times regions are enlarged; null for as much as the network does
   adjustment: Adjustment = { denoise: null, deblur: null };
   regions: Region[] = [];
   selected: Region | null = null;
@@ -57,7 +58,7 @@ export class Model {
 
   get method(): Method {
     const frames = this.picture?.clip ? this.frames : 1;
-    const method = { network: this.network?.name ?? "", strategy: this.strategy, frames };
+    const method = { network: this.network?.name ?? "", strategy: this.strategy, frames, scale: this.scale };
     return this.network?.conditioned ? { ...method, ...this.adjustment } : method;
   }
 
@@ -124,8 +125,9 @@ export class Model {
   }
 
   /** Choose a network, and of its strategies the one that is chosen already, or the one that the server would. */
-  choose(network: Network, strategy = this.strategy): void {
+  choose(network: Network, strategy = this.strategy, scale: number | null = null): void {
     this.network = network;
+    this.scale = scale;
     this.strategy = network.strategies.includes(strategy) ? strategy : network.default_strategy;
     this.estimates = {};
     this.changed();

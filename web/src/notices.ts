@@ -1,7 +1,5 @@
 // Sentences to the reader: errors that stay until they are read, and news that a screen reader speaks.
 
-const ERROR_TIME = 12_000; // ms for which an error is shown
-
 export class Notices {
   private readonly errors = document.querySelector<HTMLElement>("#errors")!;
   private readonly news = document.querySelector<HTMLElement>("#news")!;
@@ -19,12 +17,7 @@ export class Notices {
     close.textContent = "Dismiss";
     note.append(text, close);
     this.errors.append(note);
-    const timer = setTimeout(() => note.remove(), ERROR_TIME);
-    close.addEventListener("click", () => {
-      clearTimeout(timer);
-      note.remove();
-    });
-    note.addEventListener("focusin", () => clearTimeout(timer));
+    close.addEventListener("click", () => note.remove());
   };
 
   readonly announce = (sentence: string): void => {

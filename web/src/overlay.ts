@@ -60,27 +60,29 @@ export class Overlay {
     if (!sharp || !restored) return;
     const box = restored.box;
     const middle = box.left + cut * width(box);
-    if (cut > 0) this.drawPart(plain ?? sharp, box, restored.scale, box.left, middle, ratio);
-    if (cut < 1) this.drawPart(sharp, box, restored.scale, middle, box.right, ratio);
+    if (cut > 0) this.drawPart(plain ?? sharp, box, box.left, middle, ratio);
+    if (cut < 1) this.drawPart(sharp, box, middle, box.right, ratio);
   }
 
   /** Columns `from` to `to` of a picture of `box`, as far as they are on the stage: deep down, the rest is huge. */
-  private drawPart(image: ImageBitmap, box: Box, scale: number, from: number, to: number, ratio: number): void {
+  private drawPart(image: ImageBitmap, box: Box, from: number, to: number, ratio: number): void {
     const { context, viewer, canvas } = this;
+    const across = image.width / width(box); // of a result in whole pixels, whose sides may differ a little in scale
+    const down = image.height / height(box);
     const least = viewer.toPicture({ x: 0, y: 0 });
     const most = viewer.toPicture({ x: canvas.clientWidth, y: canvas.clientHeight });
     // whole source pixels, and one more, so that the edges' interpolation does not move with the view
-    const left = Math.max(Math.floor((least.x - box.left) * scale) - 1, 0);
-    const top = Math.max(Math.floor((least.y - box.top) * scale) - 1, 0);
-    const right = Math.min(Math.ceil((most.x - box.left) * scale) + 1, image.width);
-    const bottom = Math.min(Math.ceil((most.y - box.top) * scale) + 1, image.height);
+    const left = Math.max(Math.floor((least.x - box.left) * across) - 1, 0);
+    const top = Math.max(Math.floor((least.y - box.top) * down) - 1, 0);
+    const right = Math.min(Math.ceil((most.x - box.left) * across) + 1, image.width);
+    const bottom = Math.min(Math.ceil((most.y - box.top) * down) + 1, image.height);
     if (right <= left || bottom <= top) return;
     const device = (x: number, y: number): { x: number; y: number } => {
       const place = viewer.toScreen({ x, y });
       return { x: place.x * ratio, y: place.y * ratio };
     };
-    const start = device(box.left + left / scale, box.top + top / scale);
-    const end = device(box.left + right / scale, box.top + bottom / scale);
+    const start = device(box.left + left / across, box.top + top / down);
+    const end = device(box.left + right / across, box.top + bottom / down);
     const first = Math.round(device(from, box.top).x);
     const last = Math.round(device(to, box.top).x);
     context.save();

@@ -13,6 +13,7 @@ const EXPLANATIONS: Readonly<Record<string, string>> = {
 
 export class Settings {
   private readonly scales = document.querySelector<HTMLElement>("#scales")!;
+  private readonly factor = document.querySelector<HTMLInputElement>("#factor")!;
   private readonly network = document.querySelector<HTMLSelectElement>("#network")!;
   private readonly about = document.querySelector<HTMLElement>("#network-about")!;
   private readonly strategies = document.querySelector<HTMLElement>("#strategies")!;
@@ -25,13 +26,27 @@ export class Settings {
   ) {
     this.network.addEventListener("change", () => {
       const network = model.networks.find((other) => other.name === this.network.value);
-      if (network) this.chooseNetwork(network);
+      if (network) this.chooseNetwork(network, model.scale);
     });
+    this.factor.addEventListener("change", () => this.chooseFactor());
   }
 
-  private chooseNetwork(network: Network, strategy?: string): void {
-    this.model.choose(network, strategy);
+  private chooseNetwork(network: Network, scale: number | null, strategy?: string): void {
+    this.model.choose(network, strategy, scale);
     this.chosen();
+  }
+
+  /** Take a scale between those of the networks: made from the next larger one. */
+  private chooseFactor(): void {
+    const { network } = this.model;
+    if (!network) return;
+    const largest = Math.max(...this.offered.map((other) => other.scale));
+    const scale = this.factor.value === "" ? null : Math.min(Math.max(this.factor.valueAsNumber, 1), largest);
+    const enough = [network, ...this.offered].filter((other) => other.scale >= (scale ?? network.scale));
+    const least = Math.min(...enough.map((other) => other.scale));
+    const fitting = enough.filter((other) => other.scale === least);
+    this.chooseNetwork(fitting.find((other) => other === network || other.default) ?? fitting[0]!, scale);
+    this.factor.value = String(scale ?? network.scale);
   }
 
   update(): void {
@@ -46,7 +61,9 @@ export class Settings {
       this.shown = network.name;
       this.offerNetworks(network);
     }
-    for (const input of this.scales.querySelectorAll("input")) input.checked = Number(input.value) === network.scale;
+    const scale = model.scale ?? network.scale;
+    for (const input of this.scales.querySelectorAll("input")) input.checked = Number(input.value) === scale;
+    if (this.factor !== document.activeElement) this.factor.value = String(scale);
     for (const label of this.strategies.querySelectorAll("label")) {
       const input = label.querySelector("input")!;
       input.checked = input.value === model.strategy;
@@ -63,7 +80,7 @@ export class Settings {
       ...scales.map((scale) =>
         radioButton("scale", String(scale), `×${scale}`, () => {
           const fitting = this.offered.filter((network) => network.scale === scale);
-          this.chooseNetwork(fitting.find((network) => network.default) ?? fitting[0]!);
+          this.chooseNetwork(fitting.find((network) => network.default) ?? fitting[0]!, null);
         }),
       ),
     );
@@ -77,7 +94,7 @@ export class Settings {
     this.about.textContent = network.description;
     this.strategies.replaceChildren(
       ...network.strategies.map((name) => {
-        const label = radioButton("strategy", name, name, () => this.chooseNetwork(network, name));
+        const label = radioButton("strategy", name, name, () => this.chooseNetwork(network, this.model.scale, name));
         label.className = "strategy";
         const explanation = document.createElement("span");
         explanation.className = "small";

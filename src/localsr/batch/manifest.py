@@ -117,9 +117,10 @@ def _match_annotations(
             twice.append(name)
             why = f"{boxes.origin} has regions for {name}, which may be {own[0]} or {own[1]}; name folders in it too"
             wrong |= dict.fromkeys(own, why)
-    for name, why in boxes.broken.items():  # it may have been of many pictures
-        if name not in owners:
-            raise BoxError(why)
+    for name, why in boxes.broken.items():
+        if name not in owners:  # it may have been of many pictures, but for a text
+            if not why.partition(f"{PurePosixPath(name).name}.txt")[1]:
+                raise BoxError(why)
     if boxes.names and not owners and not wrong and "" not in boxes.pictures:
         raise DataError(f"{boxes.origin} has regions for {boxes.names[0]}, which is no picture of {manifest}")
     for names, what in (

@@ -120,15 +120,16 @@ def restore_command(
     if max_memory is not None:  # half for what is restored at once, half for what has been
         half = tensor_room(max_memory) // 2
         scene, most = scene.bounded(half), min(MAX_PIXELS_HELD, half // BYTES_PER_KEPT_PIXEL)
-    shown, keep = files.compare is not None or frames.report is not None, files.into is not None
-    how = WritingOptions(saving.saving, share, shown, most, keep)
+    is_shown, keep = files.compare is not None or frames.report is not None, files.into is not None
+    how = WritingOptions(saving.saving, share, is_shown, most, keep)
     done, kept = write_results(scene, found, paths, chosen, how)
+    shown = [kept[n].reduced(scene.enlargement) for n in range(len(boxes))] if is_shown else []
     if files.compare is not None:
         from localsr.drawing.compare import compare_sheet
 
-        compare_sheet(files.compare, scene.photo, [kept[n] for n in range(len(boxes))])
+        compare_sheet(files.compare, scene.photo, shown)
     if frames.report is not None and several is not None:
-        write_report(frames.report, several, [(kept[n], path) for n, path in enumerate(paths)])
+        write_report(frames.report, several, list(zip(shown, paths, strict=True)))
     if files.into is not None:
         from localsr.inference.paste import Pasting, paste
 

@@ -22,6 +22,7 @@ FILL_ORDER = 266
 STRIP_OFFSETS, BANDS, STRIP_HEIGHT, STRIP_BYTES, PLANES = 273, 277, 278, 279, 284
 TILE_WIDTH, TILE_HEIGHT, TILE_OFFSETS, TILE_BYTES, SUB_DIRECTORIES, JPEG_TABLES = 322, 323, 324, 325, 330, 347
 DNG_VERSION, RAW_PHOTOMETRICS = 50706, (32803, 34892)  # of a sensor's pixels
+COLOUR_TAGS = (BITS, 320, 338, 339, JPEG_TABLES, 529, 532)  # palette, alpha, kind of samples, and YCbCr's numbers
 REDUCED, PAGE, MASK = 1, 2, 4  # bits of NewSubfileType
 OLD_REDUCED = 2  # a value of SubfileType
 TYPES = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
@@ -53,6 +54,12 @@ class Directory:
         """Return the first number of a tag."""
         found = self.values(tag)
         return int(found[0]) if len(found) else missing
+
+    def lacks(self, tag: int) -> bool:
+        """Tell whether the file ends before the values of a tag do; decoders go on without them, in other colours."""
+        kind, count, place = self.tags.get(tag, (1, 0, 0))
+        length = count * (OTHER_TYPE_BYTES.get(kind) or np.dtype(TYPES.get(kind, "u1")).itemsize)
+        return 0 < length <= MAX_VALUES and not self.read_at(place + length - 1, 1)
 
     @property
     def size(self) -> Size:
@@ -101,16 +108,22 @@ def read_pages(read_at: Callable[[int, int], bytes], title: str) -> TiffPages:
     seen: set[int] = set()
     while place and place not in seen and len(chain) < MAX_DIRECTORIES:
         seen.add(place)
-        directory, place = _directory(read_at, place, order, large)
+        directory, following = _directory(read_at, place, order, large)
         if directory is None:
+            seen.remove(place)  # it is missing
             break
         chain.append(directory)
+        place = following
     if not chain or any(0 in directory.tags for directory in chain):
         raise ImageError(f"{title} has no directory of pixels where its header says; it is damaged")
     inner = [sub for directory in chain[:2] for sub in _subdirectories(directory, large)]
     if any(directory.is_raw for directory in (*chain, *inner)):
         raise ImageError(f"{title} is a camera's RAW; develop it to TIFF with a RAW converter")
+    if any(directory.lacks(tag) for directory in chain for tag in COLOUR_TAGS if not directory.is_reduced):
+        raise ImageError(f"{title} ends before its colours are told; it is damaged")
     kept = [n for n, directory in enumerate(chain) if not directory.is_reduced]
+    if not kept and place and place not in seen:
+        raise ImageError(f"{title} ends before its picture, of which there is a smaller copy; it is damaged")
     if not kept:
         whole = next((n for n, sub in enumerate(_subdirectories(chain[0], large)) if not sub.is_reduced), None)
         if whole is not None:

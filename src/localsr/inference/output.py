@@ -28,7 +28,7 @@ class WrittenRegion(NamedTuple):
     number: int  # of its box in the list
     seconds: float  # from the box to the file
     precision: str  # that its pixels were computed in; fp32 where some had to be
-    restoration: Restoration | None  # None where it was too large to be held
+    restoration: Restoration | None  # as large as the network makes it; None where it was too large to be held
 
 
 def write_regions(
@@ -77,11 +77,11 @@ def write_regions(
         if progress is not None:
             progress(before + done, total)
 
-    for k, restoration in scene.stream([boxes[n] for n in small], strategy, share=share, progress=report):
+    for k, restoration in scene.sized().stream([boxes[n] for n in small], strategy, share=share, progress=report):
         target, began = targets[small[k]], time.perf_counter()
         if target is not None:
             with target as path:
-                restoration.save(path, saving)
+                restoration.reduced(scene.enlargement).save(path, saving)
             seconds = restoration.seconds + time.perf_counter() - began
             yield WrittenRegion(small[k], seconds, restoration.precision, restoration)
     before = sum(boxes[n].area for n in small)

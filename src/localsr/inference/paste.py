@@ -44,7 +44,8 @@ def paste(
 ) -> Size:
     """Write the picture with its boxes restored, the rest by bicubic or as it was, and return its size.
 
-    Boxes are pasted in their order; `kept` are those that have been restored by the same strategy, by their numbers.
+    Boxes are pasted in their order; `kept` are those that have been restored by the same strategy, as large as the
+    network makes them, by their numbers.
     Depth, profile and alpha are the photo's, and of its metadata what is still true and the format takes
     (`images.left_out`); a JPEG of a JPEG has its tables, unless `saving` asks for a quality. Neither the picture nor a
     box need fit in memory. `progress` hears of LR px, of the picture's and the boxes'. Raises `BoxError`,
@@ -85,7 +86,6 @@ def _pieces(
     scene: Scene, boxes: Sequence[Box], strategy: Strategy | str | None, kept: Mapping[int, Restoration]
 ) -> Iterator[tuple[Box, Iterable[Piece]]]:
     """Yield boxes in their order with their pieces: small ones by lists of up to MAX_LIST_PIXELS, large ones alone."""
-    kept = {n: restored for n, restored in kept.items() if restored.scale == scene.network_scale}
     waiting: list[int] = []
     most, area = MAX_LIST_PIXELS // scene.network_scale**2, 0
 

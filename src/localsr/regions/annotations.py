@@ -18,7 +18,15 @@ from localsr.regions.formats.mask import read_mask
 from localsr.regions.formats.tables import TABLE_SUFFIXES, read_table_regions
 from localsr.regions.formats.voc import read_voc
 from localsr.regions.formats.yolo import NO_LABELS, read_yolo
-from localsr.regions.names import PICTURE_SUFFIXES, fold, fold_exported, is_stray, walk_files
+from localsr.regions.names import (
+    PICTURE_SUFFIXES,
+    fold,
+    fold_exported,
+    fold_loosely,
+    is_foreign,
+    is_stray,
+    walk_files,
+)
 from localsr.regions.region import Region
 
 MAX_FILES = 1_000_000  # of a folder
@@ -52,7 +60,8 @@ class Annotations:
 
         Names are compared from their ends, folder by folder, as far as both go. A name without a picture's suffix
         stands for any suffix, and one of digits for those with more zeros before them. Where no name is the same,
-        one that means the same counts (`names.fold`).
+        one that means the same counts (`names.fold`), then one that may (`names.fold_loosely`), of which a whole path
+        of another machine is compared as far as it is the same.
 
         Args:
             picture: Path or name of the picture.
@@ -70,8 +79,10 @@ class Annotations:
     def match(self, picture: str | PathLike[str]) -> str:
         """Return the name that fits a picture best, "" if none does; `BoxError` if two fit equally well."""
         said = fspath(picture)
-        return self._best(said, _parts(said), self._index, str) or self._best(
-            said, _parts(fold(said)), self._folded, fold_exported
+        return (
+            self._best(said, _parts(said), self._index, str)
+            or self._best(said, _parts(fold(said)), self._folded, fold_exported)
+            or self._best(said, _parts(fold_loosely(said)), self._loose, fold_loosely)
         )
 
     def _best(self, picture: str, own: list[str], index: Mapping[str, list[str]], form: Callable[[str], str]) -> str:
@@ -85,6 +96,8 @@ class Annotations:
             if PurePosixPath(parts[0]).suffix.lower() in PICTURE_SUFFIXES and parts[0] != own[0]:
                 continue
             common = min(len(own), len(parts))
+            if form is fold_loosely and is_foreign(name, picture):
+                common = next((n for n in range(1, common) if parts[n] != own[n]), common)
             if parts[1:common] == own[1:common]:
                 fits[name] = common
         best = [name for name, common in fits.items() if common == max(fits.values())]
@@ -106,6 +119,11 @@ class Annotations:
     def _folded(self) -> dict[str, list[str]]:
         """Names by the last part of what they mean, without suffix."""
         return self._index_by(fold_exported)
+
+    @cached_property
+    def _loose(self) -> dict[str, list[str]]:
+        """Names by the last part of what they may mean, without suffix."""
+        return self._index_by(fold_loosely)
 
     def _index_by(self, form: Callable[[str], str]) -> dict[str, list[str]]:
         """Return names by the last part of a form of theirs, without suffix."""

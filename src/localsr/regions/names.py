@@ -15,27 +15,34 @@ PICTURE_SUFFIXES = (
     ".tif",
     ".tiff",
     ".webp",
+    ".avif",
+    ".gif",
     ".bmp",
     ".jpg",
     ".jpeg",
     ".jpe",
     ".jfif",
 )  # of masks, and of pictures' names
+WEB_URL = re.compile(r"(https?://[^?#]*)[?#].*")  # what follows is no part of the name
 FILE_URL = re.compile(r"file:(//[^/]*)?(?=/)")  # file:///a, file://localhost/a, file:/a
 EXPORT_FOLDER = re.compile(r"(.*/)?(upload/[0-9]+|images)/(?=[^/]+$)")  # that Label Studio puts before names
+EXPORT_MARK = re.compile(r"(^|/)[0-9a-f]{8}-(?=[^/]+$)")  # that it puts before an uploaded file's own name
 
 
 def fold(name: str) -> str:
     """Return what names of one picture have in common: composed, decoded, with slashes and a suffix in small letters.
+
+    Blanks of all kinds are one: screenshots of macOS have a narrow one before PM.
 
     Example:
         >>> fold("file:///data/my%20photo.JPG")
         '/data/my photo.jpg'
     """
     plain = FILE_URL.sub("", name, count=1) if name.startswith("file:") else name
+    plain = WEB_URL.sub(r"\1", plain)
     plain = plain.partition("?d=")[2] or plain  # Label Studio's data/local-files/?d=pics/a.jpg
     plain = unquote(plain, errors="surrogateescape").replace("\\", "/")
-    plain = unicodedata.normalize("NFC", plain)
+    plain = " ".join(unicodedata.normalize("NFC", plain).split())
     suffix = PurePosixPath(plain).suffix
     return plain.removesuffix(suffix) + suffix.lower() if suffix.lower() in PICTURE_SUFFIXES else plain
 
@@ -76,10 +83,24 @@ def fold_exported(name: str) -> str:
     return EXPORT_FOLDER.sub("", re.sub(r"(^|/)labels/", r"\1images/", fold(name)), count=1)
 
 
+def fold_loosely(name: str) -> str:
+    """Return what names have in common where letters count alike, large or small, without Label Studio's mark."""
+    return EXPORT_MARK.sub(r"\1", fold_exported(name).casefold(), count=1)
+
+
+def is_foreign(name: str, picture: str) -> bool:
+    """Tell whether a name is a whole path or URL of another machine, where only its end can be that of a picture."""
+    if not re.match(r"/|\\\\|[A-Za-z]:[\\/]|\w+://", name):
+        return False
+    roots = [next((part for part in re.split(r"[/\\]", path) if part), "") for path in (name, picture)]
+    return roots[0].casefold() != roots[1].casefold()
+
+
 def locate(folder: str, name: str) -> str:
     """Return the path of the file on this machine that a name in `folder` means, or "" if there is none, or several.
 
-    The name as it is comes first; then the only file on the way that has the same `fold`.
+    The name as it is comes first; then the only file on the way that has the same `fold`, then the only one but for
+    small and large letters.
     """
     whole = os.path.abspath(os.path.join(folder, name))
     if os.path.isfile(whole):
@@ -89,7 +110,8 @@ def locate(folder: str, name: str) -> str:
     for part in wanted.parts[1:]:
         inner = os.path.join(here, part)
         if not os.path.exists(inner):
-            alike = _list_by_fold(here).get(fold(part), ())
+            alike = _list_by_fold(here).get(fold(part).casefold(), [])
+            alike = [name for name in alike if fold(name) == fold(part)] or alike
             if len(alike) != 1:
                 return ""
             inner = os.path.join(here, alike[0])
@@ -99,11 +121,11 @@ def locate(folder: str, name: str) -> str:
 
 @lru_cache(maxsize=16)
 def _list_by_fold(folder: str) -> dict[str, list[str]]:
-    """Return the names in a folder by their `fold`."""
+    """Return the names in a folder by their `fold` in small letters."""
     found: dict[str, list[str]] = {}
     try:
         for name in os.listdir(folder):
-            found.setdefault(fold(name), []).append(name)
+            found.setdefault(fold(name).casefold(), []).append(name)
     except OSError:
         return {}
     return found

@@ -60,6 +60,12 @@ class PictureWork:
             raise Problem(413, f"{len(boxes)} boxes were asked for; at most {most} are taken at once")
         return [box.sides for box in boxes]
 
+    def writing(self, request: Request, key: str, asked: schemas.MethodRequest) -> dict[str, Any]:
+        """Return the fields of a `WritingTask`."""
+        boxes, (picture, number) = self.sides(asked.boxes), self.about(request, key)
+        names = ("network", "scale", "size", "strategy", "format", "saving", "adjustment")
+        return {"picture": picture, "request": number, "boxes": boxes} | {name: getattr(asked, name) for name in names}
+
     async def run(self, request: Request, task: messages.WorkerTask, result: type[Result]) -> tuple[Result, FilePath]:
         """Do a task, and return its result and the folder of its files; 404 for a picture that is dropped meanwhile."""
         try:
@@ -177,21 +183,9 @@ def _add_pixel_routes(api: APIRouter, work: PictureWork) -> None:
     )
     async def restore(request: Request, key: PictureId, asked: schemas.RestoreRequest) -> Response:
         """Restore boxes: the picture for one, a zip with an `index.json` for several; of a clip from several frames."""
-        boxes = work.sides(asked.boxes)
-        task = messages.RestoreTask(
-            *work.about(request, key),
-            boxes,
-            asked.network,
-            asked.scale,
-            asked.size,
-            asked.strategy,
-            asked.format,
-            asked.saving,
-            asked.adjustment,
-            asked.frames,
-        )
+        task = messages.RestoreTask(**work.writing(request, key, asked), frames=asked.frames)
         found, folder = await work.run(request, task, RestorationFacts)
-        kind: MediaFormat = asked.format if len(boxes) == 1 else "zip"
+        kind: MediaFormat = asked.format if len(task.boxes) == 1 else "zip"
         return FileAnswer(folder / f"result.{kind}", MEDIA_TYPES[kind], fact_headers(found))
 
     @api.post("/pictures/{key}/frames", response_model=list[schemas.FrameAnswer], responses=refusals(*WORK_REFUSALS))
@@ -249,20 +243,8 @@ def _add_whole_routes(api: APIRouter, work: PictureWork) -> None:
     )
     async def paste(request: Request, key: PictureId, asked: schemas.PasteRequest) -> Response:
         """Return the whole picture with restored boxes in it, enlarged or at its own size."""
-        boxes, about = work.sides(asked.boxes), work.about(request, key)
-        task = messages.PasteTask(
-            *about,
-            boxes,
-            asked.network,
-            asked.scale,
-            asked.size,
-            asked.strategy,
-            asked.format,
-            asked.feather,
-            asked.same_size,
-            asked.saving,
-            asked.adjustment,
-        )
+        how = work.writing(request, key, asked)
+        task = messages.PasteTask(**how, feather=asked.feather, same_size=asked.same_size)
         found, folder = await work.run(request, task, PasteFacts)
         return FileAnswer(folder / f"result.{asked.format}", MEDIA_TYPES[asked.format], fact_headers(found))
 

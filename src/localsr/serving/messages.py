@@ -65,13 +65,18 @@ class NetworkTask(PictureTask, frozen=True):
     size: str | None
 
 
-class RestoreTask(NetworkTask, frozen=True, tag="restore"):
-    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+class WritingTask(NetworkTask, frozen=True):
+    """What tasks say that make files of restored boxes."""
 
     strategy: str | None
     format: str
     saving: Saving
     adjustment: Adjustment
+
+
+class RestoreTask(WritingTask, frozen=True, tag="restore"):
+    """Restore boxes, to one picture or to a zip of several: `RestorationFacts`."""
+
     frames: int = 1  # of a clip: from how many frames a region may be made
 
 
@@ -96,15 +101,11 @@ class AttentionTask(NetworkTask, frozen=True, tag="attention"):
     """Find what a box, the only one, draws on: `AttentionFacts`."""
 
 
-class PasteTask(NetworkTask, frozen=True, tag="paste"):
+class PasteTask(WritingTask, frozen=True, tag="paste"):
     """Restore boxes and put them back into the picture: `PasteFacts`."""
 
-    strategy: str | None
-    format: str
     feather: int
     same_size: bool
-    saving: Saving
-    adjustment: Adjustment
 
 
 class ConditionsTask(NetworkTask, frozen=True, tag="conditions"):

@@ -175,6 +175,8 @@ class Pool:
         """Let a worker do a job within its time, and return its result."""
         worker.send(job)
         reply = asyncio.ensure_future(worker.receive())
+        reply.add_done_callback(lambda done: done.cancelled() or done.exception())  # or asyncio logs it at the end,
+        # when workers are killed for which nobody waits any more
         try:
             async with asyncio.timeout(self.limits.job):
                 answer = await asyncio.shield(reply)

@@ -12,6 +12,7 @@ from localsr.geometry import Size
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
+    are_shares,
     bounds,
     check_objects,
     identity,
@@ -47,7 +48,7 @@ class CocoCategory(msgspec.Struct):
     """A label and its number."""
 
     id: int | float | str
-    name: str
+    name: int | float | str | None = None
 
 
 class CocoDocument(msgspec.Struct):
@@ -77,7 +78,7 @@ def _index_annotations(
     by_id = {identity(image.id): image for image in images}
     if len(by_id) < len(images):
         raise BoxError(f"{path}: has two images of the same id")
-    names = {identity(category.id): category.name for category in categories}
+    names = {identity(category.id): "" if category.name is None else identity(category.name) for category in categories}
     pictures = {key: image.file_name or image.coco_url.rsplit("/", 1)[-1] or key for key, image in by_id.items()}
     found: dict[str, list[Region]] = {name: [] for name in pictures.values()}
     for n, annotation in enumerate(annotations):
@@ -111,7 +112,8 @@ def _region(annotation: CocoAnnotation, label: str, size: Size | None, origin: s
         if len(sides) != 4:
             raise BoxError(f"{origin}.bbox: has {len(sides)} numbers; a box has length 4: left, top, width, height")
         x, y, width, height = sides
-        return Region(x, y, x + width, y + height, False, label, annotation.score, origin, size, by_size=True)
+        corners = (x, y, x + width, y + height)
+        return Region(*corners, are_shares(corners), label, annotation.score, origin, size, by_size=True)
     outline = bytes(annotation.segmentation)
     if outline.startswith(b"{"):
         painted = painted_sides(parse_json(outline, RunLengths, origin), origin)

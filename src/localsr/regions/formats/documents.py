@@ -17,6 +17,7 @@ from localsr.regions.region import Region
 MAX_JSON_BYTES = 2**29  # the annotations of COCO's 118,287 training pictures have 448 MB
 MAX_TEXT_BYTES = 2**24  # of a file about one picture: 100,000 lines of YOLO have 5 MB
 MAX_FILE_REGIONS = 1_000_000  # the annotations of COCO's training pictures are 860,001
+MAX_ROUNDING = 1e-3  # by which a share may exceed 1
 ENCODING = "utf-8-sig"  # Windows' editors put a mark before UTF-8
 NO_NUMBER = re.compile(rb"([:\[,]\s*)-?(?:NaN|Infinity)(?=\s*[,\]}])")
 
@@ -72,7 +73,7 @@ def split_lines(data: bytes, origin: str) -> list[str]:
 
 
 def parse_json(data: bytes, kind: type[T], origin: str) -> T:
-    """Read JSON of a known type; what the type does not name is passed over, and a number is never a text.
+    """Read JSON of a known type; what the type does not name is passed over; a number may be said as text.
 
     NaN and Infinity, which Python writes and JSON does not know, count as null. Raises `BoxError` with the entry, or
     the line, and the reason.
@@ -81,7 +82,7 @@ def parse_json(data: bytes, kind: type[T], origin: str) -> T:
         data = read_text(data, origin).encode()
     data = data.removeprefix(codecs.BOM_UTF8)
     try:
-        return msgspec.json.decode(data, type=kind)
+        return msgspec.json.decode(data, type=kind, strict=False)
     except RecursionError:
         raise BoxError(f"{origin}: is nested too deeply to be a file of regions") from None
     except UnicodeDecodeError:
@@ -130,6 +131,15 @@ def bounds(points: Sequence[Point]) -> Sides:
     """Return left, top, right, bottom of points."""
     x, y = zip(*points, strict=True)
     return min(x), min(y), max(x), max(y)
+
+
+def are_shares(sides: Sequence[float]) -> bool:
+    """Tell whether a box is in shares of the picture: all within 0 to 1, where pixels have no place to be 0.1 or 0.37.
+
+    Whole numbers and eighths may be of a box within the first pixel, and are taken for that.
+    """
+    inside = all(0 <= side <= 1 + MAX_ROUNDING for side in sides)
+    return inside and not all((8.0 * side).is_integer() for side in sides)
 
 
 def stated_size(width: float | None, height: float | None) -> Size | None:

@@ -27,6 +27,7 @@ from localsr.geometry import Size
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
+    are_shares,
     check_count,
     check_objects,
     count_lines,
@@ -34,7 +35,7 @@ from localsr.regions.formats.documents import (
     parse_json,
     split_lines,
 )
-from localsr.regions.formats.records import Record, canonical, name_regions, record_picture
+from localsr.regions.formats.records import canonical, holds_objects, name_regions, record_picture
 from localsr.regions.formats.tables import misplaced, readable_regions
 from localsr.regions.region import Region
 from localsr.regions.text import text
@@ -135,14 +136,9 @@ def _read_object(data: bytes, origin: str) -> Iterator[LineEntry]:
         region = Region.attempt(partial(_line_region, said, None, origin))
         named = region.problem or (region.label and region.score is not None)
         found = [region] if named else name_regions([region], record, origin)
-    if not found and (not picture or _has_objects(record)):
+    if not found and (not picture or holds_objects(record)):
         raise BoxError(f"{origin}: must have one of box and bbox")
     yield from (LineEntry(picture, region, said.detector) for region in found or (None,))
-
-
-def _has_objects(record: Record) -> bool:
-    """Tell whether a cell holds a list with objects, which may be regions in words that are not known."""
-    return any(isinstance(cell, list) and any(isinstance(one, dict) for one in cell) for cell in record.values())
 
 
 def _regions(answer: RegionLine, origin: str) -> list[Region]:
@@ -160,7 +156,8 @@ def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
         raise BoxError(f"{origin}: must have one of box and bbox")
     if said.bbox != NOTHING:
         x, y, width, height = parse_json(bytes(said.bbox), tuple[float, float, float, float], f"{origin}, bbox")
-        return Region(x, y, x + width, y + height, False, said.label, said.score, origin, size, by_size=True)
+        sides = (x, y, x + width, y + height)
+        return Region(*sides, are_shares(sides), said.label, said.score, origin, size, by_size=True)
     if bytes(said.box).startswith(b'"'):
         found = text(parse_json(bytes(said.box), str, origin), origin)
         return replace(found, label=said.label, score=said.score, size=size)
@@ -168,4 +165,4 @@ def _line_region(said: RegionLine, size: Size | None, origin: str) -> Region:
     if len(box) != 4:
         raise BoxError(f"{origin}: box must be a text, or left, top, right, bottom")
     left, top, right, bottom = box
-    return Region(left, top, right, bottom, False, said.label, said.score, origin, size)
+    return Region(left, top, right, bottom, are_shares(box), said.label, said.score, origin, size)

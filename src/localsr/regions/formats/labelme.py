@@ -17,6 +17,7 @@ from localsr.regions.formats.documents import (
     Sides,
     bounds,
     check_objects,
+    identity,
     load_document,
     parse_json,
     stated_size,
@@ -28,7 +29,7 @@ class LabelmeShape(msgspec.Struct):
     """A region: a polygon, a rectangle by two corners, a circle by its centre and a point on it, or a mask."""
 
     points: msgspec.Raw
-    label: str | None = None
+    label: int | float | str | None = None
     shape_type: str | None = None
 
 
@@ -58,7 +59,8 @@ def _region(shape: LabelmeShape, size: Size | None, origin: str) -> Region:
     points = parse_json(bytes(shape.points), list[Point], f"{origin}.points")
     if not points:
         raise BoxError(f"{origin}: has no points")
-    return Region(*_sides(points, shape.shape_type), False, shape.label or "", None, origin, size)
+    label = "" if shape.label is None else identity(shape.label)
+    return Region(*_sides(points, shape.shape_type), False, label, None, origin, size)
 
 
 def _sides(points: list[Point], kind: str | None) -> Sides:

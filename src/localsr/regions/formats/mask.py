@@ -15,7 +15,8 @@ from localsr.regions.formats.documents import Pictures
 from localsr.regions.region import MAX_REGIONS, Region
 
 MAX_MASK_PIXELS = 2**27  # their labels take four bytes each
-LOSSY_SUFFIXES = (".jpg", ".jpeg", ".webp")  # black is not quite black there: painted is what is lighter than half
+# where black is not quite black: painted is what is lighter than half
+LOSSY_SUFFIXES = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp", ".avif")
 
 
 def read_mask(path: Path) -> Pictures:

@@ -1,9 +1,9 @@
 """One record of a table or of JSON lines: its picture, its regions and its detectors, by the names of its columns.
 
 A region is `box`, `bbox` or `boxes` (text as `--box` takes it; x, y, width, height; or a list or structure of such), or
-four columns of `BOX_COLUMNS`, however their names are spelt (`column_names`). Columns from 0 to 1 beside `ImageID` are
-shares of the picture, as Open Images has them. What says two different boxes at once is refused: nobody knows which one
-counts.
+four columns of `BOX_COLUMNS`, however their names are spelt (`column_names`). Numbers from 0 to 1 are shares of the
+picture (`are_shares`), beside `ImageID` always, as Open Images has them. What says two different boxes at once
+is refused: nobody knows which one counts; and what looks like a box in other words is never passed over.
 """
 
 from __future__ import annotations
@@ -17,17 +17,18 @@ from typing import Any
 import msgspec
 
 from localsr.errors import BoxError
-from localsr.regions.formats.documents import bounds
+from localsr.regions.formats.documents import are_shares, bounds
 from localsr.regions.region import Region
-from localsr.regions.text import text
+from localsr.regions.text import PATTERN, text
 
 # names of columns, as `column_names` returns them
 PICTURE_KEYS: tuple[str, ...] = ("picture", "image", "file", "path", "filename", "input")  # what may name a picture
-PICTURE_KEYS += ("imagepath", "imagefile", "imagename", "filepath", "img", "imgpath", "imageid")
+PICTURE_KEYS += ("imagepath", "imagefile", "imagename", "filepath", "img", "imgpath", "imgname", "imageid", "photo")
+PICTURE_KEYS += ("uri", "url", "imageuri", "imageurl")
 LABEL_KEYS: tuple[str, ...] = ("label", "labels", "classname", "categoryname", "labelname", "name")
 LABEL_KEYS += ("class", "category", "categories")  # which may be numbers beside the names
 SCORE_KEYS = ("score", "scores", "confidence", "conf")
-REGION_KEYS = ("box", "bbox", "boxes", "objects", "regionshapeattributes")  # the last is VIA's
+REGION_KEYS = ("box", "bbox", "boxes", "boundingbox", "objects", "regionshapeattributes")  # the last is VIA's
 CORNER_COLUMNS = (
     ("left", "top", "right", "bottom"),
     ("x1", "y1", "x2", "y2"),
@@ -35,6 +36,9 @@ CORNER_COLUMNS = (
     ("xmin", "ymin", "xmax", "ymax"),
     ("minx", "miny", "maxx", "maxy"),
     ("xtl", "ytl", "xbr", "ybr"),
+    ("l", "t", "r", "b"),
+    ("xstart", "ystart", "xend", "yend"),
+    ("topleftx", "toplefty", "bottomrightx", "bottomrighty"),
 )
 CENTRE_COLUMNS = (
     ("cx", "cy", "w", "h"),
@@ -49,9 +53,16 @@ BOX_COLUMNS = (
     ("x", "y", "w", "h"),
     ("x", "y", "width", "height"),
     ("left", "top", "width", "height"),
+    ("xmin", "ymin", "w", "h"),
+    ("xmin", "ymin", "width", "height"),
 )
 VIA_SHAPES = ("rect", "polygon", "polyline")  # what VIA calls `name` in a shape
 SIDES = frozenset(name for names in BOX_COLUMNS for name in names)
+SIDE_WORDS = frozenset("x y l t r b x0 y0 x1 y1 x2 y2 left top right bottom row col column bbox box rect roi".split())
+SIZE_WORDS = frozenset("width height w h".split())
+BOX_WORDS = re.compile("box|rect|roi|poly|vertices|coord|geometry|shape|region")  # in the key of an object
+PLAIN_NUMBER = r"['\"]?([+-]?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?)['\"]?"
+LISTED = re.compile(r"[\[(]?\s*" + r"(?:\s*,\s*|\s+)".join([PLAIN_NUMBER] * 4) + r"\s*[\])]?")
 OF_A_BOX = re.compile(r"(boundingbox|bbox|bndbox|box|bb|region|rect)(?=.)")  # before a side, as in `bbox_xmin`
 
 Record = Mapping[str, Any]  # cells by the names of columns, as `column_names` returns them
@@ -66,7 +77,7 @@ def column_names(names: Iterable[str]) -> list[str]:
         >>> column_names(["Image_Path", "width", "bbox_x", "bbox_width"])
         ['imagepath', 'of the picture: width', 'x', 'width']
     """
-    plain = [re.sub(r"[\s_.-]+", "", name.strip().lower()) for name in names]
+    plain = [re.sub(r"[\s_.#-]+", "", name.strip().lower()) for name in names]
     bare = [OF_A_BOX.sub("", name, count=1) if OF_A_BOX.match(name) else "" for name in plain]
     own = {name for name in bare if name in SIDES}
     return [
@@ -137,6 +148,24 @@ def name_regions(boxes: list[Region], record: Record, origin: str) -> list[Regio
     ]
 
 
+def look_like_sides(header: Iterable[str]) -> list[str]:
+    """Return the names of columns that look like the sides of a box, none where they are not enough for one."""
+    words = {name: set(re.findall(r"[a-z]+[0-9]?", name.lower())) for name in header}
+    places = [name for name, own in words.items() if own & SIDE_WORDS]
+    sizes = [name for name, own in words.items() if own & SIZE_WORDS and name not in places]
+    return [*places, *sizes] if len(places) >= 2 and len(places) + len(sizes) >= 4 else []
+
+
+def holds_objects(record: Record) -> bool:
+    """Tell whether a cell holds objects, or JSON of such, which may be regions in words that are not known."""
+    return any(
+        (isinstance(cell, list) and any(isinstance(one, dict) for one in cell))
+        or (isinstance(cell, dict) and BOX_WORDS.search(key) is not None)
+        or (isinstance(cell, str) and re.match(r"\s*\[\s*\{", cell) is not None)
+        for key, cell in record.items()
+    )
+
+
 def is_empty(cell: object) -> bool:
     """Tell whether a cell has nothing in it."""
     return cell is None or cell == "" or cell != cell or (isinstance(cell, str) and cell.lower() == "nan")  # of pandas
@@ -144,6 +173,8 @@ def is_empty(cell: object) -> bool:
 
 def _read_boxes(cell: Any, origin: str, *, corners: bool) -> list[Region]:  # noqa: ANN401  # a cell of a user's table
     """Read one region or several."""
+    if isinstance(cell, str) and (listed := LISTED.fullmatch(cell.strip())) and not PATTERN.fullmatch(cell):
+        cell = [float(side) for side in listed.groups()]  # as Python, NumPy and others print four numbers
     if isinstance(cell, str) and cell.lstrip().startswith(("[", "{")):
         try:
             cell = msgspec.json.decode(cell)
@@ -155,8 +186,8 @@ def _read_boxes(cell: Any, origin: str, *, corners: bool) -> list[Region]:  # no
         return _read_structure(canonical(cell), origin)
     if isinstance(cell, Sequence) and not any(isinstance(one, Sequence | Mapping) for one in cell) and len(cell) == 4:
         a, b, c, d = (_number(side, "box", origin) for side in cell)
-        right, bottom = (c, d) if corners else (a + c, b + d)
-        return [Region(a, b, right, bottom, origin=origin, by_size=not corners)]
+        sides = (a, b, c, d) if corners else (a, b, a + c, b + d)
+        return [Region(*sides, are_shares(sides), origin=origin, by_size=not corners)]
     if isinstance(cell, Sequence) and all(isinstance(one, Sequence | Mapping) for one in cell):
         return [box for one in cell for box in _read_boxes(one, origin, corners=corners)]
     raise BoxError(f"{origin}: {str(cell)[:80]} is no region; give x, y, width and height")
@@ -189,8 +220,9 @@ def _read_sides(record: Record, origin: str) -> list[Region]:
             a, b = a - c / 2, b - d / 2
         by_size = names not in CORNER_COLUMNS
         right, bottom = (a + c, b + d) if by_size else (c, d)
-        shares = "imageid" in record and all(0 <= side <= 1 for side in (a, b, right, bottom))
-        found[names[:2]] = Region(a, b, right, bottom, shares, origin=origin, by_size=by_size)
+        sides = (a, b, right, bottom)
+        shares = are_shares(sides) or ("imageid" in record and all(0 <= side <= 1 for side in sides))
+        found[names[:2]] = Region(*sides, shares, origin=origin, by_size=by_size)
     return list(found.values())
 
 

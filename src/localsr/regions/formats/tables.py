@@ -21,9 +21,13 @@ from localsr.regions.formats.documents import (
 from localsr.regions.formats.records import (
     BOX_COLUMNS,
     PICTURE_KEYS,
+    REGION_KEYS,
     SIDES,
+    SIZE_WORDS,
     Record,
     column_names,
+    holds_objects,
+    look_like_sides,
     record_detectors,
     record_picture,
     record_regions,
@@ -75,20 +79,25 @@ def iterate_table(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
     check_count(count_lines(data), "lines", place)
     lines = read_text(data, place).splitlines(keepends=True)
     first = next((n for n, line in enumerate(lines) if line.strip() and not line.startswith("sep=")), len(lines))
-    delimiter = "\t" if suffix == ".tsv" else max(",;\t", key=(lines[first] if lines[first:] else "").count)
+    delimiter = "\t" if suffix == ".tsv" else max(",;\t|", key=(lines[first] if lines[first:] else "").count)
     try:
         rows = csv.reader(lines[first:], delimiter=delimiter, skipinitialspace=True, strict=True)
         header = next(rows, [])
         columns = column_names(header)
         check_columns(columns, header, place)
+        is_regionless = not names_regions(columns)
         for row in rows:
             origin = f"{title}, line {first + rows.line_num}"
             if not any(row):
                 continue
+            row = row if any(row[len(columns) :]) else row[: len(columns)]  # a comma at the end
             if len(row) != len(columns):
                 raise DataError(f"{origin}: it has not as many cells as the header")
             cells = (DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row) if delimiter == ";" else row
-            yield origin, dict(zip(columns, cells, strict=True))
+            record = dict(zip(columns, cells, strict=True))
+            if is_regionless and holds_objects(record):
+                raise DataError(f"{origin}: has objects in words that are not known; give boxes as columns, or as COCO")
+            yield origin, record
     except csv.Error as error:
         raise DataError(f"{place} cannot be read as CSV: {error}") from error
 
@@ -119,9 +128,13 @@ def check_columns(columns: Sequence[str], header: Sequence[str], place: str) -> 
     if not set(PICTURE_KEYS) & set(columns):
         listed = ", ".join(header)[:200] or "none"
         raise DataError(f"{place} has no column called {', '.join(PICTURE_KEYS)}; its first line has {listed}")
-    if (some := SIDES & set(columns) - {"width", "height", "w", "h"}) and not any(
-        set(names) <= set(columns) for names in BOX_COLUMNS
-    ):
-        said = sorted(name for name, column in zip(header, columns, strict=True) if column in some)
-        known = "; or ".join(", ".join(names) for names in BOX_COLUMNS)
-        raise DataError(f"{place} has the columns {', '.join(said)}; a box has {known}")
+    if not names_regions(columns):
+        some = [name for name, column in zip(header, columns, strict=True) if column in SIDES - SIZE_WORDS]
+        if said := sorted(some or look_like_sides(header)):
+            known = "; or ".join(", ".join(names) for names in BOX_COLUMNS)
+            raise DataError(f"{place} has the columns {', '.join(said)}; a box has {known}")
+
+
+def names_regions(columns: Sequence[str]) -> bool:
+    """Tell whether columns have regions, or all sides of one."""
+    return bool(set(REGION_KEYS) & set(columns)) or any(set(names) <= set(columns) for names in BOX_COLUMNS)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from localsr.errors import BoxError
 from localsr.regions.formats.documents import (
+    MAX_ROUNDING,
     MAX_TEXT_BYTES,
     Pictures,
     bounds,
@@ -24,12 +25,14 @@ from localsr.regions.formats.json_lines import parse_json_lines
 from localsr.regions.region import MAX_REGIONS, Region
 
 NO_LABELS = re.compile(  # what tools put beside the labels
-    r"(classes|train|val|test|requirements)\.txt|readme(\..*)?\.(txt|md)|notes\.json|.*\.cache\.json", re.IGNORECASE
+    r"(_?classes|predefined_classes|labels|names|obj_names|requirements|licen[cs]e)\.txt"
+    r"|(autosplit_)?(train|val|valid|test|trainval|minival)[0-9]*(-dev)?\.txt"
+    r"|readme(\..*)?\.(txt|md)|notes\.json|meta\.json|.*\.cache\.json",
+    re.IGNORECASE,
 )
 NUMBER = re.compile(r"[+-]?([0-9]{1,18}(\.[0-9]{0,25})?|\.[0-9]{1,25})([eE][+-]?[0-9]{1,2})?", re.ASCII)
 COLUMNS = ("class", "x centre", "y centre", "width", "height", "confidence")
 SEEN = ("0", "1", "2", "0.0", "1.0", "2.0")  # of a key point: not labelled, hidden, visible
-MAX_ROUNDING = 1e-3  # by which a share may exceed 1
 
 
 def read_yolo(path: Path) -> Pictures:
