@@ -25,6 +25,7 @@ from localsr.models.card import CONTROL_CHARACTERS, read_bounded
 from localsr.models.config import ModelConfig
 from localsr.models.windows import NetworkGeometry
 from localsr.models.work import WorkTable, work_length
+from localsr.onnx.wire import check_parts
 
 FORMAT = "localsr-onnx-3"
 OPSET = 18  # Resize as torch has it, and old enough for what people run
@@ -150,6 +151,10 @@ def check_graph(path: Path, data: bytes, inputs: list[str] | None = None) -> Non
     import onnx
     from google.protobuf.message import DecodeError
 
+    try:
+        check_parts(data)
+    except ValueError as error:
+        raise CheckpointError(f"graph {path} is not read: {error}") from error
     try:
         model = onnx.load_model_from_string(data)
         graph = model.graph
