@@ -653,7 +653,14 @@ def test_what_files_wrap_their_table_in(tmp_path: Path) -> None:
     assert torch.equal(first({"params": table}), bare)
     assert torch.equal(first({"params": other, "params_ema": table}), bare)
     assert torch.equal(first({"epoch": 3, "state_dict": table}), bare)
-    assert torch.equal(first({"params": {f"module.{name}": tensor for name, tensor in table.items()}}), bare)
+    for key in ("params-ema", "model_state_dict", "model", "net"):
+        assert torch.equal(first({"epoch": 3, key: table}), bare)
+    assert torch.equal(first({"whatever one calls it": table}), bare)
+    for prefix in ("module.", "netG.", "module.netG."):
+        named = {f"{prefix}{name}": tensor for name, tensor in table.items()}
+        assert torch.equal(first({"params": named}), bare)
+        save_file(named, tmp_path / "named.safetensors")
+        assert torch.equal(import_network(tmp_path / "named.safetensors").backbone.head.conv.weight, bare)
     assert torch.equal(first({name: tensor.double() for name, tensor in table.items()}), bare)
     assert torch.equal(first({name: torch.nn.Parameter(tensor) for name, tensor in table.items()}), bare)
     assert torch.allclose(first({name: tensor.half() for name, tensor in table.items()}), bare, atol=1e-3)
@@ -787,7 +794,16 @@ def test_no_table_of_tensors(tmp_path: Path) -> None:
     told = "no table of tensors by name; save the network's state_dict"
     numbers = {"entry.weight": torch.eye(3).to_sparse()}
     shell = {"entry.weight": torch.empty(3, device="meta")}
-    for given in ([1, 2], {"a": 3}, {1: torch.zeros(1)}, {"state_dict": {"a": "b"}}, torch.zeros(3), numbers, shell):
+    for given in (
+        [1, 2],
+        {"a": 3},
+        {1: torch.zeros(1)},
+        {"state_dict": {"a": "b"}},
+        {"a": {"b": "c"}},
+        torch.zeros(3),
+        numbers,
+        shell,
+    ):
         refused(given, tmp_path, told)
 
 

@@ -21,7 +21,9 @@ from localsr.models.layers import RGB_MEAN, SHUFFLE_FACTORS
 from localsr.models.presets import PRESETS
 from localsr.models.torch_file import load_torch_file, refuse_large
 
-WRAPPERS = ("params_ema", "params", "state_dict")  # keys that a file may hold its table under, the best first
+# keys that a file may hold its table under, the best first; one alone may be any
+WRAPPERS = ("params_ema", "params-ema", "params", "state_dict", "model_state_dict", "model", "net")
+PREFIXES = ("module.", "netG.")  # of all names of a table, by what trained it
 IMPORTED_TYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64)
 
 
@@ -68,16 +70,24 @@ def import_network(path: Path, scale: int | None = None) -> CLSR:
 def read_table(path: Path) -> TensorTable:
     """Read a file's tensors by their names; of a file of torch, it builds tensors and containers and nothing else."""
     if path.suffix.lower() == ".safetensors":
-        return checkpoint.read_tensors(path)
+        return _unprefixed(checkpoint.read_tensors(path))
     raw = load_torch_file(path)
     raw = raw if isinstance(raw, dict) else {None: raw}  # whose name, not a string, is refused below
-    raw = next((raw[key] for key in WRAPPERS if isinstance(raw.get(key), dict)), raw)
+    keys = WRAPPERS if len(raw) > 1 else tuple(raw)
+    raw = next((raw[key] for key in keys if isinstance(raw.get(key), dict)), raw)
     tensors = [part for name, part in raw.items() if isinstance(name, str) and isinstance(part, Tensor)]
     if len(tensors) < len(raw) or not all(t.layout == torch.strided and t.is_cpu and not t.is_nested for t in tensors):
         raise CheckpointError(f"{path} is no table of tensors by name; save the network's state_dict() alone")
     refuse_large(path, sum(t.numel() * t.element_size() for t in tensors))  # of broadcast ones, more than is stored
-    prefix = "module." if all(name.startswith("module.") for name in raw) else ""
-    return {name.removeprefix(prefix): tensor for name, tensor in raw.items()}
+    return _unprefixed(raw)
+
+
+def _unprefixed(table: TensorTable) -> TensorTable:
+    """Return a table without the prefixes that all its names have."""
+    for prefix in PREFIXES:
+        if all(name.startswith(prefix) for name in table):
+            table = {name.removeprefix(prefix): tensor for name, tensor in table.items()}
+    return table
 
 
 def _config(sizes: dict[str, Any]) -> ModelConfig:
