@@ -23,7 +23,7 @@ PICTURE_SUFFIXES = (
     ".jpe",
     ".jfif",
 )  # of masks, and of pictures' names
-STRAYS = (".", "~$", "@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "__macosx")
+STRAYS: tuple[str, ...] = (".", "~$", "@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "__macosx")
 STRAYS += ("system volume information",)  # beginnings of names, in small letters: Windows', macOS', Synology's, QNAP's
 WEB_URL = re.compile(r"(https?://[^?#]*)[?#].*")  # what follows is no part of the name
 FILE_URL = re.compile(r"file:(//[^/]*)?(?=/)")  # file:///a, file://localhost/a, file:/a
