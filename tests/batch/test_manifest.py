@@ -296,11 +296,19 @@ def test_names_without_a_picture_are_counted_and_listed(tmp_path) -> None:
 
 def test_strays_are_no_pictures(tmp_path) -> None:
     """What systems leave in a folder of pictures is passed over; other suffixes of JPEG are pictures."""
-    for name in ("a.jpg", "._a.jpg", ".thumbnails/a.png", "@eaDir/a.jpg/SYNO.jpg"):
+    strays = ("._a.jpg", ".thumbnails/a.png", "@eaDir/a.jpg/SYNO.jpg", "$RECYCLE.BIN/$R1.jpg", "#recycle/c.jpg")
+    for name in ("a.jpg", *strays):
         write_picture(tmp_path / name)
+    (tmp_path / "c.HEIC").write_bytes(b"")
+    (tmp_path / "notes.txt").write_bytes(b"")
     (tmp_path / "b.jfif").write_bytes((tmp_path / "a.jpg").read_bytes())
-    found = read_manifest(str(tmp_path), request("0,0,9,9"))
+    notes: list[str] = []
+    found = read_manifest(str(tmp_path), request("0,0,9,9"), note=notes.append)
     assert [Path(task.picture).name for task in found] == ["a.jpg", "b.jfif"]
+    assert [note.partition(": ")[2] for note in notes] == [
+        "1 pictures in formats that are not read are passed over: c.HEIC",
+        f"5 pictures that systems leave behind are passed over: {', '.join(sorted(strays))}",
+    ]
 
 
 def test_results_are_no_pictures(tmp_path) -> None:

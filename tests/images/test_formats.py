@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import subprocess
 import sys
 from pathlib import Path
@@ -63,6 +64,26 @@ def test_a_tiff_of_one_picture(name: str) -> None:
     photo = images.read(ONE_PICTURE[name])
     assert photo.pages == 1
     assert np.array_equal(levels(photo), LARGE)
+
+
+@pytest.mark.parametrize("compression", [None, "tiff_lzw", "packbits"])
+def test_luminance_and_chrominance_outside_of_jpeg_are_colours(compression: str | None) -> None:
+    """Of the family of pixels that are wrong without a word: libvips hands YCbCr on as if it were RGB."""
+    y, x = np.mgrid[:40, :56]
+    pixels = np.stack([x * 4, y * 6, (x + y) * 2], -1).astype(np.uint8)
+    file = io.BytesIO()
+    Image.fromarray(pixels).convert("YCbCr").save(file, "TIFF", compression=compression)
+    photo = images.read(file.getvalue())
+    assert (
+        np.abs(photo.window(whole(photo.size)).transpose(1, 2, 0) - pixels / 255).max() < 4 / 255
+    )  # Pillow rounds down
+    data = file.getvalue()
+    alone, halved = (struct.pack("<HHIHH", 530, 3, 2, step, step) for step in (1, 2))
+    with pytest.raises(ImageError, match="fewer pixels of colour"):
+        images.read(data.replace(alone, halved))
+    for kind in (9, 10):
+        with pytest.raises(ImageError, match="Lab"):
+            images.read(data.replace(struct.pack("<HHIHH", 262, 3, 1, 6, 0), struct.pack("<HHIHH", 262, 3, 1, kind, 0)))
 
 
 def test_pages_of_a_document() -> None:

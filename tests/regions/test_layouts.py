@@ -140,6 +140,20 @@ def test_objectness(count: int) -> None:
     assert len(find({"output0": masked[None], "output1": masks}, names=NAMES[count])) == 1
 
 
+@pytest.mark.parametrize(("count", "metadata"), [(80, {}), (80, {"names": NAMES[80]}), (2, {"names": NAMES[2]})])
+def test_objectness_of_one_box_a_cell(count: int, metadata: dict[str, str]) -> None:
+    """YOLOX counts objects as YOLO 5 does; YOLO 6 fills in a 1, which is no score of a first class."""
+    table = dense(5 + count)
+    table[:, 4], table[:, 5:] = 0.001, 0.9
+    table[OBJECT] = (*CENTRE, 0.95, 0.1, 0.98, *(0.2,) * (count - 2))
+    assert find(table[None], **metadata) == [(SIDES, 1)]
+    table[:, 4], table[:, 5:] = 1, 0.02
+    table[OBJECT] = (*CENTRE, 1, 0.1, 0.98, *(0.2,) * (count - 2))
+    assert find(table[None], **metadata) == [(SIDES, 1)]
+    if count == 2:
+        assert find(table[None]) == [(SIDES, 1)]
+
+
 def test_faces_with_objectness() -> None:
     """YOLO 5's faces have their score after ten landmarks, YOLO 7's before fifteen numbers."""
     table = dense(16, 3 * CELLS)
@@ -191,6 +205,14 @@ def test_boxes_scores_and_labels_apart() -> None:
         "det_classes": np.array([[3, 3]]),
     }
     assert find(outputs) == [(SIDES, 3)]
+    left, top, right, bottom = (side / 640 for side in SIDES)
+    tensorflow = {
+        "detection_boxes:0": np.array([[[top, left, bottom, right]]]),
+        "detection_scores:0": np.array([[0.9]]),
+        "detection_classes:0": np.array([[3]]),
+        "num_detections:0": np.array([1]),
+    }
+    assert find(tensorflow) == [(SIDES, 3)]  # rows before columns
 
 
 def test_small_input() -> None:

@@ -22,6 +22,9 @@ from localsr.regions.formats.tables import TABLE_SUFFIXES, iterate_table, readab
 from localsr.regions.names import PICTURE_SUFFIXES, is_stray, locate
 
 MAX_LISTED = 5  # names in a note
+OTHER_SUFFIXES = tuple(
+    ".heic .heif .jxl .jp2 .psd .exr .cr2 .cr3 .nef .arw .dng .raf .orf .rw2 .pef .srw".split()
+)  # of pictures that are not read
 LINES_SUFFIXES = (".jsonl", ".ndjson")
 
 
@@ -64,7 +67,7 @@ def read_manifest(
     """
     place = storage.normalise(manifest)
     if storage.is_folder(place):
-        entries = _list_folder(place, pattern, storage.normalise(out) if out else "")
+        entries = _list_folder(place, pattern, storage.normalise(out) if out else "", note)
     elif pattern:
         raise ConfigError(f"--pattern chooses pictures in a folder, but {manifest} is none")
     elif not storage.exists(place):
@@ -128,23 +131,35 @@ def _match_annotations(
         (twice, "that fit several pictures"),
     ):
         if names:
-            listed = ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
-            note(f"{boxes.origin}: {len(names)} names {what}: {listed}")
+            note(f"{boxes.origin}: {len(names)} names {what}: {_listed(names)}")
     return found, wrong
 
 
-def _list_folder(folder: str, pattern: str | None, out: str) -> dict[str, ManifestEntry]:
-    """List the pictures of a folder."""
+def _list_folder(folder: str, pattern: str | None, out: str, note: Callable[[str], None]) -> dict[str, ManifestEntry]:
+    """List the pictures of a folder, and note those that are passed over."""
     if out == folder:
         raise ConfigError(f"OUT is the folder of the pictures; choose one of its own, such as {folder}/out")
     found = storage.list_files(folder, pattern or "**/*")
     if out:
         found = [place for place in found if not place.startswith(f"{out}/")]
-    if not pattern:
-        found = [place for place in found if PurePosixPath(place).suffix.lower() in (*FORMATS, *PICTURE_SUFFIXES)]
+    own = [place for place in found if PurePosixPath(place).suffix.lower() in (*FORMATS, *PICTURE_SUFFIXES)]
+    strange = [place for place in found if PurePosixPath(place).suffix.lower() in OTHER_SUFFIXES]
+    kept, strays = found if pattern else own, set[str]()
     if not pattern or not is_stray(PurePosixPath(pattern)):
-        found = [place for place in found if not is_stray(PurePosixPath(place.removeprefix(folder).lstrip("/")))]
-    return dict.fromkeys(found, ManifestEntry())
+        strays = {place for place in kept if is_stray(PurePosixPath(place.removeprefix(folder).lstrip("/")))}
+    for places, what in (
+        ([] if pattern else strange, "pictures in formats that are not read"),
+        (sorted(strays), "pictures that systems leave behind"),
+    ):
+        if places:
+            names = [place.removeprefix(folder).lstrip("/") for place in places]
+            note(f"{folder}: {len(names)} {what} are passed over: {_listed(names)}")
+    return dict.fromkeys([place for place in kept if place not in strays], ManifestEntry())
+
+
+def _listed(names: Sequence[str]) -> str:
+    """Return the first of some names."""
+    return ", ".join(names[:MAX_LISTED]) + (", ..." if len(names) > MAX_LISTED else "")
 
 
 def _read_file(place: str) -> dict[str, ManifestEntry]:

@@ -37,6 +37,7 @@ from localsr.images.source import remembering
 from localsr.images.spool import spooled
 from localsr.images.tiff import Directory, read_pages
 from localsr.images.tiff_blocks import TiffBlocks
+from localsr.images.tiff_colours import as_rgb
 from localsr.images.upright import upright_photo
 from localsr.images.vips import NUMPY_TYPES, translating_errors
 from localsr.progress import Progress
@@ -180,7 +181,7 @@ def _read_file(origin: Origin, options: ReadOptions) -> Photo:
     opened = _opened(origin, kind, options)
     if kind == "png" and opened.page > 1:
         return _read_png_frame(origin, opened, options)
-    image = opened.image
+    image = as_rgb(opened.image, opened.directory, origin.title)
     found = metadata.of_file(image, kind, origin.read_at, origin.weight, origin.source)
     size, tiled = Size(image.width, image.height), bool(image.get_typeof("tile-width"))
     unit = Size(image.get("tile-width"), image.get("tile-height")) if tiled else size
@@ -193,6 +194,7 @@ def _read_file(origin: Origin, options: ReadOptions) -> Photo:
         latch = DamageLatch(blocks, tiled=tiled)
     if large:
         image = origin.load(kind, **opened.options | {"access": "sequential"})
+        image = as_rgb(image, opened.directory, origin.title)
         with (latch or DamageLatch(None, tiled=False)).reading([whole(size)]):
             image = spooled(image, origin.title, options.progress or (lambda *_: None))
     elif not options.strict:

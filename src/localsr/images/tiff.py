@@ -26,6 +26,7 @@ COLOUR_TAGS = (BITS, 320, 338, 339, JPEG_TABLES, 529, 532)  # palette, alpha, ki
 REDUCED, PAGE, MASK = 1, 2, 4  # bits of NewSubfileType
 OLD_REDUCED = 2  # a value of SubfileType
 TYPES = {1: "u1", 2: "u1", 3: "u2", 4: "u4", 6: "i1", 7: "u1", 8: "i2", 9: "i4", 13: "u4", 16: "u8", 17: "i8", 18: "u8"}
+FRACTION, MAX_FRACTIONS = 5, 64
 OTHER_TYPE_BYTES = {5: 8, 10: 8, 11: 4, 12: 8}  # fractions and floats
 MAX_DIRECTORIES = 4096
 MAX_VALUES = 2**26  # of a tag, such as the places of tiles
@@ -49,6 +50,15 @@ class Directory:
         dtype = np.dtype(self.order + TYPES[kind])
         data = self.read_at(place, count * dtype.itemsize)
         return np.frombuffer(data[: len(data) // dtype.itemsize * dtype.itemsize], dtype)
+
+    def fractions(self, tag: int) -> list[float]:
+        """Return the fractions of a tag, none for one that is missing or holds something else."""
+        kind, count, place = self.tags.get(tag, (1, 0, 0))
+        if kind != FRACTION or count > MAX_FRACTIONS:
+            return []
+        data = self.read_at(place, 8 * count)
+        pairs = struct.iter_unpack(self.order + "II", data[: len(data) // 8 * 8])
+        return [over / under if under else 0.0 for over, under in pairs]
 
     def value(self, tag: int, missing: int = 0) -> int:
         """Return the first number of a tag."""

@@ -23,6 +23,8 @@ PICTURE_SUFFIXES = (
     ".jpe",
     ".jfif",
 )  # of masks, and of pictures' names
+STRAYS: tuple[str, ...] = (".", "~$", "@eadir", "@tmp", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "__macosx")
+STRAYS += ("system volume information",)  # beginnings of names, in small letters: Windows', macOS', Synology's, QNAP's
 WEB_URL = re.compile(r"(https?://[^?#]*)[?#].*")  # what follows is no part of the name
 FILE_URL = re.compile(r"file:(//[^/]*)?(?=/)")  # file:///a, file://localhost/a, file:/a
 EXPORT_FOLDER = re.compile(r"(.*/)?(upload/[0-9]+|images)/(?=[^/]+$)")  # that Label Studio puts before names
@@ -48,8 +50,8 @@ def fold(name: str) -> str:
 
 
 def is_stray(path: PurePosixPath) -> bool:
-    """Tell whether a path within a folder is what systems leave there: `._a.jpg`, `.thumbnails`, `@eaDir`."""
-    return any(part.startswith((".", "@eaDir")) for part in path.parts)
+    """Tell whether a path within a folder is what systems leave there: `._a.jpg`, `.thumbnails`, `@eaDir`, bins."""
+    return any(part.lower().startswith(STRAYS) for part in path.parts)
 
 
 def walk_files(folder: str) -> Iterator[str]:

@@ -6,13 +6,15 @@ Of one table, with n rows and the boxes in pixels of the input or in shares of i
     (1, 4 + classes + more, n)      x centre, y centre, width, height, scores: YOLO 8 and later; more are key points,
                                     coefficients of a mask, or the angle of a turned box (OBB)
     (1, n, 4 + classes)             the same the other way round; RT-DETR, whose n are queries
-    (1, n, 5 + classes + more)      as the first, with objectness before the scores: YOLO 5 and 7, several boxes a cell
+    (1, n, 5 + classes + more)      as the first, with objectness before the scores: YOLO 5 and 7, several boxes a cell;
+                                    YOLO 6 and YOLOX, one a cell
     (1, n, 16)                      YOLO 5's faces: four sides, objectness, ten of landmarks, a score
     (1, n, 6 + more)                left, top, right, bottom, score, class: with suppression inside, YOLO 10
     (1, n, 7)                       x centre, y centre, width, height, score, class, angle: OBB with suppression inside
     (n, 7)                          picture, left, top, right, bottom, and class and score in either order
 
-Of several outputs, boxes, scores and labels (or classes) are known by these names.
+Of several outputs, boxes, scores and labels (or classes) are known by these names. TensorFlow's `detection_boxes` have
+top, left, bottom, right.
 """
 
 from __future__ import annotations
@@ -32,11 +34,13 @@ from localsr.regions.detectors.detections import Detections
 
 TASKS = ("", "detect", "pose", "segment", "obb")
 STRIDES = ((8, 16, 32), (8, 16, 32, 64), (4, 8, 16, 32), (16, 32), (8, 16))  # px between the cells of a grid
-BOXES_PER_CELL = {1: False, 3: True}  # and whether objectness comes with them
+CELL_BOXES = 3  # of YOLO 5 and 7, where objectness comes with them; all others have one
+COCO_CLASSES = 80  # of networks that say nothing of theirs
 MAX_QUERIES = 1000  # rows of a table that no grid made
 MASK_COEFFICIENTS = 32
 MIN_DENSE = 100  # rows of a table that a grid made
 POINTS_ALONE = {4: (20, 56), 5: (21, 57)}  # columns of one class and 5 or 17 key points, its score in column 4 or 5
+TENSORFLOW_BOXES = "detection_boxes"
 FACE_COLUMNS = 16  # of YOLO 5's faces
 MAX_SHARE = 1.5  # what a share, of a box that leaves the picture, stays below; a box in px is larger
 
@@ -124,6 +128,8 @@ def _read_named(outputs: Mapping[str, NDArray[Any]]) -> Detections | None:
     if boxes.shape[-1:] != (4,) or not boxes.size == 4 * scores.size == 4 * labels.size:
         return None
     counts = [int(a.reshape(-1)[0]) for name, a in outputs.items() if name.startswith("num") and a.size == 1]
+    if any(TENSORFLOW_BOXES in name for name in outputs):
+        boxes = boxes[..., [1, 0, 3, 2]]
     rows = slice(counts[0] if counts else None)  # beyond which there is nothing, or what was there before
     return Detections.corners(boxes.reshape(-1, 4)[rows], scores.reshape(-1)[rows], labels.reshape(-1)[rows])
 
@@ -147,17 +153,18 @@ class _TableReader:
         if self._is_planar(*rows.shape):
             return self._read_dense(_finite(rows.T), objectness=False)
         n, width = rows.shape
-        per_cell = next((k for k in BOXES_PER_CELL if self._is_grid(n, k)), 0)
+        per_cell = next((k for k in (1, CELL_BOXES) if self._is_grid(n, k)), 0)
         if self._record.suppressed or (n <= MAX_QUERIES and not per_cell):
             found = self._read_few(_finite(rows))
             if found is not None or self._record.suppressed:
                 return found
-        objectness = BOXES_PER_CELL[per_cell] if per_cell else width == 5 + self._classes
-        return self._read_dense(_finite(rows), objectness)
+        rows = _finite(rows)
+        objectness = per_cell == CELL_BOXES or width == 5 + (self._classes or COCO_CLASSES) or _are_certain(rows[:, 4])
+        return self._read_dense(rows, objectness)
 
     def _is_grid(self, n: int, *per_cell: int) -> bool:
         """Tell whether a network that looks at the cells of a grid gives n boxes."""
-        return n in [k * cells for k in per_cell or BOXES_PER_CELL for cells in self._cells]
+        return n in [k * cells for k in per_cell or (1, CELL_BOXES) for cells in self._cells]
 
     def _is_planar(self, first: int, second: int) -> bool:
         """Tell whether the regions lie side by side, each a column, as YOLO 8 has them."""
@@ -257,6 +264,11 @@ def _are_corners(table: NDArray[np.float64]) -> bool:
 def _finite(table: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the rows that are made of numbers."""
     return table[np.isfinite(table).all(1)]
+
+
+def _are_certain(scores: NDArray[np.float64]) -> bool:
+    """Tell whether all are 1, as the objectness that YOLO 6 fills in."""
+    return scores.size > 0 and bool(np.min(scores) >= 0.999)
 
 
 def _exceed_shares(points: NDArray[np.float64]) -> bool:
