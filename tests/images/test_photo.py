@@ -461,6 +461,7 @@ def test_no_file() -> None:
         "/": "not a file",
         "/dev/zero": "not a file",
         "a\0b": "null byte",
+        "https://images.test/a.png": "is an address; download the picture",
     }.items():
         with pytest.raises(ImageError, match=words) as caught:
             images.read(name)

@@ -228,6 +228,22 @@ def test_a_large_picture_is_not_held(tmp_path: Path) -> None:
     assert localsr.read(tmp_path / "a.tif").size == Size(8000, 6000)
 
 
+def test_what_is_kept_at_a_reduced_scale_is_not_restored_again(
+    scene: localsr.Scene, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box, sized = Box(4, 4, 20, 16), scene.sized(1.5)
+    paste(tmp_path / "a.png", sized, [box])
+    kept = {0: scene.restore(box)}
+
+    def fail(self: localsr.Scene, boxes: list[Box], *_: object, **__: object) -> list[object]:
+        assert not boxes
+        return []
+
+    monkeypatch.setattr(localsr.Scene, "_restorations", fail)
+    paste(tmp_path / "b.png", sized, [box], kept=kept)
+    assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
+
+
 def test_many_regions_are_pasted_in_their_order_whatever_is_kept(scene: localsr.Scene, tmp_path: Path) -> None:
     boxes = [Box(3 * k, 2 * k, 3 * k + 12, 2 * k + 10) for k in range(6)]  # each over the last
     paste(tmp_path / "a.png", scene, boxes)

@@ -69,3 +69,9 @@ def test_restorations_can_be_kept_in_sets_and_compared() -> None:
     one, other = restorer(tiny()).encode(photo_of(3, 8)).restore([BOX, BOX], "halo")
     assert len({one, other}) == 2
     assert one != other
+
+
+def test_what_is_no_path_is_refused_with_what_to_do() -> None:
+    found = restorer(tiny()).encode(photo_of(3, 8)).restore(BOX, "halo")
+    with pytest.raises(localsr.LocalSRError, match=r"a BytesIO is no path; .* to_pil\(\)"):
+        found.save(io.BytesIO())  # type: ignore[arg-type]

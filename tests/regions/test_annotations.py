@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import cv2
 import numpy as np
 import polars as pl
 import pytest
@@ -323,6 +324,18 @@ def test_windows_line_ends_and_marks(tmp_path: Path) -> None:
     (tmp_path / "b.json").write_bytes(b"\xef\xbb\xbf" + json.dumps(coco([(1, 2, 3, 4)], SIZE)).encode())
     assert len(read(tmp_path / "b.json").of(NAME)) == 1
     assert read_lines('{"box": "1,2,3,4", "label": "a\u2028b"}\r\n'.encode()).of("x")[0].label == "a\u2028b"
+
+
+def test_parts_go_on_from_strip_to_strip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same parts as of the whole mask at once, whichever way they cross the borders of strips."""
+    strips = localsr.geometry.strips
+    monkeypatch.setattr("localsr.regions.formats.mask.strips", lambda size: strips(size, 5 * size.width))
+    for seed, share in enumerate((0.2, 0.3, 0.42, 0.5)):
+        mask = (np.random.default_rng(seed).random((83, 61)) < share).astype(np.uint8) * 255
+        Image.fromarray(mask).save(tmp_path / "mask.png")
+        whole = cv2.connectedComponentsWithStats(mask, connectivity=8)[2][1:, :4].tolist()
+        found = [region.on(Size(61, 83)).box for region in read(tmp_path / "mask.png").of("a.png")]
+        assert sorted(found) == sorted(Box.from_xywh(*sides) for sides in whole)
 
 
 def test_a_mask_of_several_parts(tmp_path: Path) -> None:

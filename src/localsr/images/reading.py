@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
@@ -48,6 +49,7 @@ FAIL_ON = {"jpeg": "none", "png": "error", "tiff": "truncated", "webp": "error",
 HELD_WHOLE = ("webp", "heif", "gif")  # which libvips decodes at once
 MAX_BYTES_IN_MEMORY = 2**27  # decoded; what has more lies in a file in the user's cache
 HEAD_BYTES = 2**16  # looked at for the format and for a PNG's animation chunk
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 INTERLACED = 28  # the byte of a PNG that says so
 
 Source: TypeAlias = str | os.PathLike[str] | bytes | Picture
@@ -123,6 +125,8 @@ def read(
     with translating_errors(f"{title} cannot be read"):
         if isinstance(source, str | os.PathLike):
             path = Path(source)
+            if ADDRESS.match(title) and not path.exists():
+                raise ImageError(f"{title} is an address; download the picture, and give its path or its bytes")
             if path.exists() and not path.is_file():
                 raise ImageError(f"{title} is not a file; {READ_FORMATS}")
             with path.open("rb", buffering=0) as file:  # libvips duplicates the descriptor: the pixels stay readable

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from localsr import images
 from localsr.conditions import Conditions
-from localsr.errors import ConfigError
+from localsr.errors import ConfigError, OutputError
 from localsr.geometry import Box, Enlargement, Size, whole
 from localsr.images import Photo, Provenance, Saving
 from localsr.images.vips import rounded
@@ -81,6 +81,8 @@ class Restoration:
             ...     print(localsr.read(f"{folder}/region.png").size)
             96 x 80
         """
+        if not isinstance(path, str | PathLike):
+            raise OutputError(f"a {type(path).__name__} is no path; give a file's name, or save to_pil() to it")
         images.write(Path(path), self.pixels, self.alpha, self.photo, self.provenance, saving)
 
     @property
