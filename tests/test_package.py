@@ -158,8 +158,8 @@ def test_the_wheel_works_without_torch(wheel: Path, tmp_path: Path) -> None:
             address = service.stdout.readline().removeprefix("localsr: ").strip()
             with urllib.request.urlopen(address) as answer:
                 assert b"<html" in answer.read()
-            client = localsr.Client(address)
-            remote = client.encode(pixels).restore(localsr.Box(10, 20, 26, 32))
+            with localsr.Client(address) as client:
+                remote = client.encode(pixels).restore(localsr.Box(10, 20, 26, 32))
             assert np.abs(remote.pixels - expected.pixels).max() <= 0.5 / 255 + 1e-4
         finally:
             service.terminate()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import torch
 from torch import Tensor, nn
 from torch.compiler import is_exporting
@@ -16,6 +14,7 @@ from localsr.models.layers import zeroed
 from localsr.models.patches import Context
 
 MAX_QUERIES = 2**9  # at once: with 576 tokens their bias has 5 MB, near a cache's size; 32 ROIs take 50 ms, not 97
+PARTS_IN_GRAPHS = 8  # of queries, of any number: 64 px take 43 ms of CPU by a graph, 128 px 167; in one 52 and 205
 
 
 class Downsampler(nn.Module):
@@ -117,14 +116,19 @@ class GlobalContext(nn.Module):
         return queries, places.expand(z.shape[0], -1, -1), (rows, columns)
 
     def _attended(self, queries: Tensor, places: Tensor, context: Context[Tensor]) -> Tensor:
-        """Return g of Eq. 3, `(B, heads, queries, c / heads)`, computed for `MAX_QUERIES` at a time."""
+        """Return g of Eq. 3, `(B, heads, queries, c / heads)`, computed for a part of the queries at a time."""
         b, _, n, _ = queries.shape
         keys, values = context.keys.to(queries.dtype), context.values.to(queries.dtype)
         shared = keys.shape[0] == 1  # one picture for all ROIs: their queries go in one row
         if shared:
             queries, places = queries.transpose(0, 1).flatten(1, 2)[None], places.flatten(0, 1)[None]
-        parts: Iterable[tuple[Tensor, Tensor]] = [(queries, places)]
-        if not is_exporting():
+        total = queries.shape[2]
+        if is_exporting():
+            rest = -total % PARTS_IN_GRAPHS
+            padded = (functional.pad(each, (0, 0, 0, rest)) for each in (queries, places))
+            cut = (each.unflatten(-2, (PARTS_IN_GRAPHS, -1)).unbind(-3) for each in padded)  # type: ignore[no-untyped-call]
+            parts = zip(*cut, strict=True)
+        else:
             parts = zip(torch.split(queries, MAX_QUERIES, 2), torch.split(places, MAX_QUERIES, 1), strict=True)
         g = torch.cat(
             [
@@ -132,7 +136,7 @@ class GlobalContext(nn.Module):
                 for q, p in parts
             ],
             2,
-        )
+        )[:, :, :total]
         return g.reshape(self.heads, b, n, -1).transpose(0, 1) if shared else g
 
     def _bias(self, queries: Tensor, places: Tensor, context: Context[Tensor]) -> Tensor:
