@@ -44,6 +44,19 @@ def test_nothing_to_measure_on() -> None:
     assert estimation.measure([white]) == estimation.measure([small]) == (0, 0, 0)
 
 
+def test_a_page_without_a_block_that_is_not_clipped() -> None:
+    """Bright paper with noise: what a block holds beside white tells, where all were passed over as too few."""
+    y, x = np.mgrid[:160, :160]
+    paper = 190 + 75 * np.cos(x * np.pi / 4) * np.cos(y * np.pi / 4) + 20 * np.sin(x * y / 900)
+    grey = paper + np.random.default_rng(2).normal(0, 6, paper.shape)
+    pixels, _ = compressed(np.rint(np.stack([grey] * 3)).clip(0, 255).astype(np.uint8), 60)
+    blocks = pixels[0].reshape(20, 8, 20, 8).max((1, 3))
+    assert (blocks < 255).sum() < estimation.FEW_BLOCKS
+    told = estimation.measure([pixels])
+    assert told.compression == pytest.approx(40, abs=5)
+    assert 3 < told.noise < 9
+
+
 def test_more_noise_is_told_as_more(smooth: np.ndarray) -> None:
     grey = np.random.default_rng(1).normal(0, 1, smooth.shape[1:])
     told = [

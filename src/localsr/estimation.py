@@ -34,6 +34,7 @@ TABLE = np.array(  # of luminance at quality 50, ITU-T T.81, table K.1
 ROUNDING = 0.3  # levels, what rounding R, G and B leaves of an exact coefficient of Y
 MIN_QUALITY = 5  # of those that are told apart
 MIN_BLOCKS, MAX_BLOCKS = 12, 4096  # that are looked at
+FEW_BLOCKS = 48  # without clipped pixels; of a picture with fewer, blocks with some are looked at, too
 BANDS = ((1, 1), (2, 2), (3, 4), (5, 6), (7, 8), (9, 14))  # of a block's coefficients, by the sum of their places
 QUANTILES = (0.02, 0.05, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9)  # of the blocks
 NOISE_OFFSET = 0.3  # levels; the estimator tells the logarithm of noise and this
@@ -137,15 +138,19 @@ def jpeg_quality(coefficients: NDArray[np.float64]) -> int:
 def coefficients_of(windows: Iterable[NDArray[np.uint8]]) -> NDArray[np.float64]:
     """Return JPEG's coefficients of Y `(n, 8, 8)`, of at most MAX_BLOCKS blocks of windows `(3, h, w)`.
 
-    Blocks in which a colour is black or white are left out: where it is clipped, Y is no longer what the JPEG held.
+    Blocks in which a colour is black or white are left out: where it is clipped, Y is no longer what the JPEG held. Of
+    a picture that has next to no others, such as a page of text, those are kept in which the fewest pixels are clipped.
     """
     parts = []
     for window in windows:
         _, h, w = window.shape
         cut = window[:, : h // BLOCK * BLOCK, : w // BLOCK * BLOCK]
         blocks = cut.reshape(3, h // BLOCK, BLOCK, w // BLOCK, BLOCK).swapaxes(2, 3).reshape(3, -1, BLOCK, BLOCK)
-        parts.append(blocks[:, (blocks.min((0, 2, 3)) > 0) & (blocks.max((0, 2, 3)) < 255)])
-    kept = np.concatenate(parts, 1)
+        parts.append(blocks)
+    blocks = np.concatenate(parts, 1)
+    clipped = ((blocks == 0) | (blocks == 255)).any(0).sum((1, 2))
+    most = np.sort(clipped)[:FEW_BLOCKS][-1:].max(initial=0)
+    kept = blocks[:, clipped <= min(most, BLOCK**2 - 1)]
     kept = kept[:, :: math.ceil(max(kept.shape[1], 1) / MAX_BLOCKS)]
     cosines = _cosines()
     found: NDArray[np.float64] = cosines @ (np.tensordot(LUMA, kept.astype(np.float64), 1) - 128) @ cosines.T

@@ -738,7 +738,8 @@ def test_inspect_shows_what_made_a_picture(nets, here):
     result = run("inspect", "photo.png")
     assert (result.exit_code, result.stdout) == (
         3,
-        "photo.png: 40 x 30 px, 3 bands of 8 bits\nmeasured: noise of 0.0 levels of 255, blur of 0.00 px, no JPEG\n",
+        "photo.png: 40 x 30 px, 3 bands of 8 bits\n"
+        "measured: noise of 39.8 levels of 255, sharpened by 0.15 px, no JPEG\n",
     )
     assert result.stderr == "localsr: photo.png does not say that localsr made it\n"
     assert restore(nets, "--box", "0,0,8,8", "-o", "b.png", "--no-provenance").exit_code == 0
