@@ -181,17 +181,15 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
     """
     network = CLSR(config)
     given, wanted = plain.backbone.state_dict(), network.backbone.state_dict()
-    if plain.config.scale != config.scale:
-        body = {name: tensor for name, tensor in given.items() if not name.startswith("upsample.")}
-        given = body | {name: tensor for name, tensor in wanted.items() if name.startswith("upsample.")}
-    if config.pixel_attention and not plain.config.pixel_attention:
-        given |= {name: tensor for name, tensor in wanted.items() if ".attention." in name}
+    lacks_attention = config.pixel_attention and not plain.config.pixel_attention
+    fresh = ["upsample."] * (plain.config.scale != config.scale) + [".attention."] * lacks_attention
+    given = {n: t for n, t in given.items() if not any(part in n for part in fresh)}
+    given |= {n: t for n, t in wanted.items() if any(part in n for part in fresh)}
     _refuse_others(given, wanted, f"a {config.backbone} cannot start from this {plain.config.backbone}")
     network.backbone.load_state_dict(given)
-    if network.conditioning is not None and plain.conditioning is not None:
-        network.conditioning.load_state_dict(plain.conditioning.state_dict())
-    if network.cells is not None and plain.cells is not None:
-        network.cells.load_state_dict(plain.cells.state_dict())
+    for mine, theirs in ((network.conditioning, plain.conditioning), (network.cells, plain.cells)):
+        if mine is not None and theirs is not None:
+            mine.load_state_dict(theirs.state_dict())
     if network.gcm is not None:
         network.gcm.extractor.load_state_dict({name: given[name] for name in network.gcm.extractor.state_dict()})
     return network
@@ -263,6 +261,8 @@ def roi_work(config: ModelConfig, taper: Taper, near: Box, patches: int) -> Call
         keys = torch.empty(1, shape.heads, tokens, shape.width, device="meta")
         context = Context(keys, keys, torch.empty(1, tokens, 2, device="meta"))
     pixels, origins = torch.empty(1, 3, near.height, near.width, device="meta"), torch.empty(1, 2, device="meta")
+    if network.conditioning is not None:  # gains and offsets are made once a picture, what they change with each ROI
+        network = network.modulated(network.conditioning(torch.empty(1, 3, device="meta")))
     return lambda: network.restore(pixels, near, taper, origins, context)
 
 

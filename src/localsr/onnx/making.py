@@ -27,11 +27,13 @@ from localsr.pytorch.network import TorchNetwork
 
 
 def architectures() -> dict[str, list[Path]]:
-    """Return the checkpoints of the package by their architectures, `BACKBONE-xSCALE` or `BACKBONE-clsr-xSCALE`."""
+    """Return the checkpoints of the package by their architectures: `BACKBONE-xSCALE`, what else it has in between."""
     found: dict[str, list[Path]] = {}
     for path in embedded_networks().values():
         config = read_card(path, path.read_bytes()).config
-        found.setdefault(f"{config.backbone}{'' if config.plain else '-clsr'}-x{config.scale}", []).append(path)
+        more = {"attention": config.pixel_attention, "conditioned": config.conditioned, "clsr": not config.plain}
+        parts = [config.backbone, *(name for name, has in more.items() if has), f"x{config.scale}"]
+        found.setdefault("-".join(parts), []).append(path)
     return found
 
 

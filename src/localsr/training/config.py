@@ -97,6 +97,8 @@ class Recipe:
             raise ConfigError('target = "whole" needs a backbone, init, and context: model.gcm or model.pim')
         if self.model.cells != (self.degradation == "bursts"):
             raise ConfigError('cells are trained on bursts: model.cells = true and degradation = "bursts", or neither')
+        if self.compile and not self.model.plain:  # torch 2.13 mistakes the layout of the PIM's padding's gradient
+            raise ConfigError("compile takes a plain network: leave it out, or model.gcm and model.pim")
         if self.validation and self.degradation == "bursts":
             raise ConfigError("a validation has one frame of a picture, and bursts are several: leave validation out")
         if self.target == "whole" and (self.lr_folders or self.teachers or self.degradation != "bicubic"):

@@ -66,7 +66,7 @@ class Training(lightning.LightningModule):
 
     def _losses(self, batch: Batch, box: Box, *, with_context: bool) -> tuple[Tensor, Tensor | None]:
         """Return `losses` of a batch whose ROI is `box`: what is compiled, if the recipe asks for it."""
-        x = _bands(batch.lr)
+        x = _pixels(batch.lr)
         network, config = self.network, self.network.config
         size = Size(x.shape[-1], x.shape[-2])
         target = _pixels(batch.hr) if self.recipe.target == "hr" else self._whole(x, size)
@@ -216,13 +216,6 @@ class Training(lightning.LightningModule):
         return 0.5 * (1 + math.cos(math.pi * min((step - warmup) / (steps - warmup), 1.0)))
 
 
-def _bands(levels: Tensor) -> Tensor:
-    """Turn 8-bit levels into what a network reads: colours, and the cells that may come after them in [-1, 1]."""
-    if levels.shape[1] == 3:
-        return _pixels(levels)
-    return decoded(levels).contiguous(memory_format=torch.channels_last)
-
-
 def rms_loss(restored: Tensor, target: Tensor) -> Tensor:
     """Return the root mean square of the differences of each sample `(B, 3, h, w)`, averaged over the samples.
 
@@ -234,5 +227,9 @@ def rms_loss(restored: Tensor, target: Tensor) -> Tensor:
 
 
 def _pixels(levels: Tensor) -> Tensor:
-    """Turn 8-bit levels into floats in [0, 1], channels last: convolutions on a CPU are faster so."""
-    return levels.float().div(255).contiguous(memory_format=torch.channels_last)
+    """Turn 8-bit levels into what a network reads: colours in [0, 1], and cells in [-1, 1] where they come after them.
+
+    Channels last: convolutions on a CPU are faster so.
+    """
+    pixels = levels.float().div(255) if levels.shape[1] == 3 else decoded(levels)
+    return pixels.contiguous(memory_format=torch.channels_last)
