@@ -727,6 +727,45 @@ def test_regions_that_crowd_are_told_with_their_cost(nets, here):
     assert float(told[1]) <= float(told[2])
 
 
+def test_boxes_of_a_result_are_those_of_the_next(nets, here):
+    """Of outputs that are inputs: what `inspect --json` printed of a result asks for its boxes again."""
+    restored = run("restore", "photo.png", "--model", nets / "plain.safetensors", "--box", "3,4,9,8", "-o", "a.png")
+    assert restored.exit_code == 0
+    (here / "a.json").write_text(run("inspect", "a.png", "--json").stdout)
+    again = run(
+        "restore", "photo.png", "--model", nets / "plain.safetensors", "--boxes", "a.json", "-o", "b.png", "--json"
+    )
+    assert [region["box"] for region in json.loads(again.stdout)["regions"]] == [[3, 4, 12, 12]]
+    (here / "none.json").write_text(run("inspect", "photo.png", "--json").stdout)
+    assert run("restore", "photo.png", "--boxes", "none.json").exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "name"),
+    [
+        (("evaluate", "--strategy", "halo", "--strategy", "clsr", "--dry-run"), "--strategy"),
+        (("restore", "photo.png", "-o", "a.png", "--output=b.png"), "--output"),
+        (
+            ("batch", ".", "-o", "out", "--detect", "face", "--detect", "eye", "--min-size=3", "--min-size", "4"),
+            "--min-size",
+        ),
+        (("serve", "--port", "1", "--model", "a", "--model", "b", "--port", "2"), "--port"),
+    ],
+)
+def test_an_option_of_one_value_is_given_once(words, name, here):
+    """Of options that a command would keep the last of, without a word; those that take several go on doing so."""
+    result = run(*words)
+    assert result.exit_code == 2
+    assert f"{name} is given 2 times and takes one value" in " ".join(result.stderr.split())
+
+
+def test_a_clip_is_not_read_as_far_as_it_goes(here):
+    """Of options that would go unheard."""
+    result = run("restore", "clip.mp4", "--at", "1s", "--box", "1,1,9,9", "--tolerant")
+    assert result.exit_code == 2
+    assert "--tolerant reads damaged pictures, not clips" in result.stderr
+
+
 def test_inspect_shows_what_made_a_picture(nets, here):
     assert restore(nets, "--box", "0,0,8,8", "-o", "a.png").exit_code == 0
     told = json.loads(run("inspect", "a.png", "--json").stdout)["provenance"]

@@ -284,9 +284,12 @@ def test_a_body_of_two_lengths_closes_the_connection(tmp_path):
 
 
 def test_health_answers_head(tmp_path):
-    """Of what load balancers ask."""
-    assert status(Settings(token=TOKEN), tmp_path, {}, "/healthz", "HEAD") == 200
-    assert status(Settings(token=TOKEN), tmp_path, {}, "/readyz", "HEAD") == 503
+    """Of what load balancers ask: HEAD is answered wherever GET is."""
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    for path, expected in (("/healthz", 200), ("/readyz", 503), ("/login", 200), ("/metrics", 401), ("/", 303)):
+        assert status(Settings(token=TOKEN), tmp_path, {}, path, "HEAD") == expected
+    for path, expected in (("/", 200), ("/metrics", 200), ("/api/v1/session", 200), ("/api/v1/pictures/none", 404)):
+        assert status(Settings(token=TOKEN), tmp_path, bearer, path, "HEAD") == expected
 
 
 @pytest.mark.parametrize(

@@ -42,6 +42,8 @@ def open_picture(path: Path, moment: float | None, count: int | None, *, toleran
     """Open a picture, or a clip around a moment, of which a region is made from `count` frames at most."""
     if moment is None:
         return TaskPicture(images.read(path, tolerant=tolerant), None)
+    if tolerant:
+        raise ConfigError("--tolerant reads damaged pictures, not clips; do the clips in a run of their own")
     frames = read_frames(path, at=moment, count=count)
     return TaskPicture(frames.reference, frames)
 

@@ -26,7 +26,7 @@ from localsr.cli import (
     train,
     verify,
 )
-from localsr.cli.exits import CommandGroup, ExitCode
+from localsr.cli.exits import CommandGroup, ExitCode, OnceCommand
 
 app = typer.Typer(
     name="localsr",
@@ -37,22 +37,22 @@ app = typer.Typer(
     epilog="Exit codes: 0 done, 2 wrong usage or input, 3 a check failed or some work came to nothing, 4 out of disk "
     "or memory, 130 or 143 stopped.",
 )
-app.command("restore")(restore.restore_command)
-app.command("batch")(batch.batch_command)
-app.command("cost")(cost.cost_command)
-app.command("explain")(explain.explain_command)
-app.command("flops")(flops.flops_command)
-app.command("measure")(measure.measure_command)
-app.command("inspect")(inspect.inspect_command)
-app.command("models")(models.models_command)
-app.command("import")(import_.import_command)
-app.command("export")(export.export_command)
-app.command("train")(train.train_command)
-app.command("evaluate")(evaluate.evaluate_command)
-app.command("report")(report.report_command)
-app.command("verify")(verify.verify_command)
-app.command("view")(serve.view_command)
-app.command("serve")(serve.serve_command)
+app.command("restore", cls=OnceCommand)(restore.restore_command)
+app.command("batch", cls=OnceCommand)(batch.batch_command)
+app.command("cost", cls=OnceCommand)(cost.cost_command)
+app.command("explain", cls=OnceCommand)(explain.explain_command)
+app.command("flops", cls=OnceCommand)(flops.flops_command)
+app.command("measure", cls=OnceCommand)(measure.measure_command)
+app.command("inspect", cls=OnceCommand)(inspect.inspect_command)
+app.command("models", cls=OnceCommand)(models.models_command)
+app.command("import", cls=OnceCommand)(import_.import_command)
+app.command("export", cls=OnceCommand)(export.export_command)
+app.command("train", cls=OnceCommand)(train.train_command)
+app.command("evaluate", cls=OnceCommand)(evaluate.evaluate_command)
+app.command("report", cls=OnceCommand)(report.report_command)
+app.command("verify", cls=OnceCommand)(verify.verify_command)
+app.command("view", cls=OnceCommand)(serve.view_command)
+app.command("serve", cls=OnceCommand)(serve.serve_command)
 
 
 def print_version(wanted: bool) -> None:

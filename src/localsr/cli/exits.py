@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 import typer
-from typer.core import TyperGroup
+from typer.core import TyperCommand, TyperGroup
 
 from localsr.errors import LocalSRError, StoppedError
 from localsr.extras import missing_package
@@ -24,6 +24,21 @@ class ExitCode(IntEnum):
     INCOMPLETE = 3  # a check failed, or some or all of the work came to nothing
     EXHAUSTED = 4  # out of disk or memory
     INTERRUPTED = 130  # by Ctrl-C
+
+
+class OnceCommand(TyperCommand):
+    """A command that refuses an option given twice where it takes one value: the first would go unheard."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:  # noqa: ANN401  # typer's context
+        """Parse the arguments, once none is given twice."""
+        given = args[: args.index("--")] if "--" in args else args
+        for option in self.params:
+            if option.param_type_name != "option" or option.multiple or option.is_flag or option.count:
+                continue
+            times = sum((arg.partition("=")[0] if arg.startswith("--") else arg) in option.opts for arg in given)
+            if times > 1:
+                ctx.fail(f"{max(option.opts, key=len)} is given {times} times and takes one value")
+        return super().parse_args(ctx, args)
 
 
 class CommandGroup(TyperGroup):

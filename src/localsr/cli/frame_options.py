@@ -116,6 +116,8 @@ class FrameOptions:
             if self.report is not None:
                 raise ConfigError("--report is on regions from several frames; say --at 12.4s, or --together")
             return None
+        if picture.tolerant and not self.together:
+            raise ConfigError("--tolerant reads damaged pictures, not clips; leave it out, or take a frame of the clip")
         from localsr.frames.reading import read_frames
 
         count = 1 if self.track else self.frames

@@ -50,6 +50,12 @@ OTHER_KINDS = (
         "a page of text",
         "give the picture itself; a download may have failed",
     ),
+    OtherKind(
+        rb"--[\w'()+,./:=? -]{1,70}\r\nContent-",
+        "a form",
+        "send the bytes of the picture alone, as by curl --data-binary",
+    ),
+    OtherKind(rb"data:image/|/9j/4|iVBORw0KGgo|UklGR|R0lGOD", "a picture written as text (base64)", "decode it first"),
     OtherKind(rb"version https://git-lfs", "a pointer of Git LFS", "fetch the file with git lfs pull"),
     OtherKind(rb"\0\0\0\x0cJXL|\xff\x0a", "JPEG XL", CONVERT),
     OtherKind(rb"\0\0\0\x0cjP  |\xff\x4f\xff\x51", "JPEG 2000", CONVERT),

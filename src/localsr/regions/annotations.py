@@ -12,7 +12,13 @@ from pathlib import Path, PurePosixPath
 from localsr.errors import BoxError
 from localsr.regions.formats.coco import read_coco
 from localsr.regions.formats.documents import Pictures, top_keys
-from localsr.regions.formats.json_lines import parse_json_lines, read_answer, read_array, read_json_lines
+from localsr.regions.formats.json_lines import (
+    parse_json_lines,
+    read_answer,
+    read_array,
+    read_inspected,
+    read_json_lines,
+)
 from localsr.regions.formats.labelme import read_labelme
 from localsr.regions.formats.mask import read_mask
 from localsr.regions.formats.tables import TABLE_SUFFIXES, read_table_regions
@@ -222,11 +228,14 @@ def read_lines(data: bytes, origin: str = "standard input") -> Annotations:
 def read_json(path: Path) -> Pictures:
     """Read a JSON file by what it holds.
 
-    LabelMe's have `shapes`, our own `regions`; an array without `image_id` has records, and others are COCO's.
+    LabelMe's have `shapes`, our own `regions`, or `provenance` of a result; an array without `image_id` has records,
+    and others are COCO's.
     """
     keys = top_keys(path)
     if "records" in keys:
         return read_array(path)
+    if keys == ("provenance",):
+        return read_inspected(path)
     return read_labelme(path) if "shapes" in keys else read_answer(path) if "regions" in keys else read_coco(path)
 
 

@@ -149,13 +149,11 @@ class Service:
     def _add_health(self, app: FastAPI) -> None:
         """Add what is asked by whoever looks after the service."""
 
-        @app.head("/healthz", include_in_schema=False)
         @app.get("/healthz", response_model=schemas.HealthAnswer, responses=schemas.refusals())
         async def healthz() -> dict[str, str]:
             """Answer as long as the service lives."""
             return {"status": "alive"}
 
-        @app.head("/readyz", include_in_schema=False)
         @app.get("/readyz", response_model=schemas.HealthAnswer, responses=schemas.refusals(503))
         async def readyz() -> dict[str, str]:
             """Answer whether it can take work."""

@@ -81,6 +81,8 @@ class Guard:
             path = path.removeprefix(self._root)
         passed = [(name, value) for name, value in scope["headers"] if name in PASSED_HEADERS]
         inner = {**scope, "path": path, "headers": passed, "state": {**scope.get("state", {}), "id": key}}
+        if scope["method"] == "HEAD":  # is GET whose body the connection keeps to itself
+            inner["method"] = "GET"
         status = 0
 
         async def answer(message: Message) -> None:

@@ -105,6 +105,8 @@ def open_picture(file: PictureFile, progress: Progress, most: int) -> OpenPictur
         is_clip = looks_like_clip(data.read(SNIFFED_BYTES))
         if not is_clip:
             return OpenPicture(images.read(path, progress, max_pixels=most, tolerant=file.tolerant))
+        if file.tolerant:
+            raise ImageError(f"{file.name} is a clip; as far as they go, only pictures are read")
         data.seek(0)
         about = facts(data, file.name)
     if about.size.width * about.size.height > most:

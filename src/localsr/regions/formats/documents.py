@@ -107,17 +107,18 @@ class _Contents(msgspec.Struct):
 
     shapes: msgspec.Raw = msgspec.Raw()
     regions: msgspec.Raw = msgspec.Raw()
+    provenance: msgspec.Raw = msgspec.Raw()
 
 
 def top_keys(path: Path) -> tuple[str, ...]:
-    """Tell which of `shapes` and `regions` a JSON file, or its first line, has at its top, and more than null in it.
+    """Tell which of `shapes`, `regions` and `provenance` a JSON file, or its first line, has, and more than null in it.
 
     An array of other objects than COCO's, which have `image_id`, has `records`.
     """
     data = load_document(path, MAX_JSON_BYTES)
     if data.removeprefix(codecs.BOM_UTF8).lstrip()[:1] == b"[":
         return () if b'"image_id"' in data else ("records",)
-    candidates = [key for key in ("shapes", "regions") if f'"{key}"'.encode() in data]
+    candidates = [key for key in ("shapes", "regions", "provenance") if f'"{key}"'.encode() in data]
     if not candidates:  # a large file of COCO's is not parsed for it
         return ()
     try:  # of several objects, one a line

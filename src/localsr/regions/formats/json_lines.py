@@ -9,7 +9,7 @@ A line is a region as `--box` takes it, `40,60,128,96`, or a JSON object:
 (`records.py`) does too. All else may be left out; a region without `picture` (or another name of `PICTURE_KEYS`) is of
 any picture. An object with `regions` has several, of its `input`: what `localsr restore --json` prints. Empty lines are
 passed over. In a manifest of `localsr batch`, a line may name a picture alone, or with a `"detector"`. A JSON array of
-such objects is read as their lines.
+such objects is read as their lines; what `localsr inspect --json` printed of a result, as the boxes that it is of.
 """
 
 from __future__ import annotations
@@ -53,6 +53,18 @@ class RegionLine(msgspec.Struct):
     score: float | None = None
     size: tuple[int, int] | None = None
     regions: list[RegionLine] | None = None
+
+
+class ResultOrigin(msgspec.Struct):
+    """What a result says of how it was made."""
+
+    boxes: list[tuple[float, float, float, float]]
+
+
+class InspectedResult(msgspec.Struct):
+    """What `localsr inspect --json` printed."""
+
+    provenance: ResultOrigin
 
 
 class LineEntry(NamedTuple):
@@ -102,6 +114,13 @@ def read_answer(path: Path) -> Pictures:
         return _by_picture(_read_object(data, str(path)), str(path))
     except BoxError:  # several, or malformed
         return parse_json_lines(data, str(path))
+
+
+def read_inspected(path: Path) -> Pictures:
+    """Read the boxes that a result was made from, of any picture: it knows its source by the sha256 alone."""
+    data = load_document(path, MAX_JSON_BYTES)
+    boxes = parse_json(data, InspectedResult, str(path)).provenance.boxes
+    return {"": tuple(Region(*sides, origin=f"{path}, provenance.boxes[{n}]") for n, sides in enumerate(boxes))}
 
 
 def read_array(path: Path) -> Pictures:
