@@ -13,7 +13,7 @@ from PIL import Image, ImageCms
 from localsr import images
 from localsr.errors import ConfigError
 from localsr.geometry import whole
-from localsr.images import profiles, tags
+from localsr.images import profiles, tags, told_colours
 from localsr.images.vips import from_array, with_profile
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -148,7 +148,18 @@ def adobe_exif(space: int = 0xFFFF, index: bytes = b"R03\0") -> bytes:
     return b"MM\0*\0\0\0\x08" + tags.laid_out({tags.EXIF_IFD: exif}, 8, ">")
 
 
+def avif(primaries: int, transfer: int) -> bytes:
+    """Encode an AVIF, all but lossless, whose code points tell its colours."""
+    file = io.BytesIO()
+    Image.fromarray(COLOURS).save(file, "AVIF", quality=100, subsampling="4:4:4")
+    data = file.getvalue()
+    place = data.index(b"colrnclx") + 8
+    return data[:place] + struct.pack(">HH", primaries, transfer) + data[place + 4 :]
+
+
 TOLD = {
+    "avif-p3": (avif(12, 13), profiles.coded(12, 13)),
+    "avif-2020": (avif(9, 1), profiles.coded(9, 1)),
     "cicp-p3": (png(P3_CICP), profiles.coded(12, 13)),
     "cicp-2020": (png(chunk(b"cICP", bytes([9, 14, 0, 1]))), profiles.coded(9, 14)),
     "cicp-over-icc": (png(P3_CICP, chunk(b"sRGB", b"\0")), profiles.coded(12, 13)),
@@ -163,7 +174,10 @@ TOLD = {
 @pytest.mark.parametrize("suffix", FORMATS)
 @pytest.mark.parametrize("name", TOLD)
 def test_colours_told_without_a_profile_go_on(name: str, suffix: str, tmp_path: Path) -> None:
-    """Family: P3, BT.2020, a gamma and Adobe RGB by cICP, gAMA and cHRM, or EXIF; a region would turn dull."""
+    """Family: P3, BT.2020, a gamma and Adobe RGB by cICP, gAMA and cHRM, AVIF's code points, or EXIF.
+
+    A region would turn dull.
+    """
     data, colours = TOLD[name]
     photo = images.read(data)
     path = tmp_path / f"out.{suffix}"
@@ -189,6 +203,31 @@ def test_srgb_gets_no_profile(chunks: tuple[bytes, ...]) -> None:
     photo = images.read(png(*chunks))
     assert photo.profile is None
     assert np.array_equal(photo.preview(32), COLOURS)
+
+
+@pytest.mark.parametrize("code", [(1, 13), (1, 1), (1, 6), (2, 2), (2, 13), (300, 13)])
+def test_an_avif_of_srgb_gets_no_profile(code: tuple[int, int]) -> None:
+    """Family: what tells sRGB, or nothing; ffmpeg's encoders write BT.709 for any picture."""
+    assert images.read(avif(*code)).profile is None
+
+
+def test_an_avif_of_pq_goes_on_in_a_png_alone(tmp_path: Path) -> None:
+    """Family: HDR by code points; its levels would be shown as sRGB's."""
+    photo = images.read(avif(9, 16))
+    pixels = photo.window(whole(photo.size))
+    images.write(tmp_path / "a.png", pixels, None, photo, images.Provenance())
+    assert images.read(tmp_path / "a.png").metadata.chunks == ((b"cICP", b"\x09\x10\0\1"),)
+    with pytest.raises(ConfigError, match=r"PQ.*use \.png"):
+        images.write(tmp_path / "a.avif", pixels, None, photo, images.Provenance())
+
+
+@settings(max_examples=100, deadline=None)
+@given(place=st.integers(0, 400), new=st.binary(min_size=1, max_size=8), cut=st.integers(0, 500))
+def test_damaged_boxes_of_an_avif_tell_no_colours_and_stop_nothing(place: int, new: bytes, cut: int) -> None:
+    """Family: what strangers write where a file says how long its parts are."""
+    data = avif(12, 13)
+    data = (data[:place] + new + data[place + len(new) :])[: len(data) - cut]
+    told_colours.avif_colours(lambda at, count: data[at : at + count])
 
 
 def test_the_made_profiles_mean_the_right_colours() -> None:
@@ -219,6 +258,13 @@ def test_a_grey_picture_with_a_gamma_has_a_grey_profile(tmp_path: Path) -> None:
     assert photo.profile is not None
     assert photo.profile[16:20] == b"GRAY"
     assert images.read(tmp_path / "a.tif").profile == photo.profile
+    for suffix in ("webp", "avif"):  # which hold no grey profile: the levels are changed
+        images.write(tmp_path / f"a.{suffix}", photo.window(whole(photo.size)), None, photo, images.Provenance())
+        again = images.read(tmp_path / f"a.{suffix}")
+        assert again.profile is None
+        assert (
+            np.abs(again.preview(32).astype(int) - photo.preview(32)).mean() <= 2
+        )  # lossy noise; dozens if told nothing
 
 
 @pytest.mark.parametrize(("code", "word"), [((9, 16, 0, 1), "PQ"), ((9, 18, 0, 1), "HLG"), ((12, 13, 0, 0), "cICP")])

@@ -35,6 +35,9 @@ def test_names_of_one_picture_are_matched(word: str) -> None:
         f"D:\\other\\place\\{word}.jpg",
         f"images/0123abcd-{word}.jpg",
         f"data/local-files/?d={quote(f'pics/{word}.jpg')}",
+        f"pics/{word.replace(' ', '+')}.jpg",
+        f"pics/{word.replace('&', '&amp;')}.jpg",
+        f"pics/{word}.jpg?size=large&v=1",
     ):
         assert Annotations({written: ONE, "other.jpg": ()}, "x.json").of(picture) == ONE, written
 
@@ -91,3 +94,17 @@ def test_strays_among_labels_are_passed_over(tmp_path: Path, stray: str) -> None
     found = read(tmp_path)
     assert (found.names, found.broken) == (["labels/a"], {})
     assert len(found.of(tmp_path / "images/a.jpg")) == 1
+
+
+def test_a_file_answers_for_its_picture_where_that_was_renamed(tmp_path: Path) -> None:
+    """Of names that mean one picture: LabelMe's and VOC's files keep the name that a picture had when it was drawn."""
+    shapes = '{"shapes": [{"points": [[8, 8], [24, 24]]}], "imagePath": "%s"}'
+    labels = tmp_path / "labels"
+    labels.mkdir()
+    (labels / "a.json").write_text(shapes % "IMG_1.jpg")
+    (labels / "c.json").write_text(shapes % "b.jpg")
+    found = read(labels)
+    assert [len(found.of(f"/data/{name}")) for name in ("a.jpg", "IMG_1.jpg", "b.jpg", "IMG_2.jpg")] == [1, 1, 1, 0]
+    assert len(read(labels / "a.json").of("/data/a.png")) == 1
+    (labels / "b.json").write_text(shapes % "d.jpg")  # b.jpg is named by c.json
+    assert read(labels).match("/data/b.jpg") == "b.jpg"

@@ -16,7 +16,7 @@ import pyvips
 from localsr.images import jpeg_header, profiles, tags
 from localsr.images.jpeg_header import ReadAt
 from localsr.images.profiles import Colours
-from localsr.images.told_colours import COLOUR_TAGS, exif_colours, measured_colours, png_colours
+from localsr.images.told_colours import COLOUR_TAGS, avif_colours, exif_colours, measured_colours, png_colours
 from localsr.images.vips import fields_of
 
 MAX_HASHED_BYTES = 2**29  # of a file that is read once more for its sha256: 0.3 s at 1.7 GB/s; larger ones have none
@@ -155,6 +155,8 @@ def of_file(image: pyvips.Image, kind: str, read_at: ReadAt, weight: int, source
         colours, chunks = png_colours(found)
         first = b"cICP" in found
         density = _png_density(found.get(b"pHYs", b""))
+    elif kind == "heif":
+        colours, chunks = avif_colours(read_at)
     elif kind == "jpeg":
         coding = jpeg_header.coding_of(read_at, weight)
         density, jpeg = _jfif_density(coding.jfif), coding.tables
@@ -163,7 +165,7 @@ def of_file(image: pyvips.Image, kind: str, read_at: ReadAt, weight: int, source
         density = checked_density(image.xres * factor, image.yres * factor, blobs["resolution-unit"])
     if block is not None:
         density = density or exif_density(block)
-        if kind != "png" or not {b"cICP", b"sRGB", b"gAMA", b"cHRM"} & found.keys():
+        if colours is None and not chunks and not {b"cICP", b"sRGB", b"gAMA", b"cHRM"} & found.keys():
             colours = exif_colours(block)
     texts = (
         (name.split("-", 3)[3], str(value))

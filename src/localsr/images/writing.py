@@ -180,7 +180,7 @@ def checked_format(path: str | os.PathLike[str], like: Photo, saving: Saving = P
     if like.metadata.chunks and like.profile is None and kind != "png":
         code = like.metadata.chunks[0][1]
         name = {16: "PQ", 18: "HLG"}.get(code[1], f"cICP {', '.join(map(str, code))}")
-        raise ConfigError(f"the photo's colours ({name}) are told by a PNG's cICP, which {path} cannot hold; use .png")
+        raise ConfigError(f"the photo's colours ({name}) are told by cICP, which {path} cannot hold; use .png")
     return kind
 
 
@@ -241,6 +241,6 @@ def _finished(kind: str, image: pyvips.Image, like: Photo) -> pyvips.Image:
         colour = with_profile(colour.icc_import(input_profile="srgb"), like.profile)
         builtin = {} if like.profile else {"output_profile": "cmyk"}
         colour = with_profile(colour.icc_export(depth=depth, **builtin), like.profile)
-    elif (kind == "bmp" or (kind == "webp" and like.bands < 3)) and profile_of(colour, usable=True):
-        colour = with_profile(colour.icc_transform("srgb", embedded=True), None)  # BMP holds none, WebP none for grey
+    elif (kind == "bmp" or (kind in ("webp", "avif") and like.bands < 3)) and profile_of(colour, usable=True):
+        colour = with_profile(colour.icc_transform("srgb", embedded=True), None)  # BMP holds none, those none for grey
     return colour if image.bands == bands else colour.bandjoin(image.extract_band(bands))

@@ -43,6 +43,7 @@ class Annotations:
         pictures: Regions by the picture's name, as the file gives it; under "" those of any picture.
         origin: The file or folder, for messages.
         broken: Pictures whose own file is malformed, and why.
+        files: What the file of a picture's regions is called, without suffix, where it is called otherwise.
 
     Example:
         >>> from localsr.regions import Annotations, text
@@ -54,6 +55,7 @@ class Annotations:
     pictures: Mapping[str, tuple[Region, ...]]
     origin: str
     broken: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, picture: str | PathLike[str], *, paired: bool = False) -> tuple[Region, ...]:
         """Return the regions of a picture: those of any picture, and those under its name.
@@ -61,7 +63,8 @@ class Annotations:
         Names are compared from their ends, folder by folder, as far as both go. A name without a picture's suffix
         stands for any suffix, and one of digits for those with more zeros before them. Where no name is the same,
         one that means the same counts (`names.fold`), then one that may (`names.fold_loosely`), of which a whole path
-        of another machine is compared as far as it is the same.
+        of another machine is compared as far as it is the same; then the file that is called as the picture is, which
+        may have been renamed since.
 
         Args:
             picture: Path or name of the picture.
@@ -83,6 +86,7 @@ class Annotations:
             self._best(said, _parts(said), self._index, str)
             or self._best(said, _parts(fold(said)), self._folded, fold_exported)
             or self._best(said, _parts(fold_loosely(said)), self._loose, fold_loosely)
+            or self._best(said, _parts(fold(said)), self._files, self._file)
         )
 
     def _best(self, picture: str, own: list[str], index: Mapping[str, list[str]], form: Callable[[str], str]) -> str:
@@ -125,6 +129,15 @@ class Annotations:
         """Names by the last part of what they may mean, without suffix."""
         return self._index_by(fold_loosely)
 
+    @cached_property
+    def _files(self) -> dict[str, list[str]]:
+        """Names by what the last part of their file is called."""
+        return self._index_by(self._file)
+
+    def _file(self, name: str) -> str:
+        """Return what a picture's file of regions is called, "" where it is called as the picture."""
+        return fold_exported(self.files.get(name, ""))
+
     def _index_by(self, form: Callable[[str], str]) -> dict[str, list[str]]:
         """Return names by the last part of a form of theirs, without suffix."""
         index: dict[str, list[str]] = {}
@@ -162,7 +175,8 @@ def read(path: str | PathLike[str]) -> Annotations:
     """
     path = Path(path)
     if not path.is_dir():
-        return Annotations(_read_file(path), str(path))
+        found = _read_file(path)
+        return Annotations(found, str(path), files=dict.fromkeys(found, path.stem) if len(found) == 1 else {})
     within = [path / name for name in islice(walk_files(str(path)), MAX_FILES + 1) if not is_stray(PurePosixPath(name))]
     paths = [p for p in within if p.suffix.lower() in PER_PICTURE and not NO_LABELS.fullmatch(p.name)]
     paths = paths or [p for p in within if p.suffix.lower() in PICTURE_SUFFIXES]
@@ -171,17 +185,20 @@ def read(path: str | PathLike[str]) -> Annotations:
     if len(paths) > MAX_FILES:
         raise BoxError(f"{path} holds {len(paths)} files; {MAX_FILES} are read")
     pictures: Pictures = {}
-    broken: dict[str, str] = {}
+    broken, files = dict[str, str](), dict[str, str]()
     for each in paths:
         name = each.relative_to(path).with_suffix("").as_posix()
         try:
-            for own, regions in _read_file(each).items():
+            found = _read_file(each)
+            for own, regions in found.items():
                 # the folder tells more than a name within the file
                 inner = own if own and len(_parts(own)) > 1 else str(PurePosixPath(name).parent / own) if own else name
                 pictures[inner] = pictures.get(inner, ()) + regions
+                if len(found) == 1 and inner != name:
+                    files[inner] = name
         except BoxError as error:
             broken[name] = str(error)
-    return Annotations(pictures, str(path), broken)
+    return Annotations(pictures, str(path), broken, files)
 
 
 def read_lines(data: bytes, origin: str = "standard input") -> Annotations:

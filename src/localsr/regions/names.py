@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import os
 import re
 import unicodedata
@@ -27,6 +28,7 @@ STRAYS: tuple[str, ...] = (".", "~$", "@eadir", "@tmp", "@recycle", "#recycle", 
 STRAYS += ("system volume information",)  # beginnings of names, in small letters: Windows', macOS', Synology's, QNAP's
 WEB_URL = re.compile(r"(https?://[^?#]*)[?#].*")  # what follows is no part of the name
 FILE_URL = re.compile(r"file:(//[^/]*)?(?=/)")  # file:///a, file://localhost/a, file:/a
+QUERY = re.compile(rf"({'|'.join(map(re.escape, PICTURE_SUFFIXES))})[?#].*", re.IGNORECASE)  # that a crawler has kept
 EXPORT_FOLDER = re.compile(r"(.*/)?(upload/[0-9]+|images)/(?=[^/]+$)")  # that Label Studio puts before names
 EXPORT_MARK = re.compile(r"(^|/)[0-9a-f]{8}-(?=[^/]+$)")  # that it puts before an uploaded file's own name
 
@@ -86,8 +88,17 @@ def fold_exported(name: str) -> str:
 
 
 def fold_loosely(name: str) -> str:
-    """Return what names have in common where letters count alike, large or small, without Label Studio's mark."""
-    return EXPORT_MARK.sub(r"\1", fold_exported(name).casefold(), count=1)
+    """Return what names may have in common: letters count alike, large or small, and a plus as the blank it stood for.
+
+    Without Label Studio's mark, what follows an address's `?`, and HTML's entities.
+
+    Example:
+        >>> fold_loosely("Tom+&amp;+Ann.JPG?size=large"), fold_loosely("tom & ann.jpg")
+        ('tom & ann.jpg', 'tom & ann.jpg')
+    """
+    bare = QUERY.sub(r"\1", html.unescape(name))
+    folded = " ".join(fold_exported(bare).replace("+", " ").split())
+    return EXPORT_MARK.sub(r"\1", folded.casefold(), count=1)
 
 
 def is_foreign(name: str, picture: str) -> bool:
@@ -101,8 +112,7 @@ def is_foreign(name: str, picture: str) -> bool:
 def locate(folder: str, name: str) -> str:
     """Return the path of the file on this machine that a name in `folder` means, or "" if there is none, or several.
 
-    The name as it is comes first; then the only file on the way that has the same `fold`, then the only one but for
-    small and large letters.
+    The name as it is comes first; then the only file on the way that has the same `fold`, then `fold_loosely`.
     """
     whole = os.path.abspath(os.path.join(folder, name))
     if os.path.isfile(whole):
@@ -112,7 +122,7 @@ def locate(folder: str, name: str) -> str:
     for part in wanted.parts[1:]:
         inner = os.path.join(here, part)
         if not os.path.exists(inner):
-            alike = _list_by_fold(here).get(fold(part).casefold(), [])
+            alike = _list_by_fold(here).get(fold_loosely(part), [])
             alike = [name for name in alike if fold(name) == fold(part)] or alike
             if len(alike) != 1:
                 return ""
@@ -123,11 +133,11 @@ def locate(folder: str, name: str) -> str:
 
 @lru_cache(maxsize=16)
 def _list_by_fold(folder: str) -> dict[str, list[str]]:
-    """Return the names in a folder by their `fold` in small letters."""
+    """Return the names in a folder by their `fold_loosely`."""
     found: dict[str, list[str]] = {}
     try:
         for name in os.listdir(folder):
-            found.setdefault(fold(name).casefold(), []).append(name)
+            found.setdefault(fold_loosely(name), []).append(name)
     except OSError:
         return {}
     return found

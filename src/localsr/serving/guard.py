@@ -16,6 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from localsr.serving.connection import DISCARD_PAUSE, DISCARD_SECONDS
 from localsr.serving.monitoring import ServiceMetrics
 from localsr.serving.pool import Pool
 from localsr.serving.problems import Problem
@@ -25,9 +26,10 @@ log = logging.getLogger("localsr.serving")
 UPLOAD_PATH = "/api/v1/pictures"
 MAX_FIELD_BYTES = 2**14  # bytes of a body of JSON that has no boxes
 MAX_BOX_BYTES = 2**8  # bytes of JSON for each box that may be asked for; four sides of ten digits, indented, have 170
-MAX_FORM_BYTES = 2**14  # bytes of the form that anyone may send to sign in
+MAX_FORM_BYTES = 2**12  # bytes of the form that anyone may send to sign in
+MAX_QUERY_BYTES = 2**12  # bytes behind an address's `?`: 30 kB of names take 16 ms to parse
 MAX_HEAD_BYTES = 2**15  # bytes of an address and its headers; a browser's cookies of all that runs on localhost fit
-DISCARD_SECONDS = 2.0  # in which a body that is too large is still read, so that its sender comes to read the answer
+REFUSAL_SECONDS = 0.02  # before a stranger's refusal: who asks on and on is heard 50 times a second
 PUBLIC_PATHS = ("/healthz", "/readyz", "/login")  # without a token
 COOKIE_NAME = "localsr"
 PASSED_HEADERS = (  # what the application reads: FastAPI would parse any cookie, 31 kB of quotes in 1.4 s
@@ -92,7 +94,7 @@ class Guard:
             if self._root and path == self._root:  # links are relative, so the page needs the slash
                 await RedirectResponse(f"{path.rpartition('/')[2]}/", 308)(scope, receive, answer)
                 return
-            self._check(path, scope)
+            await self._check(path, scope)
             if path.startswith(f"{UPLOAD_PATH}/") and path.count("/") > UPLOAD_PATH.count("/") + 1:
                 self._pool.check_queue()  # before the request is parsed: a crowd is to hear it at once
             body = BoundedBody(path, scope, receive, self._settings.limits)
@@ -123,8 +125,16 @@ class Guard:
         }
         return [(k.encode(), v.encode()) for k, v in wanted.items() if k.encode() not in known]
 
-    def _check(self, path: str, scope: Scope) -> None:
-        """Raise `Problem` for a request that may not be made: from its Host, its site, its token."""
+    async def _check(self, path: str, scope: Scope) -> None:
+        """Raise `Problem` for a request that may not be made, after a moment."""
+        try:
+            self._judge(path, scope)
+        except Problem:
+            await asyncio.sleep(REFUSAL_SECONDS)
+            raise
+
+    def _judge(self, path: str, scope: Scope) -> None:
+        """Raise `Problem` for a request that may not be made: from its size, its Host, its site, its token."""
         size = (
             len(path)
             + len(scope.get("query_string", b""))
@@ -133,6 +143,9 @@ class Guard:
         if size > MAX_HEAD_BYTES:  # h11 bounds only a part
             sentence = f"the address and the headers have more than {MAX_HEAD_BYTES // 1024} KiB, the limit; send less"
             raise Problem(431, sentence)
+        if len(scope.get("query_string", b"")) > MAX_QUERY_BYTES:
+            sentence = f"the address has more than {MAX_QUERY_BYTES // 1024} KiB after its ?, the limit; send less"
+            raise Problem(414, sentence)
         headers: dict[str, list[str]] = {}
         for name, value in scope["headers"]:
             headers.setdefault(name.decode("latin-1"), []).append(value.decode("latin-1"))
@@ -239,6 +252,7 @@ class BoundedBody:
             async with asyncio.timeout(DISCARD_SECONDS):
                 while not self._done:
                     self._done = not (await self._receive()).get("more_body", False)
+                    await asyncio.sleep(DISCARD_PAUSE)
         except TimeoutError:
             return
 
@@ -248,7 +262,7 @@ def problem_response(problem: Problem, key: str) -> JSONResponse:
     headers = {} if problem.retry is None else {"retry-after": str(problem.retry)}
     if problem.status == 401:
         headers["www-authenticate"] = "Bearer"
-    if problem.status in (400, 408, 413, 431):  # what follows on the connection is not to be trusted, or too much
+    if problem.status in (400, 408, 413, 414, 431):  # what follows on the connection is not to be trusted, or too much
         headers["connection"] = "close"
     content = {"error": problem.sentence, "kind": problem.kind, "request": key}
     return JSONResponse(content, problem.status, headers)

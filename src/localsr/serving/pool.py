@@ -34,7 +34,7 @@ from localsr.serving.settings import Settings, cores
 Result = TypeVar("Result")
 log = logging.getLogger("localsr.serving")
 CANCEL_SECONDS = 5.0  # that a worker has to notice that a client has left, before it is killed
-RESTART_SECONDS = 0.5  # before a worker that died is started again; doubled each time that it dies while starting
+RESTART_SECONDS = 0.5  # before a worker that died while it started is started again; doubled each time
 MAX_RESTART_SECONDS = 30.0
 STATUS_BY_ERROR = {"OutputError": 507, "MemoryError": 503, "TooLargeError": 413, "Fault": 500}  # all others: 422
 
@@ -216,7 +216,7 @@ class Pool:
         self.restarts += 1
         self._keep(self._kill(worker, folder))
         log.warning("a worker has died or was stopped; another is started")
-        self._keep(self._start_worker(RESTART_SECONDS))
+        self._keep(self._start_worker(0.0))
 
     async def _kill(self, worker: WorkerProcess, folder: Path | None) -> None:
         """Kill a worker, then remove the folder of its job."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from localsr.conditions import Adjustment
 from localsr.geometry import MAX_SCALE
@@ -42,20 +42,32 @@ REFUSED = {
     408: "The request came too slowly",
     409: "Not possible for this picture",
     413: "More than a limit allows",
+    414: "An address that is too long",
     422: "Not what can be asked for",
     429: "The queue is full; ask again after Retry-After",
+    431: "Headers that are too many or too long",
     500: "A fault of the service",
     503: "No worker, or it has died; ask again after Retry-After",
     504: "The work took too long",
     507: "The disk is full",
 }
-REFUSED_ANYWHERE = (400, 401, 403, 408, 500)
+REFUSED_ANYWHERE = (400, 401, 403, 408, 414, 431, 500)
 
 
 class RequestBody(BaseModel):
     """A body whose fields are all known."""
 
     model_config = ConfigDict(extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, given: Any) -> Any:  # noqa: ANN401  # JSON
+        """Refuse the first unknown field; pydantic would tell of each, 87 ms for 20,000."""
+        if isinstance(given, dict):
+            for name in given:
+                if name not in cls.model_fields:
+                    raise ValueError(f"there is no field {name[:40]!r}; there are {', '.join(cls.model_fields)}")
+        return given
 
 
 class BoxSides(RequestBody):

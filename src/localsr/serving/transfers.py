@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shutil
 from collections.abc import Awaitable, Mapping
 from pathlib import Path
@@ -16,6 +17,7 @@ from localsr.serving.problems import Problem
 
 Result = TypeVar("Result")
 CHUNK_BYTES = 2**18  # of a file that are sent at once
+BLOCK_BYTES = 2**20  # of a body that are written at once
 
 
 class FileAnswer(Response):
@@ -41,18 +43,33 @@ class FileAnswer(Response):
 
 
 async def save_body(request: Request, path: Path) -> int:
-    """Write a request's body to a new file as it comes, and return its bytes; 507 where the disk is full."""
+    """Write a request's body to a new file as it comes, and return its bytes; 507 where the disk is full.
+
+    Written in a thread: the kernel lets writers wait when a disk falls behind, and all other requests would with them.
+    """
+    held, count = bytearray(), 0
     try:
-        with path.open("xb") as file:
-            async for chunk in request.stream():
-                file.write(chunk)
-            return file.tell()
+        path.touch(exist_ok=False)
+        async for chunk in request.stream():
+            held += chunk
+            if held and (len(held) >= BLOCK_BYTES or not chunk):  # the last is empty
+                await asyncio.to_thread(_append, path, bytes(held))
+                count += len(held)
+                held.clear()
+        return count
     except OSError:
         path.unlink(missing_ok=True)
         raise Problem(507, "the disk has no room for the picture; ask again later", kind="OutputError") from None
     except BaseException:
         path.unlink(missing_ok=True)
         raise
+
+
+def _append(path: Path, data: bytes) -> None:
+    """Write bytes to the end of a file, if it is still there: whoever waits for this may have given it up."""
+    with path.open("r+b") as file:
+        file.seek(0, os.SEEK_END)
+        file.write(data)
 
 
 async def while_connected(request: Request, work: Awaitable[Result]) -> Result:

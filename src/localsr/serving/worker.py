@@ -37,7 +37,8 @@ if TYPE_CHECKING:
     from localsr.serving.tasks import TaskRunner
 
 log = logging.getLogger("localsr.serving.worker")
-NICENESS = 10  # the service itself, which has little to do, comes first: a crowd gets its 429 at once
+NICENESS = 5  # the service itself, which has little to do, comes first: a crowd gets its 429 at once; of 10, work would
+# get a tenth of a core that others keep busy, of 5 a quarter
 
 
 class JobCancelledError(Exception):

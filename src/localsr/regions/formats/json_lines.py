@@ -35,7 +35,7 @@ from localsr.regions.formats.documents import (
     parse_json,
     split_lines,
 )
-from localsr.regions.formats.records import canonical, holds_objects, name_regions, record_picture
+from localsr.regions.formats.records import canonical, holds_unknown, name_regions, record_picture
 from localsr.regions.formats.tables import misplaced, readable_regions
 from localsr.regions.region import Region
 from localsr.regions.text import text
@@ -136,7 +136,7 @@ def _read_object(data: bytes, origin: str) -> Iterator[LineEntry]:
         region = Region.attempt(partial(_line_region, said, None, origin))
         named = region.problem or (region.label and region.score is not None)
         found = [region] if named else name_regions([region], record, origin)
-    if not found and (not picture or holds_objects(record)):
+    if not found and (not picture or holds_unknown(record)):
         raise BoxError(f"{origin}: must have one of box and bbox")
     yield from (LineEntry(picture, region, said.detector) for region in found or (None,))
 

@@ -63,6 +63,9 @@ SIZE_WORDS = frozenset("width height w h".split())
 BOX_WORDS = re.compile("box|rect|roi|poly|vertices|coord|geometry|shape|region")  # in the key of an object
 PLAIN_NUMBER = r"['\"]?([+-]?[0-9]+\.?[0-9]*(?:[eE][+-]?[0-9]+)?)['\"]?"
 LISTED = re.compile(r"[\[(]?\s*" + r"(?:\s*,\s*|\s+)".join([PLAIN_NUMBER] * 4) + r"\s*[\])]?")
+NUMBERS = re.compile(
+    rf"\s*(?:\S+\s+)?(?:{PLAIN_NUMBER}\s+){{3,}}{PLAIN_NUMBER}(?:\s.*)?", re.DOTALL
+)  # a label may lead
 OF_A_BOX = re.compile(r"(boundingbox|bbox|bndbox|box|bb|region|rect)(?=.)")  # before a side, as in `bbox_xmin`
 
 Record = Mapping[str, Any]  # cells by the names of columns, as `column_names` returns them
@@ -156,14 +159,21 @@ def look_like_sides(header: Iterable[str]) -> list[str]:
     return [*places, *sizes] if len(places) >= 2 and len(places) + len(sizes) >= 4 else []
 
 
-def holds_objects(record: Record) -> bool:
-    """Tell whether a cell holds objects, or JSON of such, which may be regions in words that are not known."""
-    return any(
-        (isinstance(cell, list) and any(isinstance(one, dict) for one in cell))
-        or (isinstance(cell, dict) and BOX_WORDS.search(key) is not None)
-        or (isinstance(cell, str) and re.match(r"\s*\[\s*\{", cell) is not None)
-        for key, cell in record.items()
-    )
+def holds_unknown(record: Record) -> str:
+    """Return the name of a cell that may hold regions in words that are not known, "" if none does.
+
+    That is objects, or JSON of such; or four numbers or more in a row, as Kaggle's `PredictionString` has them, which
+    one task means as corners and the next as sizes.
+    """
+    for key, cell in record.items():
+        if key in PICTURE_KEYS:
+            continue
+        objects = (isinstance(cell, list) and any(isinstance(one, dict) for one in cell)) or (
+            isinstance(cell, dict) and BOX_WORDS.search(key) is not None
+        )
+        if objects or (isinstance(cell, str) and (re.match(r"\s*\[\s*\{", cell) or NUMBERS.fullmatch(cell))):
+            return key
+    return ""
 
 
 def is_empty(cell: object) -> bool:

@@ -25,7 +25,7 @@ from localsr.regions.formats.records import (
     SIZE_WORDS,
     Record,
     column_names,
-    holds_objects,
+    holds_unknown,
     look_like_sides,
     record_detectors,
     record_picture,
@@ -84,7 +84,6 @@ def iterate_table(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
         header = next(rows, [])
         columns = column_names(header)
         check_columns(columns, header, place)
-        is_regionless = not names_regions(columns)
         for row in rows:
             origin = f"{title}, line {first + rows.line_num}"
             if not any(row):
@@ -93,10 +92,7 @@ def iterate_table(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
             if len(row) != len(columns):
                 raise DataError(f"{origin}: it has not as many cells as the header")
             cells = (DECIMAL_COMMA.sub(r"\1.\2", cell) for cell in row) if delimiter == ";" else row
-            record = dict(zip(columns, cells, strict=True))
-            if is_regionless and holds_objects(record):
-                raise DataError(f"{origin}: has objects in words that are not known; give boxes as columns, or as COCO")
-            yield origin, record
+            yield origin, _known(dict(zip(columns, cells, strict=True)), columns, origin)
     except csv.Error as error:
         raise DataError(f"{place} cannot be read as CSV: {error}") from error
 
@@ -111,7 +107,16 @@ def _iterate_parquet(data: bytes, place: str, title: str) -> Iterator[tuple[str,
         columns = column_names(table.columns)
         check_columns(columns, table.columns, place)
         for n, row in enumerate(table.rows(), start=1):
-            yield f"{title}, row {n}", dict(zip(columns, row, strict=True))
+            origin = f"{title}, row {n}"
+            yield origin, _known(dict(zip(columns, row, strict=True)), columns, origin)
+
+
+def _known(record: Record, columns: Sequence[str], origin: str) -> Record:
+    """Return a record; `DataError` where it may have regions and its columns do not say so."""
+    if not names_regions(columns) and (unknown := holds_unknown(record)):
+        sentence = f"{origin}: {unknown} may hold regions in words that are not known"
+        raise DataError(f"{sentence}; give boxes as columns, or as COCO")
+    return record
 
 
 def check_columns(columns: Sequence[str], header: Sequence[str], place: str) -> None:
