@@ -20,15 +20,17 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import polars as pl
 import torch
 from PIL import Image
 
+from localsr.batch.rows import Rows
+from localsr.batch.table import read_table
 from localsr.models import checkpoint
 from localsr.models.clsr import CLSR
 from localsr.models.config import ModelConfig
@@ -107,13 +109,13 @@ def kill(folder: Path, count: int, chosen: argparse.Namespace) -> None:
     print(f"{count} pictures, one region each; quiet {quiet:.0f} s, broken {spent:.0f} s")
     print("| workers killed | command killed | results | missing or other bytes | written twice | rows | not done |")
     print("|---:" * 7 + "|")
-    undone = rows.filter(pl.col("status") != "done").height
+    undone = sum(row.status != "done" for row in rows)
     found = len(results(folder / "broken"))
-    print(f"| {killed} | {len(marks)} | {found} | {apart} | {again} | {rows.height} | {undone} |")
+    print(f"| {killed} | {len(marks)} | {found} | {apart} | {again} | {len(rows)} | {undone} |")
     strays = stray(folder / "broken")
     print(f"stray files: {strays}; workers that outlived their command by 15 s: {orphans}")
-    check(not apart and not again and not undone and rows.height == count, "results differ")
-    check(rows["output"].n_unique() == count and not strays and not orphans, "something is left over")
+    check(not apart and not again and not undone and len(rows) == count, "results differ")
+    check(len({row.output for row in rows}) == count and not strays and not orphans, "something is left over")
     grown(memory)
 
 
@@ -137,8 +139,8 @@ def poison(folder: Path, count: int, chosen: argparse.Namespace) -> None:
     process = start(manifest, folder / "out", chosen.model, hook=folder / "hook")
     code = process.wait()
     rows = table(folder / "out")
-    states = dict(rows.group_by("status").len().iter_rows())
-    reasons = rows.filter(pl.col("status") == "set aside")["reason"].unique().to_list()
+    states = Counter(row.status for row in rows)
+    reasons = {row.reason for row in rows if row.status == "set aside"}
     print(f"{count} pictures, {bad} of which kill their worker: {time.monotonic() - began:.0f} s")
     print(f"| exit code | {' | '.join(states)} | reason |\n|---:{'|---:' * len(states)}|---|")
     print(f"| {code} | {' | '.join(map(str, states.values()))} | {'; '.join(reasons)} |")
@@ -195,11 +197,11 @@ def nodes(folder: Path, count: int, chosen: argparse.Namespace) -> None:
     apart = differences(folder / "quiet", folder / "broken")
     again = sum(path.stat().st_mtime_ns != when for path, when in before.items())
     rows = table(folder / "broken")
-    undone = rows.filter(pl.col("status") != "done").height
+    undone = sum(row.status != "done" for row in rows)
     print(f"{count} pictures on a Ray cluster of two nodes, one killed after {len(before)}: {spent:.0f} s")
     print("| exit code | results | missing or other bytes | written twice | rows | not done |\n" + "|---:" * 6 + "|")
-    print(f"| {code} | {len(results(folder / 'broken'))} | {apart} | {again} | {rows.height} | {undone} |")
-    sound = code == 0 and not apart and not again and not undone and rows.height == count
+    print(f"| {code} | {len(results(folder / 'broken'))} | {apart} | {again} | {len(rows)} | {undone} |")
+    sound = code == 0 and not apart and not again and not undone and len(rows) == count
     check(sound and not stray(folder / "broken"), "results differ, or something is left over")
 
 
@@ -324,11 +326,11 @@ def stray(folder: Path) -> list[str]:
     return [path.name for path in folder.rglob("*") if path.name.endswith(".part") or path.parent.name == ".parts"]
 
 
-def table(folder: Path) -> pl.DataFrame:
+def table(folder: Path) -> Rows:
     """Read the table of a run; where there is none, show what the command said."""
     if not (folder / "results.parquet").exists():
         sys.exit(folder.with_suffix(".log").read_text())
-    return pl.read_parquet(folder / "results.parquet")
+    return read_table(str(folder))
 
 
 def differences(one: Path, other: Path) -> int:

@@ -136,6 +136,6 @@ def test_regions_are_restored_without_torch() -> None:
 def test_a_service_starts_without_what_takes_long() -> None:
     """A worker needs no package of other extras, and is started before the application is imported."""
     texts = module_texts()
-    assert not brings({"jinja2", "polars", "fastapi", "uvicorn"}, "localsr.serving.tasks", texts)
+    assert not brings({"jinja2", "duckdb", "fastapi", "uvicorn"}, "localsr.serving.tasks", texts)
     assert not brings({"fastapi", "uvicorn", "starlette"}, "localsr.serving.server", texts)
     assert brings({"fastapi"}, "localsr.serving.draining", texts)

@@ -11,6 +11,10 @@ CLEAN = 100  # the quality of what went through no JPEG
 NOISE_SCALE = math.log1p(25)  # noise of 25 levels is encoded as 1
 MAX_NOISE = 25.0  # levels, which `denoise` 100 stands for
 MAX_BLUR = 1.2  # px, which `deblur` 100 stands for
+# Below these a network of clean pictures restores better than one that undoes degradations: on 26 pictures of the
+# training, degraded in 13 ways, by 0.57 dB where nothing was done to them, 0.3 at noise of 0.7 levels, 0.2 at quality
+# 90; worse by 0.1 at noise of 2 levels, 0.2 at blur of 0.35 px.
+NEGLIGIBLE = {"noise": 1.0, "blur": 0.25, "compression": 10.0}
 
 
 class Conditions(NamedTuple):
@@ -49,6 +53,11 @@ class Conditions(NamedTuple):
     def quality(self) -> float:
         """The quality of the JPEG, `CLEAN` for none."""
         return CLEAN - self.compression
+
+    @property
+    def negligible(self) -> bool:
+        """Whether so little was done to the picture that undoing it would cost more than it brings."""
+        return all(abs(getattr(self, name)) < bound for name, bound in NEGLIGIBLE.items())
 
     @property
     def denoise(self) -> float:

@@ -56,13 +56,12 @@ def test_the_table_of_a_run_asks_for_the_same_again(command, many, tmp_path, set
     (tmp_path / "in/broken.jpg").unlink()
     assert command("in", "-o", "again", "--boxes", "out/results.parquet").exit_code == 0
     assert command("again/results.parquet", "-o", "thrice").exit_code == 0
-    sides = ["input", "left", "top", "right", "bottom", "output"]
     done = [
-        read_table(f"{tmp_path}/{folder}").filter(status="done").select(sides) for folder in ("out", "again", "thrice")
+        [(row.input, row.box) for row in read_table(f"{tmp_path}/{folder}") if row.status == "done"]
+        for folder in ("out", "again", "thrice")
     ]
-    assert done[0].height == 12
-    assert done[0].drop("output").equals(done[1].drop("output"))
-    assert done[1].drop("output").equals(done[2].drop("output"))
+    assert len(done[0]) == 12
+    assert done[0] == done[1] == done[2]
 
 
 def test_the_page_needs_nothing_and_runs_only_its_own(command, many, tmp_path) -> None:
@@ -118,4 +117,4 @@ def test_names_that_are_no_text_are_told_apart(command, tmp_path) -> None:
     for kept in (0, 2):
         result = command("in", "-o", "out", "--box", "1,1,9,9", "--json", "--contact-sheet", "sheet.html")
         assert json.loads(result.stdout)["kept"] == kept, result.output
-    assert read_table("out")["input"].n_unique() == 2
+    assert len({row.input for row in read_table("out")}) == 2

@@ -38,7 +38,7 @@ def test_killed_processes_cost_nothing(many, setup, quiet_results) -> None:
     tally = run_batch(many, setup, lambda: engine, kill)
     assert tally.states == {Status.DONE: 12}
     assert contents(setup.folder) == quiet_results
-    assert read_table(setup.folder).height == 24
+    assert len(read_table(setup.folder)) == 24
     assert not stray(setup.folder)
     assert not engine.processes
 
@@ -82,8 +82,9 @@ def test_the_command_is_killed_interrupted_and_goes_on(many, setup, tmp_path) ->
         told = process.communicate()[1]
     assert process.returncode == 3, told
     table = read_table(setup.folder)
-    assert dict(table.group_by("status").len().iter_rows()) == {Status.DONE: 22, Status.ASIDE: 1}
-    assert "the last time it was ended by signal 9" in table.filter(table["status"] == Status.ASIDE)["reason"][0]
+    (aside,) = (row for row in table if row.status == Status.ASIDE)
+    assert [row.status for row in table if row is not aside] == [Status.DONE] * 22
+    assert "the last time it was ended by signal 9" in aside.reason
     healthy = [task for task in many if "07" not in task.picture]
     asked = [task._replace(request=request("3,4,20,14", "1,1,9,9")) for task in healthy]
     quiet = replace(setup, folder=setup.folder + "-quiet")

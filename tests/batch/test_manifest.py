@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from batches import InlineEngine, request, write_picture
+from tables import write_parquet
 
 from localsr.batch.manifest import read_manifest
 from localsr.batch.rows import Status
@@ -63,11 +64,8 @@ def test_some_sides_of_a_box_are_not_taken_for_none(tmp_path) -> None:
 
 
 def test_parquet_and_json_lines_say_the_same(tmp_path) -> None:
-    import polars as pl
-
-    pl.DataFrame(
-        {"picture": ["a.png", "b.png"], "boxes": [[[1, 2, 3, 4]], [[0, 0, 9, 9], [5, 5, 6, 6]]]}
-    ).write_parquet(tmp_path / "m.parquet")
+    columns = {"picture": ["a.png", "b.png"], "boxes": [[[1, 2, 3, 4]], [[0, 0, 9, 9], [5, 5, 6, 6]]]}
+    write_parquet(tmp_path / "m.parquet", columns)
     found = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
     assert [[(r.left, r.top, r.right, r.bottom) for r in task.request.given] for task in found] == [
         [(1, 2, 4, 6)],
@@ -159,9 +157,7 @@ def test_tables_as_spreadsheets_write_them(tmp_path, content) -> None:
 )
 def test_parquet_of_other_tools(tmp_path, cells) -> None:
     """Structures by their keys, lists as text, data sets whose pictures carry their bytes."""
-    import polars as pl
-
-    pl.DataFrame(cells).write_parquet(tmp_path / "m.parquet")
+    write_parquet(tmp_path / "m.parquet", cells)
     (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
     (region,) = task.request.given
     assert (region.left, region.top, region.right, region.bottom) == (1, 2, 4, 6)
@@ -170,13 +166,12 @@ def test_parquet_of_other_tools(tmp_path, cells) -> None:
 
 
 def test_a_label_for_each_of_several_boxes(tmp_path) -> None:
-    import polars as pl
-
-    line = {"picture": "a.jpg", "boxes": [[1, 2, 3, 4], [0, 0, 4, 4]], "label": ["a", "b"], "score": [0.5, 0.75]}
-    pl.DataFrame([line]).write_parquet(tmp_path / "m.parquet")
+    boxes, labels, scores = [[[1, 2, 3, 4], [0, 0, 4, 4]]], [["a", "b"]], [[0.5, 0.75]]
+    columns = {"picture": ["a.jpg"], "boxes": boxes, "label": labels, "score": scores}
+    write_parquet(tmp_path / "m.parquet", columns)
     (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
     assert [(region.label, region.score) for region in task.request.given] == [("a", 0.5), ("b", 0.75)]
-    pl.DataFrame([line | {"label": ["a"]}]).write_parquet(tmp_path / "m.parquet")
+    write_parquet(tmp_path / "m.parquet", columns | {"label": [["a"]]})
     (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
     assert [region.problem for region in task.request.given] == [
         "m.parquet, row 1: has 1 of label or labels for 2 regions"
@@ -198,11 +193,9 @@ def test_linked_folders_are_followed_and_circles_end(tmp_path) -> None:
 
 def test_a_manifest_of_too_much_is_refused_before_it_is_read(tmp_path, monkeypatch) -> None:
     """By bytes, and by lines or rows, which are counted first."""
-    import polars as pl
-
     monkeypatch.setattr("localsr.regions.formats.documents.check_count.__defaults__", (3,))
     (tmp_path / "m.csv").write_text("picture,box\n" + 'a.png,"1,1,2,2"\n' * 4)
-    pl.DataFrame({"picture": ["a.png"] * 4, "box": ["1,1,2,2"] * 4}).write_parquet(tmp_path / "m.parquet")
+    write_parquet(tmp_path / "m.parquet", {"picture": ["a.png"] * 4, "box": ["1,1,2,2"] * 4})
     (tmp_path / "m.jsonl").write_text('{"picture": "a.png", "box": "1,1,2,2"}\n' * 4)
     for name in ("m.csv", "m.parquet", "m.jsonl"):
         with pytest.raises(BoxError, match=rf"{name} has [45] (lines|rows); of a file, 3 regions are read: split it"):
@@ -213,16 +206,13 @@ def test_a_manifest_of_too_much_is_refused_before_it_is_read(tmp_path, monkeypat
 
 
 def test_a_missing_side_is_no_zero_and_a_zero_is_no_missing_score(tmp_path) -> None:
-    import polars as pl
-
     line = {"picture": "a.png", "x": 1, "y": 2, "width": 3, "height": 4, "label": 0, "score": 0.0}
-    pl.DataFrame([line]).write_parquet(tmp_path / "m.parquet")
+    write_parquet(tmp_path / "m.parquet", {name: [cell] for name, cell in line.items()})
     (region,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())[0].request.given
     assert (region.label, region.score) == ("0", 0.0)
     for hole in ({"y": None}, {"x": None, "box": [1, None, 3, 4]}):
-        pl.DataFrame([line, line | hole], schema_overrides={"box": pl.List(pl.Int64)}).write_parquet(
-            tmp_path / "m.parquet"
-        )
+        both = ({"box": None} | line, {"box": None} | line | hole)
+        write_parquet(tmp_path / "m.parquet", {name: [line[name] for line in both] for name in both[0]})
         (task,) = read_manifest(str(tmp_path / "m.parquet"), RegionRequest())
         good, bad = task.request.given
         assert (good.left, good.problem) == (1, "")
@@ -264,7 +254,7 @@ def test_annotations_that_cannot_be_told_cost_their_pictures(tmp_path, setup) ->
     listed = read_manifest(str(tmp_path / "in"), RegionRequest(), None, read_annotations(labels))
     tally = run_batch(listed, setup, lambda: InlineEngine(setup))
     assert tally.states == {Status.DONE: 1, Status.EMPTY: 1, Status.FAILED: 3}
-    told = {Path(r["input"]).stem: r["reason"] for r in read_table(setup.folder).iter_rows(named=True)}
+    told = {Path(row.input).stem: row.reason for row in read_table(setup.folder)}
     assert "b.txt, line 1" in told["b"]
     assert "which may be" in told["d"]
     (labels / "instances.json").write_text('{"images": [')

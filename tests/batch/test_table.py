@@ -33,11 +33,11 @@ def test_the_table_survives(many, setup) -> None:
         assert [r.output for r in table.before("a", "")] == ["1", "2"]
         assert table.before("a", "other") == table.before("c", "") == []
         table.add([ResultRow("b", Status.DONE, finished=4.0)])
-        frame = table.finish()
-    assert frame["input"].to_list() == ["a", "a", "b"]
-    assert frame["status"].to_list() == [Status.DONE] * 3
+        rows = table.finish()
+    assert [row.input for row in rows] == ["a", "a", "b"]
+    assert {row.status for row in rows} == {Status.DONE}
     assert not stray(setup.folder)
-    assert read_table(setup.folder).equals(frame)
+    assert read_table(setup.folder) == rows
     (Path(setup.folder) / "results.parquet").write_bytes(b"nonsense")
     with pytest.raises(DataError, match="is no table of localsr"):
         ResultTable(setup.folder)
@@ -50,4 +50,4 @@ def test_many_parts_become_one(setup, monkeypatch) -> None:
             table.add([ResultRow(f"{k}", Status.DONE, finished=float(k))])
             table.keep()
             assert len(list((Path(setup.folder) / ".parts").iterdir())) <= 3
-        assert table.finish()["input"].to_list() == [str(k) for k in range(8)]
+        assert [row.input for row in table.finish()] == [str(k) for k in range(8)]

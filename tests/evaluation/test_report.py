@@ -9,7 +9,6 @@ from types import SimpleNamespace
 
 import msgspec
 import numpy as np
-import polars as pl
 import pytest
 import table_3
 from networks import restorer, tiny
@@ -157,7 +156,7 @@ def test_table_3_without_padding(results: list[Result], tmp_path: Path) -> None:
             "recipe": {"name": "row", "init": "start", "steps": 7, "seed": seed},
         }
         one = changed(results[0], tmp_path, claims)
-        return dataclasses.replace(one, pictures=one.pictures.with_columns(psnr_y=pl.lit(20.0 + gain)))
+        return dataclasses.replace(one, pictures=[row._replace(psnr_y=20.0 + gain) for row in one.pictures])
 
     gains = {(0, False, False): 0.0, (0, True, False): 0.03, (0, True, True): 0.06, (4, False, False): 0.09}
     made = [variant(*row, seed, gain + 0.01 * seed * row[1]) for row, gain in gains.items() for seed in (0, 1)]
@@ -212,10 +211,10 @@ def test_what_estimates_are_worth(results: list[Result], tmp_path: Path) -> None
     names = ("halo", "halo-by-roi", "halo-by-truth")
     base = plain_values(results[0].record)
     claims = {"ways": list(names), "strategies": dict.fromkeys(names, base["strategies"]["halo"])}
-    halo = results[0].pictures.filter(pl.col("way") == "halo")
+    halo = [row for row in results[0].pictures if row.way == "halo"]
     gains = zip(names, (0.0, -0.25, 0.125), strict=True)
-    rows = [halo.with_columns(way=pl.lit(n), psnr_y=pl.col("psnr_y") + gain) for n, gain in gains]
-    one = dataclasses.replace(changed(results[0], tmp_path, claims), pictures=pl.concat(rows))
+    rows = [row._replace(way=name, psnr_y=row.psnr_y + gain) for name, gain in gains for row in halo]
+    one = dataclasses.replace(changed(results[0], tmp_path, claims), pictures=rows)
     (table,) = make_told_tables([one, results[1]])
     assert [row[0] for row in table.rows] == ["the ROI alone", WHOLE, "the truth"]
     assert [row[2][:6] for row in table.rows] == ["-0.250", "", "+0.125"]
@@ -231,9 +230,9 @@ def test_figures(results: list[Result]) -> None:
 
 def test_the_extremes_are_extreme(results: list[Result]) -> None:
     rois = results[0].rois()
-    place = ["picture", "left", "top"]
-    one, other = (rois.filter(rois["way"] == name).sort(place)["psnr_y"].to_numpy() for name in ("clsr", "halo"))
-    apart = one - other
+    one, other = (sorted((row[0], *row[2:5]) for row in rois if row.way == name) for name in ("clsr", "halo"))
+    assert [row[:3] for row in one] == [row[:3] for row in other]
+    apart = np.array([a[3] - b[3] for a, b in zip(one, other, strict=True)])
     found = find_extremes(rois, Method(Strategy.HALO))
     gains = [one.difference for one in found if one.kind == "gain"]
     losses = [one.difference for one in found if one.kind == "loss"]

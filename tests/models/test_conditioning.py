@@ -57,6 +57,28 @@ def test_what_is_told_goes_along_to_a_network_that_starts_from_another() -> None
     assert torch.equal(second.conditioning.layers[-1].weight, first.conditioning.layers[-1].weight)
 
 
+@pytest.mark.parametrize("context", [False, True])
+def test_pictures_that_were_not_degraded_are_restored_as_by_the_network_that_training_began_with(context: bool) -> None:
+    plain = awake(tiny(context=False))
+    network = started(dataclasses.replace(tiny(context=context), conditioned=True, clean=True), plain).eval()
+    assert not any(p.requires_grad for p in network.clean.parameters())
+    for parameter in network.backbone.parameters():
+        torch.nn.init.normal_(parameter, std=0.1)
+    pixels = torch.rand(1, 3, 48, 48)
+    for little in (Conditions(), Conditions(noise=0.9, blur=-0.2, compression=8)):
+        assert torch.equal(restored(network.with_conditions(little), pixels), restored(plain, pixels))
+    for more in (Conditions(noise=1.1), Conditions(blur=0.3), Conditions(blur=-0.3), Conditions(compression=12)):
+        assert not torch.allclose(restored(network.with_conditions(more), pixels), restored(plain, pixels), atol=1e-2)
+    further = started(network.config, network)  # what begins with it keeps both backbones
+    assert torch.equal(restored(further.with_conditions(Conditions()), pixels), restored(plain, pixels))
+    assert further.with_halo(0).with_conditions(Conditions()).config.halo == (0, 0, 0)
+
+
+def test_a_backbone_for_clean_pictures_needs_to_be_told_which_they_are() -> None:
+    with pytest.raises(localsr.ConfigError, match="set conditioned too"):
+        dataclasses.replace(tiny(), clean=True)
+
+
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> localsr.Restorer:
     return localsr.load(save_told(tmp_path_factory.mktemp("nets")), device="cpu")
@@ -128,16 +150,17 @@ def test_a_jpegs_own_tables_tell_its_quality(told: localsr.Restorer, noisy: np.n
 
 
 @pytest.mark.slow
-def test_graphs_are_told_too(tmp_path: Path) -> None:
-    config = dataclasses.replace(tiny("edsr"), conditioned=True)
+@pytest.mark.parametrize("clean", [False, True])
+def test_graphs_are_told_too(tmp_path: Path, clean: bool) -> None:
+    config = dataclasses.replace(tiny("edsr"), conditioned=True, clean=clean)
     restorer = made(awake(config), Card("told", config, sha256="0"), awake(config.without_context()))
     export(restorer, tmp_path / "graphs")
     graphs = localsr.load(tmp_path / "graphs", runtime="onnx")
     noisy = np.random.default_rng(0).integers(60, 90, (96, 128, 3), dtype=np.uint8)
+    box = localsr.Box(8, 8, 32, 32)
     for denoise in (0, 80):
+        one, other = (r.encode(noisy).adjusted(denoise, 0) for r in (restorer, graphs))
+        assert one.conditions.negligible == (denoise == 0)
         for strategy in ("halo", "clsr"):
-            one, other = (
-                r.encode(noisy).adjusted(denoise).restore(localsr.Box(8, 8, 32, 32), strategy).pixels
-                for r in (restorer, graphs)
-            )
-            assert np.abs(one - other).max() < 1e-4
+            assert np.abs(one.restore(box, strategy).pixels - other.restore(box, strategy).pixels).max() < 1e-4
+        assert np.allclose(one.attention(box).shares, other.attention(box).shares, atol=1e-4)

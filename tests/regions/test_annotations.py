@@ -9,11 +9,11 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import polars as pl
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tables import write_parquet
 
 import localsr
 from localsr.errors import BoxError, ConfigError, LocalSRError
@@ -132,9 +132,10 @@ def table(columns: str, form: Callable[[Sides], Sequence[float]], delimiter: str
 
 def parquet(folder: Path, boxes: Sequence[Sides], size: Size) -> tuple[Region, ...]:
     """As `localsr batch` writes it: corners, and the picture's size."""
-    rows = [(NAME, *sides, size.width, size.height) for sides in boxes]
-    columns = ["input", "left", "top", "right", "bottom", "width", "height"]
-    pl.DataFrame(rows, schema=columns, orient="row").write_parquet(folder / "results.parquet")
+    columns = dict(zip(("left", "top", "right", "bottom"), map(list, zip(*boxes, strict=True)), strict=True))
+    about = {"input": NAME, "width": size.width, "height": size.height}
+    columns |= {name: [cell] * len(boxes) for name, cell in about.items()}
+    write_parquet(folder / "results.parquet", columns)
     return read(folder / "results.parquet").of(f"/data/{NAME}")
 
 

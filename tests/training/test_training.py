@@ -617,6 +617,9 @@ def test_the_recipes_can_be_read(path: Path) -> None:
         ('name = "x"\nfolders = ["a"]\nblend_share = 1.5', "blend_share 1.5 must be in"),
         ('name = "../x"\nfolders = ["a"]', "no name for a folder"),
         ("name = ", "cannot be read"),
+        ("like = 3", "like = 3 must be the path of a recipe"),
+        ('like = "none.toml"', r"none\.toml cannot be read"),
+        ('like = "recipe.toml"', "like another recipe itself; name that one"),
     ],
 )
 def test_recipes_that_are_refused(tmp_path: Path, text: str, message: str) -> None:
@@ -624,6 +627,18 @@ def test_recipes_that_are_refused(tmp_path: Path, text: str, message: str) -> No
     path.write_text(text)
     with pytest.raises(localsr.ConfigError, match=message):
         Recipe.read(path)
+
+
+def test_a_recipe_says_only_what_differs_from_the_one_that_it_is_like(tmp_path: Path) -> None:
+    (tmp_path / "first.toml").write_text('name = "a"\nfolders = ["f"]\nlr = 0.1\n[model]\nscale = 2\nstages = 3')
+    (tmp_path / "own").mkdir()
+    path = tmp_path / "own" / "second.toml"
+    path.write_text('like = "../first.toml"\nname = "b"\n[model]\nscale = 3')
+    recipe = Recipe.read(path, ["steps=7"])
+    assert (recipe.name, recipe.folders, recipe.lr, recipe.steps) == ("b", ("f",), 0.1, 7)
+    assert (recipe.model.scale, recipe.model.stages) == (3, 3)
+    (tmp_path / "again.toml").write_text(recipe.to_toml())
+    assert Recipe.read(tmp_path / "again.toml") == recipe
 
 
 def test_a_full_disk_leaves_the_last_good_save(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

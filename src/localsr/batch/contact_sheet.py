@@ -9,14 +9,13 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 from PIL import Image
 
 from localsr import images
 from localsr.batch import storage
 from localsr.batch.clips import open_picture
-from localsr.batch.rows import Status
+from localsr.batch.rows import ResultRow, Status
 from localsr.batch.table import as_text, read_table
 from localsr.errors import LocalSRError
 from localsr.files import write_whole
@@ -57,24 +56,24 @@ def write_contact_sheet(
     Raises:
         OutputError: The page could not be written.
     """
-    wanted = pl.DataFrame([(as_text(p), ask) for p, ask in asked], schema=["input", "ask"], orient="row").unique()
-    rows = read_table(folder).join(wanted, ["input", "ask"], "semi", maintain_order="left")
-    done = rows.filter(pl.col("status") == Status.DONE.value)
-    chosen = np.unique(np.linspace(0, done.height - 1, min(MAX_CARDS, done.height)).astype(int)).tolist()
+    wanted = {(as_text(picture), ask) for picture, ask in asked}
+    rows = [row for row in read_table(folder) if (row.input, row.ask) in wanted]
+    done = [row for row in rows if row.status == Status.DONE]
+    chosen = np.unique(np.linspace(0, len(done) - 1, min(MAX_CARDS, len(done))).astype(int)).tolist()
     cards = []
-    for k, row in enumerate(done[chosen].iter_rows(named=True), start=1):
+    for k, number in enumerate(chosen, start=1):
         try:
-            cards.append(_card(folder, row))
+            cards.append(_card(folder, done[number]))
         except (LocalSRError, OSError):  # a picture that has gone since it was restored
             pass
         progress(k, len(chosen))
-    bad = rows.filter(pl.col("status").is_in([Status.FAILED.value, Status.ASIDE.value]))
-    summary = f"{done.height} regions of {rows['input'].n_unique()} pictures"
-    if len(cards) < done.height:
+    bad = [row for row in rows if row.status in (Status.FAILED, Status.ASIDE)]
+    summary = f"{len(done)} regions of {len({row.input for row in rows})} pictures"
+    if len(cards) < len(done):
         summary += f"; {len(cards)} of them here, spread over all"
-    if done.height:
-        scales = sorted(set(done["scale"]))
-        summary += f". By {done['network'][0]}, {done['strategy'][0]}, x{scales[0]:.4g}"
+    if done:
+        scales = sorted({row.scale or 0 for row in done})
+        summary += f". By {done[0].network}, {done[0].strategy}, x{scales[0]:.4g}"
         summary += f" to x{scales[-1]:.4g}" if len(scales) > 1 else ""
     data = render_page(
         "localsr.batch",
@@ -85,43 +84,43 @@ def write_contact_sheet(
         about=f"{summary}. Drag across a picture: left of the line is bicubic, right of it what localsr made.",
         keys=SORT_KEYS,
         cards=cards,
-        bad=bad.head(MAX_CARDS).to_dicts(),
-        bad_title=f"{bad.height} picture{'s' if bad.height != 1 else ''} came to nothing",
+        bad=bad[:MAX_CARDS],
+        bad_title=f"{len(bad)} picture{'s' if len(bad) != 1 else ''} came to nothing",
     )
     write_whole(path, data)
-    return len(cards), done.height
+    return len(cards), len(done)
 
 
-def _card(folder: str, row: dict[str, Any]) -> dict[str, Any]:
+def _card(folder: str, row: ResultRow) -> dict[str, Any]:
     """Return what the page shows of a region."""
-    box = Box(row["left"], row["top"], row["right"], row["bottom"])
-    with storage.fetched(storage.join(folder, row["output"])) as path:
+    box = row.box
+    with storage.fetched(storage.join(folder, row.output)) as path:
         result = images.read(path)
         after = result.preview(MAX_SIDE)
-    place, moment = split_moment(row["input"])
+    place, moment = split_moment(row.input)
     with storage.fetched(place) as path:
         before, by = _before(open_picture(path, moment, 1).photo, box, result.size)
     change = float(np.abs(_fitted(before, after) - after.astype(np.float32)).mean())
-    name = PurePosixPath(row["input"]).name
+    name = PurePosixPath(row.input).name
     facts = [f"box {box.left},{box.top},{box.width},{box.height}", f"changed by {change:.1f} of 255"]
-    if row["score"] is not None:
-        facts.append(f"score {row['score']:.2f}")
-    if row["seconds"] is not None:
-        facts.append(f"{row['seconds']:.2f} s")
+    if row.score is not None:
+        facts.append(f"score {row.score:.2f}")
+    if row.seconds is not None:
+        facts.append(f"{row.seconds:.2f} s")
     return {
-        "title": f"{name}{', ' + row['label'] if row['label'] else ''}",
+        "title": f"{name}{', ' + row.label if row.label else ''}",
         "caption": " \N{MIDDLE DOT} ".join(facts),
-        "words": f"{row['input']} {row['label']}".lower(),
+        "words": f"{row.input} {row.label}".lower(),
         "before": _webp(before),
         "after": _webp(after),
         "by": by,
         "sides": f"{after.shape[1]} / {after.shape[0]}",
         "name": name,
-        "label": row["label"],
-        "score": "" if row["score"] is None else row["score"],
+        "label": row.label,
+        "score": "" if row.score is None else row.score,
         "area": box.area,
         "change": f"{change:.3f}",
-        "seconds": "" if row["seconds"] is None else f"{row['seconds']:.4f}",
+        "seconds": "" if row.seconds is None else f"{row.seconds:.4f}",
     }
 
 

@@ -9,7 +9,8 @@ from typing import NamedTuple
 
 from localsr.batch import storage
 from localsr.batch.tasks import Setup, Task
-from localsr.errors import LocalSRError
+from localsr.errors import DataError, LocalSRError
+from localsr.geometry import Box
 
 
 class Status(StrEnum):
@@ -51,6 +52,13 @@ class ResultRow(NamedTuple):
     ask: str = ""  # digest of what was asked
     finished: float = 0.0  # seconds since 1970; the same for all rows of a picture
     notes: str = ""  # what is odd with the picture's file, sentences with "; " between them
+
+    @property
+    def box(self) -> Box:
+        """The region's box; `DataError` for a row without one."""
+        if self.left is None or self.top is None or self.right is None or self.bottom is None:
+            raise DataError(f"{self.input} has no region in this row")
+        return Box(self.left, self.top, self.right, self.bottom)
 
 
 Rows = list[ResultRow]  # of one picture

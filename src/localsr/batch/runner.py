@@ -72,7 +72,7 @@ def begun_precision(tasks: Sequence[Task], setup: Setup) -> str | None:
     if not any(storage.exists(storage.join(setup.folder, name)) for name in (TABLE, PARTS)):
         return None
     with ResultTable(setup.folder) as table:
-        asks = set(table.frame["ask"])
+        asks = table.asks
     for precision in PRECISIONS:
         as_then = replace(setup, precision=precision)
         if any(as_then.digest(task) in asks for task in tasks):

@@ -7,37 +7,24 @@
 
 from __future__ import annotations
 
-import io
+import math
 import secrets
 import time
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Self, get_type_hints
-
-import polars as pl
+from typing import Self
 
 from localsr.batch import storage
 from localsr.batch.rows import ResultRow, Rows, Status
 from localsr.errors import DataError
 from localsr.files import lock_folder, remove_leftovers
-from localsr.parquet import parquet_bytes
+from localsr.parquet import parquet_bytes, read_rows
 
 TABLE, PARTS = "results.parquet", ".parts"
 KEEP_SECONDS = 2.0  # of rows that a kill may cost
 MAX_PARTS = 256  # before they are put together
-COLUMN_TYPES: dict[type | object, pl.DataType] = {
-    str: pl.String(),
-    int: pl.Int64(),
-    float: pl.Float64(),
-    int | None: pl.Int64(),
-    float | None: pl.Float64(),
-}
-
-
-def schema() -> dict[str, pl.DataType]:
-    """Return the columns of the table and their types."""
-    return {name: COLUMN_TYPES[kind] for name, kind in get_type_hints(ResultRow).items()}
+LATER = ("notes",)  # which tables of 0.1.0 lack
 
 
 class ResultTable:
@@ -55,16 +42,21 @@ class ResultTable:
         self._kept_at = time.monotonic()
         try:
             self._parts = self._list_parts()
-            self.frame = self._read([f"{PARTS}/{part}" for part in self._parts])
+            self._before: dict[tuple[str, str], Rows] = {}
+            for row in self._read():
+                self._before.setdefault((row.input, row.ask), []).append(row)
         except BaseException:
             self.close()
             raise
-        self._index = _index_rows(self.frame)
+
+    @property
+    def asks(self) -> set[str]:
+        """The digests of what earlier runs asked of pictures."""
+        return {ask for _, ask in self._before}
 
     def before(self, picture: str, ask: str) -> Rows:
         """Return the rows that a picture has from earlier runs that asked the same of it."""
-        first, count = self._index.get((as_text(picture), ask), (0, 0))
-        return [ResultRow(*values) for values in self.frame.slice(first, count).iter_rows()]
+        return self._before.get((as_text(picture), ask), [])
 
     def add(self, rows: Iterable[ResultRow]) -> None:
         """Add rows; the first call after `KEEP_SECONDS` writes all that are new."""
@@ -78,22 +70,22 @@ class ResultTable:
         if not self._rows:
             return
         part = f"{time.time_ns():020d}-{secrets.token_hex(3)}.parquet"
-        storage.write_file(storage.join(self.folder, f"{PARTS}/{part}"), parquet_bytes(_frame(self._rows)))
+        storage.write_file(storage.join(self.folder, f"{PARTS}/{part}"), _table_bytes(self._rows))
         self._rows = []
         self._parts.append(part)
         if len(self._parts) > MAX_PARTS:
             self.finish()
 
-    def finish(self) -> pl.DataFrame:
+    def finish(self) -> Rows:
         """Put all rows together into `results.parquet`, and return them."""
         self.keep()
-        frame = self._read([f"{PARTS}/{part}" for part in self._parts])
+        rows = self._read()
         if self._parts or not storage.exists(storage.join(self.folder, TABLE)):
-            storage.write_file(storage.join(self.folder, TABLE), parquet_bytes(frame))
+            storage.write_file(storage.join(self.folder, TABLE), _table_bytes(rows))
         for part in self._parts:
             storage.remove_file(storage.join(self.folder, f"{PARTS}/{part}"))
         self._parts = []
-        return frame
+        return rows
 
     def _list_parts(self) -> list[str]:
         """List the parts that an earlier run has left."""
@@ -102,20 +94,18 @@ class ResultTable:
             return []
         return [place.rsplit("/", 1)[-1] for place in storage.list_files(parts, "*.parquet")]
 
-    def _read(self, parts: Sequence[str]) -> pl.DataFrame:
+    def _read(self) -> Rows:
         """Read the table and its parts; of several rows about one thing, the last."""
-        names = [name for name in (TABLE, *parts) if storage.exists(storage.join(self.folder, name))]
-        frames = [_frame([])]
-        for name in names:
+        rows: Rows = []
+        for name in (TABLE, *(f"{PARTS}/{part}" for part in self._parts)):
             place = storage.join(self.folder, name)
+            if not storage.exists(place):
+                continue
             try:
-                frame = pl.read_parquet(io.BytesIO(storage.read_file(place)))
-                if "notes" not in frame.columns:  # a table of 0.1.0
-                    frame = frame.with_columns(pl.lit("").alias("notes"))
-                frames.append(frame.select(pl.col(key).cast(kind) for key, kind in schema().items()))
-            except (OSError, pl.exceptions.PolarsError) as error:
-                raise DataError(f"{place} is no table of localsr ({error}); move it away, results are kept") from error
-        return latest_rows(pl.concat(frames))
+                rows += read_rows(storage.read_file(place), place, ResultRow, LATER)
+            except (OSError, DataError) as error:
+                raise DataError(f"{error}; it is no table of localsr: move it away, results are kept") from error
+        return latest_rows(rows)
 
     def close(self) -> None:
         """Let another process go on; workers that were killed may have left pieces."""
@@ -134,20 +124,30 @@ class ResultTable:
         self.close()
 
 
-def latest_rows(frame: pl.DataFrame) -> pl.DataFrame:
+def latest_rows(rows: Rows) -> Rows:
     """Return the rows that were made last, in order: of a picture, for all that was asked of it and came to a result.
 
     What came to none is forgotten once something else was asked of the picture.
     """
-    when = pl.col("finished")
-    same, newest = when == when.max().over("input", "ask"), when == when.max().over("input")
-    kept = frame.filter(same & ((pl.col("status") == Status.DONE.value) | newest)).unique(maintain_order=True)
-    return kept.sort("input", "ask", "top", "left", "output", maintain_order=True)
+    newest: dict[str, float] = {}
+    newest_asked: dict[tuple[str, str], float] = {}
+    for row in rows:
+        newest[row.input] = max(row.finished, newest.get(row.input, row.finished))
+        asked = row.input, row.ask
+        newest_asked[asked] = max(row.finished, newest_asked.get(asked, row.finished))
+    kept = dict.fromkeys(
+        row
+        for row in rows
+        if row.finished == newest_asked[row.input, row.ask]
+        and (row.status == Status.DONE or row.finished == newest[row.input])
+    )
+    return sorted(kept, key=_place)
 
 
-def read_table(folder: str) -> pl.DataFrame:
+def read_table(folder: str) -> Rows:
     """Read a finished table."""
-    return pl.read_parquet(io.BytesIO(storage.read_file(storage.join(folder, TABLE))))
+    place = storage.join(folder, TABLE)
+    return read_rows(storage.read_file(place), place, ResultRow)
 
 
 def as_text(name: str) -> str:
@@ -155,13 +155,13 @@ def as_text(name: str) -> str:
     return name.encode(errors="backslashreplace").decode()
 
 
-def _index_rows(frame: pl.DataFrame) -> dict[tuple[str, str], tuple[int, int]]:
-    """Return where the rows of each picture, and of what was asked of it, begin, and how many they are."""
-    runs = frame.with_row_index("first").group_by("input", "ask").agg(pl.col("first").min(), pl.len())
-    return {(picture, ask): (first, count) for picture, ask, first, count in runs.iter_rows()}
+def _place(row: ResultRow) -> tuple[str, str, float, float, str]:
+    """Return what rows are sorted by; one without a box comes before the others of its picture."""
+    top, left = (-math.inf if side is None else side for side in (row.top, row.left))
+    return row.input, row.ask, top, left, row.output
 
 
-def _frame(rows: Sequence[ResultRow]) -> pl.DataFrame:
-    """Return rows as a table."""
-    cells = [[as_text(value) if isinstance(value, str) else value for value in row] for row in rows]
-    return pl.DataFrame(cells, schema=schema(), orient="row")
+def _table_bytes(rows: Sequence[ResultRow]) -> bytes:
+    """Return rows as a Parquet file."""
+    cells = ((as_text(cell) if isinstance(cell, str) else cell for cell in row) for row in rows)
+    return parquet_bytes([ResultRow._make(row) for row in cells], ResultRow)

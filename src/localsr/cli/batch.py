@@ -128,7 +128,7 @@ def batch_command(
     OUT/results.parquet has a row for each region. Exit code 3: some pictures or regions came to nothing; their rows say
     why.
     """
-    need("batch", "polars", "jinja2", "fsspec")
+    need("batch", "duckdb", "jinja2", "fsspec")
     engine.check()
     wished = conditions.adjustment()
     if contact_sheet is not None and contact_sheet.suffix.lower() != ".html":

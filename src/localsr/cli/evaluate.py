@@ -102,7 +102,7 @@ def evaluate_command(
         raise ConfigError("--record and --timing are of torch; leave out --runtime")
     if timing and output is None:
         raise ConfigError("--timing is for a report; say with -o where the result is to be kept")
-    need("evaluate", "polars", "skimage", "torchmetrics")
+    need("evaluate", "duckdb", "skimage", "torchmetrics")
     from localsr.evaluation.benchmark import Benchmark
     from localsr.evaluation.datasets import data_set_name, find_data_set
     from localsr.evaluation.methods import Method

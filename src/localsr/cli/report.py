@@ -23,7 +23,7 @@ def report_command(
     ] = None,
 ) -> None:
     """Show results as one HTML page that needs no network, as Markdown and as CSV: the paper's tables and figures."""
-    need("evaluate", "jinja2", "matplotlib", "polars")
+    need("evaluate", "jinja2", "matplotlib", "duckdb")
     from localsr.evaluation.report.document import insert_results, to_markdown
     from localsr.evaluation.report.page import write_report
     from localsr.evaluation.report.sections import read_results, readme_parts, report_parts

@@ -25,7 +25,7 @@ from localsr.estimation import LUMA
 from localsr.geometry import MAX_STRIP_PIXELS, Size, strips
 from localsr.resize import cubic
 
-DEGRADATION_VERSIONS = {"photo": 2, "broad": 4, "bursts": 1}  # a cache made by another is made anew
+DEGRADATION_VERSIONS = {"photo": 2, "broad": 3, "bursts": 1}  # a cache made by another is made anew
 MAX_BLUR = 0.8  # LR px, standard deviation; a lens and its demosaicking have 0.3 to 0.6
 MAX_NOISE = 25.0  # levels of 255, standard deviation: a phone by night; drawn squared, so that a third is below 3
 MIN_NOISE = 1e-4  # levels; less is lost in 8 bits, and needs more photons than NumPy can draw

@@ -17,7 +17,7 @@ from PIL import Image, ImageFilter
 
 from localsr.data.degradation import Degradation
 
-CLEAN, ONCE = 0.3, 0.3  # shares of what is reduced by bicubic alone, and of what is degraded once
+CLEAN, ONCE = 0.15, 0.35  # shares of what is reduced by bicubic alone, and of what is degraded once
 FILTERS = (Image.Resampling.BOX, Image.Resampling.BILINEAR, Image.Resampling.BICUBIC, Image.Resampling.LANCZOS)
 CODECS = ("JPEG", "WEBP", "")  # and how often each is met
 CODEC_SHARES = (0.65, 0.2, 0.15)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 from numpy.typing import NDArray
 
 from localsr import images
@@ -15,7 +14,7 @@ from localsr.drawing.attention import attention_map
 from localsr.drawing.sheet import write_sheet
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.evaluation.methods import Method
-from localsr.evaluation.records import METHOD_COLUMN, Example
+from localsr.evaluation.records import Example, RoiRow
 from localsr.evaluation.runner import MethodRunner
 from localsr.geometry import Box
 from localsr.inference.strategies import Strategy
@@ -26,7 +25,7 @@ WITH_CONTEXT = Method(Strategy.CLSR)
 
 
 def write_examples(
-    folder: Path, rois: pl.DataFrame, runner: MethodRunner, benchmark: Benchmark, roi: int, *, attention: bool
+    folder: Path, rois: Sequence[RoiRow], runner: MethodRunner, benchmark: Benchmark, roi: int, *, attention: bool
 ) -> list[Example]:
     """Restore the extreme ROIs once more and write a strip of panels for each; none where context was not compared.
 
@@ -70,17 +69,20 @@ class Extreme(NamedTuple):
     difference: float  # dB
 
 
-def find_extremes(rois: pl.DataFrame, against: Method) -> list[Extreme]:
+def find_extremes(rois: Sequence[RoiRow], against: Method) -> list[Extreme]:
     """Return the ROIs with the largest gain, then those with the largest loss, of `clsr` over `against`."""
-    place = ["picture", "left", "top"]
-    one = rois.filter(pl.col(METHOD_COLUMN) == str(WITH_CONTEXT)).select(*place, "psnr_y")
-    other = rois.filter(pl.col(METHOD_COLUMN) == str(against)).select(*place, pl.col("psnr_y").alias("other"))
-    both = one.join(other, on=place).with_columns(difference=pl.col("psnr_y") - pl.col("other"))
-    ordered = both.sort("difference", *place).select(*place, "difference")
-    gains = [row for row in ordered.tail(EXAMPLES_EACH).reverse().iter_rows() if row[-1] > 0]
-    losses = [row for row in ordered.head(EXAMPLES_EACH).iter_rows() if row[-1] < 0]
-    ranked = (("gain", gains), ("loss", losses))
-    return [Extreme(kind, rank, *row) for kind, rows in ranked for rank, row in enumerate(rows, start=1)]
+    one, other = (
+        {(row.picture, row.left, row.top): row.psnr_y for row in rois if row.way == str(method)}
+        for method in (WITH_CONTEXT, against)
+    )
+    ordered = sorted((one[place] - other[place], place) for place in one.keys() & other.keys())
+    gains = [found for found in reversed(ordered[-EXAMPLES_EACH:]) if found[0] > 0]
+    losses = [found for found in ordered[:EXAMPLES_EACH] if found[0] < 0]
+    return [
+        Extreme(kind, rank, *place, difference)
+        for kind, extremes in (("gain", gains), ("loss", losses))
+        for rank, (difference, place) in enumerate(extremes, start=1)
+    ]
 
 
 def _panels(pair: Pair, box: Box, runner: MethodRunner, methods: Sequence[Method]) -> dict[str, NDArray[np.uint8]]:

@@ -9,10 +9,8 @@ import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-import polars as pl
 import torch
 from msgspec import UNSET
 from torch import Tensor
@@ -23,7 +21,7 @@ from localsr.errors import ConfigError
 from localsr.evaluation.benchmark import Benchmark, Pair
 from localsr.evaluation.examples import write_examples
 from localsr.evaluation.methods import Method
-from localsr.evaluation.records import METHOD_COLUMN, CheckpointNote, EvaluationSettings, Protocol
+from localsr.evaluation.records import CheckpointNote, EvaluationSettings, PictureRow, Protocol, RoiRow
 from localsr.evaluation.results import Result
 from localsr.evaluation.run_folder import RunFolder
 from localsr.evaluation.runner import NOT_DEGRADED, MethodRunner
@@ -108,7 +106,7 @@ def _choose_rois(pair: Pair, roi: int, sample: int | None, k: int) -> list[Box]:
 
 def _measure(
     pair: Pair, runner: MethodRunner, rois: Sequence[Box], roi: int, truth: Conditions, *, to_full: bool
-) -> tuple[pl.DataFrame, pl.DataFrame]:
+) -> tuple[list[RoiRow], list[PictureRow]]:
     """Restore a picture's ROIs by every method: a row for each method and ROI, and one for each method."""
     height, width, _ = pair.lr.shape
     if to_full:
@@ -117,23 +115,24 @@ def _measure(
         hr, large = torch.from_numpy(pair.hr).float(), [box.scaled(runner.scale) for box in rois]
         originals = torch.stack([hr[:, box.rows, box.columns] for box in large])
     complete = sum(box.area for box in rois) == width * height
-    by_roi, by_picture = [], []
+    by_roi: list[RoiRow] = []
+    by_picture: list[PictureRow] = []
     for method in runner.methods:
         began = time.perf_counter()
         restored = metrics.levels(runner.restore(method, pair.lr, rois, truth))
         seconds = time.perf_counter() - began
         scores = compare_pictures(restored, originals)
-        names: dict[str, Any] = {"picture": pair.name, METHOD_COLUMN: str(method)}
-        places = {"left": [box.left for box in rois], "top": [box.top for box in rois]}
-        by_roi.append(pl.DataFrame({**names, **places, **scores}))
+        each = zip(rois, scores["psnr_y"], scores["psnr_rgb"], scores["ssim_y"], strict=True)
+        by_roi += (RoiRow(pair.name, str(method), box.left, box.top, *numbers) for box, *numbers in each)
         stitched_scores = {"psnr_y": math.nan, "psnr_rgb": math.nan, "ssim_y": math.nan}
         if complete:
             stitched = [metrics.stitch(part, width // roi)[None] for part in (restored, originals)]
             stitched_scores = {key: values[0] for key, values in compare_pictures(*stitched).items()}
         means = {f"roi_{key}": float(np.mean(values)) for key, values in scores.items()}
         gflops = count_gflops(runner.network(method), method, roi, Size(width, height))
-        by_picture.append({**names, **stitched_scores, **means, "rois": len(rois), "seconds": seconds, **gflops})
-    return pl.concat(by_roi), pl.DataFrame(by_picture)
+        numbers = stitched_scores | means | gflops
+        by_picture.append(PictureRow(pair.name, str(method), rois=len(rois), seconds=seconds, **numbers))
+    return by_roi, by_picture
 
 
 def compare_pictures(restored: Tensor, originals: Tensor) -> dict[str, list[float]]:

@@ -17,7 +17,6 @@ from localsr.models.card import NETWORK_NAME
 from localsr.models.config import ModelConfig
 
 MAX_JSON_BYTES = 2**26  # of a result's file; one of 100 pictures with their degradations has 35 KB
-METHOD_COLUMN = "way"  # the name of a method in the tables on disk; in JSON the list of them is `ways`
 FileName = Annotated[str, msgspec.Meta(pattern=rf"^(?:{NETWORK_NAME.pattern})\Z")]  # the report's files are called so
 
 Record = TypeVar("Record", bound=msgspec.Struct)
@@ -91,6 +90,35 @@ class Example(msgspec.Struct, frozen=True):
     box: tuple[int, int, int, int]  # left, top, right, bottom in LR px
     difference: float  # of PSNR Y in dB
     panels: list[str]  # from left to right
+
+
+class RoiRow(NamedTuple):
+    """A row of `rois.parquet`: an ROI by a method."""
+
+    picture: str
+    way: str  # the method
+    left: int  # LR px
+    top: int
+    psnr_y: float
+    psnr_rgb: float
+    ssim_y: float
+
+
+class PictureRow(NamedTuple):
+    """A row of `pictures.parquet`: a picture by a method; NaN where it was not stitched, or is too small for SSIM."""
+
+    picture: str
+    way: str  # the method
+    psnr_y: float
+    psnr_rgb: float
+    ssim_y: float
+    roi_psnr_y: float  # means over its ROIs
+    roi_psnr_rgb: float
+    roi_ssim_y: float
+    rois: int
+    seconds: float
+    gflops_roi: float
+    gflops_first_roi: float
 
 
 class EvaluationSettings(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,18 +9,28 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from typing import NamedTuple
 
 import numpy as np
-import polars as pl
 
 from localsr.errors import DataError
 from localsr.evaluation.methods import Method
-from localsr.evaluation.records import METHOD_COLUMN, Interval, MethodMeans, ResultRecord, Timing, read_record
+from localsr.evaluation.records import (
+    Interval,
+    MethodMeans,
+    PictureRow,
+    ResultRecord,
+    RoiRow,
+    Timing,
+    read_record,
+)
 from localsr.models.config import ModelConfig
+from localsr.parquet import read_rows
 
 RESAMPLES = 10_000
 MEANS = tuple(key for key in MethodMeans.__struct_fields__ if key != "seconds_roi")  # columns of pictures.parquet
@@ -52,7 +62,7 @@ class Result:
 
     folder: Path
     record: ResultRecord
-    pictures: pl.DataFrame  # picture, METHOD_COLUMN, MEANS, rois, seconds; NaN for one that was only sampled
+    pictures: list[PictureRow]
     timing: Timing | None
 
     @classmethod
@@ -64,14 +74,13 @@ class Result:
         """
         try:
             record = read_record(folder / "result.json", ResultRecord)
-            pictures = pl.read_parquet(folder / "pictures.parquet", glob=False)
-            if not {"picture", METHOD_COLUMN, *MEANS} <= set(pictures.columns):
-                raise ValueError("its pictures.parquet has other columns")
+            table = folder / "pictures.parquet"
+            pictures = read_rows(table.read_bytes(), str(table), PictureRow)
             timed = folder / "timing.json"
             timing = read_record(timed, Timing) if timed.is_file() else None
         except FileNotFoundError as error:
             raise DataError(f"{folder} holds no finished evaluation: it lacks {Path(error.filename).name}") from error
-        except (OSError, ValueError, RecursionError, pl.exceptions.PolarsError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"{folder} holds no evaluation that can be read: {error}") from error
         return cls(folder, record, pictures, timing)
 
@@ -111,9 +120,10 @@ class Result:
         """Tell whether another result is of the same pictures, cropped and reduced the same way."""
         return self.record.pictures == other.record.pictures and self.pairing == other.pairing
 
-    def rois(self) -> pl.DataFrame:
-        """Read picture, METHOD_COLUMN, left, top, psnr_y, psnr_rgb and ssim_y of each ROI."""
-        return pl.read_parquet(self.folder / "rois.parquet", glob=False)
+    def rois(self) -> list[RoiRow]:
+        """Read the numbers of each ROI."""
+        table = self.folder / "rois.parquet"
+        return read_rows(table.read_bytes(), str(table), RoiRow)
 
     def values(self, method: Method | str, key: str = "psnr_y") -> list[float]:
         """Return a number of each picture; see `picture_values`."""
@@ -124,12 +134,12 @@ class Result:
         return fmean(self.values(method))
 
 
-def picture_values(pictures: pl.DataFrame, method: Method | str, key: str) -> list[float]:
+def picture_values(pictures: Sequence[PictureRow], method: Method | str, key: str) -> list[float]:
     """Return a number of each picture, in the data set's order; the mean over its ROIs where it was not stitched."""
-    rows = pictures.filter(pl.col(METHOD_COLUMN) == str(method))
-    found = rows[key]
-    if key in ("psnr_y", "psnr_rgb", "ssim_y") and found.is_nan().any():
-        found = rows[f"roi_{key}"]
+    rows = [row for row in pictures if row.way == str(method)]
+    found = [getattr(row, key) for row in rows]
+    if key in ("psnr_y", "psnr_rgb", "ssim_y") and any(map(math.isnan, found)):
+        found = [getattr(row, f"roi_{key}") for row in rows]
     return [float(value) for value in found]
 
 

@@ -4,27 +4,30 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import msgspec
 import numpy as np
-import polars as pl
 
 from localsr.errors import DataError
 from localsr.evaluation.records import (
-    METHOD_COLUMN,
     EvaluationSettings,
     Example,
     Interval,
     MethodMeans,
+    PictureRow,
     ResultRecord,
+    RoiRow,
     json_bytes,
     plain_values,
 )
 from localsr.evaluation.results import MEANS, paired_difference, picture_values
 from localsr.files import lock_folder, remove_leftovers, write_whole
-from localsr.parquet import parquet_bytes
+from localsr.parquet import parquet_bytes, read_rows
+
+Row = TypeVar("Row", RoiRow, PictureRow)
 
 
 class RunFolder:
@@ -73,18 +76,18 @@ class RunFolder:
         """Tell whether picture k is done; of its two files the second one written says so."""
         return self._part(k, "pictures").is_file()
 
-    def add(self, k: int, rois: pl.DataFrame, picture: pl.DataFrame) -> None:
+    def add(self, k: int, rois: Sequence[RoiRow], picture: Sequence[PictureRow]) -> None:
         """Keep the rows of picture k."""
-        write_whole(self._part(k, "rois"), parquet_bytes(rois))
-        write_whole(self._part(k, "pictures"), parquet_bytes(picture))
+        write_whole(self._part(k, "rois"), parquet_bytes(rois, RoiRow))
+        write_whole(self._part(k, "pictures"), parquet_bytes(picture, PictureRow))
 
-    def rois(self) -> pl.DataFrame:
+    def rois(self) -> list[RoiRow]:
         """Read the rows of all ROIs so far."""
-        return self._read_parts("rois")
+        return self._read_parts("rois", RoiRow)
 
     def finish(self, examples: list[Example]) -> None:
         """Put the parts together; the folder is a result from now on."""
-        pictures, methods = self._read_parts("pictures"), self.settings.methods
+        pictures, methods = self._read_parts("pictures", PictureRow), self.settings.methods
         base = "halo" if "halo" in methods else methods[0]  # the baseline to beat
         psnr = {method: picture_values(pictures, method, "psnr_y") for method in methods}
         apart = {m: paired_difference(psnr[m], psnr[base]) for m in methods if m != base}
@@ -92,11 +95,11 @@ class RunFolder:
             **{key: getattr(self.settings, key) for key in self.settings.__struct_fields__},
             means={method: _method_means(pictures, method) for method in methods},
             differences={f"{method} - {base}": _rounded(interval) for method, interval in apart.items()},
-            pictures=pictures["picture"].unique(maintain_order=True).to_list(),
+            pictures=list(dict.fromkeys(row.picture for row in pictures)),
             examples=examples,
         )
-        write_whole(self.folder / "rois.parquet", parquet_bytes(self._read_parts("rois")))
-        write_whole(self.folder / "pictures.parquet", parquet_bytes(pictures))
+        write_whole(self.folder / "rois.parquet", parquet_bytes(self.rois(), RoiRow))
+        write_whole(self.folder / "pictures.parquet", parquet_bytes(pictures, PictureRow))
         write_whole(self.folder / "result.json", json_bytes(plain_values(record)))
         self._tidy()
 
@@ -118,9 +121,10 @@ class RunFolder:
         """Return the path of one of the two files of picture k."""
         return self._parts / f"{k:05d}-{kind}.parquet"
 
-    def _read_parts(self, kind: str) -> pl.DataFrame:
-        """Read all parts of a kind."""
-        return pl.concat([pl.read_parquet(path, glob=False) for path in sorted(self._parts.glob(f"*-{kind}.parquet"))])
+    def _read_parts(self, name: str, kind: type[Row]) -> list[Row]:
+        """Read all parts of a name."""
+        paths = sorted(self._parts.glob(f"*-{name}.parquet"))
+        return [row for path in paths for row in read_rows(path.read_bytes(), str(path), kind)]
 
 
 def _rounded(interval: Interval) -> Interval:
@@ -129,11 +133,11 @@ def _rounded(interval: Interval) -> Interval:
     return Interval(round(interval.mean, 4), low, high)
 
 
-def _method_means(pictures: pl.DataFrame, method: str) -> MethodMeans:
+def _method_means(pictures: Sequence[PictureRow], method: str) -> MethodMeans:
     """Return the means over pictures."""
-    rows = pictures.filter(pl.col(METHOD_COLUMN) == method)
-    means = {key: float(np.mean(rows[key].to_numpy())) for key in MEANS}
-    seconds = float(rows["seconds"].to_numpy().sum() / rows["rois"].to_numpy().sum())
+    rows = [row for row in pictures if row.way == method]
+    means = {key: float(np.mean([getattr(row, key) for row in rows])) for key in MEANS}
+    seconds = sum(row.seconds for row in rows) / sum(row.rois for row in rows)
     numbers = {key: None if np.isnan(value) else round(value, 5) for key, value in means.items()}
     return msgspec.convert(numbers | {"seconds_roi": round(seconds, 6)}, MethodMeans)
 

@@ -62,6 +62,7 @@ class CLSR(nn.Module):
         step = math.lcm(self.backbone.multiple, self.backbone.unit * config.gcm_stride)
         if config.gcm and config.gcm_patch % step:
             raise ConfigError(f"gcm_patch {config.gcm_patch} is not a multiple of {config.backbone}'s {step}")
+        self.clean = backbone(config.without_context()).requires_grad_(False) if config.clean else None
         self.conditioning = Conditioning(config) if config.conditioned else None
         self.modulation: Tensor | None = None
         self.cells = Cells(config) if config.cells else None
@@ -83,9 +84,23 @@ class CLSR(nn.Module):
         """Return this network, its weights shared, told how the picture was degraded; itself if it cannot be told."""
         if self.conditioning is None:
             return self
+        if self.clean is not None and conditions.negligible:
+            return self.undegraded()
         with torch.inference_mode():
             told = next(self.conditioning.parameters()).new_tensor([conditions.encoded()])
             return self.modulated(self.conditioning(told))
+
+    @property
+    def is_undegraded(self) -> bool:
+        """Whether this is what `undegraded` returns."""
+        return self.clean is not None and self.backbone is self.clean
+
+    def undegraded(self) -> Self:
+        """Return this network, its weights shared, with the backbone that it has for clean pictures."""
+        other = copy.copy(self)
+        other._modules = {**self._modules, "backbone": self.clean}
+        other.modulation = None
+        return other
 
     def modulated(self, modulation: Tensor) -> Self:
         """Return this network, its weights shared, with gains and offsets that `conditioning` made."""
@@ -187,6 +202,8 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
     given |= {n: t for n, t in wanted.items() if any(part in n for part in fresh)}
     _refuse_others(given, wanted, f"a {config.backbone} cannot start from this {plain.config.backbone}")
     network.backbone.load_state_dict(given)
+    if network.clean is not None:
+        network.clean.load_state_dict(given if plain.clean is None else plain.clean.state_dict())
     for mine, theirs in ((network.conditioning, plain.conditioning), (network.cells, plain.cells)):
         if mine is not None and theirs is not None:
             mine.load_state_dict(theirs.state_dict())

@@ -45,6 +45,7 @@ class ModelConfig:
     centred: bool = True  # whether SPAN takes the mean colour off its input
     halo: tuple[int, ...] = (4, 3, 2, 2)  # LR px kept around the ROI: at the head, then after each stage
     conditioned: bool = False  # whether it is told how the picture was degraded
+    clean: bool = False  # whether it has a second backbone, which restores pictures that were not degraded at all
     cells: bool = False  # whether it reads what other frames say, beside the picture
     gcm: bool = False  # global context module, Sec. 3.2
     gcm_after: int = 1  # the stage that it follows; G is the head and as many stages
@@ -88,6 +89,8 @@ class ModelConfig:
             raise ConfigError(f"halo {self.halo} must not grow on its way through the network")
         if self.channels % self.groups or (self.gcm and self.channels % self.gcm_heads):
             raise ConfigError(f"{self.channels} channels do not divide into {self.groups} groups and the GCM's heads")
+        if self.clean and not self.conditioned:
+            raise ConfigError("clean pictures are told by conditions: set conditioned too, or leave clean out")
         if self.cells and not self.plain:
             raise ConfigError("cells are read by a network without context: leave gcm and pim out")
         if self.gcm and not self.gcm_after <= self.stages:
@@ -136,13 +139,13 @@ class ModelConfig:
         """Return the PIM's form of the backbone: fewer channels and blocks, as many stages, and local (Sec. 3.3)."""
         c, blocks = self.pim_channels, self.pim_blocks
         growth = max(1, self.growth * c // self.channels)  # else a dense block of 8 channels grows by 32 four times
-        plain = dataclasses.replace(self.without_context(), conditioned=False, pixel_attention=False)
+        plain = dataclasses.replace(self.without_context(), conditioned=False, clean=False, pixel_attention=False)
         return dataclasses.replace(plain, channels=c, features=c, growth=growth, blocks=blocks, pooled=False)
 
     def extractor(self) -> Self:
         """Return the form of the backbone whose head and stages are G (Sec. 3.2)."""
         stages, blocks = self.gcm_after, min(self.blocks, self.gcm_blocks)
-        plain = dataclasses.replace(self.without_context(), conditioned=False)
+        plain = dataclasses.replace(self.without_context(), conditioned=False, clean=False)
         return dataclasses.replace(plain, stages=stages, blocks=blocks, halo=self.halo[: stages + 1])
 
 

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from localsr import images
+from localsr.conditions import Conditions
 from localsr.errors import ConfigError
 from localsr.extras import need
 from localsr.geometry import Box, Size, whole
 from localsr.inference.restorer import Restorer
+from localsr.inference.scene import Scene
 from localsr.models.clsr import CLSR
 from localsr.onnx.devices import GraphSettings
-from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, digest, write_folder
-from localsr.onnx.graphs import attending, encoding, restoring
+from localsr.onnx.folder import PLAIN, RESTORE, GraphCard, digest, write_folder
+from localsr.onnx.graphs import tracings
 from localsr.onnx.network import read_restorer
 from localsr.onnx.tables import facts_of
 from localsr.progress import Progress
@@ -56,11 +57,9 @@ def traced(restorer: Restorer, progress: Progress = lambda *_: None) -> tuple[Gr
     network, plain = (getattr(one, "module", None) for one in (restorer.network, restorer.plain))
     if not isinstance(network, CLSR) or not isinstance(plain, CLSR | None):
         raise ConfigError(f"{card.name} is not of torch; export the checkpoint that it came from")
-    work: dict[str, Callable[[], bytes]] = {RESTORE: lambda: restoring(network)}
-    if network.gcm is not None:
-        work |= {ENCODE: lambda: encoding(network), ATTEND: lambda: attending(network)}
+    work = tracings(network)
     if plain is not None and plain is not network:
-        work[PLAIN] = lambda: restoring(plain)
+        work |= {name.replace(RESTORE, PLAIN): trace for name, trace in tracings(plain).items()}
     graphs: dict[str, bytes] = {}
     for name, make in work.items():
         progress(len(graphs), len(work) + 1)
@@ -81,13 +80,22 @@ def compare(restorer: Restorer, other: Restorer) -> float:
     pixels = np.random.default_rng(0).integers(0, 256, (COMPARED_SIZE.height, COMPARED_SIZE.width, 3), dtype=np.uint8)
     photo = images.read(pixels)
     scene, found = restorer.encode(photo), other.encode(photo)
+    attends = other.network.geometry.context is not None
+    apart = _apart(scene, found, attends=attends)
+    if restorer.conditioned:  # the picture is noise, and so it is measured
+        apart += _apart(scene.told(Conditions()), found.told(Conditions()), attends=attends)
+    return float(np.max(apart))  # NaN if any is
+
+
+def _apart(scene: Scene, found: Scene, *, attends: bool) -> list[float]:
+    """Return the largest differences of two scenes of one picture, by each strategy and in each box."""
     apart = [
-        np.abs(mine.pixels - theirs.pixels).max()
+        float(np.abs(mine.pixels - theirs.pixels).max())
         for way in scene.strategies
         if way in found.strategies
         for mine, theirs in zip(scene.restore(COMPARED_BOXES, way), found.restore(COMPARED_BOXES, way), strict=True)
     ]
-    if other.network.geometry.context is not None:
+    if attends:
         shares = [[each.attention(box).shares for each in (scene, found)] for box in COMPARED_BOXES]
-        apart += [np.abs(np.subtract(mine, theirs)).max() for mine, theirs in shares]
-    return float(np.max(apart))  # NaN if any is
+        apart += [float(np.abs(np.subtract(mine, theirs)).max()) for mine, theirs in shares]
+    return apart

@@ -5,6 +5,7 @@ restore.onnx    the network
 encode.onnx     its keys and values, where it has a GCM
 attend.onnx     what of them a region drew on, there too
 plain.onnx      *restore* of the plain twin, where it has one
+clean-*.onnx    *restore*, *attend* and *plain* for pictures that were not degraded, where it has a backbone for them
 """
 
 from __future__ import annotations
@@ -31,7 +32,9 @@ FORMAT = "localsr-onnx-3"
 OPSET = 18  # Resize as torch has it, and old enough for what people run
 CONTEXT = ("keys", "values", "places")
 CARD = "card.json"
-RESTORE, ENCODE, ATTEND, PLAIN = GRAPHS = ("restore", "encode", "attend", "plain")
+RESTORE, ENCODE, ATTEND, PLAIN = ("restore", "encode", "attend", "plain")
+CLEAN = "clean-"  # before the names of graphs of the backbone for clean pictures
+GRAPHS = (RESTORE, ENCODE, ATTEND, PLAIN, CLEAN + RESTORE, CLEAN + ATTEND, CLEAN + PLAIN)
 MAX_REACH = 2**20  # LR px
 MAX_NUMBER = 2.0**50  # of FLOPs or bytes by the px
 MAX_CARD_BYTES, MAX_GRAPH_BYTES = 2**20, 2**30
@@ -81,8 +84,9 @@ def read_folder(folder: Path) -> tuple[GraphCard, dict[str, bytes]]:
         graphs[name] = read_bounded(path, "graph", MAX_GRAPH_BYTES)
         if digest(graphs[name]) != sha256:
             raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
-        wanted = INPUTS.get(name) or [*INPUTS[PLAIN], *(("origins", *CONTEXT) if card.config.gcm else ())]
-        if card.config.conditioned and name != ENCODE:
+        kind = name.removeprefix(CLEAN)
+        wanted = INPUTS.get(kind) or [*INPUTS[PLAIN], *(("origins", *CONTEXT) if card.config.gcm else ())]
+        if card.config.conditioned and name not in (ENCODE, CLEAN + kind):
             wanted = [*wanted, "conditions"]
         check_graph(path, graphs[name], wanted)
     return card, graphs
@@ -108,8 +112,12 @@ def _card(folder: Path) -> GraphCard:
     texts = [card.name, card.sha256, *_texts(card.graphs), *_texts(card.plain), *_texts(card.versions)]
     if not all(isinstance(text, str) for text in texts) or CONTROL_CHARACTERS.search("".join(texts)):
         raise CheckpointError(f"{path} is damaged: its texts are not text")
-    needed = {RESTORE, ENCODE, ATTEND} if card.config.gcm else {RESTORE}
-    if not needed <= set(card.graphs) <= needed | ({PLAIN} if not card.config.plain else set()):
+    of_regions = {RESTORE, ATTEND} if card.config.gcm else {RESTORE}
+    needed = of_regions | ({ENCODE} if card.config.gcm else set())
+    twin = set() if card.config.plain else {PLAIN}
+    if card.config.clean:
+        needed, twin = needed | {CLEAN + name for name in of_regions}, twin | {CLEAN + name for name in twin}
+    if set(card.graphs) not in (needed, needed | twin):
         raise CheckpointError(f"{path} names the graphs {', '.join(card.graphs)}; its network has others")
     if set(card.facts) != {RESTORE, PLAIN} & set(card.graphs) or not fitting(card.config, card.facts[RESTORE]):
         raise CheckpointError(f"{path} is damaged: what it says of its network does not fit it")

@@ -18,7 +18,7 @@ import logging
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, cast
 
 import torch
@@ -32,7 +32,7 @@ from localsr.models.clsr import CLSR
 from localsr.models.patches import Context
 from localsr.models.windows import Taper
 from localsr.onnx.bare import bared
-from localsr.onnx.folder import CONTEXT, OPSET
+from localsr.onnx.folder import ATTEND, CLEAN, CONTEXT, ENCODE, OPSET, RESTORE
 
 EXAMPLE = Size(72, 64)  # of the picture that is traced: multiples of SwinIR's window
 INNER = Box(24, 24, 43, 41)  # the ROI that is traced
@@ -61,6 +61,19 @@ def attending(network: CLSR, *, bare: bool = False) -> bytes:
     return _traced(_Attend(network), *_inputs(network), ("weights",), bare=bare)
 
 
+def tracings(network: CLSR, *, bare: bool = False) -> dict[str, Callable[[], bytes]]:
+    """Return what traces each graph of a network, by the names that a folder has for them."""
+    works = {RESTORE: partial(restoring, network, bare=bare)}
+    if network.gcm is not None:
+        works |= {ENCODE: partial(encoding, network, bare=bare), ATTEND: partial(attending, network, bare=bare)}
+    if network.clean is not None:
+        clean = network.undegraded()
+        works[CLEAN + RESTORE] = partial(restoring, clean, bare=bare)
+        if network.gcm is not None:
+            works[CLEAN + ATTEND] = partial(attending, clean, bare=bare)
+    return dict(works)
+
+
 def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Return an example of what *restore* takes, and which of its axes are free."""
     config, multiple = network.config, network.backbone.multiple
@@ -75,7 +88,7 @@ def _inputs(network: CLSR) -> tuple[dict[str, Tensor], dict[str, Any]]:
         keys, values = torch.rand(2, 1, heads, 36, config.channels // heads)  # one tensor twice would be one input
         inputs |= {"origins": torch.zeros(2, 2), "keys": keys, "values": values, "places": torch.rand(1, 36, 2)}
         free |= {"origins": {0: batch}, "keys": {2: tokens}, "values": {2: tokens}, "places": {1: tokens}}
-    if network.conditioned:
+    if network.conditioned and not network.is_undegraded:
         inputs["conditions"], free["conditions"] = torch.rand(1, len(Conditions._fields)), None
     return inputs, free
 

@@ -20,8 +20,8 @@ from localsr.onnx.architectures import FORMAT, GRAPHS_FOLDER, ArchitectureCard, 
 from localsr.onnx.bare import PREFIX
 from localsr.onnx.devices import GraphSettings
 from localsr.onnx.export import MAX_DIFFERENCE, compare
-from localsr.onnx.folder import ATTEND, CARD, ENCODE, RESTORE, digest
-from localsr.onnx.graphs import attending, encoding, restoring
+from localsr.onnx.folder import CARD, digest
+from localsr.onnx.graphs import tracings
 from localsr.onnx.tables import facts_of
 from localsr.pytorch.network import TorchNetwork
 
@@ -31,7 +31,12 @@ def architectures() -> dict[str, list[Path]]:
     found: dict[str, list[Path]] = {}
     for path in embedded_networks().values():
         config = read_card(path, path.read_bytes()).config
-        more = {"attention": config.pixel_attention, "conditioned": config.conditioned, "clsr": not config.plain}
+        more = {
+            "attention": config.pixel_attention,
+            "conditioned": config.conditioned,
+            "clean": config.clean,
+            "clsr": not config.plain,
+        }
         parts = [config.backbone, *(name for name, has in more.items() if has), f"x{config.scale}"]
         found.setdefault("-".join(parts), []).append(path)
     return found
@@ -39,10 +44,7 @@ def architectures() -> dict[str, list[Path]]:
 
 def traced_bare(network: CLSR) -> dict[str, bytes]:
     """Trace the graphs of a network, without its weights."""
-    graphs = {RESTORE: restoring(network, bare=True)}
-    if network.gcm is not None:
-        graphs |= {ENCODE: encoding(network, bare=True), ATTEND: attending(network, bare=True)}
-    return graphs
+    return {name: trace() for name, trace in tracings(network, bare=True).items()}
 
 
 def make_graphs(name: str, checkpoints: list[Path], folder: Path = GRAPHS_FOLDER) -> ArchitectureCard:

@@ -23,7 +23,7 @@ from localsr.models.patches import Context
 from localsr.models.windows import NetworkGeometry, Taper
 from localsr.models.work import WorkLoad
 from localsr.onnx.devices import GraphSettings, providers_of
-from localsr.onnx.folder import ATTEND, ENCODE, PLAIN, RESTORE, GraphCard, GraphFacts, read_folder
+from localsr.onnx.folder import ATTEND, CLEAN, ENCODE, PLAIN, RESTORE, GraphCard, GraphFacts, read_folder
 
 Floats = NDArray[np.float32]
 
@@ -47,9 +47,9 @@ class OnnxNetwork:
         graphs: Mapping[str, GraphSession],
         settings: GraphSettings = GraphSettings(),  # noqa: B008  # cannot be changed
     ) -> None:
-        """Take the graphs of a config by their names: *restore*, for one with GCM *encode* and *attend* too."""
+        """Take the graphs of a config by their names, as `folder` has them."""
         self._config, self._facts, self._graphs, self._settings = config, facts, graphs, settings
-        self._conditions = Conditions()
+        self._conditions: Conditions | None = Conditions()  # None for a clean picture, which has graphs of its own
 
     def __copy__(self) -> Self:
         """Return a network of the same graphs."""
@@ -115,7 +115,7 @@ class OnnxNetwork:
     def with_conditions(self, conditions: Conditions) -> Self:
         """Return this network, its graphs shared, told how a picture was degraded."""
         other = copy.copy(self)
-        other._conditions = conditions
+        other._conditions = None if self._config.clean and conditions.negligible else conditions
         return other
 
     def encode(self, patches: Floats, corners: Floats) -> Context[Floats] | None:
@@ -128,7 +128,7 @@ class OnnxNetwork:
         self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats] | None
     ) -> Floats:
         """Restore by the graph *restore*."""
-        (y,) = _run(self._graphs[RESTORE], **self._inputs(pixels, near, taper, origins, context))
+        (y,) = _run(self._graphs[self._of_region(RESTORE)], **self._inputs(pixels, near, taper, origins, context))
         box = taper.roi.scaled(self._config.scale)
         if y.shape != (len(pixels), 3, box.height, box.width):
             raise CheckpointError(f"the graph gave {tuple(y.shape)} for {box.size} px; it is not what its card says")
@@ -136,10 +136,14 @@ class OnnxNetwork:
 
     def attention(self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats]) -> Floats:
         """Compute the weights of the attention by the graph *attend*."""
-        (weights,) = _run(self._graphs[ATTEND], **self._inputs(pixels, near, taper, origins, context))
+        (weights,) = _run(self._graphs[self._of_region(ATTEND)], **self._inputs(pixels, near, taper, origins, context))
         if weights.ndim != 4 or (len(weights), weights.shape[-1]) != (len(pixels), context.keys.shape[2]):
             raise CheckpointError(f"the graph gave weights {tuple(weights.shape)}; it is not what its card says")
         return weights
+
+    def _of_region(self, name: str) -> str:
+        """Return the name of a graph of regions, for what the network was told."""
+        return name if self._conditions is not None else CLEAN + name
 
     def _inputs(
         self, pixels: Floats, near: Box, taper: Taper, origins: Floats, context: Context[Floats] | None
@@ -147,7 +151,7 @@ class OnnxNetwork:
         """Name what the graphs of regions take."""
         sides = [[b.left, b.top, b.right, b.bottom] for b in (near, *taper.windows, taper.roi)]
         inputs: dict[str, NDArray[Any]] = {"pixels": pixels, "windows": np.array(sides, np.int64)}
-        if self.conditioned:
+        if self.conditioned and self._conditions is not None:
             inputs["conditions"] = np.array([self._conditions.encoded()], np.float32)
         return inputs if context is None else inputs | {"origins": origins, **context._asdict()}
 
@@ -183,7 +187,10 @@ def open_networks(folder: Path, settings: GraphSettings) -> OnnxNetworks:
     card, graphs = read_folder(folder)
     sessions = {name: open_graph(folder / f"{name}.onnx", data, settings) for name, data in graphs.items()}
     twin = card.config.without_context()
-    plain = OnnxNetwork(twin, card.facts[PLAIN], {RESTORE: sessions[PLAIN]}, settings) if PLAIN in sessions else None
+    plain = None
+    if PLAIN in sessions:
+        own = {name.replace(PLAIN, RESTORE): session for name, session in sessions.items() if name.endswith(PLAIN)}
+        plain = OnnxNetwork(twin, card.facts[PLAIN], own, settings)
     return OnnxNetworks(card, OnnxNetwork(card.config, card.facts[RESTORE], sessions, settings), plain)
 
 

@@ -131,11 +131,13 @@ class Recipe:
 
     @classmethod
     def read(cls, path: Path, settings: Sequence[str] = ()) -> Recipe:
-        """Read a TOML file, `key=value` settings over it; unknown keys are refused, the nearest known one named."""
-        try:
-            values = tomllib.loads(path.read_text())
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-            raise ConfigError(f"recipe {path} cannot be read: {error}") from error
+        """Read a TOML file, `key=value` settings over it; unknown keys are refused, the nearest known one named.
+
+        `like` names another recipe, as seen from this one, whose settings hold where this one has none.
+        """
+        values = _read_table(path)
+        if (like := values.pop("like", None)) is not None:
+            values = _like(path, like, values)
         for setting in settings:
             _set(values, setting)
         return cls.from_dict(values)
@@ -179,6 +181,27 @@ class Recipe:
 def _lines(table: dict[str, Any]) -> list[str]:
     """Write plain values as TOML, whose strings, numbers, booleans and lists are JSON's."""
     return [f"{key} = {json.dumps(value)}" for key, value in table.items()]
+
+
+def _read_table(path: Path) -> dict[str, Any]:
+    """Read the tables of a recipe's file."""
+    try:
+        return tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigError(f"recipe {path} cannot be read: {error}") from error
+
+
+def _like(path: Path, like: Any, values: dict[str, Any]) -> dict[str, Any]:  # noqa: ANN401  # whatever TOML holds
+    """Return the settings of the recipe that `path` is like, with `values` over them."""
+    if not isinstance(like, str):
+        raise ConfigError(f"like = {like!r} must be the path of a recipe")
+    given = _read_table(path.parent / like)
+    if "like" in given:
+        raise ConfigError(f"{path} is like {like}, which is like another recipe itself; name that one")
+    models = given.get("model", {}), values.get("model", {})
+    if not all(isinstance(model, dict) for model in models):
+        raise ConfigError("model must be a table; choose a network with model.preset")
+    return given | values | {"model": models[0] | models[1]}
 
 
 def _set(values: dict[str, Any], setting: str) -> None:

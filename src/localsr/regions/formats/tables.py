@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path, PurePosixPath
 
 from localsr.errors import Advice, BoxError, DataError
-from localsr.extras import optional
+from localsr.extras import need
 from localsr.regions.formats.documents import (
     MAX_JSON_BYTES,
     Pictures,
@@ -100,17 +99,16 @@ def iterate_table(data: bytes, place: str) -> Iterator[tuple[str, Record]]:
 
 def _iterate_parquet(data: bytes, place: str, title: str) -> Iterator[tuple[str, Record]]:
     """Yield the rows of a Parquet file, whose number is known before they are read."""
-    pl = optional("polars", "batch", place)
-    try:
-        check_count(pl.scan_parquet(io.BytesIO(data)).select(pl.len()).collect().item(), "rows", place)
-        frame = pl.read_parquet(io.BytesIO(data))
-    except (OSError, pl.exceptions.PolarsError) as error:
-        raise DataError(f"{place} cannot be read as Parquet: {error}") from error
-    columns = column_names(frame.columns)
-    check_columns(columns, frame.columns, place)
-    for n, row in enumerate(frame.iter_rows(), start=1):
-        origin = f"{title}, row {n}"
-        yield origin, _known(dict(zip(columns, row, strict=True)), columns, origin)
+    need("batch", "duckdb", what=place)
+    from localsr.parquet import open_table
+
+    with open_table(data, place) as table:
+        check_count(table.height, "rows", place)
+        columns = column_names(table.columns)
+        check_columns(columns, table.columns, place)
+        for n, row in enumerate(table.rows(), start=1):
+            origin = f"{title}, row {n}"
+            yield origin, _known(dict(zip(columns, row, strict=True)), columns, origin)
 
 
 def _known(record: Record, columns: Sequence[str], origin: str) -> Record:
