@@ -37,6 +37,7 @@ class ParquetTable(NamedTuple):
 
     columns: list[str]
     height: int
+    values: int  # of the column that has most: its lists counted by their entries
     rows: Callable[..., Iterator[tuple[Any, ...]]]  # of all columns, or of those that are named as SQL names them
 
 
@@ -94,12 +95,15 @@ def open_table(data: bytes, place: str) -> Iterator[ParquetTable]:
         columns = [name for name, *_ in database.execute(f"DESCRIBE SELECT * {file}", [str(path)]).fetchall()]
         ((height,),) = database.execute(f"SELECT count(*) {file}", [str(path)]).fetchall()
 
+        counted = "SELECT sum(num_values)::BIGINT AS n FROM parquet_metadata(?) GROUP BY path_in_schema"
+        ((values,),) = database.execute(f"SELECT coalesce(max(n), 0) FROM ({counted})", [str(path)]).fetchall()
+
         def rows(cells: str = "*") -> Iterator[tuple[Any, ...]]:
             found = database.execute(f"SELECT {cells} {file}", [str(path)])
             while some := found.fetchmany(FETCHED_AT_ONCE):
                 yield from some
 
-        yield ParquetTable(columns, height, rows)
+        yield ParquetTable(columns, height, values, rows)
 
 
 @contextmanager

@@ -291,7 +291,8 @@ def test_any_size(nets, here):
     ],
 )
 def test_wrong_use_is_a_sentence(nets, here, args, words):
-    fails(restore(nets, *args), 2, *words)
+    own = "--model" in args
+    fails(run("restore", "photo.png", *args) if own else restore(nets, *args), 2, *words)
     assert files(here) == []
 
 

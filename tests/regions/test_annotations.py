@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cv2
+import duckdb
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -20,6 +21,7 @@ from localsr.errors import BoxError, ConfigError, LocalSRError
 from localsr.geometry import Box, Size, whole
 from localsr.geometry.box import SLACK
 from localsr.regions import Annotations, Found, Margin, Region, RegionRequest, read, read_lines, text
+from localsr.regions.formats.run_lengths import RunLengths, painted_sides
 from localsr.regions.request import merge_overlapping
 
 Sides = tuple[float, float, float, float]  # left, top, right, bottom
@@ -309,6 +311,26 @@ def test_too_many_regions_are_refused_before_they_are_parsed(
         read(tmp_path / name)
 
 
+@pytest.mark.parametrize("cell", ["{}", "{{'bbox': {}}}"])
+def test_boxes_in_one_cell_count(tmp_path: Path, cell: str) -> None:
+    """Of tables from strangers: 4 kB of Parquet were 1.5 million boxes, 15 s and 1.6 GB; a line of JSON as many."""
+    boxes = cell.format("[[1, 1, 2, 2] for x in range(1_000_001)]")
+    with duckdb.connect() as database:
+        query = f"SELECT 'a.jpg' AS picture, {boxes} AS objects"
+        database.execute(f"COPY ({query}) TO '{tmp_path / 'a.parquet'}' (FORMAT parquet, COMPRESSION zstd)")
+    with pytest.raises(BoxError, match="has 1,000,001 boxes; of a file, 1,000,000 regions are read"):
+        read(tmp_path / "a.parquet")
+
+
+def test_boxes_in_one_line_count() -> None:
+    """Of lines from strangers."""
+    line = '{"picture": "a.jpg", "boxes": [%s]}'
+    with pytest.raises(BoxError, match=r"1,000,\d+ lists; of a file, 1,000,000 regions"):
+        read_lines((line % ",".join(["[1,1,2,2]"] * 1_000_001)).encode())
+    (found,) = read_lines((line % ",".join(["[1,1,2,2]"] * 100_001)).encode()).of("a.jpg")
+    assert "100,001 regions; of a file, 100,000" in found.problem
+
+
 def test_a_mask_of_noise_is_refused_at_its_first_strip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pixels = np.zeros((64, 64), np.uint8)
     pixels[::2, ::2] = 255
@@ -560,6 +582,54 @@ def test_an_annotation_of_no_picture_stops_no_other(tmp_path: Path) -> None:
     assert [region.on(SIZE).box for region in found.of("a.jpg")] == [Box(1, 2, 4, 6)]
     with pytest.raises(BoxError, match=r"annotations\[1\]: is of image 9, which is not among the images"):
         found.of("9.jpg")[0].on(SIZE)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        (
+            "a.json",
+            '{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "segmentation": [[%s]]}]}',
+        ),
+        (
+            "a.json",
+            '{"images": [{"id": 1, "file_name": "a.jpg"}], "annotations": [{"image_id": 1, "segmentation": '
+            '{"size": [9, 9], "counts": [%s]}}]}',
+        ),
+        ("a.json", '{"shapes": [{"points": [[%s]]}], "imagePath": "a.jpg"}'),
+    ],
+)
+def test_an_outline_of_a_megabyte_is_refused_before_it_is_read(tmp_path: Path, name: str, content: str) -> None:
+    """Of annotations from strangers: six million points in one region took 4 s and 650 MB."""
+    (tmp_path / name).write_text(content % ",".join(["1"] * 600_000))
+    (region,) = read(tmp_path / name).of("a.jpg")
+    with pytest.raises(BoxError, match="its outline has 1,2"):
+        region.on(Size(9, 9))
+
+
+@settings(deadline=None)
+@given(runs=st.lists(st.integers(0, 10**6), min_size=1, max_size=20), cut=st.integers(0, 3))
+def test_packed_runs_are_those_that_were_packed(runs: list[int], cut: int) -> None:
+    """Of masks in COCO's results, against pycocotools' way to pack them, written out again."""
+    packed = ""
+    for n, run in enumerate(runs):
+        left, more = run - (runs[n - 2] if n > 2 else 0), True
+        while more:
+            bits, left = left & 31, left >> 5
+            more = left != (-1 if bits & 16 else 0)
+            packed += chr((bits | 32 * more) + 48)
+    height = sum(runs) + 1
+    said = painted_sides_or_refusal(RunLengths((height, 1), packed))
+    assert said == painted_sides_or_refusal(RunLengths((height, 1), runs))
+    painted_sides_or_refusal(RunLengths((height, 1), packed[: len(packed) - cut]))  # sides, or a sentence
+
+
+def painted_sides_or_refusal(mask: RunLengths) -> Sides | str:
+    """Return the box around what is painted, or why there is none."""
+    try:
+        return painted_sides(mask, "x")
+    except BoxError as error:
+        return str(error)
 
 
 @pytest.mark.parametrize("row", ["0 .25 .5 .5 .25 .75 .75", "0 .25 .25 .75 .25 .75 .75 .25 .75"])

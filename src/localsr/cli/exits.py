@@ -8,7 +8,7 @@ from enum import IntEnum
 from typing import Any
 
 import typer
-from typer.core import TyperCommand, TyperGroup
+from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from localsr.errors import LocalSRError, StoppedError
 from localsr.extras import missing_package
@@ -33,7 +33,7 @@ class OnceCommand(TyperCommand):
         """Parse the arguments, once none is given twice."""
         given = args[: args.index("--")] if "--" in args else args
         for option in self.params:
-            if option.param_type_name != "option" or option.multiple or option.is_flag or option.count:
+            if not isinstance(option, TyperOption) or option.multiple or option.is_flag or option.count:
                 continue
             times = sum((arg.partition("=")[0] if arg.startswith("--") else arg) in option.opts for arg in given)
             if times > 1:

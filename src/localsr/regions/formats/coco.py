@@ -15,6 +15,7 @@ from localsr.regions.formats.documents import (
     are_shares,
     bounds,
     check_objects,
+    check_outline,
     identity,
     load_document,
     parse_json,
@@ -115,6 +116,7 @@ def _region(annotation: CocoAnnotation, label: str, size: Size | None, origin: s
         corners = (x, y, x + width, y + height)
         return Region(*corners, are_shares(corners), label, annotation.score, origin, size, by_size=True)
     outline = bytes(annotation.segmentation)
+    check_outline(outline, origin)
     if outline.startswith(b"{"):
         painted = painted_sides(parse_json(outline, RunLengths, origin), origin)
         return Region(*painted, False, label, annotation.score, origin, size)

@@ -100,7 +100,7 @@ def iterate_lines(data: bytes, origin: str) -> Iterator[LineEntry]:
     if len(data) > MAX_JSON_BYTES:
         raise BoxError(f"{origin} has more than {MAX_JSON_BYTES} bytes")
     check_count(count_lines(data), "lines", origin)
-    check_objects(data, b"box", origin)
+    _check_boxes(data, origin)
     for number, line in enumerate(split_lines(data, origin), 1):
         if line.strip():
             yield from _entries(line.strip(), f"{origin}, line {number}")
@@ -109,7 +109,7 @@ def iterate_lines(data: bytes, origin: str) -> Iterator[LineEntry]:
 def read_answer(path: Path) -> Pictures:
     """Read what `localsr restore --json` printed: one object, however it is laid out, or one a line."""
     data = load_document(path, MAX_JSON_BYTES)
-    check_objects(data, b"box", str(path))
+    _check_boxes(data, str(path))
     try:
         return _by_picture(_read_object(data, str(path)), str(path))
     except BoxError:  # several, or malformed
@@ -126,10 +126,16 @@ def read_inspected(path: Path) -> Pictures:
 def read_array(path: Path) -> Pictures:
     """Read one JSON array whose entries are objects as of lines."""
     data = load_document(path, MAX_JSON_BYTES)
-    check_objects(data, b"box", str(path))
+    _check_boxes(data, str(path))
     entries = enumerate(parse_json(data, list[dict[str, msgspec.Raw]], str(path)))
     encoded = ((msgspec.json.encode(entry), f"{path}[{n}]") for n, entry in entries)
     return _by_picture((found for entry, place in encoded for found in _read_object(entry, place)), str(path))
+
+
+def _check_boxes(data: bytes, origin: str) -> None:
+    """Refuse more regions than are read, as objects or as lists, before they are."""
+    check_objects(data, b"box", origin)
+    check_count(data.count(b"["), "lists", origin)
 
 
 def _entries(line: str, origin: str) -> Iterator[LineEntry]:

@@ -17,6 +17,7 @@ from localsr.regions.formats.documents import (
     Sides,
     bounds,
     check_objects,
+    check_outline,
     identity,
     load_document,
     parse_json,
@@ -56,6 +57,7 @@ def read_labelme(path: Path) -> Pictures:
 
 def _region(shape: LabelmeShape, size: Size | None, origin: str) -> Region:
     """Return the region of a shape."""
+    check_outline(bytes(shape.points), origin)
     points = parse_json(bytes(shape.points), list[Point], f"{origin}.points")
     if not points:
         raise BoxError(f"{origin}: has no points")

@@ -17,8 +17,8 @@ from typing import Any
 import msgspec
 
 from localsr.errors import BoxError
-from localsr.regions.formats.documents import are_shares, bounds
-from localsr.regions.region import Region
+from localsr.regions.formats.documents import are_shares, bounds, check_count
+from localsr.regions.region import MAX_REGIONS, Region
 from localsr.regions.text import PATTERN, text
 
 # names of columns, as `column_names` returns them
@@ -199,6 +199,7 @@ def _read_boxes(cell: Any, origin: str, *, corners: bool) -> list[Region]:  # no
         sides = (a, b, c, d) if corners else (a, b, a + c, b + d)
         return [Region(*sides, are_shares(sides), origin=origin, by_size=not corners)]
     if isinstance(cell, Sequence) and all(isinstance(one, Sequence | Mapping) for one in cell):
+        check_count(len(cell), "regions", origin, MAX_REGIONS)
         return [box for one in cell for box in _read_boxes(one, origin, corners=corners)]
     raise BoxError(f"{origin}: {str(cell)[:80]} is no region; give x, y, width and height")
 

@@ -104,6 +104,7 @@ def _iterate_parquet(data: bytes, place: str, title: str) -> Iterator[tuple[str,
 
     with open_table(data, place) as table:
         check_count(table.height, "rows", place)
+        check_count(table.values // 4, "boxes", place)  # of four sides each
         columns = column_names(table.columns)
         check_columns(columns, table.columns, place)
         for n, row in enumerate(table.rows(), start=1):
