@@ -140,6 +140,26 @@ def test_an_irregular_jpeg_with_a_hole_is_refused(name: str) -> None:
         full(odd[:-4000] + b"\xff\xfe\0\2" * 100 + odd[-3600:])
 
 
+def test_a_sampling_that_the_check_does_not_know_is_no_damage(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Family: whole JPEGs of 4:1:0 and other odd samplings, which libjpeg decodes and the check's library refuses."""
+    data = jpeg()
+    for reason in ("tjDecompressHeader3(): Could not determine subsampling level of JPEG image", "Unsupported color"):
+        monkeypatch.setattr("simplejpeg.decode_jpeg_header", raising(ValueError(reason)))
+        assert full(data).shape == (3, 96, 128)
+    monkeypatch.setattr("simplejpeg.decode_jpeg_header", raising(ValueError("Corrupt JPEG data: premature end")))
+    with pytest.raises(ImageError, match="premature end"):
+        full(data)
+
+
+def raising(error: Exception) -> Any:  # whatever it stands for
+    """Return a function that raises an error."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise error
+
+    return fail
+
+
 def test_a_segment_may_not_be_lost_in_stray_bytes() -> None:
     """Family: a hole that swallows the marker of a segment which decides the colours."""
     data = jpeg()

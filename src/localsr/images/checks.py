@@ -31,7 +31,7 @@ def check_jpeg(data: bytes) -> None:
     except ValueError as error:
         if (reason := str(error)) == BAD_PROFILE and PROFILE in data:  # which hides what else there is to warn of
             check_jpeg(data.replace(PROFILE, PROFILE.lower()))
-        elif not (UNKNOWN.match(reason) or _is_harmless(data, reason)):
+        elif not (UNKNOWN.search(reason) or _is_harmless(data, reason)):
             raise DamagedBlockError(reason) from error
 
 

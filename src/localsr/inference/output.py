@@ -124,7 +124,7 @@ def write_bicubic(
 ) -> None:
     """Write a box enlarged by bicubic, which need not fit in memory; `progress` hears of px of the result."""
     size, done = Enlargement(scale).of(box.size), 0
-    made = Provenance(boxes=(box,), scale=scale, strategy="bicubic")
+    made = Provenance(source_sha256=photo.sha256(), boxes=(box,), scale=scale, strategy="bicubic")
     with Canvas(path, size, photo, made, alpha=photo.has_alpha) as canvas:
         for part in tiles(whole(size), BICUBIC_SIDE):
             canvas.put(part, bicubic(photo, box, size, part), enlarged_alpha(photo, box, size, part))
