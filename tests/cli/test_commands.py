@@ -169,6 +169,12 @@ def test_a_region_is_tracked_through_a_clip(nets, here):
     assert result.exit_code == 0, result.output
     assert result.stdout == "plate.mp4: 192 x 128 px, 4 frames from 0.040 s to 0.160 s\n"
     assert localsr.read_frames("plate.mp4", at=0.13).reference.size == localsr.Size(192, 128)
+    told = json.loads(run("inspect", "plate.mp4", "--json").stdout)
+    assert (told["size"], told["provenance"]["network"], told["provenance"]["scale"]) == ([192, 128], "plain", 4)
+    assert told["provenance"]["boxes"] == [[20, 20, 68, 52]]
+    assert "digital source type: http" in run("inspect", "plate.mp4").stdout
+    source = run("inspect", "clip.mp4")
+    assert (source.exit_code, source.stdout) == (3, "clip.mp4: 96 x 64 px, 0.24 s\n")
     told = json.loads(run(*args, "-o", "out", "--json").stdout)
     assert [Path(one["output"]).name for one in told["frames"]] == [
         f"clip-20-20-48x32-x4-0000{n}.png" for n in range(1, 7)

@@ -43,7 +43,7 @@ def track_region(restorer: Restorer, asked: Tracking, files: ResultFiles, *, as_
         raise ConfigError("--track writes the region alone; leave out --into and --compare")
     box, lost, told = asked.boxes[0], "", list[dict[str, Any]]()
     target = clip_target(files.output, asked.clip, box, restorer)
-    with progress_bar("tracking") as progress, writing_regions(target, restorer, asked) as write:
+    with progress_bar("tracking") as progress, writing_regions(target, asked) as write:
         tracked = restorer.track(
             asked.clip,
             box,
@@ -106,9 +106,7 @@ def clip_target(output: str | None, clip: Path, box: Box, restorer: Restorer) ->
 
 
 @contextmanager
-def writing_regions(
-    target: Path, restorer: Restorer, asked: Tracking
-) -> Iterator[Callable[[int, TrackedRegion], Path]]:
+def writing_regions(target: Path, asked: Tracking) -> Iterator[Callable[[int, TrackedRegion], Path]]:
     """Yield what writes a frame's region, and returns the file that it is in."""
     from localsr.frames.writing import WRITTEN_SUFFIX, writing_clip
 
@@ -121,10 +119,11 @@ def writing_regions(
 
         yield picture
         return
-    made = f"computed by {restorer.card.name} (localsr), no evidence" if asked.saving.provenance else ""
-    with writing_clip(target, made) as writer:
+    with writing_clip(target) as writer:
 
         def frame(number: int, region: TrackedRegion) -> Path:
+            if number == 1 and asked.saving.provenance:
+                writer.say(region.restoration.provenance)
             writer.add(region.restoration.pixels, region.seconds)
             return target
 

@@ -36,6 +36,7 @@ class ClipFacts(NamedTuple):
     size: Size  # of a frame as it is stored
     rate: float  # frames a second, on average
     seconds: float  # 0 where it does not say
+    comment: str = ""  # of its header
 
 
 class Excerpt(NamedTuple):
@@ -110,7 +111,7 @@ class _Decoder:
         self._file, self._title = file, title
         self._until = time.monotonic() + MAX_SECONDS
         self._decoded = 0
-        with self._opened() as (_, stream):
+        with self._opened() as (container, stream):
             context = stream.codec_context
             if not (context.width and context.height):
                 raise ImageError(f"{title} says no size of its frames; it is damaged")
@@ -120,7 +121,9 @@ class _Decoder:
             self._tick = stream.time_base  # in s
             self._start = stream.start_time or 0  # in ticks, as all stamps
             self._length = stream.duration or 0
-            self.facts = ClipFacts(size, float(stream.average_rate or 25), float(self._length * self._tick))
+            seconds = float(self._length * self._tick)
+            comment = container.metadata.get("comment", "")
+            self.facts = ClipFacts(size, float(stream.average_rate or 25), seconds, comment)
 
     def around(self, at: float, before: int, after: int) -> Excerpt:
         """Return the frame shown at a moment and its neighbours; begin ever earlier until enough lie before it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from localsr.errors import OutputError
 from localsr.files import replacing
 from localsr.frames.clip import pyav
+from localsr.images import Provenance
 
 WRITTEN_SUFFIX = ".mp4"
 TICK = Fraction(1, 90_000)  # s
@@ -29,6 +31,10 @@ class ClipWriter:
         """Take an open container."""
         self._container, self._start = container, 0.0
         self._stream: Any = None
+
+    def say(self, made: Provenance) -> None:
+        """Say how the clip is made, before its first frame: as JSON, in the comment of its header."""
+        self._container.metadata["comment"] = json.dumps(made.as_dict())
 
     def add(self, pixels: NDArray[np.float32], seconds: float) -> None:
         """Write a frame, `(3, h, w)` RGB in [0, 1], that is shown from a moment on; all have the first one's size."""
@@ -61,8 +67,8 @@ class ClipWriter:
 
 
 @contextmanager
-def writing_clip(path: str | os.PathLike[str], comment: str = "") -> Iterator[ClipWriter]:
-    """Yield a writer for a clip, which takes its name when all is written; `comment` says what it is.
+def writing_clip(path: str | os.PathLike[str]) -> Iterator[ClipWriter]:
+    """Yield a writer for a clip, which takes its name when all is written.
 
     `OutputError` where it cannot be written; what was there before is untouched then.
     """
@@ -70,7 +76,6 @@ def writing_clip(path: str | os.PathLike[str], comment: str = "") -> Iterator[Cl
     with replacing(path) as temporary:
         try:
             with av.open(str(temporary), "w", format="mp4", options={"movflags": "faststart"}) as container:
-                container.metadata["comment"] = comment
                 writer = ClipWriter(container)
                 yield writer
                 writer.end()
