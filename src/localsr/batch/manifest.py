@@ -147,8 +147,8 @@ def _list_folder(folder: str, pattern: str | None, out: str, note: Callable[[str
     labels = [place for place in found if PurePosixPath(place).suffix.lower() in PER_PICTURE]
     if labels and not own and not pattern:
         raise DataError(
-            f"{folder} holds no pictures but {len(labels)} files that may be of regions; give the pictures' folder, and "
-            "this one as --boxes"
+            f"{folder} holds no pictures but {len(labels)} files that may be of regions; give the pictures' folder, "
+            "and this one as --boxes"
         )
     strange = [place for place in found if PurePosixPath(place).suffix.lower() in OTHER_SUFFIXES]
     kept, strays = found if pattern else own, set[str]()
