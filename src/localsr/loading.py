@@ -20,6 +20,7 @@ from localsr.inference.precision import AUTO
 from localsr.inference.restoration import Restoration
 from localsr.inference.restorer import Restorer
 from localsr.inference.strategies import Strategy
+from localsr.models.card import read_checkpoint_card
 from localsr.models.embedded import DEFAULT_NETWORKS, embedded_networks, find_network, is_foreign
 from localsr.onnx.architectures import read_embedded
 from localsr.onnx.devices import GraphSettings
@@ -129,9 +130,9 @@ def as_graphs(
     Raises `CheckpointError` where they are not sound, `ConfigError` where they cannot be made or differ from torch.
     """
     embedded = embedded_networks().get(restorer.card.name)
-    found = None if embedded is None else read_embedded(embedded, settings, max_memory)
-    if found is not None and found.card.sha256 == restorer.card.sha256:
-        return found
+    if embedded is not None and read_checkpoint_card(embedded).sha256 == restorer.card.sha256:
+        if (found := read_embedded(embedded, settings, max_memory)) is not None:
+            return found
     from localsr.onnx.export import NEEDED, export
 
     need("onnx", *NEEDED)

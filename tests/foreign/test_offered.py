@@ -64,8 +64,8 @@ def test_a_batch_by_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     write_picture(tmp_path / "in/a.png")
     done = RUN(app, ["batch", "in", "-o", "out", "--box", "1,1,9,9", "--model", "blur"])
     assert done.exit_code == 0, done.output
-    (row,) = read_table(str(tmp_path / "out")).to_dicts()
-    assert localsr.read(tmp_path / "out" / row["output"]).size == localsr.Size(18, 18)
+    (row,) = read_table(str(tmp_path / "out"))
+    assert localsr.read(tmp_path / "out" / row.output).size == localsr.Size(18, 18)
 
 
 def test_cards_say_that_detail_is_invented(tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ from localsr.onnx.devices import GraphSettings
 from localsr.onnx.export import MAX_DIFFERENCE, compare, export
 from localsr.onnx.folder import RESTORE
 from localsr.onnx.graphs import restoring
-from localsr.onnx.network import OnnxNetwork, open_graph
+from localsr.onnx.network import OnnxNetwork
+from localsr.onnx.sessions import open_graph
 from localsr.onnx.tables import facts_of
 from localsr.regions import RegionRequest, text
 from localsr.serving.messages import AttentionTask, PictureFile, WorkerSettings

@@ -121,10 +121,9 @@ def _match_annotations(
             twice.append(name)
             why = f"{boxes.origin} has regions for {name}, which may be {own[0]} or {own[1]}; name folders in it too"
             wrong |= dict.fromkeys(own, why)
-    for name, why in boxes.broken.items():
-        if name not in owners:  # it may have been of many pictures, but for a text
-            if not why.partition(f"{PurePosixPath(name).name}.txt")[1]:
-                raise BoxError(why)
+    for name, file in boxes.broken.items():
+        if name not in owners and not file.is_text:
+            raise BoxError(file.reason)
     if boxes.names and not owners and not wrong and "" not in boxes.pictures:
         raise DataError(f"{boxes.origin} has regions for {boxes.names[0]}, which is no picture of {manifest}")
     for names, what in (
@@ -143,14 +142,15 @@ def _list_folder(folder: str, pattern: str | None, out: str, note: Callable[[str
     found = storage.list_files(folder, pattern or "**/*")
     if out:
         found = [place for place in found if not place.startswith(f"{out}/")]
-    own = [place for place in found if PurePosixPath(place).suffix.lower() in (*FORMATS, *PICTURE_SUFFIXES)]
-    labels = [place for place in found if PurePosixPath(place).suffix.lower() in PER_PICTURE]
+    suffixes = {place: PurePosixPath(place).suffix.lower() for place in found}
+    own = [place for place, suffix in suffixes.items() if suffix in (*FORMATS, *PICTURE_SUFFIXES)]
+    labels = [place for place, suffix in suffixes.items() if suffix in PER_PICTURE]
     if labels and not own and not pattern:
         raise DataError(
             f"{folder} holds no pictures but {len(labels)} files that may be of regions; give the pictures' folder, "
             "and this one as --boxes"
         )
-    strange = [place for place in found if PurePosixPath(place).suffix.lower() in OTHER_SUFFIXES]
+    strange = [place for place, suffix in suffixes.items() if suffix in OTHER_SUFFIXES]
     kept, strays = found if pattern else own, set[str]()
     if not pattern or not is_stray(PurePosixPath(pattern)):
         strays = {place for place in kept if is_stray(PurePosixPath(place.removeprefix(folder).lstrip("/")))}

@@ -170,8 +170,8 @@ def annotated_regions(photo: Path, boxes: str) -> tuple[Region, ...]:
     paired = boxes != "-" and not Path(boxes).is_dir()  # a file about one picture is meant for this one, even renamed
     found = annotations.of(photo, paired=paired)
     if not found and (names := annotations.names) and not annotations.match(photo):
-        for reason in annotations.broken.values():  # the broken file may have been this photo's
-            raise BoxError(reason)
+        for file in annotations.broken.values():  # the broken file may have been this photo's
+            raise BoxError(file.reason)
         several = f"{len(names):,} pictures, such as {names[0]}; none of them is {photo.name}"
         one = f"{names[0]}, which is not {photo.name}"
         raise BoxError(f"{annotations.origin} is about {several if len(names) > 1 else one}")

@@ -20,7 +20,7 @@ from localsr.models.config import SCALES
 from localsr.models.work import WorkLoad
 from localsr.onnx.devices import GraphSettings, cpu_threads
 from localsr.onnx.folder import MAX_GRAPH_BYTES, check_graph
-from localsr.onnx.network import open_graph
+from localsr.onnx.sessions import open_graph
 
 TRIED_SIDE = 64  # px of a picture that is run once to see how many times it becomes larger
 MAX_FLOPS, MAX_BYTES = 10**9, 2**20  # of an LR pixel; HAT-L, a large one, takes 80 MFLOPs

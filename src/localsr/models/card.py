@@ -44,6 +44,11 @@ def checked_name(name: str) -> str:
     return name
 
 
+def read_checkpoint_card(path: Path) -> Card:
+    """Read the card of a checkpoint, and none of its weights; `CheckpointError` for a file that is none."""
+    return read_card(path, read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES, header=True))
+
+
 def read_card(path: Path, data: bytes) -> Card:
     """Return the card of a checkpoint's bytes; `CheckpointError` for what is none."""
     about = checked_header(path, data, (CHECKPOINT_FORMAT,), "checkpoint", "`localsr models` lists what is at hand")

@@ -197,9 +197,10 @@ def started(config: ModelConfig, plain: CLSR) -> CLSR:
     network = CLSR(config)
     given, wanted = plain.backbone.state_dict(), network.backbone.state_dict()
     lacks_attention = config.pixel_attention and not plain.config.pixel_attention
-    fresh = ["upsample."] * (plain.config.scale != config.scale) + [".attention."] * lacks_attention
-    given = {n: t for n, t in given.items() if not any(part in n for part in fresh)}
-    given |= {n: t for n, t in wanted.items() if any(part in n for part in fresh)}
+    parts = ["upsample."] * (plain.config.scale != config.scale) + [".attention."] * lacks_attention
+    fresh = {name for name in given.keys() | wanted.keys() if any(part in name for part in parts)}
+    given = {name: tensor for name, tensor in given.items() if name not in fresh}
+    given |= {name: tensor for name, tensor in wanted.items() if name in fresh}
     _refuse_others(given, wanted, f"a {config.backbone} cannot start from this {plain.config.backbone}")
     network.backbone.load_state_dict(given)
     if network.clean is not None:

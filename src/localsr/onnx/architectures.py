@@ -6,24 +6,20 @@ graphs/NAME/card.json and *.onnx; the card names the checkpoints that the graphs
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from threading import Lock
 from typing import NamedTuple
-
-import numpy as np
-from numpy.typing import NDArray
 
 from localsr.errors import CheckpointError
 from localsr.inference.restorer import Restorer
 from localsr.models.arrays import read_arrays
-from localsr.models.card import MAX_CHECKPOINT_BYTES, Card, read_bounded, read_card
+from localsr.models.card import Card, read_bounded, read_checkpoint_card
 from localsr.models.embedded import EMBEDDED_FOLDER
 from localsr.onnx.bare import PREFIX
 from localsr.onnx.devices import GraphSettings
 from localsr.onnx.folder import CARD, MAX_CARD_BYTES, MAX_GRAPH_BYTES, RESTORE, GraphFacts, digest, read_facts
-from localsr.onnx.network import GraphSession, OnnxNetwork, open_graph
+from localsr.onnx.network import OnnxNetwork
+from localsr.onnx.sessions import GraphSession, OpenGraphs, open_graph
 
 FORMAT = "localsr-graphs-1"
 GRAPHS_FOLDER = Path(__file__).parents[1] / "graphs"
@@ -37,41 +33,6 @@ class ArchitectureCard(NamedTuple):
     checkpoints: dict[str, str]  # the sha256 of each checkpoint that they were compared with torch on
     difference: float  # the largest that there was, of a pixel in [0, 1]
     facts: GraphFacts
-
-
-class WeightedGraphs(Mapping[str, GraphSession]):
-    """Graphs by their names, each opened with a checkpoint's weights when it is first asked for."""
-
-    def __init__(
-        self,
-        folder: Path,
-        card: ArchitectureCard,
-        arrays: Mapping[str, NDArray[np.float32]],
-        settings: GraphSettings,
-    ) -> None:
-        """Take an architecture's folder and card, and the weights of a checkpoint; nothing is opened yet."""
-        self._folder, self._card, self._arrays, self._settings = folder, card, arrays, settings
-        self._lock, self._open = Lock(), dict[str, GraphSession]()
-
-    def __getitem__(self, name: str) -> GraphSession:
-        """Return a graph that is open."""
-        with self._lock:
-            if name not in self._open:
-                path = self._folder / f"{name}.onnx"
-                data = read_bounded(path, "graph", MAX_GRAPH_BYTES)
-                if digest(data) != self._card.graphs[name]:
-                    raise CheckpointError(f"graph {path} is damaged: it does not have the sha256 of {CARD}")
-                weights = {PREFIX + weight: self._arrays[weight] for weight in self._card.weights[name]}
-                self._open[name] = open_graph(path, data, self._settings, weights)
-            return self._open[name]
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the graphs' names."""
-        return iter(self._card.graphs)
-
-    def __len__(self) -> int:
-        """Return how many graphs there are."""
-        return len(self._card.graphs)
 
 
 @cache
@@ -97,7 +58,7 @@ def read_embedded(path: Path, settings: GraphSettings, max_memory: int | None = 
 
     Raises `CheckpointError` for a file that is no sound checkpoint.
     """
-    folder = find_graphs(read_card(path, read_bounded(path, "checkpoint", MAX_CHECKPOINT_BYTES, header=True)).sha256)
+    folder = find_graphs(read_checkpoint_card(path).sha256)
     if folder is None:
         return None
     network, card = open_checkpoint(path, folder, read_graph_card(folder), settings)
@@ -115,5 +76,12 @@ def open_checkpoint(
     arrays, card = read_arrays(path)
     if card.sha256 not in about.checkpoints.values():
         raise CheckpointError(f"the graphs in {folder} are not of {path}, whose weights have sha256 {card.sha256[:12]}")
-    graphs = WeightedGraphs(folder, about, arrays, settings)
-    return OnnxNetwork(card.config, about.facts, graphs, settings), card
+
+    def open_one(name: str, settings: GraphSettings) -> GraphSession:
+        file = folder / f"{name}.onnx"
+        data = read_bounded(file, "graph", MAX_GRAPH_BYTES)
+        if digest(data) != about.graphs[name]:
+            raise CheckpointError(f"graph {file} is damaged: it does not have the sha256 of {CARD}")
+        return open_graph(file, data, settings, {PREFIX + weight: arrays[weight] for weight in about.weights[name]})
+
+    return OnnxNetwork(card.config, about.facts, OpenGraphs(about.graphs, open_one, settings), settings), card

@@ -8,7 +8,7 @@ import importlib.metadata
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any, ClassVar, NamedTuple, Protocol, Self
+from typing import Any, ClassVar, NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,17 +22,11 @@ from localsr.models.config import ModelConfig
 from localsr.models.patches import Context
 from localsr.models.windows import NetworkGeometry, Taper
 from localsr.models.work import WorkLoad
-from localsr.onnx.devices import GraphSettings, providers_of
+from localsr.onnx.devices import GraphSettings
 from localsr.onnx.folder import ATTEND, CLEAN, ENCODE, PLAIN, RESTORE, GraphCard, GraphFacts, read_folder
+from localsr.onnx.sessions import GraphSession, OpenGraphs, open_graph
 
 Floats = NDArray[np.float32]
-
-
-class GraphSession(Protocol):
-    """What onnxruntime's InferenceSession does here."""
-
-    def run(self, names: None, inputs: dict[str, NDArray[Any]]) -> list[NDArray[np.float32]]:
-        """Compute all outputs."""
 
 
 class OnnxNetwork:
@@ -88,8 +82,10 @@ class OnnxNetwork:
         return self._settings.threads
 
     def shared_out(self, parts: int) -> AbstractContextManager[Callable[[], None]] | None:
-        """Return None: a graph keeps the threads that it was opened for."""
-        return None
+        """Have graphs opened once more, for a share of a CPU's threads."""
+        if not isinstance(self._graphs, OpenGraphs) or self.device != "cpu":
+            return None
+        return self._graphs.shared_out(parts)
 
     def packed(self) -> Self:
         """Return the network itself: onnxruntime packs weights when a graph is opened."""
@@ -185,33 +181,24 @@ def read_restorer(folder: Path, settings: GraphSettings, max_memory: int | None 
 def open_networks(folder: Path, settings: GraphSettings) -> OnnxNetworks:
     """Check and open a folder of graphs; `CheckpointError` for one that is not sound."""
     card, graphs = read_folder(folder)
-    sessions = {name: open_graph(folder / f"{name}.onnx", data, settings) for name, data in graphs.items()}
-    twin = card.config.without_context()
+
+    def opened(names: Mapping[str, str]) -> OpenGraphs:
+        """Open graphs of the folder by the names that a network has for them."""
+
+        def open_one(name: str, settings: GraphSettings) -> GraphSession:
+            return open_graph(folder / f"{names[name]}.onnx", graphs[names[name]], settings)
+
+        found = OpenGraphs(names, open_one, settings)
+        for name in names:  # those that cannot be run are refused now
+            found[name]
+        return found
+
+    network = OnnxNetwork(card.config, card.facts[RESTORE], opened({n: n for n in graphs if PLAIN not in n}), settings)
     plain = None
-    if PLAIN in sessions:
-        own = {name.replace(PLAIN, RESTORE): session for name, session in sessions.items() if name.endswith(PLAIN)}
-        plain = OnnxNetwork(twin, card.facts[PLAIN], own, settings)
-    return OnnxNetworks(card, OnnxNetwork(card.config, card.facts[RESTORE], sessions, settings), plain)
-
-
-def open_graph(
-    path: Path, data: bytes, settings: GraphSettings, weights: Mapping[str, Floats] | None = None
-) -> GraphSession:
-    """Open a graph that was checked; `weights` are those of a checkpoint, by their names in a graph that holds none."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = settings.threads
-    options.log_severity_level = 3
-    options.enable_cpu_mem_arena = options.enable_mem_pattern = settings.arena
-    if weights is not None:
-        values = [onnxruntime.OrtValue.ortvalue_from_numpy(array) for array in weights.values()]
-        options.add_external_initializers(list(weights), values)
-    try:
-        session: GraphSession = onnxruntime.InferenceSession(data, options, providers=providers_of(settings.device))
-    except Exception as error:  # a class for each of its codes, none of them public
-        raise CheckpointError(f"graph {path} cannot be run: {str(error).splitlines()[0]}") from error
-    return session
+    if PLAIN in graphs:
+        own = opened({name.replace(PLAIN, RESTORE): name for name in graphs if PLAIN in name})
+        plain = OnnxNetwork(card.config.without_context(), card.facts[PLAIN], own, settings)
+    return OnnxNetworks(card, network, plain)
 
 
 def _run(session: GraphSession, **inputs: NDArray[Any]) -> list[Floats]:

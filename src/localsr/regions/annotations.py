@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import islice
 from os import PathLike, fspath
 from pathlib import Path, PurePosixPath
+from typing import NamedTuple
 
 from localsr.errors import BoxError
 from localsr.regions.formats.coco import read_coco
@@ -41,6 +42,13 @@ FORMATS = (
 )
 
 
+class BrokenFile(NamedTuple):
+    """A file in a folder that is malformed."""
+
+    reason: str
+    is_text: bool  # YOLO's, which is about one picture; others may have been about many
+
+
 @dataclass(frozen=True)
 class Annotations:
     """The regions of one picture or of many.
@@ -48,7 +56,7 @@ class Annotations:
     Args:
         pictures: Regions by the picture's name, as the file gives it; under "" those of any picture.
         origin: The file or folder, for messages.
-        broken: Pictures whose own file is malformed, and why.
+        broken: Pictures whose own file is malformed.
         files: What the file of a picture's regions is called, without suffix, where it is called otherwise.
 
     Example:
@@ -60,7 +68,7 @@ class Annotations:
 
     pictures: Mapping[str, tuple[Region, ...]]
     origin: str
-    broken: Mapping[str, str] = field(default_factory=dict)
+    broken: Mapping[str, BrokenFile] = field(default_factory=dict)
     files: Mapping[str, str] = field(default_factory=dict)
 
     def of(self, picture: str | PathLike[str], *, paired: bool = False) -> tuple[Region, ...]:
@@ -82,7 +90,7 @@ class Annotations:
         anywhere = self.pictures.get("", ())
         name = self.names[0] if paired and len(self.names) == 1 else self.match(picture)
         if name in self.broken:
-            raise BoxError(self.broken[name])
+            raise BoxError(self.broken[name].reason)
         return anywhere + (self.pictures[name] if name else ())
 
     def match(self, picture: str | PathLike[str]) -> str:
@@ -191,7 +199,7 @@ def read(path: str | PathLike[str]) -> Annotations:
     if len(paths) > MAX_FILES:
         raise BoxError(f"{path} holds {len(paths)} files; {MAX_FILES} are read")
     pictures: Pictures = {}
-    broken, files = dict[str, str](), dict[str, str]()
+    broken, files = dict[str, BrokenFile](), dict[str, str]()
     for each in paths:
         name = each.relative_to(path).with_suffix("").as_posix()
         try:
@@ -203,7 +211,7 @@ def read(path: str | PathLike[str]) -> Annotations:
                 if len(found) == 1 and inner != name:
                     files[inner] = name
         except BoxError as error:
-            broken[name] = str(error)
+            broken[name] = BrokenFile(str(error), each.suffix.lower() == ".txt")
     return Annotations(pictures, str(path), broken, files)
 
 
