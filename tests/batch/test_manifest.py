@@ -301,6 +301,15 @@ def test_strays_are_no_pictures(tmp_path) -> None:
     ]
 
 
+def test_labels_alone_are_no_pictures(tmp_path) -> None:
+    """Of names without a picture: who gives the labels' folder hears where it goes."""
+    (tmp_path / "a.txt").write_text("0 .5 .5 .1 .1")
+    with pytest.raises(DataError, match=r"no pictures but 1 files that may be of regions.* this one as --boxes"):
+        read_manifest(str(tmp_path), RegionRequest())
+    write_picture(tmp_path / "a.png")
+    assert len(read_manifest(str(tmp_path), RegionRequest(), boxes=read_annotations(tmp_path))) == 1
+
+
 def test_results_are_no_pictures(tmp_path) -> None:
     for name in ("a.png", "out/a-1.png", "outer/b.png"):
         write_picture(tmp_path / name)

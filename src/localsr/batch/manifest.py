@@ -15,6 +15,7 @@ from localsr.errors import BoxError, ConfigError, DataError
 from localsr.frames.moments import at_moment, split_moment
 from localsr.images import FORMATS
 from localsr.regions import Annotations, Region, RegionRequest, read
+from localsr.regions.annotations import PER_PICTURE
 from localsr.regions.formats.documents import MAX_JSON_BYTES
 from localsr.regions.formats.json_lines import iterate_lines
 from localsr.regions.formats.records import Record, record_detectors, record_picture
@@ -143,6 +144,12 @@ def _list_folder(folder: str, pattern: str | None, out: str, note: Callable[[str
         found = [place for place in found if not place.startswith(f"{out}/")]
     suffixes = {place: PurePosixPath(place).suffix.lower() for place in found}
     own = [place for place, suffix in suffixes.items() if suffix in (*FORMATS, *PICTURE_SUFFIXES)]
+    labels = [place for place, suffix in suffixes.items() if suffix in PER_PICTURE]
+    if labels and not own and not pattern:
+        raise DataError(
+            f"{folder} holds no pictures but {len(labels)} files that may be of regions; give the pictures' folder, "
+            "and this one as --boxes"
+        )
     strange = [place for place, suffix in suffixes.items() if suffix in OTHER_SUFFIXES]
     kept, strays = found if pattern else own, set[str]()
     if not pattern or not is_stray(PurePosixPath(pattern)):
