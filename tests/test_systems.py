@@ -69,8 +69,8 @@ NOT_ON_WINDOWS = {
     "": set("fcntl grp pty pwd resource syslog termios tty".split()),  # modules
     "os": set(
         "O_NONBLOCK fchmod fchown fork forkpty getloadavg getpgid getpriority getuid killpg mkfifo "
-        "nice posix_fadvise pread pwrite sched_getaffinity sched_setaffinity sendfile setpriority "
-        "setsid statvfs sysconf wait4".split()
+        "nice posix_fadvise pread pwrite sched_getaffinity sched_setaffinity sendfile setpriority setsid "
+        "statvfs sysconf wait4".split()
     ),
     "signal": set("SIGALRM SIGCHLD SIGCONT SIGHUP SIGKILL SIGPIPE SIGSTOP SIGUSR1 SIGUSR2 alarm setitimer".split()),
 }
