@@ -65,9 +65,9 @@ def test_pictures_that_were_not_degraded_are_restored_as_by_the_network_that_tra
     for parameter in network.backbone.parameters():
         torch.nn.init.normal_(parameter, std=0.1)
     pixels = torch.rand(1, 3, 48, 48)
-    for little in (Conditions(), Conditions(noise=0.9, blur=-0.2, compression=8)):
+    for little in (Conditions(), Conditions(noise=0.9, blur=-0.3, compression=8)):
         assert torch.equal(restored(network.with_conditions(little), pixels), restored(plain, pixels))
-    for more in (Conditions(noise=1.1), Conditions(blur=0.3), Conditions(blur=-0.3), Conditions(compression=12)):
+    for more in (Conditions(noise=1.1), Conditions(blur=0.35), Conditions(blur=-0.5), Conditions(compression=12)):
         assert not torch.allclose(restored(network.with_conditions(more), pixels), restored(plain, pixels), atol=1e-2)
     further = started(network.config, network)  # what begins with it keeps both backbones
     assert torch.equal(restored(further.with_conditions(Conditions()), pixels), restored(plain, pixels))
