@@ -52,6 +52,7 @@ def package_files() -> set[str]:
 
 
 def test_the_wheel_holds_the_package_and_nothing_else(wheel: Path) -> None:
+    assert wheel.stat().st_size <= 25_000_000  # what people download
     with zipfile.ZipFile(wheel) as archive:
         names = {name for name in archive.namelist() if ".dist-info/" not in name}
     assert names == package_files()

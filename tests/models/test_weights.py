@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 def test_they_are_small() -> None:
     files = embedded_networks()
     assert {*DEFAULT_NETWORKS.values(), *BENCHMARK_NETWORKS.values()} <= set(files)
-    assert sum(path.stat().st_size for path in files.values()) <= 20_000_000
+    assert sum(path.stat().st_size for path in files.values()) <= 21_000_000  # the wheel has a bound of its own
 
 
 @pytest.mark.parametrize("name", embedded_networks())
