@@ -16,9 +16,15 @@ PACKAGES = {  # by the name to install, where it is not the module's
 }
 
 
+def is_installed(module: str) -> bool:
+    """Tell whether a module can be imported; folders that an uninstalled package left behind hold none."""
+    found = find_spec(module)
+    return found is not None and found.origin is not None
+
+
 def need(extra: str, *modules: str, what: str = "this") -> None:
     """Raise `ConfigError` with what to install if a module is missing that `what` needs and `extra` installs."""
-    if missing := [name for name in modules if find_spec(name) is None]:
+    if missing := [name for name in modules if not is_installed(name)]:
         raise missing_package(what, extra, missing)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.metadata import version
-from importlib.util import find_spec
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -13,7 +12,7 @@ import platformdirs
 
 from localsr import __version__, images
 from localsr.errors import Advice, CheckpointError, ConfigError
-from localsr.extras import need
+from localsr.extras import is_installed, need
 from localsr.geometry import MAX_SCALE, AskedSize, Box, Enlargement, checked_boxes
 from localsr.images import Source
 from localsr.inference.precision import AUTO
@@ -75,6 +74,7 @@ def load(
     is_folder = folder is not None and folder.is_dir()
     runtime = chosen_runtime(runtime)
     if runtime == "torch":
+        need("torch", "torch", what="computing by torch")
         if is_folder:
             advice = Advice('for one of graphs, pass runtime="onnx"', "for one of `localsr export`, add --runtime onnx")
             raise ConfigError(f"{folder} is a folder", advice)
@@ -103,7 +103,7 @@ def chosen_runtime(asked: str) -> str:
         raise ConfigError(f"runtime {asked!r} is not one of {AUTO}, {', '.join(RUNTIMES)}")
     if asked != AUTO:
         return asked
-    return "torch" if find_spec("torch") is not None else "onnx"
+    return "torch" if is_installed("torch") else "onnx"
 
 
 def _by_torch(path: Path, device: str, precision: str, max_memory: int | None, threads: int | None) -> Restorer:
