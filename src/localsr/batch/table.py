@@ -147,7 +147,7 @@ def latest_rows(rows: Rows) -> Rows:
 def read_table(folder: str) -> Rows:
     """Read a finished table."""
     place = storage.join(folder, TABLE)
-    return read_rows(storage.read_file(place), place, ResultRow)
+    return read_rows(storage.read_file(place), place, ResultRow, LATER)
 
 
 def as_text(name: str) -> str:
